@@ -1,0 +1,134 @@
+"""An access regime is data: who may enter, what they may do there, and within which caps.
+
+Amounts are minor units of the venue's cash asset. Where a value has no source, its key stands among the
+regime's `assumptions`, so that an assumed number and a sourced one can never be confused.
+"""
+
+from enum import StrEnum
+
+from exchange.instruments import Product
+from exchange.messages import Message
+from exchange.units import AssetId, BasisPoints, Money
+from matching.terms import SelfTradePrevention
+
+
+class ApplicantKind(StrEnum):
+    INDIVIDUAL = "individual"
+    COMPANY = "company"
+    INSTITUTION = "institution"  # a supervised financial firm, with own funds
+
+
+class Applicant(Message):
+    """What somebody who asks to enter declares, and has verified, about itself."""
+
+    kind: ApplicantKind
+    securities_and_deposits: Money = 0
+    crypto_assets: Money = 0
+    incomes: tuple[Money, ...] = ()  # by year, the latest first
+    knowledge_test_passed: bool = False
+    deals_per_quarter: int = 0
+    years_of_experience: int = 0
+    qualified_by_law: bool = False  # a company or institution that the law counts as qualified
+    own_funds: Money = 0  # of an institution
+
+
+class Criterion(Message):
+    """One way to qualify: every condition that is stated must hold."""
+
+    kinds: tuple[ApplicantKind, ...] = ()  # empty: any kind
+    assets_min: Money | None = None  # at least
+    assets_above: Money | None = None  # more than
+    income_min: Money | None = None  # at least, in each of the last `income_years`
+    income_above: Money | None = None
+    income_years: int = 1
+    knowledge_test: bool = False
+    deals_per_quarter_min: int = 0
+    years_of_experience_min: int = 0
+    qualified_by_law: bool = False
+
+
+class Permission(StrEnum):
+    ALLOWED = "allowed"
+    AFTER_TEST = "allowed_after_test"
+    REDUCE_ONLY = "reduce_only"
+    DENIED = "denied"
+
+
+class Caps(Message):
+    """Limits on the capital that one investor may put at risk. None: no such limit."""
+
+    capital_at_risk: Money | None = None
+    share_of_assets_bp: BasisPoints | None = None
+
+
+class AccessClass(Message):
+    """A class of participants. The first class of a regime with a criterion that holds is the applicant's."""
+
+    class_id: str
+    title: str
+    any_of: tuple[Criterion, ...]
+    permissions: dict[Product, Permission]  # a product that is not named is denied
+    caps: Caps = Caps()
+
+
+class InstitutionRule(Message):
+    """Own funds of an institution must cover its capital at risk, and cap it.
+
+    100% cover is the 1250% risk weight times the 8% ratio; the cap is the supervisor's exposure limit.
+    """
+
+    cover_bp: BasisPoints = 10_000  # own funds held for each unit of capital at risk
+    exposure_cap_bp: BasisPoints | None = None  # capital at risk, as a share of own funds
+
+
+class MarketRules(Message):
+    self_trade_prevention: SelfTradePrevention = SelfTradePrevention.CANCEL_RESTING
+    max_requests_per_second: int | None = None  # of one participant
+
+
+class GateRule(StrEnum):
+    """How withdrawals are shared once a venue wallet is frozen."""
+
+    PRO_RATA = "pro_rata"
+    FIRST_COME = "first_come"
+
+
+class CashRules(Message):
+    settlement_asset: AssetId
+    gate: GateRule = GateRule.PRO_RATA
+
+
+class AssetCounting(Message):
+    """How much of an applicant's crypto counts as wealth, so that the test is not circular."""
+
+    crypto_share_bp: BasisPoints = 0
+    crypto_max: Money | None = None
+
+
+class Source(Message):
+    label: str
+    reference: str
+    grade: str  # P primary, S secondary, W weak, D derived
+
+
+class Assumption(Message):
+    key: str  # the key path in the regime file
+    reason: str
+
+
+class Regime(Message):
+    regime_id: str
+    title: str
+    jurisdiction: str
+    status: str  # in_force, proposed, bill, counterfactual
+    valid_from: str
+    valid_to: str
+    sources: tuple[Source, ...]
+    assumptions: tuple[Assumption, ...]
+    test_environment: bool  # spot may be traded inside it, and nowhere else
+    asset_counting: AssetCounting
+    classes: tuple[AccessClass, ...]
+    institutions: InstitutionRule
+    market: MarketRules
+    cash: CashRules
+    offshore_share_bp: BasisPoints  # of refused demand that trades offshore instead

@@ -1,0 +1,419 @@
+"""Everything that may be asked of the exchange.
+
+`precedence` orders what happens at one instant: clock, external state, prices, risk, cancels, orders,
+clearing, expiry, default, treasury, reports. A freeze beats every order of its instant; prices beat
+orders; cancels beat new orders; expiry beats withdrawals.
+"""
+
+from typing import ClassVar, TypeAlias
+
+from exchange.access.regime import Applicant, Regime
+from exchange.instruments import Asset, Instrument
+from exchange.messages import Message
+from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
+from matching.terms import OrderId, ParticipantId, Price, Quantity, Side, TimeInForce
+
+CLOCK, EXTERNAL, PRICES, RISK, CANCELS, ORDERS, CLEARING, EXPIRY, DEFAULT, TREASURY, REPORTS = range(11)
+
+# --- orders ---------------------------------------------------------------------------------------------
+
+
+class PlaceOrder(Message):
+    """`price` None asks for a market order, which never trades beyond the instrument's protection price."""
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    client_order_id: int
+    instrument_id: InstrumentId
+    side: Side
+    quantity: Quantity
+    price: Price | None = None
+    time_in_force: TimeInForce = TimeInForce.GTC
+    post_only: bool = False
+    reduce_only: bool = False
+
+
+class AmendOrder(Message):
+    """Ask for a new price or a new open quantity. Same price and less quantity keeps time priority."""
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    order_id: OrderId
+    price: Price
+    quantity: Quantity
+
+
+class CancelOrder(Message):
+    precedence: ClassVar[int] = CANCELS
+    participant_id: ParticipantId
+    order_id: OrderId
+
+
+class CancelAll(Message):
+    """Cancel every live order of the participant, in one instrument or in all."""
+
+    precedence: ClassVar[int] = CANCELS
+    participant_id: ParticipantId
+    instrument_id: InstrumentId | None = None
+
+
+# --- prices ---------------------------------------------------------------------------------------------
+
+
+class VenueQuote(Message):
+    """Best bid and ask that one outside venue shows, in index units, and when it showed them."""
+
+    venue: str
+    bid: IndexPrice
+    ask: IndexPrice
+    at: Time
+
+
+class ReportQuotes(Message):
+    """What the outside venues of an index show now. Our own trades are never among them."""
+
+    precedence: ClassVar[int] = PRICES
+    index_id: IndexId
+    quotes: tuple[VenueQuote, ...]
+
+
+class PublishReferenceRate(Message):
+    """An independent reference rate, for the fallback ladder of a fixing and the index's sanity check."""
+
+    precedence: ClassVar[int] = PRICES
+    index_id: IndexId
+    source: str
+    rate: IndexPrice
+
+
+# --- the cash leg ---------------------------------------------------------------------------------------
+
+
+class RecordFiatReceipt(Message):
+    """The issuer's bank confirms that `amount` of bank roubles has come in."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    receipt_id: str
+    amount: Money
+
+
+class MintCoins(Message):
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    minter: str
+    receipt_id: str
+    wallet_id: WalletId
+    amount: Money
+
+
+class TransferCoins(Message):
+    """Move coins between two wallets on the issuer's ledger, outside the venue."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    source: WalletId
+    target: WalletId
+    amount: Money
+
+
+class DepositCoins(Message):
+    """Move coins from a participant's wallet into the venue's custody, against a claim on the venue."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    asset_id: AssetId
+    amount: Money
+
+
+class WithdrawCoins(Message):
+    """Ask the venue to send coins back to the participant's wallet."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    asset_id: AssetId
+    amount: Money
+
+
+class RedeemCoins(Message):
+    """Hand coins back to the issuer for bank roubles at par."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+
+
+class FreezeWallet(Message):
+    """The issuer freezes a wallet: out (it cannot send), in (it cannot receive), or both."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    wallet_id: WalletId
+    order_ref: str
+    signatures: tuple[str, ...]
+    out: bool = True
+    into: bool = True
+
+
+class UnfreezeWallet(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    wallet_id: WalletId
+    order_ref: str
+    signatures: tuple[str, ...]
+
+
+class PauseIssuer(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    signatures: tuple[str, ...]
+
+
+class UnpauseIssuer(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    signatures: tuple[str, ...]
+
+
+class WipeWallet(Message):
+    """The issuer destroys what a frozen wallet holds."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    wallet_id: WalletId
+    order_ref: str
+    signatures: tuple[str, ...]
+
+
+# --- the authority --------------------------------------------------------------------------------------
+
+
+class EstablishVenue(Message):
+    """The first command of every journal: the assets, indices and wallets there are."""
+
+    precedence: ClassVar[int] = CLOCK
+    assets: tuple[Asset, ...]
+    indices: tuple["IndexTerms", ...]
+    coins: tuple["CoinTerms", ...]
+    sessions: tuple["SessionTerms", ...] = ()
+
+
+class IndexTerms(Message):
+    """How an index is made: which outside venues, with which weights (ppm), and its safeguards."""
+
+    index_id: IndexId
+    venues: tuple[str, ...]
+    weights_ppm: tuple[int, ...]
+    interval: Time = 1_000_000_000
+    stale_age: Time = 180_000_000_000
+    outage_age: Time = 60_000_000_000
+    cap_band_bp: int = 50
+    drop_bp: int = 1_000
+    readmit_bp: int = 500
+    basket_bp: int = 200
+    fixing_samples: int = 300
+    fixing_spacing: Time = 6_000_000_000
+    fixing_objection: Time = 0  # how long a provisional price may be objected to
+
+
+class CoinTerms(Message):
+    """A coin's issuer: who may do what, and the wallets that hold the venue's coins."""
+
+    asset_id: AssetId
+    issuer: str
+    minters: dict[str, Money]  # minter to allowance
+    venue_wallets: tuple[WalletId, ...]
+    freeze_signatures: tuple[str, ...]  # needed to freeze or unfreeze any wallet
+    venue_freeze_signatures: tuple[str, ...]  # needed for a wallet of the venue
+    pause_signatures: tuple[str, ...]
+    finality: Time = 2_000_000_000  # how long a transfer on the issuer's ledger takes to be final
+    wipe_allowed: bool = False
+
+
+class SessionTerms(Message):
+    """One trading session: orders are taken from `opens` until `closes`."""
+
+    opens: Time
+    closes: Time
+
+
+class AdoptRegime(Message):
+    """The authority puts a regime in force. Who is inside is judged anew; positions are grandfathered."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    regime: Regime
+
+
+class ListInstrument(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    instrument: Instrument
+
+
+class ApplyForAccess(Message):
+    """Ask to be let in. `wallet_id` is where the applicant keeps its coins."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+    applicant: Applicant
+    wallet_id: WalletId
+
+
+class SetLimit(Message):
+    """The authority sets a participant's own capital-at-risk limit. Below present use it is grandfathered."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+    limit: Money
+
+
+class SuspendParticipant(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+
+
+class ReinstateParticipant(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+
+
+class FreezeParticipant(Message):
+    """A domestic legal order: orders may only reduce, nothing leaves, credits stay frozen where they land."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+    order_ref: str
+
+
+class UnfreezeParticipant(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+    order_ref: str
+
+
+class HaltInstrument(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    instrument_id: InstrumentId
+
+
+class ResumeInstrument(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    instrument_id: InstrumentId
+
+
+class PostponeSettlement(Message):
+    """The authority objects to a provisional price; the fallback ladder goes on without it."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    bucket_id: BucketId
+
+
+class SetCommitteePrice(Message):
+    """The settlement committee names a price, with its reason, for a fixing that found none."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    bucket_id: BucketId
+    price: Price
+    grounds: str
+
+
+# --- duties: what the exchange promised itself ---------------------------------------------------------
+
+
+class OpenSession(Message):
+    precedence: ClassVar[int] = CLOCK
+
+
+class CloseSession(Message):
+    precedence: ClassVar[int] = CLOCK
+
+
+class PublishIndex(Message):
+    precedence: ClassVar[int] = PRICES
+    index_id: IndexId
+
+
+class StartFixing(Message):
+    precedence: ClassVar[int] = CLOCK
+    bucket_id: BucketId
+
+
+class EndTrading(Message):
+    precedence: ClassVar[int] = CLOCK
+    bucket_id: BucketId
+
+
+class FixPrice(Message):
+    """Take the next rung of the settlement price ladder."""
+
+    precedence: ClassVar[int] = EXPIRY
+    bucket_id: BucketId
+
+
+class SettleBucket(Message):
+    precedence: ClassVar[int] = EXPIRY
+    bucket_id: BucketId
+
+
+class ConfirmWithdrawal(Message):
+    """The issuer's ledger should now show the withdrawal: post it, or give the money back."""
+
+    precedence: ClassVar[int] = TREASURY
+    withdrawal_id: int
+
+
+class ReportDepth(Message):
+    precedence: ClassVar[int] = REPORTS
+
+
+class AuditBooks(Message):
+    precedence: ClassVar[int] = REPORTS
+
+
+Request: TypeAlias = PlaceOrder | AmendOrder | CancelOrder | CancelAll | DepositCoins | WithdrawCoins
+
+Directive: TypeAlias = (
+    AdoptRegime
+    | ListInstrument
+    | SetLimit
+    | SuspendParticipant
+    | ReinstateParticipant
+    | FreezeParticipant
+    | UnfreezeParticipant
+    | HaltInstrument
+    | ResumeInstrument
+    | PostponeSettlement
+    | SetCommitteePrice
+)
+
+Duty: TypeAlias = (
+    OpenSession
+    | CloseSession
+    | PublishIndex
+    | StartFixing
+    | EndTrading
+    | FixPrice
+    | SettleBucket
+    | ConfirmWithdrawal
+    | ReportDepth
+    | AuditBooks
+)
+
+Command: TypeAlias = (
+    Request
+    | Directive
+    | Duty
+    | EstablishVenue
+    | ApplyForAccess
+    | ReportQuotes
+    | PublishReferenceRate
+    | RecordFiatReceipt
+    | MintCoins
+    | TransferCoins
+    | RedeemCoins
+    | FreezeWallet
+    | UnfreezeWallet
+    | PauseIssuer
+    | UnpauseIssuer
+    | WipeWallet
+)

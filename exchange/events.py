@@ -1,0 +1,472 @@
+"""Everything that may have happened. An event that names a participant is told to that one alone;
+an event that names none is told to all who follow it.
+"""
+
+from enum import StrEnum
+from typing import TypeAlias
+
+from exchange.access.regime import Applicant, Permission
+from exchange.instruments import Instrument, Product
+from exchange.messages import Message
+from exchange.reasons import AccessRefusal, CashRefusal, RejectReason
+from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
+from matching.terms import OrderId, ParticipantId, Price, Quantity, Side
+
+
+class Liquidity(StrEnum):
+    """Whether a fill's order waited on the book or came to it."""
+
+    MAKER = "maker"
+    TAKER = "taker"
+
+
+class CancelCause(StrEnum):
+    REQUESTED = "requested"
+    NOT_FILLED = "not_filled"  # what an order that may not rest had left
+    SELF_TRADE = "self_trade"
+    EXPIRY = "expiry"
+    HALT = "halt"
+    PARTICIPANT_RESTRICTED = "participant_restricted"
+    SESSION_END = "session_end"
+
+
+class ParticipantState(StrEnum):
+    ACTIVE = "active"
+    REDUCE_ONLY = "reduce_only"
+    LEGALLY_FROZEN = "legally_frozen"
+    SUSPENDED = "suspended"
+
+
+class SeriesState(StrEnum):
+    """The life of a series, from its listing to the day after its settlement."""
+
+    LISTED = "listed"
+    TRADING = "trading"
+    SUSPENDED = "suspended"  # by a directive
+    FIXING = "fixing"  # still trading
+    HALTED = "halted"  # trading has ended
+    PRICE_POSTPONED = "price_postponed"
+    PRICE_PROVISIONAL = "price_provisional"
+    PRICE_FINAL = "price_final"
+    SETTLING = "settling"
+    SETTLED = "settled"
+    DELISTED = "delisted"
+    TERMINATED_AT_LAST_MARK = "terminated_at_last_mark"
+
+
+class IndexStatus(StrEnum):
+    OK = "ok"
+    DEGRADED = "degraded"
+    STALE = "stale"
+
+
+class PriceRule(StrEnum):
+    """The rung of the ladder that gave a settlement price."""
+
+    WINDOW = "twap_of_the_window"
+    EXTENDED_WINDOW = "twap_of_the_extended_window"
+    BEFORE_OUTAGE = "last_hour_before_the_outage"
+    REFERENCE_RATES = "mean_of_reference_rates"
+    COMMITTEE = "committee"
+    LAST_SETTLEMENT = "last_settlement_price"
+
+
+# --- told to one participant ---------------------------------------------------------------------------
+
+
+class PrivateEvent(Message):
+    participant_id: ParticipantId
+
+
+class OrderAccepted(PrivateEvent):
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
+    side: Side
+    price: Price
+    quantity: Quantity
+
+
+class OrderRejected(PrivateEvent):
+    client_order_id: int
+    instrument_id: InstrumentId
+    side: Side
+    quantity: Quantity
+    reason: RejectReason
+
+
+class OrderFilled(PrivateEvent):
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
+    trade_id: int
+    side: Side
+    price: Price
+    quantity: Quantity
+    remaining: Quantity
+    liquidity: Liquidity
+    fee: Money
+
+
+class OrderAmended(PrivateEvent):
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
+    price: Price
+    remaining: Quantity
+    kept_priority: bool
+
+
+class OrderCanceled(PrivateEvent):
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
+    remaining: Quantity
+    cause: CancelCause
+
+
+class RequestRejected(PrivateEvent):
+    """A cancel or an amendment was refused; the order, if there is one, is as it was."""
+
+    order_id: OrderId
+    reason: RejectReason
+
+
+class ParticipantAdmitted(PrivateEvent):
+    class_id: str
+    applicant: Applicant
+    permissions: dict[Product, Permission]
+    limit: Money | None  # on capital at risk
+
+
+class ParticipantRefused(PrivateEvent):
+    applicant: Applicant
+    reason: AccessRefusal
+    explanation: str
+
+
+class ParticipantStateChanged(PrivateEvent):
+    state: ParticipantState
+
+
+class LimitChanged(PrivateEvent):
+    limit: Money | None
+    used: Money
+
+
+class CoinsDeposited(PrivateEvent):
+    asset_id: AssetId
+    amount: Money
+
+
+class WithdrawalRequested(PrivateEvent):
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: Money
+
+
+class WithdrawalCompleted(PrivateEvent):
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: Money
+
+
+class WithdrawalReturned(PrivateEvent):
+    """The issuer's ledger refused the transfer; the money is back in the participant's account."""
+
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: Money
+    reason: CashRefusal
+
+
+class CashRequestRejected(PrivateEvent):
+    """A deposit or withdrawal was refused; nothing has moved. `available` could have been withdrawn."""
+
+    request: str
+    asset_id: AssetId
+    amount: Money
+    available: Money
+    reason: CashRefusal
+
+
+class ClaimSettled(PrivateEvent):
+    """A participant's claim in a bucket at its settlement: what came back, and the gain since it was opened."""
+
+    bucket_id: BucketId
+    payout: Money
+    gain: Money
+
+
+class LossShared(PrivateEvent):
+    """A participant's part of a loss of the coins themselves, by its claim at the instant of the loss."""
+
+    asset_id: AssetId
+    amount: Money
+
+
+# --- told to all ---------------------------------------------------------------------------------------
+
+
+class PublicEvent(Message):
+    pass
+
+
+class VenueEstablished(PublicEvent):
+    assets: tuple[AssetId, ...]
+    indices: tuple[IndexId, ...]
+
+
+class RegimeAdopted(PublicEvent):
+    regime_id: str
+    title: str
+
+
+class InstrumentListed(PublicEvent):
+    instrument: Instrument
+
+
+class SeriesStateChanged(PublicEvent):
+    instrument_id: InstrumentId
+    state: SeriesState
+
+
+class SessionOpened(PublicEvent):
+    pass
+
+
+class SessionClosed(PublicEvent):
+    pass
+
+
+class TradeReported(PublicEvent):
+    """The trade as the public sees it: no names."""
+
+    trade_id: int
+    instrument_id: InstrumentId
+    price: Price
+    quantity: Quantity
+    taker_side: Side
+
+
+class BestPricesChanged(PublicEvent):
+    """The best level of each side after a change. A side that is empty has price None and quantity 0."""
+
+    instrument_id: InstrumentId
+    bid: Price | None
+    bid_quantity: Quantity
+    ask: Price | None
+    ask_quantity: Quantity
+
+
+class DepthReported(PublicEvent):
+    """Lots within each distance of the mid price, in basis points, on either side."""
+
+    instrument_id: InstrumentId
+    distances_bp: tuple[int, ...]
+    bid_quantities: tuple[Quantity, ...]
+    ask_quantities: tuple[Quantity, ...]
+
+
+class IndexPublished(PublicEvent):
+    index_id: IndexId
+    value: IndexPrice
+    status: IndexStatus
+    venues: int  # how many were valid
+
+
+class SettlementPriceProvisional(PublicEvent):
+    bucket_id: BucketId
+    price: Price
+    rule: PriceRule
+    valid_samples: int
+    samples: int
+
+
+class SettlementPostponed(PublicEvent):
+    bucket_id: BucketId
+    until: Time
+    valid_samples: int
+    samples: int
+
+
+class SettlementPriceFinal(PublicEvent):
+    """`price` is clamped to the collar; `unclamped` is what the rule gave. It never changes after this."""
+
+    bucket_id: BucketId
+    price: Price
+    unclamped: Price
+    rule: PriceRule
+    grounds: str
+
+
+class BucketSettled(PublicEvent):
+    bucket_id: BucketId
+    pool: Money  # the escrow, all of it paid out
+    holders: int
+
+
+class CoinsMinted(PublicEvent):
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    supply: Money
+
+
+class CoinsTransferred(PublicEvent):
+    asset_id: AssetId
+    source: WalletId
+    target: WalletId
+    amount: Money
+
+
+class CoinsRedeemed(PublicEvent):
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    supply: Money
+
+
+class FiatReceived(PublicEvent):
+    asset_id: AssetId
+    receipt_id: str
+    amount: Money
+
+
+class WalletFrozen(PublicEvent):
+    asset_id: AssetId
+    wallet_id: WalletId
+    order_ref: str
+
+
+class WalletUnfrozen(PublicEvent):
+    asset_id: AssetId
+    wallet_id: WalletId
+    order_ref: str
+
+
+class WalletWiped(PublicEvent):
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    supply: Money
+
+
+class CustodyGated(PublicEvent):
+    """Part of the venue's coins cannot move: withdrawals are shared until the gate opens."""
+
+    asset_id: AssetId
+    mobile: Money
+    frozen: Money
+
+
+class CustodyReopened(PublicEvent):
+    asset_id: AssetId
+    mobile: Money
+
+
+class LossAllocated(PublicEvent):
+    """Coins in custody were destroyed: the clearing house's own layer bears its part first, then the holders."""
+
+    asset_id: AssetId
+    loss: Money
+    house: Money
+    holders: Money
+
+
+class IssuerPaused(PublicEvent):
+    asset_id: AssetId
+
+
+class IssuerUnpaused(PublicEvent):
+    asset_id: AssetId
+
+
+class CoinRequestRefused(PublicEvent):
+    """The issuer refused an operation on its ledger; nothing has changed."""
+
+    asset_id: AssetId
+    request: str
+    reason: CashRefusal
+
+
+class DirectiveRefused(PublicEvent):
+    """The authority asked for something that cannot be; nothing has changed."""
+
+    directive: str
+    explanation: str
+
+
+class BooksAudited(PublicEvent):
+    """Every invariant held at this instant. Totals in minor units of the cash asset."""
+
+    checks: int
+    ledger_head: str
+    claims: Money  # owed to participants and to the house, of all cash assets
+    escrow: Money
+    open_interest: Quantity
+    supply: Money
+    mobile: Money
+
+
+Event: TypeAlias = (
+    OrderAccepted
+    | OrderRejected
+    | OrderFilled
+    | OrderAmended
+    | OrderCanceled
+    | RequestRejected
+    | ParticipantAdmitted
+    | ParticipantRefused
+    | ParticipantStateChanged
+    | LimitChanged
+    | CoinsDeposited
+    | WithdrawalRequested
+    | WithdrawalCompleted
+    | WithdrawalReturned
+    | CashRequestRejected
+    | ClaimSettled
+    | LossShared
+    | VenueEstablished
+    | RegimeAdopted
+    | InstrumentListed
+    | SeriesStateChanged
+    | SessionOpened
+    | SessionClosed
+    | TradeReported
+    | BestPricesChanged
+    | DepthReported
+    | IndexPublished
+    | SettlementPriceProvisional
+    | SettlementPostponed
+    | SettlementPriceFinal
+    | BucketSettled
+    | CoinsMinted
+    | CoinsTransferred
+    | CoinsRedeemed
+    | FiatReceived
+    | WalletFrozen
+    | WalletUnfrozen
+    | WalletWiped
+    | CustodyGated
+    | CustodyReopened
+    | LossAllocated
+    | IssuerPaused
+    | IssuerUnpaused
+    | CoinRequestRefused
+    | DirectiveRefused
+    | BooksAudited
+)
+
+
+class Entry(Message, tag=False, array_like=True):
+    """One line of the record: what happened, in which order, and when."""
+
+    sequence: int
+    time: Time
+    event: Event
+
+
+def audience(event: Event) -> ParticipantId | None:
+    """Who may be told: the participant the event names, or everyone if it names none."""
+    return event.participant_id if isinstance(event, PrivateEvent) else None

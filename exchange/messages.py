@@ -1,0 +1,28 @@
+"""How a message is made, written and read back: frozen, with named fields only, tagged by its class name.
+
+Messages are msgspec structs: they are as immutable as frozen dataclasses, are built about ten times
+faster, and write and read themselves as JSON (docs/decisions/0003-messages.md).
+"""
+
+from typing import TypeVar
+
+import msgspec
+
+M = TypeVar("M")
+
+
+class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
+    """A command, an event, or a part of one. Fields are numbers, texts, enums, tuples and messages."""
+
+
+_encoder = msgspec.json.Encoder()
+
+
+def encode(value: object) -> bytes:
+    """`value` as canonical JSON: fields in the order of their declaration, no spaces."""
+    return _encoder.encode(value)
+
+
+def decode(text: bytes, kind: type[M]) -> M:
+    """Read back what `encode` wrote. Raises ValueError, naming the field, if it is not a `kind`."""
+    return msgspec.json.decode(text, type=kind)

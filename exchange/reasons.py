@@ -1,0 +1,71 @@
+"""Why a request was refused.
+
+The reasons of an order stand in order of precedence: the first that applies is the one that is told.
+"""
+
+from enum import StrEnum
+
+
+class RejectReason(StrEnum):
+    """Why an order was refused, in order of precedence."""
+
+    UNKNOWN_PARTICIPANT = "unknown_participant"
+    UNKNOWN_INSTRUMENT = "unknown_instrument"
+    SESSION_CLOSED = "session_closed"
+    PARTICIPANT_SUSPENDED = "participant_suspended"
+    INSTRUMENT_HALTED = "instrument_halted"
+    INSTRUMENT_EXPIRED = "instrument_expired"
+    SPOT_OUTSIDE_TEST_ENVIRONMENT = "spot_outside_test_environment"
+    PRODUCT_NOT_PERMITTED = "product_not_permitted"
+    KNOWLEDGE_TEST_REQUIRED = "knowledge_test_required"
+    QUANTITY_NOT_POSITIVE = "quantity_not_positive"
+    QUANTITY_TOO_LARGE = "quantity_too_large"
+    PRICE_OUTSIDE_COLLAR = "price_outside_collar"
+    PRICE_OUTSIDE_BAND = "price_outside_band"
+    NO_REFERENCE_PRICE = "no_reference_price"
+    NO_OPPOSITE_PRICE = "no_opposite_price"
+    POST_ONLY_NEEDS_REST = "post_only_needs_rest"
+    POST_ONLY_WOULD_TRADE = "post_only_would_trade"
+    UNFILLABLE_AT_ONCE = "unfillable_at_once"
+    REDUCE_ONLY = "reduce_only"
+    EXPOSURE_LIMIT = "exposure_limit"
+    OWN_FUNDS_COVER = "own_funds_cover"
+    INSUFFICIENT_CASH = "insufficient_cash"
+    INSUFFICIENT_UNITS = "insufficient_units"
+    TOO_MANY_REQUESTS = "too_many_requests"
+    # of a cancel or an amendment
+    UNKNOWN_ORDER = "unknown_order"
+    NOT_YOUR_ORDER = "not_your_order"
+
+
+class AccessRefusal(StrEnum):
+    """Why an applicant was not let in."""
+
+    ALREADY_ADMITTED = "already_admitted"
+    NO_REGIME = "no_regime_in_force"
+    NO_CLASS = "meets_no_class_of_the_regime"
+    NOTHING_PERMITTED = "class_may_trade_nothing"
+
+
+class CashRefusal(StrEnum):
+    """Why a movement of money was refused, in order of precedence."""
+
+    UNKNOWN_PARTICIPANT = "unknown_participant"
+    UNKNOWN_ASSET = "unknown_asset"
+    UNKNOWN_WALLET = "unknown_wallet"
+    AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    ISSUER_PAUSED = "issuer_paused"
+    NOT_A_MINTER = "not_a_minter"
+    NO_FIAT_RECEIPT = "no_fiat_receipt"
+    RECEIPT_ALREADY_USED = "receipt_already_used"
+    AMOUNT_ABOVE_RECEIPT = "amount_above_receipt"
+    ALLOWANCE_EXCEEDED = "allowance_exceeded"
+    SIGNATURES_MISSING = "signatures_missing"
+    WALLET_FROZEN = "wallet_frozen"
+    ALREADY_FROZEN = "already_frozen"
+    NOT_FROZEN = "not_frozen"
+    PARTICIPANT_FROZEN = "participant_frozen"
+    GATED = "gated"
+    INSUFFICIENT_FUNDS = "insufficient_funds"
+    INSUFFICIENT_RESERVES = "insufficient_reserves"
+    NOT_PAUSED = "not_paused"

@@ -1,0 +1,19 @@
+"""The units in which the exchange counts. Everything here is a whole number; nothing is ever a float."""
+
+from typing import NewType, TypeAlias
+
+Time: TypeAlias = int  # nanoseconds since 1970-01-01 UTC
+Money: TypeAlias = int  # minor units of one cash asset (kopecks of RUBD)
+BasisPoints: TypeAlias = int  # 1/10,000
+IndexPrice: TypeAlias = int  # index units: 0.01 of the quote currency for one unit of the underlying
+
+AssetId = NewType("AssetId", str)  # "RUBD", "BTC"
+InstrumentId = NewType("InstrumentId", str)  # "BTC_RUBD-25DEC26"
+IndexId = NewType("IndexId", str)  # "BTC_RUB"
+BucketId = NewType("BucketId", str)  # "BTC_RUB-25DEC26": claims on one underlying with one expiry
+WalletId = NewType("WalletId", str)  # an address on an issuer's own ledger
+
+SECOND: Time = 1_000_000_000
+MINUTE: Time = 60 * SECOND
+HOUR: Time = 60 * MINUTE
+DAY: Time = 24 * HOUR
