@@ -366,7 +366,7 @@ class CustodyReopened(PublicEvent):
 
 
 class LossAllocated(PublicEvent):
-    """Coins in custody were destroyed: the clearing house's own layer bears its part first, then the holders."""
+    """Coins in custody were destroyed: the house's own layer bears its part first, then the holders."""
 
     asset_id: AssetId
     loss: Money

@@ -65,9 +65,8 @@ class Instrument(Message):
         return price - self.floor
 
 
-def fault_in(instrument: Instrument) -> str | None:
+def fault_in(terms: Instrument) -> str | None:
     """Why these terms cannot be listed, or None. The remedy is part of the sentence."""
-    terms = instrument
     faults = (
         (type(terms.tick_value) is not int or terms.tick_value < 1,
          f"tick_value must be a whole, positive number of minor units, not {terms.tick_value}"),
@@ -77,9 +76,10 @@ def fault_in(instrument: Instrument) -> str | None:
         (not terms.floor < terms.reference < terms.cap,
          f"reference {terms.reference} must lie between floor {terms.floor} and cap {terms.cap}"),
         (min(terms.fee_maker, terms.fee_taker) < 0, "fees must not be negative"),
-        (terms.max_quantity < 1, f"max_quantity must be at least one lot, not {terms.max_quantity}"),
-        (min(terms.price_band_bp, terms.protection_bp) < 1, "price_band_bp and protection_bp must be positive"),
+        (terms.max_quantity < 1, f"max_quantity must be a lot or more, not {terms.max_quantity}"),
+        (min(terms.price_band_bp, terms.protection_bp) < 1,
+         "price_band_bp and protection_bp must be positive"),
         (terms.product is Product.FUTURE and terms.expiry is None, "a future needs an expiry"),
-        (terms.product is Product.SPOT and terms.lot_units < 1, "a spot instrument needs lot_units of its base"),
+        (terms.product is Product.SPOT and terms.lot_units < 1, "spot needs lot_units of its base"),
     )  # fmt: skip
     return next((sentence for wrong, sentence in faults if wrong), None)

@@ -4,22 +4,30 @@ Messages are msgspec structs: they are as immutable as frozen dataclasses, are b
 faster, and write and read themselves as JSON (docs/decisions/0003-messages.md).
 """
 
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar, dataclass_transform
 
 import msgspec
 
 M = TypeVar("M")
 
 
-class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
-    """A command, an event, or a part of one. Fields are numbers, texts, enums, tuples and messages."""
+if TYPE_CHECKING:
+    # The checker is told that every message is frozen; msgspec itself can only say so class by class.
+    @dataclass_transform(frozen_default=True, kw_only_default=True)
+    class Message:
+        def __init_subclass__(cls, *, tag: bool = True, array_like: bool = False) -> None: ...
+
+else:
+
+    class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
+        """A command, an event, or a part of one. Fields are numbers, texts, enums, tuples and messages."""
 
 
 _encoder = msgspec.json.Encoder()
 
 
 def encode(value: object) -> bytes:
-    """`value` as canonical JSON: fields in the order of their declaration, no spaces."""
+    """`value` as JSON: fields in the order of their declaration, no spaces."""
     return _encoder.encode(value)
 
 

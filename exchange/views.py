@@ -19,6 +19,7 @@ class PublicTape:
 
     def publish(self, time: Time, event: Event) -> None:
         """Keep `event` if it is one that readers look up; ignore it otherwise."""
+        key: tuple[type[Event], str]
         match event:
             case BestPricesChanged() | TradeReported() | SeriesStateChanged():
                 key = (type(event), event.instrument_id)

@@ -1,0 +1,58 @@
+"""The chart of accounts: how each ledger account is called, and which rule it obeys.
+
+Participants' balances are credit balances: the house owes them. What the house holds outside (wallets on an
+issuer's ledger) is a debit-balance mirror. So "nothing is lost" and "custody reconciles" are one statement.
+"""
+
+from exchange.units import AssetId, BucketId, InstrumentId, WalletId
+from matching.terms import ParticipantId
+
+
+def cash(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """Free cash of a participant (liability)."""
+    return f"cash:{participant_id}:{asset_id}"
+
+
+def hold(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """What a participant's live orders need (liability)."""
+    return f"hold:{participant_id}:{asset_id}"
+
+
+def escrow(bucket_id: BucketId) -> str:
+    """The pool from which a bucket of bounded claims is paid (liability)."""
+    return f"escrow:{bucket_id}"
+
+
+def fees(asset_id: AssetId) -> str:
+    """What the house has earned (liability)."""
+    return f"ccp:fees:{asset_id}"
+
+
+def loss_layer(asset_id: AssetId) -> str:
+    """The house's own money against losses of the coins themselves (liability)."""
+    return f"ccp:ndl:{asset_id}"
+
+
+def unclaimed(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """Credits that a participant's own account may not receive (liability)."""
+    return f"ccp:unclaimed:{participant_id}:{asset_id}"
+
+
+def wallet(wallet_id: WalletId, asset_id: AssetId) -> str:
+    """Mirror of a venue wallet on the issuer's ledger (mirror)."""
+    return f"ext:wallet:{wallet_id}:{asset_id}"
+
+
+def position(participant_id: ParticipantId, instrument_id: InstrumentId) -> str:
+    """A participant's position in lots: credits are long (unconstrained)."""
+    return f"pos:{participant_id}:{instrument_id}"
+
+
+def house_position(instrument_id: InstrumentId) -> str:
+    """The house's side of every trade: always flat after one (unconstrained)."""
+    return f"pos:ccp:{instrument_id}"
+
+
+def position_asset(instrument_id: InstrumentId) -> AssetId:
+    """The ledger partition in which the lots of one instrument are counted."""
+    return AssetId(f"POS:{instrument_id}")
