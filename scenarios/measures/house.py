@@ -1,0 +1,103 @@
+"""What cover costs, what the house earns, and whether anything ever stood uncovered."""
+
+import numpy as np
+
+from exchange.events import BooksAudited, BucketSettled, LossAllocated
+from exchange.units import MINUTE
+from scenarios.measures.access import COVER_REASONS, refused_share
+from scenarios.measures.measure import HOUSE, NAN, ROUBLE, RunView, mean, measure, ratio
+from scenarios.measures.reading import as_of, claims, fills, grid, listings, locked_at, open_notional
+
+
+@measure(
+    HOUSE, "Collateral per rouble of open interest", "RUB per RUB",
+    formula="mean over minutes of collateral that the claims need / mean of open interest at the index",
+    published_by="clearing houses (CPMI-IOSCO quantitative disclosures: margin held)",
+    better="lower",
+)  # fmt: skip
+def collateral_per_open_interest(view: RunView) -> float:
+    minutes = grid(view, MINUTE)
+    return ratio(locked_at(view, minutes).sum(), open_notional(view, minutes).sum())
+
+
+@measure(
+    HOUSE, "Peak collateral locked", "RUB",
+    formula="largest sum over holders of the worst each can still lose, from the fills",
+    published_by="clearing houses (CPMI-IOSCO quantitative disclosures: peak margin)",
+)  # fmt: skip
+def locked_peak(view: RunView) -> float:
+    changes = np.concatenate([np.empty(0, np.int64), *(bucket.time for bucket in claims(view))])
+    return float(locked_at(view, changes).max(initial=0.0) / ROUBLE)
+
+
+@measure(
+    HOUSE, "Peak uncovered exposure", "RUB",
+    formula="largest, over audits, of (worst loss of all holders, from the fills - escrow, from the ledger), "
+    "or 0 if escrow is the larger",
+    published_by="clearing houses (CPMI-IOSCO quantitative disclosures: margin shortfall)",
+    better="lower",
+)  # fmt: skip
+def uncovered_peak(view: RunView) -> float:
+    audits = view.table(BooksAudited)
+    if not audits["sequence"].size:
+        return NAN
+    needed = np.zeros(audits["sequence"].size)
+    for bucket in claims(view):
+        needed += as_of(bucket.sequence, bucket.locked, audits["sequence"], 0.0)
+    return float(max(0.0, (needed - audits["escrow"]).max()) / ROUBLE)
+
+
+@measure(
+    HOUSE, "Fees earned", "RUB",
+    formula="sum of the fees of all fills",
+    published_by="exchanges, in their accounts",
+)  # fmt: skip
+def fees_earned(view: RunView) -> float:
+    return float(fills(view).fee.sum() / ROUBLE)
+
+
+@measure(
+    HOUSE, "Orders refused for cover", "%",
+    formula="orders refused for want of cash, units or own funds, or by an exposure limit / orders sent",
+    published_by="supervisors, from members' own returns",
+)  # fmt: skip
+def orders_refused_cover(view: RunView) -> float:
+    return refused_share(view, COVER_REASONS)
+
+
+@measure(
+    HOUSE, "Wait for settlement", "minutes",
+    formula="mean over settled buckets of (time paid out - expiry)",
+    published_by="clearing houses, in their rules",
+    better="lower",
+)  # fmt: skip
+def settlement_wait(view: RunView) -> float:
+    expiry = {listing.instrument.bucket_id: listing.instrument.expiry for listing in listings(view)}
+    table = view.table(BucketSettled)
+    waits = [
+        (time - due) / MINUTE
+        for bucket, time in zip(table["bucket_id"], table["time"], strict=True)
+        if (due := expiry.get(bucket)) is not None
+    ]
+    return mean(np.array(waits, dtype=float))
+
+
+@measure(
+    HOUSE, "House's own layer used", "RUB",
+    formula="part of destroyed coins borne by the house before the holders",
+    published_by="clearing houses (CPMI-IOSCO quantitative disclosures: use of own resources)",
+    better="lower",
+)  # fmt: skip
+def own_layer_used(view: RunView) -> float:
+    return float(view.table(LossAllocated)["house"].sum() / ROUBLE)
+
+
+MEASURES = (
+    collateral_per_open_interest,
+    locked_peak,
+    uncovered_peak,
+    fees_earned,
+    orders_refused_cover,
+    settlement_wait,
+    own_layer_used,
+)

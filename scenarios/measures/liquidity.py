@@ -1,0 +1,268 @@
+"""What it costs to trade, how much can be traded, and how much was."""
+
+import numpy as np
+
+from exchange.events import (
+    CancelCause,
+    DepthReported,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    TradeReported,
+)
+from exchange.units import MINUTE
+from scenarios.measures.measure import (
+    BP,
+    LIQUIDITY,
+    NAN,
+    PERCENT,
+    ROUBLE,
+    Floats,
+    RunView,
+    mean,
+    measure,
+    once,
+    ratio,
+    weighted_mean,
+)
+from scenarios.measures.reading import (
+    Path,
+    as_of,
+    codes,
+    fills,
+    grid,
+    instrument_codes,
+    is_open,
+    known_mids,
+    listings,
+    open_interest,
+    open_notional,
+    quotes,
+    raw_quotes,
+    totals,
+)
+
+REALISED_AFTER = 5 * MINUTE
+AMIHUD_BAR = 10 * MINUTE
+
+
+@once
+def trades(view: RunView) -> list[tuple[Floats, Floats, Floats]]:
+    """By instrument: notional in kopecks, effective and realised spread in basis points, of each trade."""
+    table = view.table(TradeReported)
+    instrument = codes(table["instrument_id"], instrument_codes(view))
+    found = []
+    for at, (listing, (sequence, _, bid, ask)) in enumerate(
+        zip(listings(view), raw_quotes(view), strict=True)
+    ):
+        mine = instrument == at
+        side, price = table["taker_side"][mine], table["price"][mine]
+        before = as_of(sequence, (bid + ask) / 2, table["sequence"][mine])
+        after = _mid_at(view, at, table["time"][mine] + REALISED_AFTER)
+        notional = price * table["quantity"][mine] * float(listing.instrument.tick_value)
+        found.append(
+            (notional, 2 * BP * side * (price - before) / before, 2 * BP * side * (price - after) / before)
+        )
+    return found
+
+
+def _mid_at(view: RunView, at: int, when: np.ndarray) -> Floats:
+    """The two-sided mid in force at each `when`; nan after the end of trading or while a side is absent."""
+    quote = quotes(view)[at]
+    known = as_of(quote.start, quote.mid, when)
+    return np.where(when < as_of(quote.start, quote.end, when), known, NAN)
+
+
+def _pooled(view: RunView, column: int) -> float:
+    pieces = trades(view)
+    if not pieces:
+        return NAN
+    return weighted_mean(
+        np.concatenate([piece[column] for piece in pieces]), np.concatenate([piece[0] for piece in pieces])
+    )
+
+
+@once
+def depth_by_distance(view: RunView) -> dict[int, Path]:
+    """Roubles within each distance of the mid, both sides and all instruments, at each report while open."""
+    table = view.table(DepthReported)
+    instrument = codes(table["instrument_id"], instrument_codes(view))
+    kept = (instrument >= 0) & is_open(view, table["time"])
+    if not kept.any():
+        return {}
+    worth = np.zeros(kept.size)
+    for at, listing in enumerate(listings(view)):
+        mine = instrument == at
+        worth[mine] = (
+            known_mids(view)[at].at(table["time"][mine], 0.0) * listing.instrument.tick_value / ROUBLE
+        )
+    lots = table["bid_quantities"] + table["ask_quantities"]
+    times, report = np.unique(table["time"][kept], return_inverse=True)
+    # The exchange measures every book at the same distances, so the first report names them for all.
+    return {
+        int(distance): Path(times, totals(report, (lots[:, at] * worth)[kept], times.size))
+        for at, distance in enumerate(table["distances_bp"][0])
+    }
+
+
+def _depth(view: RunView, distance_bp: int) -> float:
+    path = depth_by_distance(view).get(distance_bp)
+    return NAN if path is None else mean(path.value)
+
+
+@measure(
+    LIQUIDITY, "Quoted spread", "bp",
+    formula="mean over time with two sides of (best ask - best bid) / mid",
+    published_by="exchanges, in market-quality reports",
+    better="lower",
+)  # fmt: skip
+def quoted_spread(view: RunView) -> float:
+    spreads = [BP * (quote.ask - quote.bid) / quote.mid for quote in quotes(view)]
+    if not spreads:
+        return NAN
+    return weighted_mean(np.concatenate(spreads), np.concatenate([quote.seconds for quote in quotes(view)]))
+
+
+@measure(
+    LIQUIDITY, "Effective spread", "bp",
+    formula="mean over trades, by notional, of 2 x side x (price - mid before the trade) / mid",
+    published_by="US trading venues (SEC Rule 605)",
+    better="lower",
+)  # fmt: skip
+def effective_spread(view: RunView) -> float:
+    return _pooled(view, 1)
+
+
+@measure(
+    LIQUIDITY, "Realised spread", "bp",
+    formula="the same against the mid five minutes after the trade: what makers keep",
+    published_by="US trading venues (SEC Rule 605)",
+)  # fmt: skip
+def realised_spread(view: RunView) -> float:
+    return _pooled(view, 2)
+
+
+@measure(
+    LIQUIDITY, "Depth within 10 bp", "RUB",
+    formula="mean over depth reports of both sides' lots within 10 bp of the mid, at the mid",
+    published_by="market-data firms, exchanges",
+    better="higher",
+)  # fmt: skip
+def depth_10bp(view: RunView) -> float:
+    return _depth(view, 10)
+
+
+@measure(
+    LIQUIDITY, "Depth within 50 bp", "RUB",
+    formula="the same within 50 bp",
+    published_by="market-data firms, exchanges",
+    better="higher",
+)  # fmt: skip
+def depth_50bp(view: RunView) -> float:
+    return _depth(view, 50)
+
+
+@measure(
+    LIQUIDITY, "Depth within 100 bp", "RUB",
+    formula="the same within 100 bp",
+    published_by="market-data firms, exchanges",
+    better="higher",
+)  # fmt: skip
+def depth_100bp(view: RunView) -> float:
+    return _depth(view, 100)
+
+
+@measure(
+    LIQUIDITY, "Depth within 200 bp", "RUB",
+    formula="the same within 200 bp",
+    published_by="market-data firms, exchanges",
+    better="higher",
+)  # fmt: skip
+def depth_200bp(view: RunView) -> float:
+    return _depth(view, 200)
+
+
+@measure(
+    LIQUIDITY, "Amihud illiquidity", "bp per RUB m",
+    formula="mean over ten-minute bars with trades of |log return of the mid| / traded notional",
+    published_by="central banks' financial-stability reports",
+    better="lower",
+)  # fmt: skip
+def amihud(view: RunView) -> float:
+    every, edges = fills(view), grid(view, AMIHUD_BAR)
+    bars = [np.empty(0)]
+    for at, path in enumerate(known_mids(view)):
+        taken = (every.instrument == at) & ~every.maker
+        millions = np.histogram(every.time[taken], edges, weights=every.notional[taken])[0] / ROUBLE / 1e6
+        mids = path.at(edges)
+        moves = BP * np.abs(np.diff(np.log(np.where(mids > 0, mids, NAN))))
+        bars.append(moves[millions > 0] / millions[millions > 0])
+    return mean(np.concatenate(bars))
+
+
+@measure(
+    LIQUIDITY, "Volume", "RUB",
+    formula="sum over trades of price x lots x tick value",
+    published_by="every exchange",
+)  # fmt: skip
+def volume(view: RunView) -> float:
+    every = fills(view)
+    return float(every.notional[~every.maker].sum() / ROUBLE)
+
+
+@measure(
+    LIQUIDITY, "Trades", "trades",
+    formula="number of trades",
+    published_by="every exchange",
+)  # fmt: skip
+def trade_count(view: RunView) -> float:
+    return float(view.table(TradeReported)["sequence"].size)
+
+
+@measure(
+    LIQUIDITY, "Orders per trade", "orders per trade",
+    formula="(orders accepted + amended + canceled at their owner's request) / trades",
+    published_by="EU venues (MiFID II RTS 9)",
+)  # fmt: skip
+def order_to_trade(view: RunView) -> float:
+    canceled = (view.table(OrderCanceled)["cause"] == CancelCause.REQUESTED.value).sum()
+    orders = view.table(OrderAccepted)["sequence"].size + view.table(OrderAmended)["sequence"].size
+    return ratio(orders + canceled, trade_count.function(view))
+
+
+@measure(
+    LIQUIDITY, "Peak open interest", "RUB",
+    formula="largest sum over futures of lots held long x index x tick value",
+    published_by="every derivatives exchange, daily",
+)  # fmt: skip
+def open_interest_peak(view: RunView) -> float:
+    changes = np.concatenate([np.empty(0, np.int64), *(path.time for path in open_interest(view))])
+    return float(open_notional(view, changes).max(initial=0.0) / ROUBLE)
+
+
+@measure(
+    LIQUIDITY, "Time without a two-sided market", "%",
+    formula="trading time in which bid or ask is absent (halts included) / trading time",
+    published_by="exchanges, on market makers' obligations",
+    better="lower",
+)  # fmt: skip
+def one_sided_time(view: RunView) -> float:
+    absent = sum(float(quote.seconds[np.isnan(quote.mid)].sum()) for quote in quotes(view))
+    return PERCENT * ratio(absent, sum(float(quote.seconds.sum()) for quote in quotes(view)))
+
+
+MEASURES = (
+    quoted_spread,
+    effective_spread,
+    realised_spread,
+    depth_10bp,
+    depth_50bp,
+    depth_100bp,
+    depth_200bp,
+    amihud,
+    volume,
+    trade_count,
+    order_to_trade,
+    open_interest_peak,
+    one_sided_time,
+)

@@ -1,0 +1,385 @@
+"""What several measures read off a record: terms, sessions, quotes, fills, positions and claims over time.
+
+A path is a step function: times at which something changed, and what it was from then on. Prices are ticks
+and money is kopecks, as in the record; nothing here is rounded.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from exchange.events import (
+    BestPricesChanged,
+    BucketSettled,
+    IndexPublished,
+    IndexStatus,
+    InstrumentListed,
+    Liquidity,
+    OrderFilled,
+    SessionClosed,
+    SessionOpened,
+)
+from exchange.instruments import Instrument, Product
+from exchange.units import MINUTE, SECOND, Time
+from scenarios.measures.measure import NAN, Floats, Integers, RunView, Truths, once
+
+
+class Path(NamedTuple):
+    """A step function of time. Before the first time it is unknown (nan)."""
+
+    time: Integers
+    value: Floats
+
+    def at(self, when: Integers, before: float = NAN) -> Floats:
+        return as_of(self.time, self.value, when, before)
+
+
+class Listing(NamedTuple):
+    """One listed instrument and the time during which it could be traded in this run."""
+
+    instrument: Instrument
+    begins: Time
+    ends: Time
+
+
+class Quotes(NamedTuple):
+    """The best prices of one instrument, by stretch of unchanged quotes within its trading time.
+
+    An absent side is nan.
+    """
+
+    start: Integers
+    end: Integers
+    bid: Floats
+    ask: Floats
+
+    @property
+    def seconds(self) -> Floats:
+        return (self.end - self.start) / SECOND
+
+    @property
+    def mid(self) -> Floats:
+        """Half-way between bid and ask, in ticks; nan while a side is absent."""
+        return (self.bid + self.ask) / 2
+
+
+class Fills(NamedTuple):
+    """Every fill, two to a trade. `participant` and `instrument` number the lists of names."""
+
+    sequence: Integers
+    time: Integers
+    participants: list[str]
+    participant: Integers
+    instrument: Integers
+    trade_id: Integers
+    signed: Integers  # lots, positive when bought
+    price: Integers
+    notional: Floats
+    maker: Truths
+    fee: Integers
+    position: Integers  # of the participant in the instrument, after the fill
+
+
+class Claims(NamedTuple):
+    """What the bounded claims of one bucket may cost those who hold them, after each fill (kopecks)."""
+
+    sequence: Integers
+    time: Integers
+    locked: Integers
+
+
+def as_of(times: Integers, values: npt.NDArray[Any], when: Integers, before: float = NAN) -> Floats:
+    """The last of `values` not later than each `when`; `before` where there is none yet."""
+    if not times.size:
+        return np.full(when.shape, before)
+    at = np.searchsorted(times, when, side="right") - 1
+    return np.where(at >= 0, values[np.maximum(at, 0)].astype(np.float64), before)
+
+
+def codes(names: Iterable[str], known: Mapping[str, int]) -> Integers:
+    """Each name's number in `known`, and -1 for a name that is not there."""
+    return np.fromiter((known.get(name, -1) for name in names), dtype=np.int64)
+
+
+def totals(group: Integers, amounts: npt.NDArray[Any], groups: int) -> Floats:
+    """The sum of `amounts` in each of the groups 0 .. groups - 1."""
+    return np.bincount(group, amounts, minlength=groups).astype(np.float64)
+
+
+def running_total(values: Integers, group: Integers) -> Integers:
+    """The sum of `values` so far within each group, in place order."""
+    order = np.argsort(group, kind="stable")
+    total = np.cumsum(values[order])
+    starts = np.flatnonzero(np.diff(group[order], prepend=-2))
+    lengths = np.diff(np.append(starts, total.size))
+    carried = np.repeat(total[starts] - values[order][starts], lengths)
+    found = np.empty_like(total)
+    found[order] = total - carried
+    return found
+
+
+@once
+def listings(view: RunView) -> list[Listing]:
+    """In the order of their listing. Trading time ends with the run or at expiry, whichever comes first."""
+    found = []
+    for entry in view.record.entries(InstrumentListed):
+        assert isinstance(entry.event, InstrumentListed)
+        terms = entry.event.instrument
+        ends = view.closes if terms.expiry is None else min(view.closes, terms.expiry)
+        found.append(Listing(terms, max(view.opens, entry.time), ends))
+    return found
+
+
+@once
+def instrument_codes(view: RunView) -> dict[str, int]:
+    return {listing.instrument.instrument_id: at for at, listing in enumerate(listings(view))}
+
+
+@once
+def sessions(view: RunView) -> Path:
+    """1 while a session is open, 0 while none is. A record that names no session is open throughout."""
+    opened, closed = view.table(SessionOpened), view.table(SessionClosed)
+    times = np.concatenate([opened["time"], closed["time"]])
+    states = np.concatenate([np.ones(opened["time"].size), np.zeros(closed["time"].size)])
+    order = np.argsort(np.concatenate([opened["sequence"], closed["sequence"]]))
+    return Path(times[order], states[order])
+
+
+def is_open(view: RunView, when: Integers) -> Truths:
+    path = sessions(view)
+    before = 1.0 - path.value[0] if path.value.size else 1.0
+    return path.at(when, before) > 0
+
+
+@once
+def raw_quotes(view: RunView) -> list[tuple[Integers, Integers, Floats, Floats]]:
+    """Sequence, time, bid and ask of each change of best prices, by instrument."""
+    table = view.table(BestPricesChanged)
+    instrument = codes(table["instrument_id"], instrument_codes(view))
+    columns = [table["sequence"], table["time"], table["bid"].astype(float), table["ask"].astype(float)]
+    return [
+        (sequence, time, bid, ask)
+        for at in range(len(listings(view)))
+        for sequence, time, bid, ask in [tuple(column[instrument == at] for column in columns)]
+    ]
+
+
+@once
+def quotes(view: RunView) -> list[Quotes]:
+    """By instrument, in the order of listing."""
+    return [
+        _stretches(view, listing, time, bid, ask)
+        for listing, (_, time, bid, ask) in zip(listings(view), raw_quotes(view), strict=True)
+    ]
+
+
+def _stretches(view: RunView, listing: Listing, time: Integers, bid: Floats, ask: Floats) -> Quotes:
+    if listing.ends <= listing.begins:
+        nothing = np.empty(0, np.int64)
+        return Quotes(nothing, nothing, nothing.astype(float), nothing.astype(float))
+    marks = np.unique(np.concatenate([time, sessions(view).time, [listing.begins, listing.ends]]))
+    marks = marks[(marks >= listing.begins) & (marks <= listing.ends)]
+    start, end = marks[:-1], marks[1:]
+    trading = is_open(view, start)
+    start, end = start[trading], end[trading]
+    return Quotes(start, end, as_of(time, bid, start), as_of(time, ask, start))
+
+
+@once
+def known_mids(view: RunView) -> list[Path]:
+    """By instrument: the last mid in ticks that had two sides, for readers who need a price at any time."""
+    found = []
+    for _, time, bid, ask in raw_quotes(view):
+        mid = (bid + ask) / 2
+        both = ~np.isnan(mid)
+        found.append(Path(time[both], mid[both]))
+    return found
+
+
+@once
+def indices(view: RunView) -> dict[str, Path]:
+    """Published values in index units, by index; nan while the index is stale."""
+    table = view.table(IndexPublished)
+    value = np.where(table["status"] == IndexStatus.STALE.value, NAN, table["value"].astype(float))
+    return {
+        name: Path(table["time"][rows], value[rows])
+        for name in dict.fromkeys(table["index_id"])
+        for rows in [table["index_id"] == name]
+    }
+
+
+@once
+def index_ticks(view: RunView) -> list[Path]:
+    """By instrument: the last fresh index value in ticks; the reference price until there is one."""
+    found = []
+    for listing in listings(view):
+        terms = listing.instrument
+        path = indices(view).get(terms.underlying, Path(np.empty(0, np.int64), np.empty(0)))
+        fresh = ~np.isnan(path.value)
+        found.append(
+            Path(
+                np.concatenate([[np.iinfo(np.int64).min], path.time[fresh]]),
+                np.concatenate([[float(terms.reference)], path.value[fresh] / terms.tick]),
+            )
+        )
+    return found
+
+
+@once
+def fills(view: RunView) -> Fills:
+    table = view.table(OrderFilled)
+    known = instrument_codes(view)
+    participants = list(dict.fromkeys(table["participant_id"]))
+    participant = codes(table["participant_id"], {name: at for at, name in enumerate(participants)})
+    instrument = codes(table["instrument_id"], known)
+    signed = table["side"] * table["quantity"]
+    tick_value = np.array([listing.instrument.tick_value for listing in listings(view)], dtype=np.int64)
+    return Fills(
+        sequence=table["sequence"],
+        time=table["time"],
+        participants=participants,
+        participant=participant,
+        instrument=instrument,
+        trade_id=table["trade_id"],
+        signed=signed,
+        price=table["price"],
+        notional=(table["price"] * table["quantity"] * tick_value[instrument]).astype(float),
+        maker=table["liquidity"] == Liquidity.MAKER.value,
+        fee=table["fee"],
+        position=running_total(signed, participant * max(len(known), 1) + instrument),
+    )
+
+
+@once
+def settled_at(view: RunView) -> dict[str, tuple[int, Time]]:
+    """Sequence and time at which each bucket was paid out."""
+    table = view.table(BucketSettled)
+    return {
+        bucket: (int(sequence), int(time))
+        for bucket, sequence, time in zip(table["bucket_id"], table["sequence"], table["time"], strict=True)
+    }
+
+
+@once
+def open_interest(view: RunView) -> list[Path]:
+    """By instrument: lots held long, after each trade and at settlement. Spot has none."""
+    return [_open_lots(view, at) for at in range(len(listings(view)))]
+
+
+def _open_lots(view: RunView, at: int) -> Path:
+    terms = listings(view)[at].instrument
+    if terms.product is not Product.FUTURE:
+        return Path(np.empty(0, np.int64), np.empty(0))
+    every = fills(view)
+    mine = every.instrument == at
+    after, before = every.position[mine], every.position[mine] - every.signed[mine]
+    lots = np.cumsum(np.maximum(after, 0) - np.maximum(before, 0)).astype(float)
+    # Between the two fills of one trade only one side has moved: read the total after the second.
+    whole = np.diff(every.trade_id[mine], append=-1) != 0
+    time, lots = every.time[mine][whole], lots[whole]
+    if terms.bucket_id in settled_at(view):
+        time, lots = np.append(time, settled_at(view)[terms.bucket_id][1]), np.append(lots, 0.0)
+    return Path(time, lots)
+
+
+def open_notional(view: RunView, when: Integers) -> Floats:
+    """Open interest at each `when`, valued at the index (kopecks)."""
+    total = np.zeros(when.shape)
+    for listing, lots, price in zip(listings(view), open_interest(view), index_ticks(view), strict=True):
+        total += lots.at(when, 0.0) * price.at(when) * listing.instrument.tick_value
+    return total
+
+
+@once
+def claims(view: RunView) -> list[Claims]:
+    """By bucket of futures: the sum over holders of the most each could still lose, from the fills alone.
+
+    A holder's worst case is at a floor or a cap, since the worth of a claim is linear between them.
+    """
+    buckets: dict[str, list[int]] = {}
+    for at, listing in enumerate(listings(view)):
+        if listing.instrument.product is Product.FUTURE:
+            buckets.setdefault(listing.instrument.bucket_id, []).append(at)
+    return [_bucket_claims(view, bucket, members) for bucket, members in buckets.items()]
+
+
+def _bucket_claims(view: RunView, bucket: str, members: list[int]) -> Claims:
+    every = fills(view)
+    rows = np.flatnonzero(np.isin(every.instrument, members))
+    holder = every.participant[rows]
+    terms = [listing.instrument for listing in listings(view)]
+    nodes = sorted({edge for at in members for edge in (terms[at].floor, terms[at].cap)})
+    worst = np.min([_worth(every, rows, terms, node) for node in nodes], axis=0)
+    change = -worst - _previous(-worst, holder)
+    sequence, time, locked = every.sequence[rows], every.time[rows], np.cumsum(change)
+    whole = np.diff(every.trade_id[rows], append=-1) != 0
+    sequence, time, locked = sequence[whole], time[whole], locked[whole]
+    if bucket in settled_at(view):
+        paid = settled_at(view)[bucket]
+        sequence, time = np.append(sequence, paid[0]), np.append(time, paid[1])
+        locked = np.append(locked, 0)
+    return Claims(sequence, time, locked)
+
+
+def _worth(every: Fills, rows: Integers, terms: list[Instrument], settlement: int) -> Integers:
+    """What each holder has gained after each of its fills, if the bucket settles at `settlement`."""
+    instrument = every.instrument[rows]
+    payoff = np.array([t.payoff(settlement) for t in terms])[instrument]
+    paid = every.price[rows] - np.array([t.floor for t in terms])[instrument]
+    tick_value = np.array([t.tick_value for t in terms])[instrument]
+    return running_total(every.signed[rows] * (payoff - paid) * tick_value, every.participant[rows])
+
+
+def _previous(values: Integers, group: Integers) -> Integers:
+    """For each value, the one before it in its own group; 0 for the first."""
+    order = np.argsort(group, kind="stable")
+    shifted = np.concatenate([[0], values[order][:-1]])[: values.size]
+    shifted[np.diff(group[order], prepend=-2) != 0] = 0
+    found = np.empty_like(values)
+    found[order] = shifted
+    return found
+
+
+def locked_at(view: RunView, when: Integers) -> Floats:
+    """What all claims may cost at each `when` (kopecks)."""
+    total = np.zeros(when.shape)
+    for bucket in claims(view):
+        total += as_of(bucket.time, bucket.locked, when, 0.0)
+    return total
+
+
+def grid(view: RunView, step: Time) -> Integers:
+    """`opens`, and every `step` after it up to `closes`."""
+    return np.arange(view.opens, view.closes + 1, step, dtype=np.int64)
+
+
+@once
+def minute_mids(view: RunView) -> Floats:
+    """The last known mid in ticks at each minute, one row an instrument; nan outside its trading time."""
+    minutes = grid(view, MINUTE)
+    trading = is_open(view, minutes)
+    rows = [
+        np.where(trading & (minutes >= listing.begins) & (minutes <= listing.ends), path.at(minutes), NAN)
+        for listing, path in zip(listings(view), known_mids(view), strict=True)
+    ]
+    return np.array(rows).reshape(len(rows), minutes.size)
+
+
+def log_returns(mids: Floats, span: int) -> Floats:
+    """Overlapping log returns over `span` columns, of all rows, where both ends are known."""
+    if mids.shape[1] <= span:
+        return np.empty(0)
+    logs = np.log(np.where(mids > 0, mids, NAN))
+    moves: Floats = (logs[:, span:] - logs[:, :-span]).ravel()
+    return moves[~np.isnan(moves)]
+
+
+@once
+def lead(view: RunView) -> int | None:
+    """The instrument that traded most, by notional; the first listed of equals; None if nothing is listed."""
+    if not listings(view):
+        return None
+    every = fills(view)
+    return int(np.argmax(totals(every.instrument, every.notional, len(listings(view)))))
