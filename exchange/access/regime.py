@@ -1,7 +1,7 @@
 """An access regime is data: who may enter, what they may do there, and within which caps.
 
-Amounts are minor units of the venue's cash asset. Where a value has no source, its key stands among the
-regime's `assumptions`, so that an assumed number and a sourced one can never be confused.
+Amounts are kopecks, the minor units of the rouble coins in which a venue settles. A number either stands
+among the `keys` of a source or among the `assumptions`, so that the two can never be confused.
 """
 
 from enum import StrEnum
@@ -33,13 +33,13 @@ class Applicant(Message):
 
 
 class Criterion(Message):
-    """One way to qualify: every condition that is stated must hold."""
+    """One way to qualify: every condition that is stated must hold. Nothing stated: everybody qualifies."""
 
     kinds: tuple[ApplicantKind, ...] = ()  # empty: any kind
     assets_min: Money | None = None  # at least
     assets_above: Money | None = None  # more than
     income_min: Money | None = None  # at least, in each of the last `income_years`
-    income_above: Money | None = None
+    income_above: Money | None = None  # more than, in each of them
     income_years: int = 1
     knowledge_test: bool = False
     deals_per_quarter_min: int = 0
@@ -48,8 +48,10 @@ class Criterion(Message):
 
 
 class Permission(StrEnum):
+    """What a class may do in a product. A position can be closed under every word but `denied`."""
+
     ALLOWED = "allowed"
-    AFTER_TEST = "allowed_after_test"
+    AFTER_TEST = "allowed_after_test"  # the knowledge test
     REDUCE_ONLY = "reduce_only"
     DENIED = "denied"
 
@@ -72,12 +74,12 @@ class AccessClass(Message):
 
 
 class InstitutionRule(Message):
-    """Own funds of an institution must cover its capital at risk, and cap it.
+    """Own funds of an institution must cover its capital at risk, and cap it. None: no such rule.
 
     100% cover is the 1250% risk weight times the 8% ratio; the cap is the supervisor's exposure limit.
     """
 
-    cover_bp: BasisPoints = 10_000  # own funds held for each unit of capital at risk
+    cover_bp: BasisPoints | None = 10_000  # own funds held for each unit of capital at risk
     exposure_cap_bp: BasisPoints | None = None  # capital at risk, as a share of own funds
 
 
@@ -105,10 +107,20 @@ class AssetCounting(Message):
     crypto_max: Money | None = None
 
 
+class Grade(StrEnum):
+    """How good a source is."""
+
+    PRIMARY = "P"  # the regulator, the exchange, the law itself
+    SECONDARY = "S"  # the press, a law firm
+    WEAK = "W"  # an aggregator or a blog: corroborate before citing
+    DERIVED = "D"  # arithmetic from other sources
+
+
 class Source(Message):
     label: str
     reference: str
-    grade: str  # P primary, S secondary, W weak, D derived
+    grade: Grade
+    keys: tuple[str, ...] = ()  # the key paths in the regime file that it vouches for
 
 
 class Assumption(Message):
@@ -116,12 +128,19 @@ class Assumption(Message):
     reason: str
 
 
+class RegimeStatus(StrEnum):
+    IN_FORCE = "in_force"
+    PROPOSED = "proposed"
+    BILL = "bill"
+    COUNTERFACTUAL = "counterfactual"
+
+
 class Regime(Message):
     regime_id: str
     title: str
     jurisdiction: str
-    status: str  # in_force, proposed, bill, counterfactual
-    valid_from: str
+    status: RegimeStatus
+    valid_from: str  # "2025-07-28", or empty
     valid_to: str
     sources: tuple[Source, ...]
     assumptions: tuple[Assumption, ...]
@@ -132,3 +151,9 @@ class Regime(Message):
     market: MarketRules
     cash: CashRules
     offshore_share_bp: BasisPoints  # of refused demand that trades offshore instead
+
+
+def roubles(amount: Money) -> str:
+    """An amount of kopecks as people write it: "12,000,000 RUB", "0.50 RUB"."""
+    whole, kopecks = divmod(amount, 100)
+    return f"{whole:,}.{kopecks:02} RUB" if kopecks else f"{whole:,} RUB"

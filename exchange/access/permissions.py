@@ -1,0 +1,34 @@
+"""What a class may trade under a regime, and what stands against it."""
+
+from exchange.access.regime import AccessClass, Applicant, Permission, Regime
+from exchange.instruments import Product
+from exchange.reasons import RejectReason
+
+
+def refusal(
+    regime: Regime, access_class: AccessClass, product: Product, applicant: Applicant, *, reducing: bool
+) -> RejectReason | None:
+    """Why this class may not send the order, or None. `reducing`: it can only make a position smaller.
+
+    Outside a test environment spot is refused to everyone, even to reduce: there is no market to sell in.
+    """
+    if product is Product.SPOT and not regime.test_environment:
+        return RejectReason.SPOT_OUTSIDE_TEST_ENVIRONMENT
+    match access_class.permissions.get(product, Permission.DENIED):
+        case Permission.DENIED:
+            return RejectReason.PRODUCT_NOT_PERMITTED
+        case Permission.REDUCE_ONLY if not reducing:
+            return RejectReason.REDUCE_ONLY
+        case Permission.AFTER_TEST if not (applicant.knowledge_test_passed or reducing):
+            return RejectReason.KNOWLEDGE_TEST_REQUIRED
+        case _:
+            return None
+
+
+def may_trade_nothing(regime: Regime, access_class: AccessClass) -> bool:
+    """Whether every product is denied to the class, so that there is nothing to let it in for."""
+    return all(
+        access_class.permissions.get(product, Permission.DENIED) is Permission.DENIED
+        or (product is Product.SPOT and not regime.test_environment)
+        for product in Product
+    )
