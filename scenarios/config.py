@@ -1,0 +1,564 @@
+"""Files of the scenarios and regimes: read, checked once, and turned into the core's frozen objects.
+
+The first half reads any TOML file against any `Table` and speaks about faults in sentences; the second half
+is the regime file. Amounts are roubles in a file and kopecks in an object, shares are percent in a file and
+basis points in an object, and nothing is ever rounded on the way.
+"""
+
+import re
+import tomllib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import date
+from decimal import Decimal
+from difflib import get_close_matches
+from functools import partial
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StrictBool,
+    StringConstraints,
+    ValidationError,
+    WithJsonSchema,
+    model_validator,
+)
+from pydantic_core import ErrorDetails, PydanticCustomError
+
+from exchange.access.classes import shadows
+from exchange.access.regime import (
+    AccessClass,
+    ApplicantKind,
+    AssetCounting,
+    Assumption,
+    Caps,
+    CashRules,
+    Criterion,
+    GateRule,
+    Grade,
+    InstitutionRule,
+    MarketRules,
+    Permission,
+    Regime,
+    RegimeStatus,
+    Source,
+)
+from exchange.instruments import Product
+from exchange.units import AssetId
+from matching.terms import SelfTradePrevention
+
+# --- reading: any file ------------------------------------------------------------------------------------
+
+T = TypeVar("T", bound="Table")
+
+
+class ConfigurationError(ValueError):
+    """A fault in a file, as a sentence for its author: file, key path, what is wrong, and the remedy."""
+
+    def __init__(self, file: str, key: str, fault: str, remedy: str) -> None:
+        where = f"{file}: {key}" if key else file
+        super().__init__(f"{where} {fault}; {remedy}.")
+        self.file = file
+        self.key = key
+
+
+class Table(BaseModel):
+    """A table of a file. It knows all its keys, and tells the nearest one when it meets another."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _only_known_keys(cls, table: Any) -> Any:
+        if isinstance(table, Mapping):
+            for key in table:
+                if key not in cls.model_fields:
+                    raise fault("is not a key that belongs here", _nearest(key, cls.model_fields), at=key)
+        return table
+
+
+def fault(problem: str, remedy: str, *, at: str = "") -> PydanticCustomError:
+    """What a validator of a `Table` raises: a sentence in two halves, about the key `at` below it."""
+    return PydanticCustomError("fault", "{problem}", {"problem": problem, "remedy": remedy, "at": at})
+
+
+def read_toml(path: Path | Traversable) -> dict[str, Any]:
+    """The tables of a file; numbers with a point are exact decimals. Raises ConfigurationError."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except FileNotFoundError:
+        raise ConfigurationError(str(path), "", "does not exist", "check the name of the file") from None
+    except OSError as error:
+        reason = f"cannot be read: {error.strerror}"
+        raise ConfigurationError(str(path), "", reason, "name a file that may be read") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(str(path), "", "is not a text", "save it as UTF-8") from None
+    except (ValueError, ArithmeticError, RecursionError) as error:  # numbers and nesting beyond all measure
+        reason = f"is not valid TOML: {error}"
+        raise ConfigurationError(str(path), "", reason, "correct that place in the file") from None
+
+
+def check(model: type[T], table: Mapping[str, Any], file: str) -> T:
+    """`table` as a `model`. Raises ConfigurationError that names `file` and tells the first fault."""
+    try:
+        return model.model_validate(table)
+    except ValidationError as error:
+        raise _in_words(error.errors()[0], table, file) from None
+
+
+def key_paths(table: object, prefix: str = "") -> Iterator[tuple[str, object]]:
+    """Every key path below `table` with what stands there, tables before their contents.
+
+    A member of a list goes by its `id`, or by its number from 1: `classes.everyone.any_of.1.assets_min_rub`.
+    """
+    for step, value in _steps(table):
+        path = f"{prefix}{step}"
+        yield path, value
+        yield from key_paths(value, f"{path}.")
+
+
+def _steps(table: object) -> Iterable[tuple[str, object]]:
+    if isinstance(table, Mapping):
+        return [(str(key), value) for key, value in table.items()]
+    if isinstance(table, list | tuple):
+        return [(_member(value, number), value) for number, value in enumerate(table, 1)]
+    return ()
+
+
+def _member(value: object, number: int) -> str:
+    named = value.get("id") if isinstance(value, Mapping) else None
+    return named if isinstance(named, str) and named else str(number)
+
+
+def _in_words(error: ErrorDetails, table: Mapping[str, Any], file: str) -> ConfigurationError:
+    """The sentence for what pydantic found wrong."""
+    kind, context, given = error["type"], error.get("ctx", {}), _shown(error["input"])
+    path = _path(error["loc"], table, missing=kind == "missing")
+    if kind == "fault":
+        at = ".".join(part for part in (path, context["at"]) if part)
+        return ConfigurationError(file, at, context["problem"], context["remedy"])
+    if kind == "missing":
+        return ConfigurationError(file, path, "is missing", f"add the key “{error['loc'][-1]}”")
+    if kind in ("enum", "literal_error"):
+        allowed = re.findall(r"'([^']*)'", context["expected"])
+        named = "is not a name that is known here" if error["loc"][-1] == "[key]" else f"cannot be {given}"
+        return ConfigurationError(file, path, named, _nearest(str(error["input"]), allowed))
+    problem, remedy = _PLAIN.get(kind, (error["msg"].replace("Input should", "must"), "correct the value"))
+    return ConfigurationError(file, path, f"{problem}, but is {given}", remedy)
+
+
+_PLAIN = {
+    "string_type": ("must be a text", "put it in quotes"),
+    "string_too_short": ("must not be empty", "write something there"),
+    "too_short": ("must not be an empty list", "add a member to it"),
+    "int_type": ("must be a whole number", "write it without quotes and without a point"),
+    "bool_type": ("must be true or false", "write one of the two, without quotes"),
+    "tuple_type": ("must be a list", "put it in square brackets"),
+    "dict_type": ("must be a table", "write it as { key = value }"),
+    "model_type": ("must be a table", "write it as { key = value }"),
+    "date_type": ("must be a date", "write it as 2025-07-28, without quotes"),
+    "string_pattern_mismatch": (
+        "must be lower-case letters, digits and “_”, a letter first",
+        "choose such a name",
+    ),
+}  # what pydantic says in other words than ours, by its error type
+
+
+def _path(loc: Sequence[int | str], table: object, *, missing: bool) -> str:
+    """pydantic's location as a key path of the file; steps that are not in the file are left out."""
+    path: list[str] = []
+    for step in loc:
+        if isinstance(step, int) and isinstance(table, list | tuple):
+            table = table[step]
+            path.append(_member(table, step + 1))
+        elif isinstance(table, Mapping) and step in table:
+            table = table[step]
+            path.append(str(step))
+    return ".".join([*path, str(loc[-1])] if missing else path)
+
+
+def _shown(value: object) -> str:
+    """A value as its author wrote it, roughly, and short."""
+    match value:
+        case bool():
+            return str(value).lower()
+        case Mapping():
+            return "a table"
+        case list() | tuple():
+            return "a list" if value else "an empty list"
+        case str():
+            return f"“{_cut(value)}”"
+        case _:
+            return _cut(str(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= 40 else f"{text[:39]}…"
+
+
+def _nearest(word: str, known: Iterable[str]) -> str:
+    """The remedy for an unknown word: the nearest known one, or all of them if none is near."""
+    choices = list(known)
+    begun = [choice for choice in choices if word and choice.startswith(word)]
+    if near := begun or get_close_matches(word, choices, n=1, cutoff=0.5):
+        return f"the nearest that is valid is “{near[0]}”"
+    return f"valid are {', '.join(f'“{choice}”' for choice in choices)}" if choices else "remove it"
+
+
+def _hundredths(value: object, *, unit: str, least: Decimal, most: Decimal) -> int:
+    """A number with at most two decimals as a whole number of hundredths. Nothing is rounded."""
+    if isinstance(value, bool) or not isinstance(value, int | float | Decimal):
+        raise fault(f"must be a number of {unit}, but is {_shown(value)}", "write it without quotes")
+    number = Decimal(str(value))
+    if not number.is_finite() or not least <= number <= most:
+        raise fault(
+            f"must lie between {least:,} and {most:,} {unit}, but is {value}", "choose a number in between"
+        )
+    if number != round(number, 2):
+        raise fault(
+            f"has more than two decimals, {value}", "write at most two, for nothing is rounded silently"
+        )
+    return int(round(number, 2) * 100)
+
+
+def _number_schema(least: str, most: str) -> WithJsonSchema:
+    return WithJsonSchema({"type": "number", "minimum": float(least), "maximum": float(most)})
+
+
+Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
+Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", strict=True)]
+Flag = StrictBool
+Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Day = Annotated[date, Field(strict=True)]
+Roubles = Annotated[  # kopecks in the object
+    int,
+    BeforeValidator(
+        partial(_hundredths, unit="roubles", least=Decimal("0.01"), most=Decimal(1_000_000_000_000_000))
+    ),
+    _number_schema("0.01", "1e15"),
+]
+Percent = Annotated[  # basis points in the object
+    int,
+    BeforeValidator(partial(_hundredths, unit="percent", least=Decimal(0), most=Decimal(100))),
+    _number_schema("0", "100"),
+]
+CoverPercent = Annotated[  # the same, where more than the whole may be asked for
+    int,
+    BeforeValidator(partial(_hundredths, unit="percent", least=Decimal("0.01"), most=Decimal(10_000))),
+    _number_schema("0.01", "1e4"),
+]
+
+# --- the regime file ----------------------------------------------------------------------------------------
+
+
+class CriterionTable(Table):
+    """One way into a class: every condition stated must hold. An empty table { } lets everybody in."""
+
+    kinds: Annotated[
+        tuple[ApplicantKind, ...], Field(description="Kinds of applicant it is meant for; left out: any.")
+    ] = ()
+    assets_min_rub: Annotated[
+        Roubles | None, Field(description="At least so much in securities and deposits.")
+    ] = None
+    assets_above_rub: Annotated[
+        Roubles | None, Field(description="More than so much in securities and deposits.")
+    ] = None
+    income_min_rub: Annotated[Roubles | None, Field(description="At least so much income a year.")] = None
+    income_above_rub: Annotated[Roubles | None, Field(description="More than so much income a year.")] = None
+    income_years: Annotated[
+        Count | None, Field(description="In each of so many last years; left out: the last one.")
+    ] = None
+    knowledge_test: Annotated[Flag, Field(description="The knowledge test must have been passed.")] = False
+    deals_per_quarter_min: Annotated[Count | None, Field(description="At least so many deals.")] = None
+    years_of_experience_min: Annotated[Count | None, Field(description="At least so many years.")] = None
+    qualified_by_law: Annotated[
+        Flag, Field(description="The law itself must count the applicant as qualified.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _each_condition_once(self) -> "CriterionTable":
+        for subject in ("assets", "income"):
+            if None not in (getattr(self, f"{subject}_min_rub"), getattr(self, f"{subject}_above_rub")):
+                raise fault(
+                    f"stands beside {subject}_min_rub, and only one of them can bind",
+                    "keep one of the two",
+                    at=f"{subject}_above_rub",
+                )
+        if self.income_years is not None and self.income_min_rub is None and self.income_above_rub is None:
+            raise fault(
+                "has no effect without an income", "add income_min_rub or remove it", at="income_years"
+            )
+        return self
+
+    def criterion(self) -> Criterion:
+        return Criterion(
+            kinds=self.kinds,
+            assets_min=self.assets_min_rub,
+            assets_above=self.assets_above_rub,
+            income_min=self.income_min_rub,
+            income_above=self.income_above_rub,
+            income_years=self.income_years or 1,
+            knowledge_test=self.knowledge_test,
+            deals_per_quarter_min=self.deals_per_quarter_min or 0,
+            years_of_experience_min=self.years_of_experience_min or 0,
+            qualified_by_law=self.qualified_by_law,
+        )
+
+
+class CapsTable(Table):
+    """Limits on the capital that one participant of the class may put at risk; the tighter one binds."""
+
+    capital_at_risk_rub: Roubles | None = None
+    share_of_assets_percent: Annotated[
+        Percent | None, Field(description="Of the assets that count under [asset_counting].")
+    ] = None
+
+
+class ClassTable(Table):
+    """A class of participants. An applicant's class is the first of the file that takes it."""
+
+    id: Identifier
+    title: Text
+    any_of: Annotated[tuple[CriterionTable, ...], Field(min_length=1, description="Ways in; one is enough.")]
+    permissions: Annotated[
+        dict[Product, Permission], Field(description="A product that is not named is denied.")
+    ]
+    caps: CapsTable = CapsTable()
+
+    def access_class(self) -> AccessClass:
+        return AccessClass(
+            class_id=self.id,
+            title=self.title,
+            any_of=tuple(table.criterion() for table in self.any_of),
+            permissions=self.permissions,
+            caps=Caps(
+                capital_at_risk=self.caps.capital_at_risk_rub,
+                share_of_assets_bp=self.caps.share_of_assets_percent,
+            ),
+        )
+
+
+class InstitutionsTable(Table):
+    """What the own funds of an institution must cover. Left out: nothing."""
+
+    cover_percent: Annotated[
+        CoverPercent | None, Field(description="Own funds held for each rouble at risk; 100 is full cover.")
+    ] = None
+    exposure_cap_percent: Annotated[
+        Percent | None, Field(description="The most capital at risk, of own funds.")
+    ] = None
+
+
+class AssetCountingTable(Table):
+    """How much of an applicant's crypto counts as wealth. Left out: none of it."""
+
+    crypto_share_percent: Percent
+    crypto_max_rub: Annotated[Roubles | None, Field(description="No more than so much of it.")] = None
+
+
+class MarketTable(Table):
+    self_trade_prevention: Annotated[
+        SelfTradePrevention,
+        Field(description="Which order gives way if one owner would trade with itself."),
+    ]
+    max_requests_per_second: Annotated[
+        Count | None, Field(description="Of one participant; left out: no limit.")
+    ] = None
+
+
+class CashTable(Table):
+    settlement_asset: Annotated[
+        str,
+        StringConstraints(pattern=r"^[A-Z][A-Z0-9]*$", strict=True),
+        Field(description="The rouble coin in which the venue settles."),
+    ]
+    gate: Annotated[GateRule, Field(description="How withdrawals are shared once a venue wallet is frozen.")]
+
+
+class SourceTable(Table):
+    """Where numbers of the file come from: `keys` are their key paths, or those of tables around them."""
+
+    label: Text
+    reference: Text
+    grade: Annotated[Grade, Field(description="P primary, S secondary, W weak, D derived.")]
+    keys: tuple[Text, ...] = ()
+
+
+class AssumptionTable(Table):
+    """A value that no source gives."""
+
+    key: Text
+    reason: Text
+
+
+class RegimeFile(Table):
+    """An access regime: who may enter, what they may do there, and within which limits."""
+
+    id: Identifier
+    title: Text
+    jurisdiction: Text
+    status: RegimeStatus
+    valid_from: Day | None = None
+    valid_to: Day | None = None
+    test_environment: Annotated[
+        Flag, Field(description="Whether the venue is one in which spot may be traded at all.")
+    ]
+    offshore_share_percent: Annotated[
+        Percent, Field(description="The part of refused demand that trades offshore instead.")
+    ]
+    prohibition: Annotated[Flag, Field(description="Nobody may enter; classes must then be empty.")] = False
+    asset_counting: AssetCountingTable = AssetCountingTable(crypto_share_percent=0)
+    classes: Annotated[tuple[ClassTable, ...], Field(description="In order: the first that fits is taken.")]
+    institutions: InstitutionsTable = InstitutionsTable()
+    market: MarketTable
+    cash: CashTable
+    sources: tuple[SourceTable, ...] = ()
+    assumptions: tuple[AssumptionTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "RegimeFile":
+        _check_validity(self)
+        _check_classes(self)
+        _check_spot(self)
+        _check_provenance(self)
+        return self
+
+    def regime(self) -> Regime:
+        return Regime(
+            regime_id=self.id,
+            title=self.title,
+            jurisdiction=self.jurisdiction,
+            status=self.status,
+            valid_from="" if self.valid_from is None else self.valid_from.isoformat(),
+            valid_to="" if self.valid_to is None else self.valid_to.isoformat(),
+            sources=tuple(
+                Source(label=table.label, reference=table.reference, grade=table.grade, keys=table.keys)
+                for table in self.sources
+            ),
+            assumptions=tuple(Assumption(key=table.key, reason=table.reason) for table in self.assumptions),
+            test_environment=self.test_environment,
+            asset_counting=AssetCounting(
+                crypto_share_bp=self.asset_counting.crypto_share_percent,
+                crypto_max=self.asset_counting.crypto_max_rub,
+            ),
+            classes=tuple(table.access_class() for table in self.classes),
+            institutions=InstitutionRule(
+                cover_bp=self.institutions.cover_percent,
+                exposure_cap_bp=self.institutions.exposure_cap_percent,
+            ),
+            market=MarketRules(
+                self_trade_prevention=self.market.self_trade_prevention,
+                max_requests_per_second=self.market.max_requests_per_second,
+            ),
+            cash=CashRules(settlement_asset=AssetId(self.cash.settlement_asset), gate=self.cash.gate),
+            offshore_share_bp=self.offshore_share_percent,
+        )
+
+
+def _check_validity(file: RegimeFile) -> None:
+    if file.valid_from and file.valid_to and file.valid_to < file.valid_from:
+        raise fault(f"lies before valid_from, {file.valid_from}", "exchange the two dates", at="valid_to")
+
+
+def _check_classes(file: RegimeFile) -> None:
+    if file.prohibition and file.classes:
+        raise fault("must be empty in a prohibition", "remove the classes, or prohibition", at="classes")
+    if not file.classes and not file.prohibition:
+        raise fault("is empty, so nobody could enter", "add a class, or prohibition = true", at="classes")
+    earlier: list[AccessClass] = []
+    for table in file.classes:
+        if any(other.class_id == table.id for other in earlier):
+            raise fault("is the id of two classes", "give one of them another id", at=f"classes.{table.id}")
+        access_class = table.access_class()
+        if shadowing := shadows(access_class, earlier):
+            takers = " and ".join(f"“{other.class_id}”" for other in shadowing)
+            raise fault(
+                f"can never be reached: everybody it would take belongs to {takers} already",
+                f"move it above {takers}, or ask less of it",
+                at=f"classes.{table.id}",
+            )
+        earlier.append(access_class)
+
+
+def _check_spot(file: RegimeFile) -> None:
+    for table in file.classes:
+        permission = table.permissions.get(Product.SPOT, Permission.DENIED)
+        if permission is not Permission.DENIED and not file.test_environment:
+            raise fault(
+                f"is “{permission}”, but spot may only be traded in a test environment",
+                "set test_environment = true, or deny spot",
+                at=f"classes.{table.id}.permissions.{Product.SPOT}",
+            )
+
+
+def _check_provenance(file: RegimeFile) -> None:
+    """Every number has a source or is flagged as assumed, never both; the longest key path decides."""
+    stated = dict(key_paths(file.model_dump(exclude_unset=True, exclude={"sources", "assumptions"})))
+    sourced = {
+        key: f"sources.{place}.keys" for place, table in enumerate(file.sources, 1) for key in table.keys
+    }
+    assumed = {table.key: f"assumptions.{place}.key" for place, table in enumerate(file.assumptions, 1)}
+    for key, place in [*sourced.items(), *assumed.items()]:
+        if key not in stated:
+            raise fault(f"names “{key}”, which is not in this file", _nearest(key, stated), at=place)
+    for key in sourced:
+        if key in assumed:
+            raise fault(
+                f"stands in {sourced[key]} and in {assumed[key]}, but is either sourced or assumed",
+                "remove it from one of the two",
+                at=key,
+            )
+    for key, value in stated.items():
+        if isinstance(value, int) and not isinstance(value, bool) and not _vouched(key, sourced, assumed):
+            raise fault(
+                "is a number without a source, and not flagged as assumed",
+                "add the key to the keys of a source, or to the assumptions with a reason",
+                at=key,
+            )
+
+
+def _vouched(key: str, *vouching: Mapping[str, str]) -> bool:
+    steps = key.split(".")
+    paths = [".".join(steps[:length]) for length in range(1, len(steps) + 1)]
+    return any(path in paths_known for paths_known in vouching for path in paths)
+
+
+def shipped_regimes() -> list[str]:
+    """The ids of the regimes that come with the package, in alphabetical order."""
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in _REGIMES.iterdir() if entry.name.endswith(".toml")
+    )
+
+
+_REGIMES = files("scenarios") / "regimes"
+
+
+def regime_path(name_or_path: str) -> Path | Traversable:
+    """The file of a shipped regime, or the file that is named. Raises ConfigurationError for neither."""
+    if name_or_path.endswith(".toml") or "/" in name_or_path or Path(name_or_path).is_file():
+        return Path(name_or_path)
+    if name_or_path not in shipped_regimes():
+        raise ConfigurationError(
+            f"“{name_or_path}”", "", "is no shipped regime", _nearest(name_or_path, shipped_regimes())
+        )
+    return _REGIMES / f"{name_or_path}.toml"
+
+
+def load_regime(name_or_path: str) -> Regime:
+    """The regime of that id, or of that file, checked. Raises ConfigurationError."""
+    path = regime_path(name_or_path)
+    return check(RegimeFile, read_toml(path), str(path)).regime()
+
+
+def regime_schema() -> dict[str, Any]:
+    """The JSON Schema of a regime file, for editors that complete and check as one writes."""
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        **RegimeFile.model_json_schema(),
+        "title": "Ringfence access regime",
+    }

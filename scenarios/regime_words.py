@@ -1,0 +1,212 @@
+"""A regime in plain words, and what changes from one regime to another."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from exchange.access.classes import IN_ROUBLES, PLURAL, Requirement, Subject, meant_for, requirements
+from exchange.access.regime import (
+    AccessClass,
+    ApplicantKind,
+    AssetCounting,
+    Caps,
+    GateRule,
+    InstitutionRule,
+    Permission,
+    Regime,
+    roubles,
+)
+from exchange.instruments import Product
+from exchange.units import BasisPoints
+from matching.terms import SelfTradePrevention
+
+_PERMISSION = {
+    Permission.ALLOWED: "allowed",
+    Permission.AFTER_TEST: "allowed after the knowledge test",
+    Permission.REDUCE_ONLY: "only to close what is held",
+    Permission.DENIED: "denied",
+}
+_SELF_TRADE = {
+    SelfTradePrevention.CANCEL_RESTING: "the older order is canceled",
+    SelfTradePrevention.CANCEL_INCOMING: "the newer order is canceled",
+    SelfTradePrevention.CANCEL_BOTH: "both orders are canceled",
+}
+_GATE = {GateRule.PRO_RATA: "in proportion to what is owed", GateRule.FIRST_COME: "first come, first served"}
+
+
+def differences(before: Regime, after: Regime) -> list[str]:
+    """One line a lever that differs, such as "individuals, spot: allowed -> denied"."""
+    old, new = levers(before), levers(after)
+    return [f"{name}: {old[name]} -> {new[name]}" for name in old if old[name] != new[name]]
+
+
+def levers(regime: Regime) -> dict[str, str]:
+    """Every lever by its plain name, in words. The names are the same for every regime."""
+    sheet: dict[str, str] = {}
+    for kind in ApplicantKind:
+        sheet.update((f"{PLURAL[kind]}, {name}", words) for name, words in _levers_of(kind, regime))
+    return sheet | {rule.name: rule.words for rule in rules(regime)}
+
+
+class Rule(NamedTuple):
+    name: str
+    words: str
+    key: str  # where it stands in the regime file
+
+
+def rules(regime: Regime) -> list[Rule]:
+    """The levers that are the same for every class."""
+    requests = regime.market.max_requests_per_second
+    return [
+        Rule("institutions, own funds", _own_funds(regime.institutions), "institutions"),
+        Rule(
+            "spot",
+            "inside the test environment" if regime.test_environment else "not traded at all",
+            "test_environment",
+        ),
+        Rule("crypto as wealth", _counting(regime.asset_counting), "asset_counting"),
+        Rule(
+            "trades with oneself",
+            _SELF_TRADE[regime.market.self_trade_prevention],
+            "market.self_trade_prevention",
+        ),
+        Rule(
+            "requests of one participant",
+            "no limit" if requests is None else f"at most {requests} a second",
+            "market.max_requests_per_second",
+        ),
+        Rule("settlement", regime.cash.settlement_asset, "cash.settlement_asset"),
+        Rule("withdrawals when a venue wallet is frozen", _GATE[regime.cash.gate], "cash.gate"),
+        Rule(
+            "refused demand that trades offshore", percent(regime.offshore_share_bp), "offshore_share_percent"
+        ),
+    ]
+
+
+def provenance(regime: Regime, key: str) -> str:
+    """What vouches for a key of the regime file: "assumed", the labels of its sources, or nothing.
+
+    Of the keys that name a table around it the longest decides; those below it count as well, and one
+    assumption among them makes the whole assumed.
+    """
+    vouching = [(assumption.key, "assumed") for assumption in regime.assumptions]
+    vouching += [(known, source.label) for source in regime.sources for known in source.keys]
+    below = [word for known, word in vouching if known.startswith(f"{key}.")]
+    around = [(known, word) for known, word in vouching if f"{key}.".startswith(f"{known}.")]
+    longest = max((len(known) for known, _ in around), default=0)
+    words = below + [word for known, word in around if len(known) == longest]
+    return "assumed" if "assumed" in words else ", ".join(dict.fromkeys(words))
+
+
+def percent(basis_points: BasisPoints) -> str:
+    return f"{basis_points / 100:,.10g}%"
+
+
+def ways_in(access_class: AccessClass) -> list[str]:
+    """Each criterion of the class: "individuals with assets of at least 12,000,000 RUB"."""
+    return [
+        " ".join(
+            part
+            for part in (
+                " or ".join(PLURAL[kind] for kind in criterion.kinds) or "anybody",
+                _joined("with", requirements(criterion)),
+            )
+            if part
+        )
+        for criterion in access_class.any_of
+    ]
+
+
+def permissions_in_words(access_class: AccessClass) -> dict[Product, str]:
+    return {product: _PERMISSION[_permission(access_class, product)] for product in Product}
+
+
+def caps_in_words(caps: Caps) -> str:
+    parts = []
+    if caps.capital_at_risk is not None:
+        parts.append(f"at most {roubles(caps.capital_at_risk)}")
+    if caps.share_of_assets_bp is not None:
+        parts.append(f"at most {percent(caps.share_of_assets_bp)} of the assets that count")
+    return " and ".join(parts) or "no limit"
+
+
+def _levers_of(kind: ApplicantKind, regime: Regime) -> Iterator[tuple[str, str]]:
+    """What the regime means for one kind of applicant, whichever class it falls into."""
+    open_to_kind = [
+        access_class
+        for access_class in regime.classes
+        if any(meant_for(criterion, kind) for criterion in access_class.any_of)
+    ]
+    gates = [
+        (access_class.title, requirements(criterion))
+        for access_class in open_to_kind
+        for criterion in access_class.any_of
+        if meant_for(criterion, kind)
+    ]
+    yield "admission", _admission([asked for _, asked in gates])
+    yield "wealth gate", _gate([gate for gate in gates if _about(gate[1], Subject.ASSETS)], open_to_kind)
+    yield "income gate", _gate([gate for gate in gates if _about(gate[1], Subject.INCOME)], open_to_kind)
+    others = [gate for gate in gates if gate[1] and not _about(gate[1], *IN_ROUBLES)]
+    yield "other gates", _gate(others, open_to_kind)
+    for product in Product:
+        words = [(one.title, _PERMISSION[_permission(one, product)]) for one in open_to_kind]
+        yield product.value, _by_class(words, none="denied")
+    limits = [(one.title, caps_in_words(one.caps)) for one in open_to_kind]
+    yield "capital at risk", _by_class(limits, none="no limit")
+
+
+def _admission(gates: list[tuple[Requirement, ...]]) -> str:
+    if not gates:
+        return "nobody"
+    return "everybody" if any(not asked for asked in gates) else "those who pass a gate"
+
+
+def _about(asked_for: tuple[Requirement, ...], *subjects: Subject) -> bool:
+    return any(asked.subject in subjects for asked in asked_for)
+
+
+def _gate(gates: list[tuple[str, tuple[Requirement, ...]]], classes: list[AccessClass]) -> str:
+    """Alternatives, each with the name of its class if there is more than one class to tell apart."""
+    return (
+        ", or ".join(
+            (f"{title}: " if len(classes) > 1 else "") + _threshold_first(asked) for title, asked in gates
+        )
+        or "none"
+    )
+
+
+def _threshold_first(asked_for: tuple[Requirement, ...]) -> str:
+    """ "at least 6,000,000 RUB with a passed knowledge test": the gate's own subject goes without saying."""
+    first, *rest = asked_for
+    return " ".join(part for part in (first.threshold, _joined("with", tuple(rest))) if part)
+
+
+def _joined(preposition: str, asked_for: tuple[Requirement, ...]) -> str:
+    return f"{preposition} {' and '.join(asked.words for asked in asked_for)}" if asked_for else ""
+
+
+def _permission(access_class: AccessClass, product: Product) -> Permission:
+    return access_class.permissions.get(product, Permission.DENIED)
+
+
+def _by_class(values: list[tuple[str, str]], *, none: str) -> str:
+    """The value that all classes share, or else each with the title of its class."""
+    words = [value for _, value in values] or [none]
+    if words.count(words[0]) == len(words):
+        return words[0]
+    return ", ".join(f"{title}: {value}" for title, value in values)
+
+
+def _own_funds(rule: InstitutionRule) -> str:
+    parts = []
+    if rule.cover_bp is not None:
+        parts.append(f"must cover {percent(rule.cover_bp)} of the capital at risk")
+    if rule.exposure_cap_bp is not None:
+        parts.append(f"may be at risk up to {percent(rule.exposure_cap_bp)}")
+    return " and ".join(parts) or "no rule"
+
+
+def _counting(counting: AssetCounting) -> str:
+    if not counting.crypto_share_bp:
+        return "does not count"
+    most = "" if counting.crypto_max is None else f", at most {roubles(counting.crypto_max)}"
+    return f"counts at {percent(counting.crypto_share_bp)}{most}"

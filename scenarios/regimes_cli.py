@@ -1,0 +1,159 @@
+"""The commands `ringfence regimes list | show | diff | check | schema`; a fault is a sentence and exit 2."""
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from exchange.access.regime import Grade, Regime
+from scenarios.config import (
+    ConfigurationError,
+    key_paths,
+    load_regime,
+    read_toml,
+    regime_path,
+    regime_schema,
+    shipped_regimes,
+)
+from scenarios.regime_words import (
+    caps_in_words,
+    differences,
+    permissions_in_words,
+    provenance,
+    rules,
+    ways_in,
+)
+
+app = typer.Typer(no_args_is_help=True, help="Access regimes: who may enter, and what they may do.")
+
+Name = Annotated[str, typer.Argument(help="The id of a shipped regime, or the path of a file.")]
+
+_GRADE = {
+    Grade.PRIMARY: "primary",
+    Grade.SECONDARY: "secondary",
+    Grade.WEAK: "weak, corroborate",
+    Grade.DERIVED: "derived",
+}
+
+
+@contextmanager
+def _faults_as_sentences() -> Iterator[None]:
+    try:
+        yield
+    except ConfigurationError as fault:
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(2) from None
+
+
+@app.command("list")
+def list_shipped() -> None:
+    """List the regimes that come with the package."""
+    grid = Table()
+    grid.add_column("id", no_wrap=True)
+    for heading in ("title", "status", "assumed"):
+        grid.add_column(heading)
+    with _faults_as_sentences():
+        for regime_id in shipped_regimes():
+            terms = load_regime(regime_id)
+            grid.add_row(
+                regime_id, escape(terms.title), _spaced(terms.status), f"{len(terms.assumptions)} values"
+            )
+    _console().print(grid)
+
+
+@app.command()
+def show(regime: Name) -> None:
+    """Say in plain words what a regime means, where it comes from, and what in it is assumed."""
+    with _faults_as_sentences():
+        terms = load_regime(regime)
+        stated = dict(key_paths(read_toml(regime_path(regime))))
+    for line in _told(terms, stated):
+        _console().print(line, soft_wrap=True)
+
+
+@app.command()
+def diff(before: Name, after: Name) -> None:
+    """Say in plain words what changes from one regime to another."""
+    with _faults_as_sentences():
+        changes = differences(load_regime(before), load_regime(after))
+    for change in changes or ["no difference"]:
+        typer.echo(change)
+
+
+@app.command()
+def check(file: Annotated[str, typer.Argument(help="The path of a regime file.")]) -> None:
+    """Check a regime file: "ok", or a sentence about its first fault and exit code 2."""
+    with _faults_as_sentences():
+        load_regime(file)
+    typer.echo("ok")
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a regime file, for editors that complete and check as one writes."""
+    typer.echo(json.dumps(regime_schema(), indent=2, ensure_ascii=False))
+
+
+def _console() -> Console:
+    return Console(highlight=False)
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
+
+
+def _told(regime: Regime, stated: Mapping[str, object]) -> Iterator[str]:
+    """The regime line by line, with rich's marks for headings and for what is assumed."""
+    yield f"[bold]{escape(regime.title)}[/bold]"
+    valid = f"valid {regime.valid_from or '…'} to {regime.valid_to or '…'}"
+    dated = [valid] if regime.valid_from or regime.valid_to else []
+    yield escape(" · ".join([regime.regime_id, regime.jurisdiction, _spaced(regime.status), *dated]))
+    yield from _classes_told(regime)
+    yield _heading("For all")
+    for rule in rules(regime):
+        yield f"  {rule.name}: {escape(rule.words)}{_mark(regime, rule.key)}"
+    yield from _grounds_told(regime, stated)
+
+
+def _classes_told(regime: Regime) -> Iterator[str]:
+    yield _heading("Who may enter" if regime.classes else "Nobody may enter")
+    for access_class in regime.classes:
+        key = f"classes.{access_class.class_id}"
+        yield f"  [bold]{escape(access_class.title)}[/bold] ({access_class.class_id})"
+        for number, way in enumerate(ways_in(access_class), 1):
+            yield f"    takes {escape(way)}{_mark(regime, f'{key}.any_of.{number}')}"
+        for product, words in permissions_in_words(access_class).items():
+            yield f"    {product}: {words}{_mark(regime, f'{key}.permissions.{product}')}"
+        yield f"    capital at risk: {escape(caps_in_words(access_class.caps))}{_mark(regime, f'{key}.caps')}"
+
+
+def _grounds_told(regime: Regime, stated: Mapping[str, object]) -> Iterator[str]:
+    yield _heading("Sources" if regime.sources else "No sources")
+    for source in regime.sources:
+        yield f"  {escape(source.label)} ({_GRADE[source.grade]}): {escape(source.reference)}"
+    yield _heading("Assumptions" if regime.assumptions else "No assumptions")
+    for assumption in regime.assumptions:
+        value = stated[assumption.key]
+        given = "" if isinstance(value, dict | list) else f" = {value}"
+        yield f"  {escape(assumption.key + given)}{_ASSUMED}"
+        yield f"      {escape(assumption.reason)}"
+
+
+def _heading(words: str) -> str:
+    return f"\n[bold]{words}[/bold]"
+
+
+_ASSUMED = " [bold yellow]ASSUMED[/bold yellow]"
+
+
+def _mark(regime: Regime, key: str) -> str:
+    """What vouches for the value that a line tells."""
+    word = provenance(regime, key)
+    if word == "assumed":
+        return _ASSUMED
+    return escape(f" [{word}]") if word else ""
