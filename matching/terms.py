@@ -17,8 +17,6 @@ class Side(IntEnum):
     SELL = -1
 
 
-OPPOSITE: dict[Side, Side] = {Side.BUY: Side.SELL, Side.SELL: Side.BUY}
-
 
 class TimeInForce(StrEnum):
     """How long an order may wait: until canceled, not at all, or only if filled whole at once."""
