@@ -196,7 +196,8 @@ class EstablishVenue(Message):
     assets: tuple[Asset, ...]
     indices: tuple["IndexTerms", ...]
     coins: tuple["CoinTerms", ...]
-    sessions: tuple["SessionTerms", ...] = ()
+    sessions: tuple["SessionTerms", ...]
+    depth_interval: Time = 10_000_000_000  # between two reports of depth
 
 
 class IndexTerms(Message):

@@ -24,6 +24,7 @@ class CancelCause(StrEnum):
     REQUESTED = "requested"
     NOT_FILLED = "not_filled"  # what an order that may not rest had left
     SELF_TRADE = "self_trade"
+    NOTHING_TO_REDUCE = "nothing_to_reduce"
     EXPIRY = "expiry"
     HALT = "halt"
     PARTICIPANT_RESTRICTED = "participant_restricted"

@@ -22,7 +22,6 @@ class RejectReason(StrEnum):
     QUANTITY_TOO_LARGE = "quantity_too_large"
     PRICE_OUTSIDE_COLLAR = "price_outside_collar"
     PRICE_OUTSIDE_BAND = "price_outside_band"
-    NO_REFERENCE_PRICE = "no_reference_price"
     NO_OPPOSITE_PRICE = "no_opposite_price"
     POST_ONLY_NEEDS_REST = "post_only_needs_rest"
     POST_ONLY_WOULD_TRADE = "post_only_would_trade"
@@ -35,7 +34,6 @@ class RejectReason(StrEnum):
     TOO_MANY_REQUESTS = "too_many_requests"
     # of a cancel or an amendment
     UNKNOWN_ORDER = "unknown_order"
-    NOT_YOUR_ORDER = "not_your_order"
 
 
 class AccessRefusal(StrEnum):
@@ -53,6 +51,8 @@ class CashRefusal(StrEnum):
     UNKNOWN_PARTICIPANT = "unknown_participant"
     UNKNOWN_ASSET = "unknown_asset"
     UNKNOWN_WALLET = "unknown_wallet"
+    WALLET_OF_THE_VENUE = "wallet_of_the_venue"  # only the venue moves what its wallets hold
+    SAME_WALLET = "same_wallet"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
     ISSUER_PAUSED = "issuer_paused"
     NOT_A_MINTER = "not_a_minter"
@@ -60,6 +60,7 @@ class CashRefusal(StrEnum):
     RECEIPT_ALREADY_USED = "receipt_already_used"
     AMOUNT_ABOVE_RECEIPT = "amount_above_receipt"
     ALLOWANCE_EXCEEDED = "allowance_exceeded"
+    WIPE_NOT_ALLOWED = "wipe_not_allowed"
     SIGNATURES_MISSING = "signatures_missing"
     WALLET_FROZEN = "wallet_frozen"
     ALREADY_FROZEN = "already_frozen"

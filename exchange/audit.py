@@ -1,0 +1,159 @@
+"""Every invariant of the books, walked from end to end.
+
+Tests walk them after every event; a run does so at each session's close. A violation is our bug and stops
+the run: the assertion names the invariant.
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+
+from exchange.clearing import accounts
+from exchange.clearing.full import Bucket
+from exchange.commands import AuditBooks
+from exchange.events import BooksAudited, Event
+from exchange.state import State
+from exchange.units import AssetId, Money
+
+
+def audit_books(_duty: AuditBooks, state: State) -> Iterator[Event]:
+    """Walk every invariant; publish the totals if all of them hold."""
+    faults = audit(state)
+    assert not faults, "; ".join(faults)
+    yield BooksAudited(
+        checks=CHECKS,
+        ledger_head=state.ledger.head(),
+        claims=sum(_claims_on(asset_id, state) for asset_id in state.coins),
+        escrow=sum(state.claims.pool(bucket_id) for bucket_id in state.claims.buckets),
+        open_interest=sum(state.claims.open_interest(instrument_id) for instrument_id in state.series),
+        supply=sum(coin.issuer.supply for coin in state.coins.values()),
+        mobile=sum(sum(coin.spendable(state.ledger).values()) for coin in state.coins.values()),
+    )
+
+
+def audit(state: State) -> list[str]:
+    """What is wrong anywhere, each as a sentence with the number of its invariant; empty when all is well."""
+    return [fault for walk in _WALKS for fault in walk(state)]
+
+
+def _ledger(state: State) -> Iterator[str]:
+    """I-1 to I-6: debits equal credits, counters grow, rules hold, pending transfers add up."""
+    yield from state.ledger.audit()
+
+
+def _books(state: State) -> Iterator[str]:
+    """Books are sound, uncrossed, and hold exactly the live orders of the seats."""
+    for instrument_id, series in state.series.items():
+        yield from (f"I-16 book of {instrument_id}: {fault}" for fault in series.book.audit())
+    resting = {i: o for series in state.series.values() for i, o in series.book.orders.items()}
+    live = {i: o for seat in state.seats.values() for i, o in seat.orders.items()}
+    if resting != live:
+        yield f"I-16 {sorted(resting.keys() ^ live.keys())} rest on a book or stand with a seat, but not both"
+
+
+def _holds(state: State) -> Iterator[str]:
+    """I-12: a hold is exactly what the live orders need over the lock, and nothing without orders."""
+    for seat in state.seats.values():
+        needed = sum(
+            bucket.accounts[seat.participant_id].hold
+            for bucket in state.claims.buckets.values()
+            if seat.participant_id in bucket.accounts
+        )
+        held = state.ledger.posted(seat.hold_account)
+        if needed != held:
+            yield f"I-12 {seat.participant_id}: orders need {needed}, {held} is held"
+        if held and not seat.orders:
+            yield f"I-12 {seat.participant_id}: {held} is held without an order"
+
+
+def _order_rows(state: State) -> Iterator[str]:
+    """I-24: the rows kept order by order equal those reckoned from nothing."""
+    for bucket in state.claims.buckets.values():
+        for participant_id, account in bucket.accounts.items():
+            seat = state.seats[participant_id]
+            rows = [[0] * len(bucket.nodes)]
+            reserve = 0
+            for order in seat.orders.values():
+                if order.instrument.instrument_id in bucket.instruments:
+                    rows.append(bucket.order_losses(order, order.remaining))
+                    reserve += order.worst_fee * order.remaining
+            if (list(map(sum, zip(*rows, strict=True))), reserve) != (account.order_loss, account.fee_reserve):
+                yield f"I-24 {participant_id} in {bucket.bucket_id}: order rows have drifted"
+            if account.worst != max(map(sum, zip(account.loss, account.order_loss, strict=True))):
+                yield f"I-24 {participant_id} in {bucket.bucket_id}: the worst case has drifted"
+
+
+def _positions(state: State) -> Iterator[str]:
+    """I-13 to I-15: positions are those of the ledger, add up to nothing, and so does what was paid for them."""
+    for bucket in state.claims.buckets.values():
+        for instrument_id in bucket.instruments:
+            quantities = {p: a.quantities.get(instrument_id, 0) for p, a in bucket.accounts.items()}
+            if sum(quantities.values()):
+                yield f"I-13 {instrument_id}: positions add up to {sum(quantities.values())}"
+            if state.ledger.posted(accounts.house_position(instrument_id)):
+                yield f"I-13 {instrument_id}: the house is not flat"
+            for participant_id, quantity in quantities.items():
+                if instrument_id in bucket.accounts[participant_id].quantities:
+                    booked = state.ledger.posted(accounts.position(participant_id, instrument_id))
+                    if booked != quantity:
+                        yield f"I-14 {participant_id} in {instrument_id}: {quantity} here, {booked} booked"
+        if sum(account.cost for account in bucket.accounts.values()):
+            yield f"I-15 {bucket.bucket_id}: what was paid and received for claims differs"
+
+
+def _escrow(state: State) -> Iterator[str]:
+    """I-18 to I-20: the pool is the sum of locks, covers every claim at every node, and is width times lots."""
+    for bucket in state.claims.buckets.values():
+        pool = state.ledger.posted(bucket.escrow)
+        locks = sum(account.lock for account in bucket.accounts.values())
+        if pool != locks or pool < 0:
+            yield f"I-18 {bucket.bucket_id}: the pool holds {pool}, the locks are {locks}"
+        for participant_id, account in bucket.accounts.items():
+            if any(account.lock < loss for loss in account.loss) or account.loss != _losses(bucket, account.cost, account.quantities):  # noqa: E501
+                yield f"I-19 {participant_id} in {bucket.bucket_id}: a claim is not covered at some price"
+        width = (bucket.nodes[-1] - bucket.nodes[0]) * bucket.tick_value
+        lots = sum(max(q, 0) for account in bucket.accounts.values() for q in account.quantities.values())
+        if len(bucket.instruments) == 1 and pool != lots * width:
+            yield f"I-20 {bucket.bucket_id}: {lots} lots need {lots * width}, the pool holds {pool}"
+
+
+def _losses(bucket: Bucket, cost: int, quantities: dict[str, int]) -> list[Money]:  # type: ignore[type-arg]
+    return [
+        bucket.tick_value * (cost - sum(q * bucket.payoffs[i][at] for i, q in quantities.items()))
+        for at in range(len(bucket.nodes))
+    ]
+
+
+def _limits(state: State) -> Iterator[str]:
+    """I-24, I-26: free cash is never below zero; capital at risk is what the buckets add up to."""
+    at_risk: Counter[str] = Counter()
+    for bucket in state.claims.buckets.values():
+        for participant_id, account in bucket.accounts.items():
+            at_risk[participant_id] += max(account.worst, 0)
+    for seat in state.seats.values():
+        if state.ledger.available(seat.cash_account) < 0:
+            yield f"I-24 {seat.participant_id}: free cash is below zero"
+        if state.claims.at_risk(seat.participant_id) != at_risk[seat.participant_id]:
+            yield f"I-26 {seat.participant_id}: capital at risk has drifted"
+
+
+def _custody(state: State) -> Iterator[str]:
+    """I-11, I-42 to I-46: what is owed is what is held outside; wallets, issuer and gate are as they should be."""
+    for asset_id, coin in state.coins.items():
+        owed = _claims_on(asset_id, state)
+        held = sum(state.ledger.posted(coin.mirror(wallet_id)) for wallet_id in coin.terms.venue_wallets)
+        if owed != held:
+            yield f"I-11 {asset_id}: {owed} is owed, {held} is held"
+        yield from coin.audit(state.ledger)
+
+
+def _claims_on(asset_id: AssetId, state: State) -> Money:
+    """All that the house owes in one cash asset, to participants and to itself."""
+    return sum(
+        state.ledger.posted(account.account_id)
+        for account in state.ledger.accounts()
+        if account.asset_id == asset_id and not account.account_id.startswith("ext:")
+    )
+
+
+_WALKS = (_ledger, _books, _holds, _order_rows, _positions, _escrow, _limits, _custody)
+CHECKS = len(_WALKS)

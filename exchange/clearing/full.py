@@ -1,0 +1,313 @@
+"""Full cover: every derivative is a bounded claim, and both sides pay in all they could ever lose.
+
+For one participant and one bucket (an underlying, an expiry, a cash asset) let P(S) be the gain if the
+settlement price is S. What is locked in escrow is the worst loss, max over S of -P(S); what live orders
+need beside it is the worst over every subset of them that might fill:
+
+    worst = max over S of [ -P(S) + sum over orders of max(0, the loss of that order at S) ]
+
+For a fixed S each order either hurts or helps by itself, so the worst subset is "all that hurt"; between
+nodes the bracket is straight, so its maximum is at a node: the floor, the cap and each strike. The figure is
+exact, not a bound, and one order touches one row.
+
+Losses are kept in minor units at each node of the bucket; a lock may be negative, when a gain is certain.
+"""
+
+from collections.abc import Callable
+from operator import add, sub
+from typing import NamedTuple, Protocol, TypeAlias
+
+from exchange.clearing import accounts
+from exchange.clearing.ledger import Ledger, Rule, Transfer
+from exchange.instruments import Instrument
+from exchange.units import AssetId, BucketId, InstrumentId, Money
+from matching.terms import ParticipantId, Price, Quantity, Side
+
+
+class Holder(Protocol):
+    """What this room needs to know of a participant's seat."""
+
+    @property
+    def participant_id(self) -> ParticipantId: ...
+    @property
+    def cash_account(self) -> str: ...
+    @property
+    def hold_account(self) -> str: ...
+
+
+class Order(Protocol):
+    """What this room needs to know of an order; `remaining` is what may still fill."""
+
+    @property
+    def instrument(self) -> Instrument: ...
+    @property
+    def side(self) -> Side: ...
+    @property
+    def price(self) -> Price: ...
+    @property
+    def remaining(self) -> Quantity: ...
+    @property
+    def worst_fee(self) -> Money: ...
+
+
+class Requirement(NamedTuple):
+    """What an account's positions and orders need together."""
+
+    worst: Money  # positions and the worst fills of the orders
+    hold: Money  # the part of it that orders need beside the lock, with the fees reserved for them
+
+
+TradeSide: TypeAlias = tuple[Holder, Order, Money]  # who trades, on which order, and the fee it pays
+
+
+class Payout(NamedTuple):
+    """One participant's claim when its bucket settles."""
+
+    holder: Holder
+    payout: Money
+    gain: Money  # since the claims were opened, before fees
+
+
+class ClaimAccount:
+    """One participant's claims in one bucket. Lists run over the nodes of the bucket, in minor units."""
+
+    __slots__ = ("cost", "fee_reserve", "hold", "holder", "lock", "loss", "order_loss", "quantities", "worst")
+
+    def __init__(self, holder: Holder, nodes: int) -> None:
+        self.holder = holder
+        self.quantities: dict[InstrumentId, int] = {}
+        self.cost = 0  # net claim price paid, in ticks
+        self.loss: list[Money] = [0] * nodes
+        self.order_loss: list[Money] = [0] * nodes
+        self.fee_reserve: Money = 0
+        self.lock: Money = 0
+        self.worst: Money = 0
+        self.hold: Money = 0
+
+    def reckon(self) -> None:
+        """Bring lock, worst and hold up to date with the rows."""
+        self.lock = max(self.loss)
+        self.worst = max(map(add, self.loss, self.order_loss))
+        self.hold = self.worst - self.lock + self.fee_reserve
+
+
+class Bucket:
+    """Claims on one underlying with one expiry: they share an escrow pool and net against each other."""
+
+    __slots__ = ("accounts", "bucket_id", "cash", "escrow", "instruments", "nodes", "payoffs", "tick_value")
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.bucket_id: BucketId = instrument.bucket_id
+        self.cash: AssetId = instrument.cash
+        self.tick_value = instrument.tick_value
+        self.escrow = accounts.escrow(self.bucket_id)
+        self.nodes: tuple[Price, ...] = (instrument.floor, instrument.cap)
+        self.instruments: dict[InstrumentId, Instrument] = {}
+        self.payoffs: dict[InstrumentId, tuple[int, ...]] = {}
+        self.accounts: dict[ParticipantId, ClaimAccount] = {}
+
+    def admit(self, instrument: Instrument) -> str | None:
+        """Take one more series into the bucket, or say why it does not belong."""
+        if (instrument.floor, instrument.cap, instrument.tick_value) != (*self.nodes, self.tick_value):
+            return f"series of bucket {self.bucket_id} must share its collar and tick value"
+        self.instruments[instrument.instrument_id] = instrument
+        self.payoffs[instrument.instrument_id] = tuple(instrument.payoff(node) for node in self.nodes)
+        return None
+
+    def losses(self, instrument: Instrument, quantity: int, price: Price) -> list[Money]:
+        """What `quantity` (signed) bought at `price` loses at each node; a gain is negative."""
+        claim_price = price - instrument.floor
+        scale = quantity * self.tick_value
+        return [scale * (claim_price - payoff) for payoff in self.payoffs[instrument.instrument_id]]
+
+    def order_losses(self, order: Order, quantity: Quantity) -> list[Money]:
+        """What `quantity` of `order` would lose at each node if it filled, nothing where it would gain."""
+        losses = self.losses(order.instrument, order.side * quantity, order.price)
+        return [loss if loss > 0 else 0 for loss in losses]
+
+
+class FullCover:
+    """All buckets, and what each participant has at risk over all of them."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self.buckets: dict[BucketId, Bucket] = {}
+        self._bucket_of: dict[InstrumentId, Bucket] = {}
+        self._at_risk: dict[ParticipantId, Money] = {}
+
+    # --- listing and reading ------------------------------------------------------------------------
+
+    def list_series(self, instrument: Instrument) -> str | None:
+        """Open the instrument's bucket, if it is the first of it, or say why it cannot be listed."""
+        bucket = self.buckets.get(instrument.bucket_id) or Bucket(instrument)
+        fault = bucket.admit(instrument)
+        if fault is None:
+            if bucket.bucket_id not in self.buckets:
+                self.buckets[bucket.bucket_id] = bucket
+                self._ledger.open(bucket.escrow, bucket.cash, Rule.LIABILITY)
+            self._bucket_of[instrument.instrument_id] = bucket
+            lots = accounts.position_asset(instrument.instrument_id)
+            self._ledger.open(accounts.house_position(instrument.instrument_id), lots, Rule.FREE)
+        return fault
+
+    def at_risk(self, participant_id: ParticipantId) -> Money:
+        """Capital at risk, at cost: the worst case of every bucket, none below zero."""
+        return self._at_risk.get(participant_id, 0)
+
+    def locked(self, participant_id: ParticipantId) -> Money:
+        """The participant's share of the escrow pools: negative where a certain gain has been paid out."""
+        return sum(
+            b.accounts[participant_id].lock for b in self.buckets.values() if participant_id in b.accounts
+        )
+
+    def position(self, participant_id: ParticipantId, instrument_id: InstrumentId) -> int:
+        account = self._bucket_of[instrument_id].accounts.get(participant_id)
+        return account.quantities.get(instrument_id, 0) if account else 0
+
+    def account(self, holder: Holder, instrument: Instrument) -> ClaimAccount:
+        bucket = self._bucket_of[instrument.instrument_id]
+        account = bucket.accounts.get(holder.participant_id)
+        if account is None:
+            account = bucket.accounts[holder.participant_id] = ClaimAccount(holder, len(bucket.nodes))
+        return account
+
+    # --- orders -------------------------------------------------------------------------------------
+
+    def requirement_with(self, holder: Holder, order: Order) -> Requirement:
+        """What the account would need with `order` beside all that it has."""
+        account = self.account(holder, order.instrument)
+        row = self._bucket_of[order.instrument.instrument_id].order_losses(order, order.remaining)
+        worst = max(map(add, map(add, account.loss, account.order_loss), row))
+        reserve = account.fee_reserve + order.worst_fee * order.remaining
+        return Requirement(worst, worst - account.lock + reserve)
+
+    def open_order(self, holder: Holder, order: Order) -> Money:
+        """Count `order` among the live ones; the change of the hold."""
+        return self._change_orders(holder, order, order.remaining, add)
+
+    def close_order(self, holder: Holder, order: Order, quantity: Quantity) -> Money:
+        """Take `quantity` of a live order out again, unfilled; the change of the hold, never positive."""
+        return self._change_orders(holder, order, quantity, sub)
+
+    def _change_orders(
+        self, holder: Holder, order: Order, quantity: Quantity, change: Callable[[int, int], int]
+    ) -> Money:
+        account = self.account(holder, order.instrument)
+        before, risk_before = account.hold, account.worst
+        row = self._bucket_of[order.instrument.instrument_id].order_losses(order, quantity)
+        account.order_loss = list(map(change, account.order_loss, row))
+        account.fee_reserve = change(account.fee_reserve, order.worst_fee * quantity)
+        account.reckon()
+        self._note_risk(holder, risk_before, account.worst)
+        return account.hold - before
+
+    def _note_risk(self, holder: Holder, before: Money, after: Money) -> None:
+        change = max(after, 0) - max(before, 0)
+        if change:
+            who = holder.participant_id
+            self._at_risk[who] = self._at_risk.get(who, 0) + change
+
+    # --- trades -------------------------------------------------------------------------------------
+
+    def clear(self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price) -> list[Transfer]:
+        """Book a trade on both sides at once: lots through the house, then all that is due in, then all
+        that is free out. One linked chain; an order that was accepted can always be cleared.
+        """
+        instrument = buyer[1].instrument
+        bucket = self._bucket_of[instrument.instrument_id]
+        transfer = self._ledger.transfer
+        house = accounts.house_position(instrument.instrument_id)
+        fee_account = accounts.fees(bucket.cash)
+        lots = [
+            transfer(self._position_account(seller[0], instrument), house, quantity),
+            transfer(house, self._position_account(buyer[0], instrument), quantity),
+        ]
+        due: list[Transfer] = []
+        free: list[Transfer] = []
+        for (holder, order, fee), change in ((buyer, quantity), (seller, -quantity)):
+            account = self.account(holder, instrument)
+            lock, hold = account.lock, account.hold
+            self._fill(bucket, account, order, change, price)
+            lock_change, hold_change = account.lock - lock, account.hold - hold
+            kept = hold_change + max(lock_change, 0) + fee  # what the hold still gains, or has too much
+            freed = max(-lock_change, 0) - max(
+                kept, 0
+            )  # never below zero: a fill cannot raise the worst case
+            for amount, source, target in (
+                (lock_change, holder.hold_account, bucket.escrow),
+                (fee, holder.hold_account, fee_account),
+            ):
+                if amount > 0:
+                    due.append(transfer(source, target, amount))
+            for amount, source, target in (
+                (kept, bucket.escrow, holder.hold_account),
+                (freed, bucket.escrow, holder.cash_account),
+                (-kept, holder.hold_account, holder.cash_account),
+            ):
+                if amount > 0:
+                    free.append(transfer(source, target, amount))
+        return lots + due + free
+
+    def _fill(self, bucket: Bucket, account: ClaimAccount, order: Order, change: int, price: Price) -> None:
+        """Move `change` lots from the order's row to the position's, at the trade's price."""
+        instrument = order.instrument
+        risk_before = account.worst
+        row = bucket.order_losses(order, abs(change))
+        account.order_loss = list(map(sub, account.order_loss, row))
+        account.loss = list(map(add, account.loss, bucket.losses(instrument, change, price)))
+        account.fee_reserve -= order.worst_fee * abs(change)
+        held = account.quantities.get(instrument.instrument_id, 0)
+        account.quantities[instrument.instrument_id] = held + change
+        account.cost += change * instrument.claim_price(price)
+        account.reckon()
+        self._note_risk(account.holder, risk_before, account.worst)
+
+    def _position_account(self, holder: Holder, instrument: Instrument) -> str:
+        """The ledger account of a position, opened at its first trade."""
+        account_id = accounts.position(holder.participant_id, instrument.instrument_id)
+        if instrument.instrument_id not in self.account(holder, instrument).quantities:
+            self._ledger.open(account_id, accounts.position_asset(instrument.instrument_id), Rule.FREE)
+        return account_id
+
+    # --- settlement ---------------------------------------------------------------------------------
+
+    def settle(self, bucket_id: BucketId, settlement: Price) -> tuple[list[Payout], list[Transfer]]:
+        """Pay every claim of the bucket from its pool, which is then empty, and close its positions.
+
+        No order may be live in it. Each payout is the lock plus the gain, never negative, and they add up
+        to the pool for every price.
+        """
+        bucket = self.buckets[bucket_id]
+        payouts: list[Payout] = []
+        chain: list[Transfer] = []
+        for account in bucket.accounts.values():
+            holder = account.holder
+            worth = sum(
+                quantity * bucket.instruments[instrument_id].payoff(settlement)
+                for instrument_id, quantity in account.quantities.items()
+            )
+            gain = bucket.tick_value * (worth - account.cost)
+            payout = account.lock + gain
+            assert payout >= 0 and not any(account.order_loss), "a claim is never worth less than nothing"
+            if account.quantities:
+                payouts.append(Payout(holder, payout, gain))
+            if payout:
+                chain.append(self._ledger.transfer(bucket.escrow, holder.cash_account, payout))
+            for instrument_id, quantity in account.quantities.items():
+                house, own = (accounts.house_position(instrument_id),
+                              accounts.position(holder.participant_id, instrument_id))  # fmt: skip
+                if quantity:
+                    source, target = (own, house) if quantity > 0 else (house, own)
+                    chain.append(self._ledger.transfer(source, target, abs(quantity)))
+            self._note_risk(holder, account.worst, 0)
+        bucket.accounts.clear()
+        return payouts, chain
+
+    def pool(self, bucket_id: BucketId) -> Money:
+        """What the bucket's escrow holds."""
+        return self._ledger.posted(self.buckets[bucket_id].escrow)
+
+    def open_interest(self, instrument_id: InstrumentId) -> Quantity:
+        """Lots held long, which are as many as are held short."""
+        held = self._bucket_of[instrument_id].accounts.values()
+        return sum(max(account.quantities.get(instrument_id, 0), 0) for account in held)

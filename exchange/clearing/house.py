@@ -1,0 +1,256 @@
+"""The road of prices and expiries: list a series, publish the index, fix the settlement price, pay every claim."""
+
+from collections.abc import Iterator
+
+from exchange.clearing.expiry import advance, is_over, is_trading
+from exchange.clearing.fixing import Fixed, decide
+from exchange.clearing.rounding import to_tick
+from exchange.commands import (
+    EndTrading,
+    FixPrice,
+    ListInstrument,
+    PostponeSettlement,
+    PublishIndex,
+    PublishReferenceRate,
+    ReportQuotes,
+    SetCommitteePrice,
+    SettleBucket,
+    StartFixing,
+)
+from exchange.events import (
+    BucketSettled,
+    CancelCause,
+    ClaimSettled,
+    DirectiveRefused,
+    Event,
+    IndexPublished,
+    InstrumentListed,
+    PriceRule,
+    SeriesState,
+    SeriesStateChanged,
+    SettlementPostponed,
+    SettlementPriceFinal,
+    SettlementPriceProvisional,
+)
+from exchange.instruments import Instrument, Product, fault_in
+from exchange.state import Fixing, Series, State
+from exchange.trading import cancel_orders_in
+from exchange.units import BucketId, Time
+from matching.book import OrderBook
+
+
+def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
+    """Open a series, its bucket if it is the first there, and promise its expiry."""
+    terms = command.instrument
+    fault = _listing_fault(terms, state) or state.claims.list_series(terms)
+    if fault is not None:
+        yield DirectiveRefused(directive=f"list {terms.instrument_id}", explanation=fault)
+        return
+    assert terms.expiry is not None, "a future has an expiry"
+    series = Series(terms, OrderBook(), SeriesState.LISTED, terms.reference)
+    state.series[terms.instrument_id] = series
+    if terms.bucket_id not in state.fixings:
+        state.fixings[terms.bucket_id] = Fixing(terms.expiry, terms.reference)
+        state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
+        state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
+    yield InstrumentListed(instrument=terms)
+    if state.session_open:
+        yield enter(series, SeriesState.TRADING)
+
+
+def report_quotes(command: ReportQuotes, state: State) -> Iterator[Event]:
+    """Take in what the outside venues show; the index is published at its own hour."""
+    index = state.indices.get(command.index_id)
+    if index is None:
+        yield DirectiveRefused(directive="report quotes", explanation=f"there is no index {command.index_id}")
+    else:
+        index.report(command.quotes)
+
+
+def publish_reference_rate(command: PublishReferenceRate, state: State) -> Iterator[Event]:
+    index = state.indices.get(command.index_id)
+    if index is None:
+        yield DirectiveRefused(directive="publish rate", explanation=f"there is no index {command.index_id}")
+    else:
+        index.report_rate(command.source, command.rate, state.now)
+
+
+def publish_index(duty: PublishIndex, state: State) -> Iterator[Event]:
+    index = state.indices[duty.index_id]
+    state.agenda.promise(state.now + index.terms.interval, duty)
+    published = index.publish(state.now)
+    if published is not None:
+        yield IndexPublished(
+            index_id=duty.index_id,
+            value=published.value,
+            status=published.status,
+            venues=published.venues,
+        )
+
+
+def start_fixing(duty: StartFixing, state: State) -> Iterator[Event]:
+    """The window of samples begins; trading goes on."""
+    for series in _series_of(duty.bucket_id, state):
+        if series.state is SeriesState.SUSPENDED:
+            series.resumes_as = SeriesState.FIXING
+        elif series.state is SeriesState.TRADING:
+            yield enter(series, SeriesState.FIXING)
+
+
+def end_trading(duty: EndTrading, state: State) -> Iterator[Event]:
+    """The last instant: no order of this instant enters, live ones are canceled, the price is fixed next."""
+    for series in _series_of(duty.bucket_id, state):
+        yield enter(series, SeriesState.HALTED)
+        yield from cancel_orders_in(series, CancelCause.EXPIRY, state)
+    state.agenda.promise(state.now, FixPrice(bucket_id=duty.bucket_id))
+
+
+def fix_price(duty: FixPrice, state: State) -> Iterator[Event]:
+    """Take the next rung of the ladder: a provisional price, or a later hour to ask again."""
+    fixing, terms = state.fixings[duty.bucket_id], _terms(duty.bucket_id, state)
+    index = state.indices[terms.underlying]
+    decided = decide(
+        index,
+        expiry=fixing.expiry,
+        tick=terms.tick,
+        prior=fixing.prior,
+        committee=fixing.committee,
+        objected=fixing.objected,
+        now=state.now,
+    )
+    if isinstance(decided, Fixed):
+        fixing.provisional = decided
+        for series in _series_of(duty.bucket_id, state):
+            yield enter(series, SeriesState.PRICE_PROVISIONAL)
+        yield SettlementPriceProvisional(
+            bucket_id=duty.bucket_id,
+            price=decided.price,
+            rule=decided.rule,
+            valid_samples=decided.valid_samples,
+            samples=decided.samples,
+        )
+        state.agenda.promise(
+            state.now + index.terms.fixing_objection, SettleBucket(bucket_id=duty.bucket_id)
+        )
+    else:
+        yield from _postpone(duty.bucket_id, decided.until, decided.valid_samples, decided.samples, state)
+
+
+def postpone_settlement(command: PostponeSettlement, state: State) -> Iterator[Event]:
+    """The authority objects in time: the provisional price falls, and the ladder goes on below its rung."""
+    fixing = state.fixings.get(command.bucket_id)
+    if fixing is None or fixing.provisional is None:
+        yield DirectiveRefused(
+            directive=f"postpone {command.bucket_id}", explanation="no provisional price is open to objection"
+        )
+        return
+    refused, fixing.provisional, fixing.objected = fixing.provisional, None, True
+    yield from _postpone(command.bucket_id, state.now, refused.valid_samples, refused.samples, state)
+
+
+def set_committee_price(command: SetCommitteePrice, state: State) -> Iterator[Event]:
+    fixing = state.fixings.get(command.bucket_id)
+    if fixing is None or fixing.provisional is not None or not command.grounds or command.price < 0:
+        yield DirectiveRefused(
+            directive=f"committee price for {command.bucket_id}",
+            explanation="a committee price needs a bucket still without a price, a price and its grounds",
+        )
+        return
+    fixing.committee = (command.price, command.grounds)
+
+
+def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
+    """The price is final: clamp it to the collar, pay every claim from the pool in one chain, close the lots."""
+    fixing, terms = state.fixings[duty.bucket_id], _terms(duty.bucket_id, state)
+    if fixing.provisional is None:
+        return  # objected to in time
+    rule, unclamped = fixing.provisional.rule, fixing.provisional.price
+    price = min(max(unclamped, terms.floor), terms.cap)
+    grounds = fixing.committee[1] if fixing.committee and rule is PriceRule.COMMITTEE else ""
+    every = _series_of(duty.bucket_id, state)
+    for series in every:
+        yield enter(series, SeriesState.PRICE_FINAL)
+    yield SettlementPriceFinal(
+        bucket_id=duty.bucket_id, price=price, unclamped=unclamped, rule=rule, grounds=grounds
+    )
+    for series in every:
+        yield enter(series, SeriesState.SETTLING)
+    pool = state.claims.pool(duty.bucket_id)
+    payouts, chain = state.claims.settle(duty.bucket_id, price)
+    if chain:
+        state.ledger.commit(chain, state.now)
+    assert sum(paid.payout for paid in payouts) == pool, "every claim is paid in full and the pool is empty"
+    for paid in payouts:
+        yield ClaimSettled(
+            participant_id=paid.holder.participant_id,
+            bucket_id=duty.bucket_id,
+            payout=paid.payout,
+            gain=paid.gain,
+        )
+    yield BucketSettled(bucket_id=duty.bucket_id, pool=pool, holders=len(payouts))
+    ended = SeriesState.SETTLED
+    if rule is PriceRule.LAST_SETTLEMENT:
+        ended = SeriesState.TERMINATED_AT_LAST_MARK
+    for series in every:
+        series.prior_settlement = price
+        yield enter(series, ended)
+
+
+def mark_settlement_prices(state: State) -> None:
+    """At a session's close the latest index becomes the prior settlement of every series still alive."""
+    for series in state.series.values():
+        latest = state.indices[series.instrument.underlying].latest
+        if latest is not None and not is_over(series.state):
+            series.prior_settlement = to_tick(
+                latest.value, series.instrument.tick, prior=series.prior_settlement
+            )
+            if is_trading(series.state):
+                state.fixings[series.instrument.bucket_id].prior = series.prior_settlement
+
+
+def enter(series: Series, to: SeriesState) -> SeriesStateChanged:
+    """Move a series one step along its life; an illegal step is our bug."""
+    series.state = advance(series.state, to)
+    return SeriesStateChanged(instrument_id=series.instrument.instrument_id, state=to)
+
+
+def _postpone(
+    bucket_id: BucketId, until: Time, valid: int, samples: int, state: State
+) -> Iterator[Event]:
+    for series in _series_of(bucket_id, state):
+        if series.state is not SeriesState.PRICE_POSTPONED:
+            yield enter(series, SeriesState.PRICE_POSTPONED)
+    yield SettlementPostponed(bucket_id=bucket_id, until=until, valid_samples=valid, samples=samples)
+    state.agenda.promise(until, FixPrice(bucket_id=bucket_id))
+
+
+def _listing_fault(terms: Instrument, state: State) -> str | None:
+    """Why these terms cannot be listed on this venue now, or None."""
+    if terms.product is not Product.FUTURE:
+        return f"{terms.product} has no clearing on this venue"
+    if terms.instrument_id in state.series:
+        return f"{terms.instrument_id} is listed already"
+    if terms.underlying not in state.indices:
+        return f"there is no index {terms.underlying}"
+    if terms.cash not in state.coins:
+        return f"there is no cash asset {terms.cash} to settle in"
+    fault = fault_in(terms)
+    if fault is None and terms.expiry is not None and terms.expiry - _window(terms, state) <= state.now:
+        fault = "its fixing would have begun before it is listed; choose a later expiry"
+    return fault
+
+
+def _window(terms: Instrument, state: State) -> Time:
+    """How long before the expiry its first sample is taken."""
+    index = state.indices[terms.underlying].terms
+    return index.fixing_samples * index.fixing_spacing
+
+
+def _series_of(bucket_id: BucketId, state: State) -> list[Series]:
+    return [s for s in state.series.values() if s.instrument.bucket_id == bucket_id]
+
+
+def _terms(bucket_id: BucketId, state: State) -> Instrument:
+    """The terms that all series of a bucket share: underlying, tick, collar, cash."""
+    return next(iter(state.claims.buckets[bucket_id].instruments.values()))
+

@@ -1,0 +1,192 @@
+"""The funnel: everything that changes the exchange passes here, in order, and comes out as entries.
+
+The exchange has no clock. It is told what time it is, and does first what fell due before that, each duty at
+its own hour however late it is woken; so late waking cannot change history.
+"""
+
+from collections.abc import Iterator
+from typing import assert_never
+
+from exchange import audit, oversight, trading, treasury
+from exchange.clearing import house
+from exchange.commands import (
+    REPORTS,
+    AdoptRegime,
+    AmendOrder,
+    ApplyForAccess,
+    AuditBooks,
+    CancelAll,
+    CancelOrder,
+    CloseSession,
+    Command,
+    ConfirmWithdrawal,
+    DepositCoins,
+    EndTrading,
+    EstablishVenue,
+    FixPrice,
+    FreezeParticipant,
+    FreezeWallet,
+    HaltInstrument,
+    ListInstrument,
+    MintCoins,
+    OpenSession,
+    PauseIssuer,
+    PlaceOrder,
+    PostponeSettlement,
+    PublishIndex,
+    PublishReferenceRate,
+    RecordFiatReceipt,
+    RedeemCoins,
+    ReinstateParticipant,
+    ReportDepth,
+    ReportQuotes,
+    ResumeInstrument,
+    SetCommitteePrice,
+    SetLimit,
+    SettleBucket,
+    StartFixing,
+    SuspendParticipant,
+    TransferCoins,
+    UnfreezeParticipant,
+    UnfreezeWallet,
+    UnpauseIssuer,
+    WipeWallet,
+    WithdrawCoins,
+)
+from exchange.events import Entry, Event
+from exchange.state import State
+from exchange.units import Time
+from exchange.wellformed import check
+
+
+class Exchange:
+    """Give it the same commands at the same times and it tells the same story."""
+
+    def __init__(self) -> None:
+        self.state = State()
+        self.sequence = 0
+
+    def handle(self, command: Command, now: Time) -> list[Entry]:
+        """Do what is asked, if it is allowed; return everything that happened, in order.
+
+        A refusal is an event. MalformedCommand is raised, before anything has happened, for what is not a
+        command at all. Any other exception is our bug.
+        """
+        check(command)
+        entries = self._do_due(now, command.precedence)
+        entries.extend(self._do(command, now))
+        return entries
+
+    def advance(self, now: Time) -> list[Entry]:
+        """Do whatever has fallen due up to and including `now`, each at its own hour."""
+        return self._do_due(now, REPORTS + 1)
+
+    def next_due(self) -> Time | None:
+        """When `advance` will next have something to do."""
+        return self.state.agenda.next_due()
+
+    def _do_due(self, now: Time, precedence: int) -> list[Entry]:
+        entries: list[Entry] = []
+        take = self.state.agenda.take_before
+        while (due := take(now, precedence)) is not None:
+            at, duty = due
+            entries.extend(self._do(duty, at))
+        return entries
+
+    def _do(self, command: Command, now: Time) -> list[Entry]:
+        assert now >= self.state.now, f"time never runs backwards: {now} after {self.state.now}"
+        self.state.now = now
+        first = self.sequence + 1
+        entries = [
+            Entry(sequence=sequence, time=now, event=event)
+            for sequence, event in enumerate(_road(command, self.state), first)
+        ]
+        self.sequence += len(entries)
+        return entries
+
+
+def _road(command: Command, state: State) -> Iterator[Event]:
+    """Which road takes the command. A command without a road does not type-check."""
+    match command:
+        case PlaceOrder():
+            return trading.place_order(command, state)
+        case CancelOrder():
+            return trading.cancel_order(command, state)
+        case AmendOrder():
+            return trading.amend_order(command, state)
+        case CancelAll():
+            return trading.cancel_all(command, state)
+        case ReportQuotes():
+            return house.report_quotes(command, state)
+        case PublishIndex():
+            return house.publish_index(command, state)
+        case PublishReferenceRate():
+            return house.publish_reference_rate(command, state)
+        case ListInstrument():
+            return house.list_instrument(command, state)
+        case StartFixing():
+            return house.start_fixing(command, state)
+        case EndTrading():
+            return house.end_trading(command, state)
+        case FixPrice():
+            return house.fix_price(command, state)
+        case PostponeSettlement():
+            return house.postpone_settlement(command, state)
+        case SetCommitteePrice():
+            return house.set_committee_price(command, state)
+        case SettleBucket():
+            return house.settle_bucket(command, state)
+        case RecordFiatReceipt():
+            return treasury.record_fiat_receipt(command, state)
+        case MintCoins():
+            return treasury.mint_coins(command, state)
+        case TransferCoins():
+            return treasury.transfer_coins(command, state)
+        case DepositCoins():
+            return treasury.deposit_coins(command, state)
+        case WithdrawCoins():
+            return treasury.withdraw_coins(command, state)
+        case ConfirmWithdrawal():
+            return treasury.confirm_withdrawal(command, state)
+        case RedeemCoins():
+            return treasury.redeem_coins(command, state)
+        case FreezeWallet():
+            return treasury.freeze_wallet(command, state)
+        case UnfreezeWallet():
+            return treasury.unfreeze_wallet(command, state)
+        case PauseIssuer():
+            return treasury.pause_issuer(command, state)
+        case UnpauseIssuer():
+            return treasury.unpause_issuer(command, state)
+        case WipeWallet():
+            return treasury.wipe_wallet(command, state)
+        case EstablishVenue():
+            return oversight.establish_venue(command, state)
+        case OpenSession():
+            return oversight.open_session(command, state)
+        case CloseSession():
+            return oversight.close_session(command, state)
+        case ReportDepth():
+            return oversight.report_depth(command, state)
+        case AdoptRegime():
+            return oversight.adopt_regime(command, state)
+        case ApplyForAccess():
+            return oversight.apply_for_access(command, state)
+        case SetLimit():
+            return oversight.set_limit(command, state)
+        case SuspendParticipant():
+            return oversight.suspend_participant(command, state)
+        case ReinstateParticipant():
+            return oversight.reinstate_participant(command, state)
+        case FreezeParticipant():
+            return oversight.freeze_participant(command, state)
+        case UnfreezeParticipant():
+            return oversight.unfreeze_participant(command, state)
+        case HaltInstrument():
+            return oversight.halt_instrument(command, state)
+        case ResumeInstrument():
+            return oversight.resume_instrument(command, state)
+        case AuditBooks():
+            return audit.audit_books(command, state)
+        case _:
+            assert_never(command)

@@ -1,0 +1,314 @@
+"""The road of the authority: found the venue, adopt a regime, let people in, restrict them, halt trading."""
+
+from collections.abc import Iterator
+
+from exchange.access import caps, classes
+from exchange.access.regime import AccessClass, Permission, Regime
+from exchange.cash.coin import Coin
+from exchange.clearing import accounts, house
+from exchange.clearing.expiry import is_trading
+from exchange.clearing.index import Index
+from exchange.clearing.ledger import Rule
+from exchange.commands import (
+    AdoptRegime,
+    ApplyForAccess,
+    AuditBooks,
+    CloseSession,
+    EstablishVenue,
+    FreezeParticipant,
+    HaltInstrument,
+    OpenSession,
+    PublishIndex,
+    ReinstateParticipant,
+    ReportDepth,
+    ResumeInstrument,
+    SetLimit,
+    SuspendParticipant,
+    UnfreezeParticipant,
+)
+from exchange.events import (
+    CancelCause,
+    DepthReported,
+    DirectiveRefused,
+    Event,
+    LimitChanged,
+    ParticipantAdmitted,
+    ParticipantRefused,
+    ParticipantState,
+    ParticipantStateChanged,
+    RegimeAdopted,
+    SeriesState,
+    SessionClosed,
+    SessionOpened,
+    VenueEstablished,
+)
+from exchange.reasons import AccessRefusal
+from exchange.state import Seat, State
+from exchange.trading import cancel_orders_in, cancel_orders_of
+from exchange.units import Money
+from matching.terms import Side
+
+DEPTH_DISTANCES_BP = (10, 50, 100, 200)
+
+
+def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
+    """Found the venue: its assets, coins and indices, and the hours at which it opens, closes and audits itself."""
+    if state.assets:
+        yield DirectiveRefused(directive="establish venue", explanation="the venue stands already")
+        return
+    state.assets = {asset.asset_id: asset for asset in command.assets}
+    for coin in command.coins:
+        state.coins[coin.asset_id] = Coin(coin)
+        state.ledger.open(accounts.fees(coin.asset_id), coin.asset_id, Rule.LIABILITY)
+        state.ledger.open(accounts.loss_layer(coin.asset_id), coin.asset_id, Rule.LIABILITY)
+        for wallet_id in coin.venue_wallets:
+            state.ledger.open(accounts.wallet(wallet_id, coin.asset_id), coin.asset_id, Rule.MIRROR)
+    for terms in command.indices:
+        state.indices[terms.index_id] = Index(terms)
+        state.agenda.promise(state.now + terms.interval, PublishIndex(index_id=terms.index_id))
+    state.sessions, state.depth_interval = command.sessions, command.depth_interval
+    for session in command.sessions:
+        state.agenda.promise(session.opens, OpenSession())
+        state.agenda.promise(session.closes, CloseSession())
+        state.agenda.promise(session.opens, ReportDepth())
+    yield VenueEstablished(assets=tuple(state.assets), indices=tuple(state.indices))
+
+
+# --- sessions -------------------------------------------------------------------------------------------
+
+
+def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
+    state.session_open = True
+    yield SessionOpened()
+    for series in state.series.values():
+        if series.state is SeriesState.LISTED:
+            yield house.enter(series, SeriesState.TRADING)
+
+
+def close_session(_duty: CloseSession, state: State) -> Iterator[Event]:
+    """Day orders end here; the latest index becomes the prior settlement, and the books are audited."""
+    state.session_open = False
+    for series in state.series.values():
+        yield from cancel_orders_in(series, CancelCause.SESSION_END, state)
+    house.mark_settlement_prices(state)
+    state.agenda.promise(state.now, AuditBooks())
+    yield SessionClosed()
+
+
+def report_depth(duty: ReportDepth, state: State) -> Iterator[Event]:
+    """What rests near the mid of each series that trades, at the interval of the venue, while it is open."""
+    if not state.session_open:
+        return
+    state.agenda.promise(state.now + state.depth_interval, duty)
+    for series in state.series.values():
+        bid, ask = series.book.bids.best, series.book.asks.best
+        if is_trading(series.state) and bid and ask:
+            mid = bid.price + ask.price  # doubled, to stay whole
+            reach = [mid * bp // 10_000 for bp in DEPTH_DISTANCES_BP]
+            yield DepthReported(
+                instrument_id=series.instrument.instrument_id,
+                distances_bp=DEPTH_DISTANCES_BP,
+                bid_quantities=tuple(
+                    series.book.quantity_to(Side.BUY, -((far - mid) // 2)) for far in reach
+                ),
+                ask_quantities=tuple(
+                    series.book.quantity_to(Side.SELL, (mid + far) // 2) for far in reach
+                ),
+            )
+
+
+# --- who may enter --------------------------------------------------------------------------------------
+
+
+def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
+    """Put a regime in force. Whoever it no longer admits may only reduce; limits below use are grandfathered."""
+    regime = command.regime
+    if regime.cash.settlement_asset not in state.coins:
+        yield DirectiveRefused(
+            directive=f"adopt {regime.regime_id}",
+            explanation=f"there is no cash asset {regime.cash.settlement_asset} to settle in",
+        )
+        return
+    state.regime = regime
+    yield RegimeAdopted(regime_id=regime.regime_id, title=regime.title)
+    for seat in state.seats.values():
+        yield from _judge_anew(seat, regime, state)
+
+
+def apply_for_access(command: ApplyForAccess, state: State) -> Iterator[Event]:
+    """Let the applicant in as the first class whose test it passes, or refuse it with the reason."""
+    found = _judge(command, state)
+    if isinstance(found, ParticipantRefused):
+        yield found
+        return
+    assert state.regime is not None, "judged under a regime"
+    asset_id = state.regime.cash.settlement_asset
+    seat = Seat(
+        participant_id=command.participant_id,
+        applicant=command.applicant,
+        wallet_id=command.wallet_id,
+        access_class=found,
+        limit=caps.capital_at_risk_limit(found, command.applicant, state.regime),
+        own_funds_limit=caps.own_funds_limit(command.applicant, state.regime),
+        cash_account=accounts.cash(command.participant_id, asset_id),
+        hold_account=accounts.hold(command.participant_id, asset_id),
+    )
+    state.seats[command.participant_id] = seat
+    state.ledger.open(seat.cash_account, asset_id, Rule.LIABILITY)
+    state.ledger.open(seat.hold_account, asset_id, Rule.LIABILITY)
+    yield _admitted(seat)
+
+
+def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRefused:
+    """The applicant's class, or why it is not let in."""
+    reason, explanation = None, ""
+    if command.participant_id in state.seats:
+        reason, explanation = AccessRefusal.ALREADY_ADMITTED, "this participant is inside already"
+    elif state.regime is None:
+        reason, explanation = AccessRefusal.NO_REGIME, "no regime is in force, so nobody may enter"
+    else:
+        found = classes.classify(command.applicant, state.regime)
+        if found is None:
+            reason, explanation = AccessRefusal.NO_CLASS, classes.explain(command.applicant, state.regime)
+        elif all(granted is Permission.DENIED for granted in found.permissions.values()):
+            reason, explanation = AccessRefusal.NOTHING_PERMITTED, f"{found.title} may trade nothing"
+        else:
+            return found
+    return ParticipantRefused(
+        participant_id=command.participant_id,
+        applicant=command.applicant,
+        reason=reason,
+        explanation=explanation,
+    )
+
+
+def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
+    """A participant under a new regime: another class, other limits, or nothing but the way out."""
+    found = classes.classify(seat.applicant, regime)
+    if found is None:
+        if seat.state is ParticipantState.ACTIVE:
+            yield from _restrict(seat, ParticipantState.REDUCE_ONLY, state)
+        return
+    seat.access_class = found
+    seat.limit = _stricter(caps.capital_at_risk_limit(found, seat.applicant, regime), seat.set_limit)
+    seat.own_funds_limit = caps.own_funds_limit(seat.applicant, regime)
+    if seat.state is ParticipantState.REDUCE_ONLY:
+        seat.state = ParticipantState.ACTIVE
+        yield ParticipantStateChanged(participant_id=seat.participant_id, state=seat.state)
+    yield _admitted(seat)
+
+
+def _admitted(seat: Seat) -> ParticipantAdmitted:
+    return ParticipantAdmitted(
+        participant_id=seat.participant_id,
+        class_id=seat.access_class.class_id,
+        applicant=seat.applicant,
+        permissions=seat.access_class.permissions,
+        limit=_stricter(seat.limit, seat.own_funds_limit),
+    )
+
+
+# --- directives on one participant ----------------------------------------------------------------------
+
+
+def set_limit(command: SetLimit, state: State) -> Iterator[Event]:
+    """A limit of the authority's own. It never lifts the regime's; below present use it is grandfathered."""
+    seat = state.seats.get(command.participant_id)
+    if seat is None or state.regime is None or command.limit < 0:
+        yield DirectiveRefused(
+            directive=f"limit of {command.participant_id}",
+            explanation="a limit needs a participant who is inside and an amount of zero or more",
+        )
+        return
+    seat.set_limit = command.limit
+    regime_limit = caps.capital_at_risk_limit(seat.access_class, seat.applicant, state.regime)
+    seat.limit = _stricter(regime_limit, command.limit)
+    yield LimitChanged(
+        participant_id=seat.participant_id,
+        limit=seat.limit,
+        used=state.claims.at_risk(seat.participant_id),
+    )
+
+
+def suspend_participant(command: SuspendParticipant, state: State) -> Iterator[Event]:
+    seat = state.seats.get(command.participant_id)
+    if seat is None or seat.state is ParticipantState.SUSPENDED:
+        yield _no_such("suspend", command.participant_id, "who is inside and not suspended yet")
+        return
+    yield from _restrict(seat, ParticipantState.SUSPENDED, state)
+
+
+def reinstate_participant(command: ReinstateParticipant, state: State) -> Iterator[Event]:
+    seat = state.seats.get(command.participant_id)
+    if seat is None or seat.state is not ParticipantState.SUSPENDED:
+        yield _no_such("reinstate", command.participant_id, "who is suspended")
+        return
+    seat.state = ParticipantState.ACTIVE
+    yield ParticipantStateChanged(participant_id=seat.participant_id, state=seat.state)
+
+
+def freeze_participant(command: FreezeParticipant, state: State) -> Iterator[Event]:
+    """A domestic legal order. The ledger itself refuses whatever would leave; credits are accepted and stay.
+
+    What is locked in escrow stays locked; closing is free of charge, since a fee would leave the account.
+    """
+    seat = state.seats.get(command.participant_id)
+    if seat is None or seat.state is ParticipantState.LEGALLY_FROZEN:
+        yield _no_such("freeze", command.participant_id, "who is inside and not frozen yet")
+        return
+    yield from _restrict(seat, ParticipantState.LEGALLY_FROZEN, state)
+    state.ledger.freeze(seat.cash_account, out=True, into=False, order_ref=command.order_ref, now=state.now)
+
+
+def unfreeze_participant(command: UnfreezeParticipant, state: State) -> Iterator[Event]:
+    seat = state.seats.get(command.participant_id)
+    if seat is None or seat.state is not ParticipantState.LEGALLY_FROZEN:
+        yield _no_such("unfreeze", command.participant_id, "who is frozen")
+        return
+    state.ledger.unfreeze(seat.cash_account, order_ref=command.order_ref, now=state.now)
+    yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
+    seat.state = ParticipantState.ACTIVE
+    yield ParticipantStateChanged(participant_id=seat.participant_id, state=seat.state)
+
+
+def _restrict(seat: Seat, to: ParticipantState, state: State) -> Iterator[Event]:
+    """Cancel what is live; from here on the rules of the new state hold."""
+    yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
+    seat.state = to
+    yield ParticipantStateChanged(participant_id=seat.participant_id, state=to)
+
+
+# --- directives on one instrument -----------------------------------------------------------------------
+
+
+def halt_instrument(command: HaltInstrument, state: State) -> Iterator[Event]:
+    """Stop trading in a series; its orders stay where they are and may be canceled."""
+    series = state.series.get(command.instrument_id)
+    if series is None or not is_trading(series.state):
+        yield DirectiveRefused(
+            directive=f"halt {command.instrument_id}", explanation="only a series that trades can be halted"
+        )
+        return
+    series.resumes_as = series.state
+    yield house.enter(series, SeriesState.SUSPENDED)
+
+
+def resume_instrument(command: ResumeInstrument, state: State) -> Iterator[Event]:
+    series = state.series.get(command.instrument_id)
+    if series is None or series.state is not SeriesState.SUSPENDED or series.resumes_as is None:
+        yield DirectiveRefused(
+            directive=f"resume {command.instrument_id}", explanation="only a halted series can be resumed"
+        )
+        return
+    resumed, series.resumes_as = series.resumes_as, None
+    yield house.enter(series, resumed)
+
+
+def _no_such(what: str, who: str, needed: str) -> DirectiveRefused:
+    return DirectiveRefused(directive=f"{what} {who}", explanation=f"it needs a participant {needed}")
+
+
+def _stricter(one: Money | None, other: Money | None) -> Money | None:
+    limits = [limit for limit in (one, other) if limit is not None]
+    return min(limits) if limits else None
+

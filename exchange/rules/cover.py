@@ -1,0 +1,24 @@
+"""Whether the worst case with the order stays inside the participant's limits and is paid for."""
+
+from exchange.reasons import RejectReason
+from exchange.state import Order, Seat, Series, State
+
+
+def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
+    """Exposure limit first, then an institution's own funds, then cash: exact over every set of fills.
+
+    An order that does not raise the capital at risk passes the limits even above them: what was there
+    before a limit was lowered is grandfathered.
+    """
+    account = state.claims.account(seat, order.instrument)
+    need = state.claims.requirement_with(seat, order)
+    before = state.claims.at_risk(seat.participant_id)
+    after = before - max(account.worst, 0) + max(need.worst, 0)
+    if after > before:
+        if seat.limit is not None and after > seat.limit:
+            return RejectReason.EXPOSURE_LIMIT
+        if seat.own_funds_limit is not None and after > seat.own_funds_limit:
+            return RejectReason.OWN_FUNDS_COVER
+    if need.hold - account.hold - order.released > state.ledger.available(seat.cash_account):
+        return RejectReason.INSUFFICIENT_CASH
+    return None

@@ -1,0 +1,44 @@
+"""What the access regime lets a participant do, and when an order may only reduce a position."""
+
+from exchange.access import permissions
+from exchange.access.regime import Permission
+from exchange.events import ParticipantState
+from exchange.instruments import Product
+from exchange.reasons import RejectReason
+from exchange.state import Order, Seat, Series, State
+
+
+def product_permitted(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
+    regime, product = state.regime, series.instrument.product
+    assert regime is not None, "whoever has a seat entered under a regime"
+    reason = permissions.refusal(regime, seat.access_class, product, seat.applicant, reducing=False)
+    if reason is not None and only_reduces(order, seat, state):
+        return permissions.refusal(regime, seat.access_class, product, seat.applicant, reducing=True)
+    return reason
+
+
+def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
+    """A reduce-only order may neither grow a position nor turn it."""
+    if order.reduce_only and not only_reduces(order, seat, state):
+        return RejectReason.REDUCE_ONLY
+    return None
+
+
+def must_reduce(seat: Seat, product: Product) -> bool:
+    """Whether every order of the participant in that product is reduce-only, asked or not."""
+    permission = seat.access_class.permissions.get(product)
+    return seat.state is not ParticipantState.ACTIVE or permission is Permission.REDUCE_ONLY
+
+
+def only_reduces(order: Order, seat: Seat, state: State) -> bool:
+    """Whether the order, with all that already rests on its side, fits inside the opposite position."""
+    instrument_id = order.instrument.instrument_id
+    held = state.claims.position(seat.participant_id, instrument_id)
+    resting = sum(
+        other.remaining
+        for other in seat.orders.values()
+        if other.side is order.side
+        and other.instrument is order.instrument
+        and other.order_id != order.order_id
+    )
+    return order.side * held < 0 and resting + order.remaining <= abs(held)

@@ -1,0 +1,42 @@
+"""Where an order may be priced: inside the collar, near the index, and how far a market order may go."""
+
+from exchange.reasons import RejectReason
+from exchange.state import Order, Seat, Series, State
+from exchange.units import IndexPrice
+from matching.terms import Price, Side
+
+
+def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
+    terms = series.instrument
+    return None if terms.floor <= order.price <= terms.cap else RejectReason.PRICE_OUTSIDE_COLLAR
+
+
+def inside_band(order: Order, _seat: Seat, series: Series, state: State) -> RejectReason | None:
+    """No further from the index than the band; a stale index holds the band where it was."""
+    terms = series.instrument
+    reference = reference_price(series, state)
+    off = abs(order.price * terms.tick - reference)
+    return RejectReason.PRICE_OUTSIDE_BAND if off * 10_000 > terms.price_band_bp * reference else None
+
+
+def reference_price(series: Series, state: State) -> IndexPrice:
+    """The latest index; before there is one, the price at listing."""
+    latest = state.indices[series.instrument.underlying].latest
+    return latest.value if latest else series.instrument.reference * series.instrument.tick
+
+
+def protection_price(side: Side, series: Series, state: State) -> Price | None:
+    """The worst price at which a market order may trade, rounded towards the market, or None if nobody is there.
+
+    It is the best opposite price moved by `protection_bp`, and never outside band or collar.
+    """
+    terms = series.instrument
+    best = series.book.opposite(side).best
+    if best is None:
+        return None
+    reach = best.price * terms.protection_bp // 10_000
+    reference = reference_price(series, state)
+    band = reference * terms.price_band_bp // 10_000
+    if side > 0:
+        return min(best.price + reach, (reference + band) // terms.tick, terms.cap)
+    return max(best.price - reach, -((band - reference) // terms.tick), terms.floor)

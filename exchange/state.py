@@ -1,0 +1,122 @@
+"""Everything the exchange remembers. Roads change it; rooms are handed what they need of it."""
+
+from dataclasses import dataclass, field
+
+from exchange.access.regime import AccessClass, Applicant, Regime
+from exchange.agenda import Agenda
+from exchange.cash.coin import Coin
+from exchange.clearing.fixing import Fixed
+from exchange.clearing.full import FullCover
+from exchange.clearing.index import Index
+from exchange.clearing.ledger import Ledger
+from exchange.commands import SessionTerms
+from exchange.events import BestPricesChanged, ParticipantState, SeriesState
+from exchange.instruments import Asset, Instrument
+from exchange.units import AssetId, BucketId, IndexId, InstrumentId, Money, Time, WalletId
+from matching.book import OrderBook
+from matching.terms import OrderId, ParticipantId, Price, Quantity, RestingOrder, Side, TimeInForce
+
+
+class Order(RestingOrder):
+    """A participant's order: what the book needs to know of it, and what only the exchange does."""
+
+    __slots__ = (
+        "client_order_id",
+        "free_of_charge",
+        "instrument",
+        "post_only",
+        "reduce_only",
+        "released",
+        "time_in_force",
+        "worst_fee",
+    )
+
+    def __init__(
+        self,
+        order_id: OrderId,
+        owner: ParticipantId,
+        side: Side,
+        price: Price,
+        quantity: Quantity,
+        instrument: Instrument,
+        client_order_id: int,
+        time_in_force: TimeInForce,
+        post_only: bool,
+        reduce_only: bool,
+        free_of_charge: bool,
+        released: Money = 0,
+    ) -> None:
+        super().__init__(order_id, owner, side, price, quantity)
+        self.instrument = instrument
+        self.client_order_id = client_order_id
+        self.time_in_force = time_in_force
+        self.post_only = post_only
+        self.reduce_only = reduce_only
+        self.free_of_charge = free_of_charge
+        self.released = released  # hold that its acceptance sets free: that of the order it replaces
+        self.worst_fee = 0 if free_of_charge else max(instrument.fee_maker, instrument.fee_taker)
+
+
+@dataclass(slots=True, eq=False)
+class Seat:
+    """A participant's place on the exchange: its class, its limits, its accounts and its live orders."""
+
+    participant_id: ParticipantId
+    applicant: Applicant
+    wallet_id: WalletId
+    access_class: AccessClass
+    limit: Money | None  # on capital at risk
+    own_funds_limit: Money | None  # an institution's, from its own funds
+    cash_account: str
+    hold_account: str
+    state: ParticipantState = ParticipantState.ACTIVE
+    set_limit: Money | None = None  # by a directive; counts beside the regime's
+    orders: dict[OrderId, Order] = field(default_factory=dict)
+    requests: int = 0  # in the second `requests_second`
+    requests_second: int = -1
+
+
+@dataclass(slots=True, eq=False)
+class Series:
+    """A listed instrument with its book and the state that it is in."""
+
+    instrument: Instrument
+    book: OrderBook
+    state: SeriesState
+    prior_settlement: Price
+    resumes_as: SeriesState | None = None  # while it is suspended
+    published: BestPricesChanged | None = None  # the best prices that the public knows
+
+
+@dataclass(slots=True, eq=False)
+class Fixing:
+    """How far a bucket has come on its way to a final settlement price."""
+
+    expiry: Time
+    prior: Price
+    provisional: Fixed | None = None
+    committee: tuple[Price, str] | None = None  # price and grounds
+    objected: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class State:
+    now: Time = 0
+    ledger: Ledger = field(default_factory=Ledger)
+    agenda: Agenda = field(default_factory=Agenda)
+    regime: Regime | None = None
+    session_open: bool = False
+    sessions: tuple[SessionTerms, ...] = ()
+    depth_interval: Time = 0  # between two reports of depth
+    seats: dict[ParticipantId, Seat] = field(default_factory=dict)
+    assets: dict[AssetId, Asset] = field(default_factory=dict)
+    coins: dict[AssetId, Coin] = field(default_factory=dict)
+    indices: dict[IndexId, Index] = field(default_factory=dict)
+    series: dict[InstrumentId, Series] = field(default_factory=dict)
+    fixings: dict[BucketId, Fixing] = field(default_factory=dict)
+    claims: FullCover = field(init=False)
+    orders_placed: int = 0
+    trades: int = 0
+
+    def __post_init__(self) -> None:
+        self.claims = FullCover(self.ledger)
