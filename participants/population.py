@@ -16,7 +16,7 @@ from typing import Annotated, NamedTuple, get_type_hints
 
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.messages import Message
-from exchange.units import MINUTE, SECOND, Money
+from exchange.units import MINUTE, SECOND, BasisPoints, Money
 from matching.terms import ParticipantId
 from participants.chance import Dice, generator
 from participants.profile import Profile, Style
@@ -115,9 +115,24 @@ def draw_population(seed: int, terms: PopulationTerms) -> tuple[Profile, ...]:
     return tuple(_draw(seed, number, shifts, terms) for number in range(1, terms.size + 1))
 
 
-def draw_market_makers(seed: int, number: int) -> tuple[Profile, ...]:
-    """`number` institutions that quote both sides. They stand beside the population, not in it."""
-    return tuple(_draw_market_maker(seed, place) for place in range(1, number + 1))
+def market_maker(
+    participant_id: ParticipantId, *, deposit: Money, own_funds: Money, fear_bp: BasisPoints = 1_000
+) -> Profile:
+    """An institution that quotes both sides. It stands beside the population, and is no part of it.
+
+    A third of its deposit is as far as it lets its inventory grow, so that quotes always find cover.
+    """
+    return Profile(
+        participant_id=participant_id,
+        applicant=_qualified_institution(own_funds),
+        style=Style.MARKET_MAKER,
+        desired_exposure=deposit // 3,
+        deposit=deposit,
+        wealth_decile=10,
+        attention_ns=2 * SECOND,
+        fear_bp=fear_bp,
+        intermediary="direct",
+    )
 
 
 # --- one person ----------------------------------------------------------------------------------------
@@ -214,23 +229,6 @@ def _profile(
         attention_ns=max(int(_lognormal(looks[style], terms.look_spread, dice)), SECOND),
         fear_bp=int(min(max(_lognormal(terms.fear_median_bp, terms.fear_spread, dice), 100.0), 9_000.0)),
         intermediary="direct" if direct else terms.intermediaries[_skewed(len(terms.intermediaries), dice)],
-    )
-
-
-def _draw_market_maker(seed: int, place: int) -> Profile:
-    name = f"market_maker-{place}"
-    dice = Dice(generator(seed, f"population/{name}"))
-    limit = 40 * MILLION
-    return Profile(
-        participant_id=ParticipantId(name),
-        applicant=_qualified_institution(10_000 * MILLION),
-        style=Style.MARKET_MAKER,
-        desired_exposure=limit,
-        deposit=3 * limit,
-        wealth_decile=10,
-        attention_ns=2 * SECOND,
-        fear_bp=int(_lognormal(1_000.0, 0.3, dice)),
-        intermediary="direct",
     )
 
 

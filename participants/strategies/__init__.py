@@ -1,0 +1,41 @@
+"""The strategies that ship, and which profile trades by which."""
+
+from exchange.access.regime import ApplicantKind
+from exchange.instruments import Instrument
+from exchange.units import Time
+from matching.terms import Side
+from participants.chance import Dice, generator
+from participants.participant import Participant
+from participants.profile import Profile, Style
+from participants.strategies.cautious_holder import CautiousHolder
+from participants.strategies.market_maker import MarketMaker, MarketMakerTerms
+from participants.strategies.noise_trader import NoiseTrader
+from participants.strategies.value_trader import ValueTrader
+
+LONG_SHARE = {  # of cautious holders, an assumption: people buy, firms hedge what they own
+    ApplicantKind.INDIVIDUAL: 0.8,
+    ApplicantKind.COMPANY: 0.3,
+    ApplicantKind.INSTITUTION: 0.5,
+}
+
+
+def participant_for(
+    profile: Profile,
+    instrument: Instrument,
+    *,
+    seed: int,
+    opens: Time,
+    maker: MarketMakerTerms | None = None,
+) -> Participant:
+    """The strategy of the profile's style, in one instrument, with dice of its own."""
+    dice = Dice(generator(seed, profile.participant_id))
+    match profile.style:
+        case Style.NOISE:
+            return NoiseTrader(profile, instrument, dice, opens)
+        case Style.VALUE:
+            return ValueTrader(profile, instrument, dice, opens)
+        case Style.HOLDER:
+            long = dice.uniform() < LONG_SHARE[profile.applicant.kind]
+            return CautiousHolder(profile, instrument, dice, opens, Side.BUY if long else Side.SELL)
+        case Style.MARKET_MAKER:
+            return MarketMaker(profile, instrument, dice, opens, maker)

@@ -1,0 +1,328 @@
+"""What a participant remembers of its own orders, position and cash, from the private events it was told.
+
+Cash is an estimate. It counts each instrument by itself, as full cover does for a bucket with one future in
+it; where the house nets more, more is free than the desk believes.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Final, TypeAlias
+
+from exchange.events import (
+    CashRequestRejected,
+    ClaimSettled,
+    CoinsDeposited,
+    Event,
+    LimitChanged,
+    LossShared,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderFilled,
+    OrderRejected,
+    ParticipantAdmitted,
+    ParticipantState,
+    ParticipantStateChanged,
+    RequestRejected,
+    WithdrawalRequested,
+    WithdrawalReturned,
+)
+from exchange.instruments import Instrument, Product
+from exchange.reasons import RejectReason
+from exchange.units import AssetId, InstrumentId, Money
+from matching.terms import OrderId, ParticipantId, Price, Quantity, Side
+
+LASTING: Final = frozenset(
+    {
+        RejectReason.UNKNOWN_PARTICIPANT,
+        RejectReason.UNKNOWN_INSTRUMENT,
+        RejectReason.PARTICIPANT_SUSPENDED,
+        RejectReason.INSTRUMENT_EXPIRED,
+        RejectReason.SPOT_OUTSIDE_TEST_ENVIRONMENT,
+        RejectReason.PRODUCT_NOT_PERMITTED,
+        RejectReason.KNOWLEDGE_TEST_REQUIRED,
+    }
+)
+"""Refusals that the next order would meet as well: only an admission or a new state can lift them."""
+
+TIGHT: Final = frozenset(
+    {
+        RejectReason.EXPOSURE_LIMIT,
+        RejectReason.OWN_FUNDS_COVER,
+        RejectReason.INSUFFICIENT_CASH,
+        RejectReason.INSUFFICIENT_UNITS,
+    }
+)
+"""Refusals that a smaller order might not meet."""
+
+
+class LiveOrder:
+    """One of its orders that may still fill."""
+
+    __slots__ = ("client_order_id", "instrument_id", "order_id", "price", "remaining", "side")
+
+    def __init__(self, accepted: OrderAccepted) -> None:
+        self.order_id = accepted.order_id
+        self.client_order_id = accepted.client_order_id
+        self.instrument_id = accepted.instrument_id
+        self.side = accepted.side
+        self.price = accepted.price
+        self.remaining = accepted.quantity
+
+
+class Holding:
+    """Position and live orders in one instrument, with what they cost at the floor and at the cap."""
+
+    __slots__ = (
+        "_tick_value",
+        "bought",
+        "buying",
+        "buying_cost",
+        "floor",
+        "instrument",
+        "loss_at_cap",
+        "loss_at_floor",
+        "selling",
+        "selling_cost",
+        "sold",
+    )
+
+    def __init__(self, instrument: Instrument) -> None:
+        self.instrument = instrument
+        self.floor = instrument.floor if instrument.product is Product.FUTURE else 0
+        self._tick_value = instrument.tick_value
+        self.bought: Quantity = 0  # since the beginning
+        self.sold: Quantity = 0
+        self.buying: Quantity = 0  # of live orders
+        self.selling: Quantity = 0
+        self.buying_cost: Money = 0
+        self.selling_cost: Money = 0
+        self.loss_at_floor: Money = 0  # of the position, if the price ended there; a gain is negative
+        self.loss_at_cap: Money = 0
+
+    @property
+    def position(self) -> int:
+        """Lots, long positive."""
+        return self.bought - self.sold
+
+    @property
+    def locked(self) -> Money:
+        """What the position itself keeps from its cash."""
+        if self.instrument.product is Product.SPOT:
+            return self.loss_at_floor
+        return max(self.loss_at_floor, self.loss_at_cap)
+
+    @property
+    def needed(self) -> Money:
+        """What position and orders need together if those orders fill that hurt most."""
+        if self.instrument.product is Product.SPOT:
+            return self.loss_at_floor + self.buying_cost
+        return max(self.loss_at_floor + self.buying_cost, self.loss_at_cap + self.selling_cost)
+
+    def open_lots(self, side: Side) -> Quantity:
+        return self.buying if side is Side.BUY else self.selling
+
+    def extra(self, side: Side, price: Price, quantity: Quantity) -> Money:
+        """How much more would be needed with one more order."""
+        before = self.needed
+        self.rest(side, price, quantity)
+        more = self.needed - before
+        self.rest(side, price, -quantity)
+        return more
+
+    def rest(self, side: Side, price: Price, quantity: int) -> None:
+        """`quantity` more lots of live orders at `price`; fewer if negative."""
+        if side is Side.BUY:
+            self.buying += quantity
+            self.buying_cost += (price - self.floor) * quantity * self._tick_value
+        else:
+            self.selling += quantity
+            self.selling_cost += (self.instrument.cap - price) * quantity * self._tick_value
+
+    def trade(self, side: Side, price: Price, quantity: Quantity) -> None:
+        signed = side * quantity * self._tick_value
+        self.loss_at_floor += (price - self.floor) * signed
+        self.loss_at_cap -= (self.instrument.cap - price) * signed
+        if side is Side.BUY:
+            self.bought += quantity
+        else:
+            self.sold += quantity
+
+    def close(self) -> None:
+        """The claims are settled: nothing is held any more."""
+        self.sold = self.bought
+        self.loss_at_floor = self.loss_at_cap = 0
+
+
+class Desk:
+    """Feed it every private event, in order, with `hear`."""
+
+    __slots__ = (
+        "_client_order_id",
+        "funds",
+        "holdings",
+        "last_rejection",
+        "orders",
+        "participant_id",
+        "refused_cash",
+        "squeezes",
+        "state",
+        "stopped",
+    )
+
+    def __init__(self, participant_id: ParticipantId, instruments: Iterable[Instrument]) -> None:
+        self.participant_id = participant_id
+        self.holdings = {terms.instrument_id: Holding(terms) for terms in instruments}
+        self.orders: dict[OrderId, LiveOrder] = {}  # in the order of their acceptance
+        self.funds: dict[AssetId, Money] = {}  # brought in and earned, not taken out, less fees
+        self.state = ParticipantState.ACTIVE
+        self.stopped = False  # a refusal has come that no other order could escape
+        self.squeezes = 0  # refusals for want of cash or room, since there was last more of either
+        self.last_rejection: OrderRejected | RequestRejected | None = None
+        self.refused_cash: CashRequestRejected | None = None  # the last one
+        self._client_order_id = 0
+
+    def next_client_order_id(self) -> int:
+        self._client_order_id += 1
+        return self._client_order_id
+
+    def position(self, instrument_id: InstrumentId) -> int:
+        """Lots, long positive."""
+        return self.holdings[instrument_id].position
+
+    def orders_in(self, instrument_id: InstrumentId) -> list[LiveOrder]:
+        """The oldest first."""
+        return [order for order in self.orders.values() if order.instrument_id == instrument_id]
+
+    def free_cash(self, asset_id: AssetId) -> Money:
+        """What could be withdrawn, as far as the desk can tell."""
+        cash = self.funds.get(asset_id, 0)
+        for holding in self.holdings.values():
+            if holding.instrument.cash == asset_id:
+                cash -= holding.needed
+        return cash
+
+    def affordable(
+        self, instrument_id: InstrumentId, side: Side, price: Price, quantity: Quantity
+    ) -> Quantity:
+        """As much of `quantity` as free cash covers, fees included."""
+        holding = self.holdings[instrument_id]
+        terms = holding.instrument
+        need = holding.extra(side, price, quantity) + quantity * max(terms.fee_maker, terms.fee_taker)
+        free = self.free_cash(terms.cash)
+        return quantity if need <= free else max(quantity * free // need, 0)
+
+    def hear(self, news: Sequence[Event]) -> None:
+        for event in news:
+            listen = _LISTENERS.get(type(event))
+            if listen is not None:
+                listen(self, event)
+
+    # --- orders
+
+    def _accepted(self, event: OrderAccepted) -> None:
+        if event.instrument_id in self.holdings:
+            self.orders[event.order_id] = LiveOrder(event)
+            self.holdings[event.instrument_id].rest(event.side, event.price, event.quantity)
+
+    def _filled(self, event: OrderFilled) -> None:
+        holding = self.holdings.get(event.instrument_id)
+        if holding is None:
+            return
+        holding.trade(event.side, event.price, event.quantity)
+        self._earn(holding.instrument.cash, -event.fee)
+        self._leave(event.order_id, event.remaining)
+
+    def _amended(self, event: OrderAmended) -> None:
+        order = self.orders.get(event.order_id)
+        if order is not None:
+            holding = self.holdings[order.instrument_id]
+            holding.rest(order.side, order.price, -order.remaining)
+            order.price, order.remaining = event.price, event.remaining
+            holding.rest(order.side, order.price, order.remaining)
+
+    def _canceled(self, event: OrderCanceled) -> None:
+        self._leave(event.order_id, 0)
+
+    def _leave(self, order_id: OrderId, remaining: Quantity) -> None:
+        """Only `remaining` lots of an order are still live."""
+        order = self.orders.get(order_id)
+        if order is None:
+            return
+        self.holdings[order.instrument_id].rest(order.side, order.price, remaining - order.remaining)
+        order.remaining = remaining
+        if remaining == 0:
+            del self.orders[order_id]
+
+    def _rejected(self, event: OrderRejected) -> None:
+        self.last_rejection = event
+        if event.reason in TIGHT:
+            self.squeezes += 1
+        elif event.reason in LASTING:
+            self.stopped = True
+
+    def _request_rejected(self, event: RequestRejected) -> None:
+        self.last_rejection = event
+        if event.reason is RejectReason.UNKNOWN_ORDER:
+            self._leave(event.order_id, 0)
+
+    # --- standing
+
+    def _admitted(self, _event: ParticipantAdmitted) -> None:
+        self.stopped = False
+        self.squeezes = 0
+
+    def _state_changed(self, event: ParticipantStateChanged) -> None:
+        self.state = event.state
+        self.stopped = event.state is ParticipantState.SUSPENDED
+
+    def _limit_changed(self, _event: LimitChanged) -> None:
+        self.squeezes = 0
+
+    # --- cash
+
+    def _deposited(self, event: CoinsDeposited) -> None:
+        self._earn(event.asset_id, event.amount)
+        self.squeezes = 0
+
+    def _withdrawn(self, event: WithdrawalRequested) -> None:
+        self._earn(event.asset_id, -event.amount)
+
+    def _returned(self, event: WithdrawalReturned) -> None:
+        self._earn(event.asset_id, event.amount)
+
+    def _cash_refused(self, event: CashRequestRejected) -> None:
+        self.refused_cash = event
+
+    def _settled(self, event: ClaimSettled) -> None:
+        closed = [one for one in self.holdings.values() if one.instrument.bucket_id == event.bucket_id]
+        for holding in closed:
+            holding.close()
+        if closed:  # one payout for the bucket, however many of its instruments were held
+            self._earn(closed[0].instrument.cash, event.gain)
+
+    def _shared(self, event: LossShared) -> None:
+        self._earn(event.asset_id, -event.amount)
+
+    def _earn(self, asset_id: AssetId, amount: Money) -> None:
+        self.funds[asset_id] = self.funds.get(asset_id, 0) + amount
+
+
+_Listener: TypeAlias = Callable[[Desk, Any], None]
+
+_LISTENERS: dict[type[Event], _Listener] = {
+    OrderAccepted: Desk._accepted,
+    OrderFilled: Desk._filled,
+    OrderAmended: Desk._amended,
+    OrderCanceled: Desk._canceled,
+    OrderRejected: Desk._rejected,
+    RequestRejected: Desk._request_rejected,
+    ParticipantAdmitted: Desk._admitted,
+    ParticipantStateChanged: Desk._state_changed,
+    LimitChanged: Desk._limit_changed,
+    CoinsDeposited: Desk._deposited,
+    WithdrawalRequested: Desk._withdrawn,
+    WithdrawalReturned: Desk._returned,
+    CashRequestRejected: Desk._cash_refused,
+    ClaimSettled: Desk._settled,
+    LossShared: Desk._shared,
+}
