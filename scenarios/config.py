@@ -78,7 +78,7 @@ class Table(BaseModel):
         if isinstance(table, Mapping):
             for key in table:
                 if key not in cls.model_fields:
-                    raise fault("is not a key that belongs here", _nearest(key, cls.model_fields), at=key)
+                    raise fault("is not a key that belongs here", nearest(key, cls.model_fields), at=key)
         return table
 
 
@@ -147,7 +147,7 @@ def _in_words(error: ErrorDetails, table: Mapping[str, Any], file: str) -> Confi
     if kind in ("enum", "literal_error"):
         allowed = re.findall(r"'([^']*)'", context["expected"])
         named = "is not a name that is known here" if error["loc"][-1] == "[key]" else f"cannot be {given}"
-        return ConfigurationError(file, path, named, _nearest(str(error["input"]), allowed))
+        return ConfigurationError(file, path, named, nearest(str(error["input"]), allowed))
     problem, remedy = _PLAIN.get(kind, (error["msg"].replace("Input should", "must"), "correct the value"))
     return ConfigurationError(file, path, f"{problem}, but is {given}", remedy)
 
@@ -201,7 +201,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
-def _nearest(word: str, known: Iterable[str]) -> str:
+def nearest(word: str, known: Iterable[str]) -> str:
     """The remedy for an unknown word: the nearest known one, or all of them if none is near."""
     choices = list(known)
     begun = [choice for choice in choices if word and choice.startswith(word)]
@@ -505,7 +505,7 @@ def _check_provenance(file: RegimeFile) -> None:
     assumed = {table.key: f"assumptions.{place}.key" for place, table in enumerate(file.assumptions, 1)}
     for key, place in [*sourced.items(), *assumed.items()]:
         if key not in stated:
-            raise fault(f"names “{key}”, which is not in this file", _nearest(key, stated), at=place)
+            raise fault(f"names “{key}”, which is not in this file", nearest(key, stated), at=place)
     for key in sourced:
         if key in assumed:
             raise fault(
@@ -544,7 +544,7 @@ def regime_path(name_or_path: str) -> Path | Traversable:
         return Path(name_or_path)
     if name_or_path not in shipped_regimes():
         raise ConfigurationError(
-            f"“{name_or_path}”", "", "is no shipped regime", _nearest(name_or_path, shipped_regimes())
+            f"“{name_or_path}”", "", "is no shipped regime", nearest(name_or_path, shipped_regimes())
         )
     return _REGIMES / f"{name_or_path}.toml"
 
