@@ -209,6 +209,7 @@ class IndexTerms(Message):
     interval: Time = 1_000_000_000
     stale_age: Time = 180_000_000_000
     outage_age: Time = 60_000_000_000
+    reference_age: Time = 3_600_000_000_000  # an older reference rate counts for nothing
     cap_band_bp: int = 50
     drop_bp: int = 1_000
     readmit_bp: int = 500
