@@ -148,6 +148,9 @@ def _in_words(error: ErrorDetails, table: Mapping[str, Any], file: str) -> Confi
         allowed = re.findall(r"'([^']*)'", context["expected"])
         named = "is not a name that is known here" if error["loc"][-1] == "[key]" else f"cannot be {given}"
         return ConfigurationError(file, path, named, nearest(str(error["input"]), allowed))
+    if kind == "string_pattern_mismatch" and context["pattern"] in _PATTERNS:
+        problem = f"must be {_PATTERNS[context['pattern']]}, but is {given}"
+        return ConfigurationError(file, path, problem, "choose such a name")
     problem, remedy = _PLAIN.get(kind, (error["msg"].replace("Input should", "must"), "correct the value"))
     return ConfigurationError(file, path, f"{problem}, but is {given}", remedy)
 
@@ -162,11 +165,13 @@ _PLAIN = {
     "dict_type": ("must be a table", "write it as { key = value }"),
     "model_type": ("must be a table", "write it as { key = value }"),
     "date_type": ("must be a date", "write it as 2025-07-28, without quotes"),
-    "string_pattern_mismatch": (
-        "must be lower-case letters, digits and “_”, a letter first",
-        "choose such a name",
-    ),
 }  # what pydantic says in other words than ours, by its error type
+
+_IDENTIFIER, _ASSET = r"^[a-z][a-z0-9_]*$", r"^[A-Z][A-Z0-9]*$"
+_PATTERNS = {
+    _IDENTIFIER: "lower-case letters, digits and “_”, a letter first",
+    _ASSET: "upper-case letters and digits, a letter first",
+}
 
 
 def _path(loc: Sequence[int | str], table: object, *, missing: bool) -> str:
@@ -231,7 +236,7 @@ def _number_schema(least: str, most: str) -> WithJsonSchema:
 
 
 Text = Annotated[str, StringConstraints(min_length=1, strict=True)]
-Identifier = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]*$", strict=True)]
+Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER, strict=True)]
 Flag = StrictBool
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
 Day = Annotated[date, Field(strict=True)]
@@ -374,7 +379,7 @@ class MarketTable(Table):
 class CashTable(Table):
     settlement_asset: Annotated[
         str,
-        StringConstraints(pattern=r"^[A-Z][A-Z0-9]*$", strict=True),
+        StringConstraints(pattern=_ASSET, strict=True),
         Field(description="The rouble coin in which the venue settles."),
     ]
     gate: Annotated[GateRule, Field(description="How withdrawals are shared once a venue wallet is frozen.")]

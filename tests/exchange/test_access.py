@@ -48,7 +48,7 @@ def a_class(
         class_id=class_id,
         title=class_id.title(),
         any_of=any_of or (Criterion(),),
-        permissions={Product.FUTURE: permission, Product.SPOT: permission},
+        permissions=dict.fromkeys(Product, permission),
         caps=caps,
     )
 
@@ -208,7 +208,6 @@ def test_the_explanation_when_no_way_in_is_meant_for_the_applicant() -> None:
     )
 
 
-ORDERS = [(product, reducing) for product in Product for reducing in (False, True)]
 SPOT_CLOSED, DENIED = RejectReason.SPOT_OUTSIDE_TEST_ENVIRONMENT, RejectReason.PRODUCT_NOT_PERMITTED
 ONLY_REDUCE, TEST = RejectReason.REDUCE_ONLY, RejectReason.KNOWLEDGE_TEST_REQUIRED
 
