@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 
 from exchange.clearing import accounts
-from exchange.clearing.full import Bucket
 from exchange.commands import AuditBooks
 from exchange.events import BooksAudited, Event
+from exchange.instruments import Product
 from exchange.state import State
 from exchange.units import AssetId, Money
 
@@ -108,19 +108,14 @@ def _escrow(state: State) -> Iterator[str]:
         if pool != locks or pool < 0:
             yield f"I-18 {bucket.bucket_id}: the pool holds {pool}, the locks are {locks}"
         for participant_id, account in bucket.accounts.items():
-            if any(account.lock < loss for loss in account.loss) or account.loss != _losses(bucket, account.cost, account.quantities):  # noqa: E501
+            losses = bucket.position_losses(account)
+            if losses != account.loss or account.lock < max(losses):
                 yield f"I-19 {participant_id} in {bucket.bucket_id}: a claim is not covered at some price"
         width = (bucket.nodes[-1] - bucket.nodes[0]) * bucket.tick_value
         lots = sum(max(q, 0) for account in bucket.accounts.values() for q in account.quantities.values())
-        if len(bucket.instruments) == 1 and pool != lots * width:
+        futures_only = all(i.product is Product.FUTURE for i in bucket.instruments.values())
+        if futures_only and len(bucket.instruments) == 1 and pool != lots * width:
             yield f"I-20 {bucket.bucket_id}: {lots} lots need {lots * width}, the pool holds {pool}"
-
-
-def _losses(bucket: Bucket, cost: int, quantities: dict[str, int]) -> list[Money]:  # type: ignore[type-arg]
-    return [
-        bucket.tick_value * (cost - sum(q * bucket.payoffs[i][at] for i, q in quantities.items()))
-        for at in range(len(bucket.nodes))
-    ]
 
 
 def _limits(state: State) -> Iterator[str]:

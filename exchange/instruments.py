@@ -1,7 +1,8 @@
 """Contract terms, and the only place where prices become money.
 
-A capped future is a bounded claim: at expiry it pays `clamp(S, floor, cap) - floor` ticks, so what a
-buyer can lose (price - floor) and what a seller can lose (cap - price) are known when the trade is made.
+Every derivative is a bounded claim: at expiry it pays between nothing and its width, whatever the settlement
+price S, since S is clamped to the collar [floor, cap] of its series. So what a buyer can lose (the claim's
+price) and what a seller can lose (the width less that price) are known when the trade is made.
 """
 
 from enum import StrEnum
@@ -15,7 +16,27 @@ class Product(StrEnum):
     """What may be traded, in the words of an access regime."""
 
     FUTURE = "future"
+    OPTION = "option"
     SPOT = "spot"
+
+
+class ContractKind(StrEnum):
+    CAPPED_FUTURE = "capped_future"
+    CALL = "call"
+    PUT = "put"
+    DIGITAL_CALL = "digital_call"
+    DIGITAL_PUT = "digital_put"
+    SPOT = "spot"
+
+
+PRODUCT_OF: dict[ContractKind, Product] = {
+    ContractKind.CAPPED_FUTURE: Product.FUTURE,
+    ContractKind.CALL: Product.OPTION,
+    ContractKind.PUT: Product.OPTION,
+    ContractKind.DIGITAL_CALL: Product.OPTION,
+    ContractKind.DIGITAL_PUT: Product.OPTION,
+    ContractKind.SPOT: Product.SPOT,
+}
 
 
 class Asset(Message):
@@ -27,59 +48,95 @@ class Asset(Message):
 
 
 class Instrument(Message):
-    """A cash-settled capped future (`FUTURE`), or an asset against cash (`SPOT`).
-
-    One lot moves `tick_value` minor units of `cash` for each tick. The price of a spot instrument is
-    bounded by the same `floor` and `cap`; `lot_units` are the minor units of `base` that one lot delivers.
-    """
+    """A series of cash-settled bounded claims. One lot moves `tick_value` minor units of `cash` for each tick."""
 
     instrument_id: InstrumentId
-    product: Product
+    kind: ContractKind
     underlying: IndexId
-    base: AssetId
     cash: AssetId
     tick: IndexPrice  # index units in one tick
     tick_value: Money  # minor units of `cash` for one tick of one lot
-    floor: Price
+    floor: Price  # of the settlement price
     cap: Price
-    reference: Price  # the price at listing, and the prior settlement until there is a newer one
+    reference: Price  # a fair price of the contract at listing
     fee_maker: Money  # per lot
     fee_taker: Money  # per lot
     max_quantity: Quantity  # of one order
-    price_band_bp: BasisPoints  # how far from the index an order may be priced
+    price_band_bp: BasisPoints  # how far from the index a future's order may be priced
     protection_bp: BasisPoints  # how far from the best opposite price a market order may trade
-    expiry: Time | None = None  # a future's last instant of trading
-    lot_units: int = 0  # spot only
+    expiry: Time  # the last instant of trading
+    strike: Price | None = None  # of an option
+    digital_payoff: Price = 0  # ticks that a digital option pays
+
+    @property
+    def product(self) -> Product:
+        return PRODUCT_OF[self.kind]
 
     @property
     def bucket_id(self) -> BucketId:
         """Claims on one underlying that expire together share one escrow pool and net in it."""
         return BucketId(f"{self.underlying}@{self.expiry}:{self.cash}")
 
+    @property
+    def lowest_price(self) -> Price:
+        """The price at which the claim is worth nothing at every settlement."""
+        return self.floor if self.kind is ContractKind.CAPPED_FUTURE else 0
+
+    @property
+    def highest_price(self) -> Price:
+        """The lowest price plus the width: nobody would pay more, and no seller could lose more."""
+        return self.lowest_price + max(self.payoff(self.floor), self.payoff(self.cap))
+
+    @property
+    def kinks(self) -> tuple[Price, ...]:
+        """Settlement prices between floor and cap where the payoff turns or jumps."""
+        if self.strike is None:
+            return ()
+        jumps = self.kind in (ContractKind.DIGITAL_CALL, ContractKind.DIGITAL_PUT)
+        return (self.strike - 1, self.strike) if jumps else (self.strike,)
+
     def payoff(self, settlement: Price) -> Price:
-        """Ticks that one long lot receives if the future settles at `settlement`."""
-        return min(max(settlement, self.floor), self.cap) - self.floor
+        """Ticks that one long lot receives if the series settles at `settlement`."""
+        price = min(max(settlement, self.floor), self.cap)
+        match self.kind, self.strike:
+            case ContractKind.CALL, int(strike):
+                return max(price - strike, 0)
+            case ContractKind.PUT, int(strike):
+                return max(strike - price, 0)
+            case ContractKind.DIGITAL_CALL, int(strike):
+                return self.digital_payoff if price >= strike else 0
+            case ContractKind.DIGITAL_PUT, int(strike):
+                return self.digital_payoff if price < strike else 0
+        return price - self.floor
 
     def claim_price(self, price: Price) -> Price:
-        """A traded price as the price of the bounded claim: 0 at the floor."""
-        return price - self.floor
+        """A traded price as the price of the bounded claim: 0 where the claim is worth nothing."""
+        return price - self.lowest_price
 
 
 def fault_in(terms: Instrument) -> str | None:
     """Why these terms cannot be listed, or None. The remedy is part of the sentence."""
-    faults = (
-        (type(terms.tick_value) is not int or terms.tick_value < 1,
-         f"tick_value must be a whole, positive number of minor units, not {terms.tick_value}"),
-        (terms.tick < 1, f"tick must be at least one index unit, not {terms.tick}"),
-        (terms.floor < 0, f"floor must not be negative, but is {terms.floor}"),
-        (terms.floor >= terms.cap, f"floor {terms.floor} must lie below cap {terms.cap}"),
-        (not terms.floor < terms.reference < terms.cap,
-         f"reference {terms.reference} must lie between floor {terms.floor} and cap {terms.cap}"),
-        (min(terms.fee_maker, terms.fee_taker) < 0, "fees must not be negative"),
-        (terms.max_quantity < 1, f"max_quantity must be a lot or more, not {terms.max_quantity}"),
-        (min(terms.price_band_bp, terms.protection_bp) < 1,
-         "price_band_bp and protection_bp must be positive"),
-        (terms.product is Product.FUTURE and terms.expiry is None, "a future needs an expiry"),
-        (terms.product is Product.SPOT and terms.lot_units < 1, "spot needs lot_units of its base"),
-    )  # fmt: skip
-    return next((sentence for wrong, sentence in faults if wrong), None)
+    is_option = terms.product is Product.OPTION
+    strike = terms.strike if terms.strike is not None else terms.floor
+    digital = terms.kind in (ContractKind.DIGITAL_CALL, ContractKind.DIGITAL_PUT)
+    if type(terms.tick_value) is not int or terms.tick_value < 1:
+        return f"tick_value must be a whole, positive number of minor units, not {terms.tick_value}"
+    if terms.tick < 1:
+        return f"tick must be at least one index unit, not {terms.tick}"
+    if not 0 <= terms.floor < terms.cap:
+        return f"floor {terms.floor} must be zero or more and lie below cap {terms.cap}"
+    if is_option and not terms.floor < strike < terms.cap:
+        return f"an option needs a strike between floor {terms.floor} and cap {terms.cap}, not {terms.strike}"
+    if not is_option and terms.strike is not None:
+        return "only an option has a strike; leave it out"
+    if digital and terms.digital_payoff < 1:
+        return f"a digital option needs a digital_payoff of a tick or more, not {terms.digital_payoff}"
+    if not terms.lowest_price < terms.reference < terms.highest_price:
+        return f"reference {terms.reference} must lie between {terms.lowest_price} and {terms.highest_price}"
+    if min(terms.fee_maker, terms.fee_taker) < 0:
+        return "fees must not be negative"
+    if terms.max_quantity < 1:
+        return f"max_quantity must be one lot or more, not {terms.max_quantity}"
+    if min(terms.price_band_bp, terms.protection_bp) < 1:
+        return "price_band_bp and protection_bp must be positive"
+    return None

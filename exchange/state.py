@@ -10,7 +10,7 @@ from exchange.clearing.full import FullCover
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
 from exchange.commands import SessionTerms
-from exchange.events import BestPricesChanged, ParticipantState, SeriesState
+from exchange.events import BestPricesChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
 from exchange.units import AssetId, BucketId, IndexId, InstrumentId, Money, Time, WalletId
 from matching.book import OrderBook
@@ -83,7 +83,6 @@ class Series:
     instrument: Instrument
     book: OrderBook
     state: SeriesState
-    prior_settlement: Price
     resumes_as: SeriesState | None = None  # while it is suspended
     published: BestPricesChanged | None = None  # the best prices that the public knows
 
@@ -96,7 +95,7 @@ class Fixing:
     prior: Price
     provisional: Fixed | None = None
     committee: tuple[Price, str] | None = None  # price and grounds
-    objected: bool = False
+    objected: PriceRule | None = None  # the rung whose price the authority refused
 
 
 @dataclass(slots=True, eq=False)

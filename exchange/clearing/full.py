@@ -13,7 +13,7 @@ exact, not a bound, and one order touches one row.
 Losses are kept in minor units at each node of the bucket; a lock may be negative, when a gain is certain.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from operator import add, sub
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -106,17 +106,44 @@ class Bucket:
         self.payoffs: dict[InstrumentId, tuple[int, ...]] = {}
         self.accounts: dict[ParticipantId, ClaimAccount] = {}
 
-    def admit(self, instrument: Instrument) -> str | None:
-        """Take one more series into the bucket, or say why it does not belong."""
-        if (instrument.floor, instrument.cap, instrument.tick_value) != (*self.nodes, self.tick_value):
+    def admit(self, instrument: Instrument, live: Iterable[tuple[Holder, Order]]) -> str | None:
+        """Take one more series into the bucket, or say why it does not belong.
+
+        A strike is a new node: the rows of all accounts are then reckoned anew from positions and `live` orders.
+        """
+        if (instrument.floor, instrument.cap, instrument.tick_value) != (
+            self.nodes[0],
+            self.nodes[-1],
+            self.tick_value,
+        ):
             return f"series of bucket {self.bucket_id} must share its collar and tick value"
         self.instruments[instrument.instrument_id] = instrument
-        self.payoffs[instrument.instrument_id] = tuple(instrument.payoff(node) for node in self.nodes)
+        self.nodes = tuple(sorted({*self.nodes, *instrument.kinks}))
+        for series in self.instruments.values():
+            self.payoffs[series.instrument_id] = tuple(series.payoff(node) for node in self.nodes)
+        for account in self.accounts.values():
+            account.loss = self.position_losses(account)
+            account.order_loss = [0] * len(self.nodes)
+        for holder, order in live:
+            account = self.accounts[holder.participant_id]
+            account.order_loss = list(
+                map(add, account.order_loss, self.order_losses(order, order.remaining))
+            )
+        for account in self.accounts.values():
+            account.reckon()
         return None
+
+    def position_losses(self, account: ClaimAccount) -> list[Money]:
+        """What an account's positions lose at each node, reckoned from nothing."""
+        return [
+            self.tick_value
+            * (account.cost - sum(q * self.payoffs[i][at] for i, q in account.quantities.items()))
+            for at in range(len(self.nodes))
+        ]
 
     def losses(self, instrument: Instrument, quantity: int, price: Price) -> list[Money]:
         """What `quantity` (signed) bought at `price` loses at each node; a gain is negative."""
-        claim_price = price - instrument.floor
+        claim_price = instrument.claim_price(price)
         scale = quantity * self.tick_value
         return [scale * (claim_price - payoff) for payoff in self.payoffs[instrument.instrument_id]]
 
@@ -137,10 +164,13 @@ class FullCover:
 
     # --- listing and reading ------------------------------------------------------------------------
 
-    def list_series(self, instrument: Instrument) -> str | None:
-        """Open the instrument's bucket, if it is the first of it, or say why it cannot be listed."""
+    def list_series(self, instrument: Instrument, live: Iterable[tuple[Holder, Order]]) -> str | None:
+        """Open the instrument's bucket, if it is the first of it, or say why it cannot be listed.
+
+        `live` are the orders, with their owners, that rest in the bucket's other series.
+        """
         bucket = self.buckets.get(instrument.bucket_id) or Bucket(instrument)
-        fault = bucket.admit(instrument)
+        fault = bucket.admit(instrument, live)
         if fault is None:
             if bucket.bucket_id not in self.buckets:
                 self.buckets[bucket.bucket_id] = bucket

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exchange.clearing.expiry import advance, is_over, is_trading
+from exchange.clearing.expiry import advance
 from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.rounding import to_tick
 from exchange.commands import (
@@ -33,7 +33,7 @@ from exchange.events import (
     SettlementPriceProvisional,
 )
 from exchange.instruments import Instrument, Product, fault_in
-from exchange.state import Fixing, Series, State
+from exchange.state import Fixing, Order, Seat, Series, State
 from exchange.trading import cancel_orders_in
 from exchange.units import BucketId, Time
 from matching.book import OrderBook
@@ -42,15 +42,15 @@ from matching.book import OrderBook
 def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     """Open a series, its bucket if it is the first there, and promise its expiry."""
     terms = command.instrument
-    fault = _listing_fault(terms, state) or state.claims.list_series(terms)
+    fault = _listing_fault(terms, state) or state.claims.list_series(terms, _live_orders(terms, state))
     if fault is not None:
         yield DirectiveRefused(directive=f"list {terms.instrument_id}", explanation=fault)
         return
-    assert terms.expiry is not None, "a future has an expiry"
-    series = Series(terms, OrderBook(), SeriesState.LISTED, terms.reference)
+    series = Series(terms, OrderBook(), SeriesState.LISTED)
     state.series[terms.instrument_id] = series
     if terms.bucket_id not in state.fixings:
-        state.fixings[terms.bucket_id] = Fixing(terms.expiry, terms.reference)
+        prior = terms.reference if terms.strike is None else terms.strike
+        state.fixings[terms.bucket_id] = Fixing(terms.expiry, prior)
         state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
         state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
     yield InstrumentListed(instrument=terms)
@@ -144,7 +144,8 @@ def postpone_settlement(command: PostponeSettlement, state: State) -> Iterator[E
             directive=f"postpone {command.bucket_id}", explanation="no provisional price is open to objection"
         )
         return
-    refused, fixing.provisional, fixing.objected = fixing.provisional, None, True
+    refused, fixing.provisional = fixing.provisional, None
+    fixing.objected = refused.rule
     yield from _postpone(command.bucket_id, state.now, refused.valid_samples, refused.samples, state)
 
 
@@ -192,20 +193,16 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
     if rule is PriceRule.LAST_SETTLEMENT:
         ended = SeriesState.TERMINATED_AT_LAST_MARK
     for series in every:
-        series.prior_settlement = price
         yield enter(series, ended)
 
 
 def mark_settlement_prices(state: State) -> None:
-    """At a session's close the latest index becomes the prior settlement of every series still alive."""
-    for series in state.series.values():
-        latest = state.indices[series.instrument.underlying].latest
-        if latest is not None and not is_over(series.state):
-            series.prior_settlement = to_tick(
-                latest.value, series.instrument.tick, prior=series.prior_settlement
-            )
-            if is_trading(series.state):
-                state.fixings[series.instrument.bucket_id].prior = series.prior_settlement
+    """At a session's close the latest index becomes the prior settlement price of every bucket still trading."""
+    for bucket_id, fixing in state.fixings.items():
+        terms = _terms(bucket_id, state)
+        latest = state.indices[terms.underlying].latest
+        if latest is not None and state.now < fixing.expiry:
+            fixing.prior = to_tick(latest.value, terms.tick, prior=fixing.prior)
 
 
 def enter(series: Series, to: SeriesState) -> SeriesStateChanged:
@@ -226,8 +223,8 @@ def _postpone(
 
 def _listing_fault(terms: Instrument, state: State) -> str | None:
     """Why these terms cannot be listed on this venue now, or None."""
-    if terms.product is not Product.FUTURE:
-        return f"{terms.product} has no clearing on this venue"
+    if terms.product is Product.SPOT:
+        return "spot has no clearing on this venue"
     if terms.instrument_id in state.series:
         return f"{terms.instrument_id} is listed already"
     if terms.underlying not in state.indices:
@@ -235,7 +232,7 @@ def _listing_fault(terms: Instrument, state: State) -> str | None:
     if terms.cash not in state.coins:
         return f"there is no cash asset {terms.cash} to settle in"
     fault = fault_in(terms)
-    if fault is None and terms.expiry is not None and terms.expiry - _window(terms, state) <= state.now:
+    if fault is None and terms.expiry - _window(terms, state) <= state.now:
         fault = "its fixing would have begun before it is listed; choose a later expiry"
     return fault
 
@@ -246,11 +243,21 @@ def _window(terms: Instrument, state: State) -> Time:
     return index.fixing_samples * index.fixing_spacing
 
 
+def _live_orders(terms: Instrument, state: State) -> list[tuple[Seat, Order]]:
+    """The orders that rest in the other series of the instrument's bucket, with their owners."""
+    return [
+        (seat, order)
+        for seat in state.seats.values()
+        for order in seat.orders.values()
+        if order.instrument.bucket_id == terms.bucket_id
+    ]
+
+
 def _series_of(bucket_id: BucketId, state: State) -> list[Series]:
     return [s for s in state.series.values() if s.instrument.bucket_id == bucket_id]
 
 
 def _terms(bucket_id: BucketId, state: State) -> Instrument:
-    """The terms that all series of a bucket share: underlying, tick, collar, cash."""
+    """Terms that all series of a bucket share: underlying, tick, collar, cash."""
     return next(iter(state.claims.buckets[bucket_id].instruments.values()))
 

@@ -1,5 +1,6 @@
 """Where an order may be priced: inside the collar, near the index, and how far a market order may go."""
 
+from exchange.instruments import Product
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from exchange.units import IndexPrice
@@ -8,12 +9,15 @@ from matching.terms import Price, Side
 
 def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
     terms = series.instrument
-    return None if terms.floor <= order.price <= terms.cap else RejectReason.PRICE_OUTSIDE_COLLAR
+    inside = terms.lowest_price <= order.price <= terms.highest_price
+    return None if inside else RejectReason.PRICE_OUTSIDE_COLLAR
 
 
 def inside_band(order: Order, _seat: Seat, series: Series, state: State) -> RejectReason | None:
-    """No further from the index than the band; a stale index holds the band where it was."""
+    """A future no further from the index than the band; a stale index holds the band where it was."""
     terms = series.instrument
+    if terms.product is not Product.FUTURE:
+        return None
     reference = reference_price(series, state)
     off = abs(order.price * terms.tick - reference)
     return RejectReason.PRICE_OUTSIDE_BAND if off * 10_000 > terms.price_band_bp * reference else None
@@ -34,9 +38,11 @@ def protection_price(side: Side, series: Series, state: State) -> Price | None:
     best = series.book.opposite(side).best
     if best is None:
         return None
+    lowest, highest = terms.lowest_price, terms.highest_price
+    if terms.product is Product.FUTURE:
+        reference = reference_price(series, state)
+        band = reference * terms.price_band_bp // 10_000
+        lowest = max(lowest, -((band - reference) // terms.tick))
+        highest = min(highest, (reference + band) // terms.tick)
     reach = best.price * terms.protection_bp // 10_000
-    reference = reference_price(series, state)
-    band = reference * terms.price_band_bp // 10_000
-    if side > 0:
-        return min(best.price + reach, (reference + band) // terms.tick, terms.cap)
-    return max(best.price - reach, -((band - reference) // terms.tick), terms.floor)
+    return min(best.price + reach, highest) if side > 0 else max(best.price - reach, lowest)
