@@ -1,0 +1,146 @@
+"""From a world, a regime and a seed to an exchange with people on it, ready to run.
+
+The population applies whole, whoever the regime lets in: a refusal is part of the story. The same person has
+the same dice under every regime.
+"""
+
+from collections.abc import Iterator, Sequence
+from itertools import count
+from typing import NamedTuple
+
+from exchange.access.regime import Regime
+from exchange.commands import (
+    AdoptRegime,
+    ApplyForAccess,
+    Command,
+    DepositCoins,
+    ListInstrument,
+    MintCoins,
+    RecordFiatReceipt,
+    ReportQuotes,
+)
+from exchange.core import Exchange
+from exchange.events import DirectiveRefused, Entry, ParticipantAdmitted
+from exchange.instruments import Instrument
+from exchange.units import Time, WalletId
+from participants.chance import Dice, generator
+from participants.participant import Participant
+from participants.population import draw_population
+from participants.profile import Profile
+from participants.strategies import participant_for
+from scenarios.config import ConfigurationError
+from scenarios.index_path import venue_quotes
+from scenarios.simulation import Keeper, Link, Simulation
+from scenarios.world import LinkTerms, MakerTerms, World
+
+
+class Assembled(NamedTuple):
+    simulation: Simulation
+    population: Sequence[Profile]
+
+
+def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembled:
+    """Found the venue, let in whom the regime lets in, bring their coins, and script what comes from outside.
+
+    Raises ConfigurationError, before the first event, if the world cannot be under that regime.
+    """
+    if regime.cash.settlement_asset != world.cash:
+        raise ConfigurationError(
+            regime.regime_id,
+            "cash.settlement_asset",
+            f"is {regime.cash.settlement_asset}, but the scenario pays in {world.cash}",
+            "name the scenario's coin",
+        )
+    simulation = Simulation(Exchange(), keeper, world.starts)
+    for command in (
+        world.established,
+        AdoptRegime(regime=regime),
+        *(ListInstrument(instrument=instrument) for instrument in world.instruments),
+    ):
+        _must_pass(simulation.submit(command), world)
+    population = draw_population(seed, world.population)
+    receipts = count(1)
+    for number, profile in enumerate(population):
+        instrument = world.instruments[number % len(world.instruments)]
+        _enter(simulation, world, profile, instrument, seed, next(receipts))
+    for maker in world.makers:
+        _enter_maker(simulation, world, maker, seed, next(receipts))
+    simulation.play(_outside(world, seed))
+    simulation.play(world.directives)
+    return Assembled(simulation, population)
+
+
+def _enter(
+    simulation: Simulation, world: World, profile: Profile, instrument: Instrument, seed: int, receipt: int
+) -> None:
+    if _admitted(simulation, profile):
+        _fund(simulation, world, profile, receipt)
+        participant = participant_for(profile, instrument, seed=seed, opens=world.opens)
+        _join(simulation, participant, world.public_link, seed)
+
+
+def _enter_maker(simulation: Simulation, world: World, maker: MakerTerms, seed: int, receipt: int) -> None:
+    if not _admitted(simulation, maker.profile):
+        raise ConfigurationError(
+            world.scenario_id,
+            f"makers.{maker.profile.participant_id}",
+            "makes a market in a product that the regime does not let it trade",
+            "choose another regime, or leave the maker out",
+        )
+    _fund(simulation, world, maker.profile, receipt)
+    participant = participant_for(
+        maker.profile, maker.instrument, seed=seed, opens=world.opens, maker=maker.terms
+    )
+    _join(simulation, participant, world.professional_link, seed)
+
+
+def _admitted(simulation: Simulation, profile: Profile) -> bool:
+    entries = simulation.submit(
+        ApplyForAccess(
+            participant_id=profile.participant_id, applicant=profile.applicant, wallet_id=_wallet(profile)
+        )
+    )
+    return any(isinstance(entry.event, ParticipantAdmitted) for entry in entries)
+
+
+def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
+    """Bank roubles come in, coins are minted against them, and the participant brings them to the venue."""
+    asset_id, amount, name = world.cash, profile.deposit, f"receipt-{receipt}"
+    for command in (
+        RecordFiatReceipt(asset_id=asset_id, receipt_id=name, amount=amount),
+        MintCoins(
+            asset_id=asset_id,
+            minter=next(iter(world.coin.minters)),
+            receipt_id=name,
+            wallet_id=_wallet(profile),
+            amount=amount,
+        ),
+        DepositCoins(participant_id=profile.participant_id, asset_id=asset_id, amount=amount),
+    ):
+        simulation.submit(command)
+
+
+def _wallet(profile: Profile) -> WalletId:
+    return WalletId(f"wallet-{profile.participant_id}")
+
+
+def _join(simulation: Simulation, participant: Participant, link: LinkTerms, seed: int) -> None:
+    dice = Dice(generator(seed, f"link {participant.participant_id}"))
+    simulation.join(participant, Link(link, dice))
+
+
+def _outside(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
+    for at, quotes in venue_quotes(world.path, world.index, seed):
+        yield at, ReportQuotes(index_id=world.index.index_id, quotes=quotes)
+
+
+def _must_pass(entries: list[Entry], world: World) -> None:
+    for entry in entries:
+        if isinstance(entry.event, DirectiveRefused):
+            refused = entry.event
+            raise ConfigurationError(
+                world.scenario_id,
+                refused.directive,
+                f"was refused: {refused.explanation}",
+                "correct the scenario",
+            )

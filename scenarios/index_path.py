@@ -1,0 +1,96 @@
+"""The outside price of an underlying, second by second, and what each outside venue quotes of it.
+
+It is drawn once a seed, before anything trades: our own market never moves it.
+"""
+
+import csv
+from collections.abc import Iterator
+from datetime import datetime, time
+from pathlib import Path
+
+import numpy as np
+
+from exchange.commands import IndexTerms, VenueQuote
+from exchange.units import DAY, SECOND, IndexPrice, Time
+from participants.chance import generator
+from scenarios.config import ConfigurationError
+from scenarios.world import PathTerms
+
+
+def outside_prices(terms: PathTerms, seed: int) -> tuple[np.ndarray, np.ndarray]:
+    """Times and prices (index units) from the first knot to the last, one a step.
+
+    Between two knots the log price is a Brownian bridge, so every knot is met exactly. Rounded once, to
+    the nearest index unit.
+    """
+    knot_times = np.array([at for at, _ in terms.knots], dtype=np.int64)
+    logs = np.log(np.array([price for _, price in terms.knots], dtype=np.float64))
+    times = np.arange(knot_times[0], knot_times[-1] + 1, terms.step, dtype=np.int64)
+    straight = np.interp(times, knot_times, logs)
+    deviation = terms.volatility_a_day * np.sqrt(terms.step / DAY)
+    walk = np.cumsum(generator(seed, "outside price").standard_normal(len(times))) * deviation
+    anchors = np.interp(knot_times, times, walk)
+    noise = walk - np.interp(times, knot_times, anchors)
+    return times, np.rint(np.exp(straight + noise)).astype(np.int64)
+
+
+def venue_quotes(
+    terms: PathTerms, index: IndexTerms, seed: int
+) -> Iterator[tuple[Time, tuple[VenueQuote, ...]]]:
+    """What each outside venue shows, at each step: its own mid near the common price, and its spread."""
+    times, prices = outside_prices(terms, seed)
+    half = terms.venue_spread_bp / 20_000
+    rows = []
+    for venue in index.venues:
+        noise = generator(seed, f"outside venue {venue}").standard_normal(len(times))
+        mids = prices * (1 + noise * terms.venue_noise_bp / 10_000)
+        bids = np.floor(mids * (1 - half)).astype(np.int64)
+        asks = np.ceil(mids * (1 + half)).astype(np.int64)
+        rows.append((venue, bids.tolist(), np.maximum(asks, bids + 1).tolist()))
+    for step, at in enumerate(times.tolist()):
+        yield (
+            at,
+            tuple(
+                VenueQuote(venue=venue, bid=bids[step], ask=asks[step], at=at) for venue, bids, asks in rows
+            ),
+        )
+
+
+def read_knots(path: Path, midnight: Time) -> tuple[tuple[Time, IndexPrice], ...]:
+    """Knots from a CSV file with the columns `time` (HH:MM:SS) and `price_rub`, in order of time.
+
+    Raises ConfigurationError that names the line.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as lines:
+            rows = list(csv.DictReader(lines))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(str(path), "", f"cannot be read: {error}", "name a CSV file") from None
+    knots: list[tuple[Time, IndexPrice]] = []
+    for number, row in enumerate(rows, 2):
+        try:
+            at = time.fromisoformat(row["time"] or "")
+            price = round(float(row["price_rub"] or "") * 100)
+        except (KeyError, ValueError, OverflowError):
+            raise _bad_row(path, number, "needs a `time` (HH:MM:SS) and a `price_rub` (a number)") from None
+        moment = midnight + seconds_of(at)
+        if price < 1 or (knots and moment <= knots[-1][0]):
+            raise _bad_row(path, number, "must be later than the line before, with a price above zero")
+        knots.append((moment, price))
+    if len(knots) < 2:
+        raise ConfigurationError(str(path), "", "has fewer than two prices", "add the missing lines")
+    return tuple(knots)
+
+
+def seconds_of(at: time) -> Time:
+    """A time of day as nanoseconds since midnight."""
+    return (at.hour * 3600 + at.minute * 60 + at.second) * SECOND + at.microsecond * 1000
+
+
+def moment_of(at: datetime) -> Time:
+    """A moment (UTC) as nanoseconds since 1970."""
+    return int(at.timestamp()) * SECOND
+
+
+def _bad_row(path: Path, number: int, needs: str) -> ConfigurationError:
+    return ConfigurationError(f"{path}, line {number}", "", needs, "correct that line")

@@ -1,0 +1,427 @@
+"""The scenario file: a world in TOML, checked once, and turned into plain objects of the core.
+
+Times of day are UTC. Prices and amounts are roubles, shares are percent; nothing is rounded on the way.
+"""
+
+from datetime import UTC, date, datetime, time
+from decimal import Decimal
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from exchange.commands import (
+    CoinTerms,
+    Command,
+    EstablishVenue,
+    FreezeWallet,
+    HaltInstrument,
+    IndexTerms,
+    PauseIssuer,
+    ResumeInstrument,
+    SessionTerms,
+    UnfreezeWallet,
+    UnpauseIssuer,
+)
+from exchange.instruments import Asset, ContractKind, Instrument, fault_in
+from exchange.units import MINUTE, AssetId, IndexId, InstrumentId, Time, WalletId
+from matching.terms import ParticipantId
+from participants.population import PopulationTerms, market_maker
+from participants.strategies.market_maker import MarketMakerTerms
+from scenarios.config import (
+    ConfigurationError,
+    Count,
+    Flag,
+    Identifier,
+    Percent,
+    Roubles,
+    Table,
+    Text,
+    check,
+    fault,
+    nearest,
+    read_toml,
+)
+from scenarios.index_path import moment_of, read_knots, seconds_of
+from scenarios.world import LinkTerms, MakerTerms, PathTerms, World
+
+Clock = Annotated[time, Field(strict=True)]
+BasisPointsNumber = Annotated[float, Field(ge=0, le=10_000)]
+Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
+
+
+class CalendarTable(Table):
+    """The day that is simulated."""
+
+    day: Annotated[date, Field(strict=True)]
+    opens: Clock
+    closes: Clock
+
+    @model_validator(mode="after")
+    def _opens_first(self) -> "CalendarTable":
+        if self.opens >= self.closes:
+            raise fault(
+                f"is {self.closes}, not after it opens at {self.opens}", "choose a later hour", at="closes"
+            )
+        return self
+
+    @property
+    def midnight(self) -> Time:
+        return moment_of(datetime.combine(self.day, time(), tzinfo=UTC))
+
+
+class KnotTable(Table):
+    at: Clock
+    price_rub: Roubles
+
+
+class VenueTable(Table):
+    id: Identifier
+    weight_percent: Percent
+
+
+class IndexTable(Table):
+    """The outside price and the index that is made of it."""
+
+    id: Text = "BTC_RUB"
+    venues: tuple[VenueTable, ...] = Field(min_length=1)
+    knots: tuple[KnotTable, ...] = ()
+    csv: Text | None = None
+    volatility_percent_a_day: Percent
+    venue_noise_bp: BasisPointsNumber = 1.0
+    venue_spread_bp: BasisPointsNumber = 2.0
+
+    @model_validator(mode="after")
+    def _one_path(self) -> "IndexTable":
+        if bool(self.knots) == bool(self.csv):
+            raise fault("needs either knots or a csv file", "give exactly one of the two", at="knots")
+        if self.knots and len(self.knots) < 2:
+            raise fault("needs two knots or more", "add the price at the end of the day", at="knots")
+        for before, after in zip(self.knots, self.knots[1:], strict=False):
+            if before.at >= after.at:
+                raise fault(
+                    f"go back from {before.at} to {after.at}", "put them in order of time", at="knots"
+                )
+        if sum(venue.weight_percent for venue in self.venues) != 10_000:
+            raise fault("must have weights that add up to 100", "correct the weights", at="venues")
+        return self
+
+
+class InstrumentTable(Table):
+    """A capped cash-settled future. One lot is `lot_btc` of the underlying."""
+
+    id: Text
+    expires: Clock
+    tick_rub: Roubles = 100_00
+    tick_value_rub: Annotated[Decimal, Field(gt=0)] = Decimal("0.10")
+    floor_rub: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    cap_rub: Roubles
+    reference_rub: Roubles
+    fee_maker_rub: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    fee_taker_rub: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    max_quantity: Count = 10_000
+    price_band_percent: Percent = 7_00
+    protection_percent: Percent = 1_00
+
+    def instrument(self, index_id: str, cash: AssetId, midnight: Time) -> Instrument:
+        tick = self.tick_rub  # an index unit is a kopeck
+        return Instrument(
+            instrument_id=InstrumentId(self.id),
+            kind=ContractKind.CAPPED_FUTURE,
+            underlying=IndexId(index_id),
+            cash=cash,
+            tick=tick,
+            tick_value=self._kopecks("tick_value_rub"),
+            floor=self._ticks("floor_rub"),
+            cap=self._ticks("cap_rub"),
+            reference=self._ticks("reference_rub"),
+            fee_maker=self._kopecks("fee_maker_rub"),
+            fee_taker=self._kopecks("fee_taker_rub"),
+            max_quantity=self.max_quantity,
+            price_band_bp=self.price_band_percent,
+            protection_bp=self.protection_percent,
+            expiry=midnight + seconds_of(self.expires),
+        )
+
+    def _kopecks(self, key: str) -> int:
+        amount = getattr(self, key) * 100
+        if amount != int(amount):
+            raise fault(f"is not a whole number of kopecks: {amount / 100}", "choose whole kopecks", at=key)
+        return int(amount)
+
+    def _ticks(self, key: str) -> int:
+        price = getattr(self, key)
+        kopecks = price * 100 if isinstance(price, Decimal) else price
+        if kopecks % self.tick_rub:
+            raise fault(
+                "is not a whole number of ticks", f"use steps of {self.tick_rub / 100:,} roubles", at=key
+            )
+        return int(kopecks // self.tick_rub)
+
+    @model_validator(mode="after")
+    def _can_be_listed(self) -> "InstrumentTable":
+        if sentence := fault_in(self.instrument("BTC_RUB", AssetId("RUBD"), 0)):
+            raise fault(f"cannot be listed: {sentence}", "correct the terms")
+        return self
+
+
+class CoinTable(Table):
+    """The domestic coin in which everything is paid, and where the venue keeps it."""
+
+    id: Text = "RUBD"
+    title: Text = "Domestic rouble coin"
+    issuer: Text
+    minter_allowance_rub: Roubles = 1_000_000_000_000_00
+    venue_wallets: Count = 1
+    finality_seconds: Count = 2
+    wipe_allowed: Flag = False
+
+    def terms(self) -> CoinTerms:
+        return CoinTerms(
+            asset_id=AssetId(self.id),
+            issuer=self.issuer,
+            minters={"minter": self.minter_allowance_rub},
+            venue_wallets=tuple(WalletId(f"venue-{n}") for n in range(1, self.venue_wallets + 1)),
+            freeze_signatures=("issuer",),
+            venue_freeze_signatures=("issuer", "central_bank"),
+            pause_signatures=("issuer",),
+            finality=self.finality_seconds * 1_000_000_000,
+            wipe_allowed=self.wipe_allowed,
+        )
+
+
+class PopulationTable(Table):
+    size: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 300
+
+
+class MakerTable(Table):
+    """A professional market maker. It enters through the same gate as everyone."""
+
+    id: Identifier
+    deposit_rub: Roubles
+    own_funds_rub: Roubles
+    instrument: Text | None = None  # the scenario's first one, if not said
+    levels: Count = 5
+    quantity: Count = 40  # lots of one level
+    spread_bp: BasisPointsNumber = 12.0
+
+    def terms(self, instruments: tuple[Instrument, ...]) -> MakerTerms:
+        named = [i for i in instruments if i.instrument_id == self.instrument]
+        return MakerTerms(
+            market_maker(ParticipantId(self.id), deposit=self.deposit_rub, own_funds=self.own_funds_rub),
+            named[0] if named else instruments[0],
+            MarketMakerTerms(levels=self.levels, quantity=self.quantity, spread_bp=self.spread_bp),
+        )
+
+
+class LinkTable(Table):
+    fixed_ms: Milliseconds
+    jitter_ms: Milliseconds
+
+    def terms(self) -> LinkTerms:
+        return LinkTerms(int(self.fixed_ms * 1_000_000), int(self.jitter_ms * 1_000_000))
+
+
+class LinksTable(Table):
+    professional: LinkTable = LinkTable(fixed_ms=0.5, jitter_ms=0.5)
+    public: LinkTable = LinkTable(fixed_ms=20, jitter_ms=30)
+
+
+class DirectiveTable(Table):
+    """What the authority, or the issuer at its word, does at a given hour."""
+
+    at: Clock
+    do: Literal[
+        "freeze_venue_wallets",
+        "unfreeze_venue_wallets",
+        "pause_issuer",
+        "unpause_issuer",
+        "halt_instrument",
+        "resume_instrument",
+    ]
+    wallets: Count | None = None  # how many of the venue's wallets, all if not said
+    instrument: Text | None = None
+    order_ref: Text = "order"
+
+    def commands(self, coin: CoinTerms) -> tuple[Command, ...]:
+        chosen = coin.venue_wallets[: self.wallets]
+        asset, signed = coin.asset_id, coin.venue_freeze_signatures
+        match self.do:
+            case "freeze_venue_wallets":
+                return tuple(
+                    FreezeWallet(asset_id=asset, wallet_id=w, order_ref=self.order_ref, signatures=signed)
+                    for w in chosen
+                )
+            case "unfreeze_venue_wallets":
+                return tuple(
+                    UnfreezeWallet(asset_id=asset, wallet_id=w, order_ref=self.order_ref, signatures=signed)
+                    for w in chosen
+                )
+            case "pause_issuer":
+                return (PauseIssuer(asset_id=asset, signatures=coin.pause_signatures),)
+            case "unpause_issuer":
+                return (UnpauseIssuer(asset_id=asset, signatures=coin.pause_signatures),)
+            case "halt_instrument":
+                return (HaltInstrument(instrument_id=InstrumentId(self.instrument or "")),)
+            case "resume_instrument":
+                return (ResumeInstrument(instrument_id=InstrumentId(self.instrument or "")),)
+
+
+class ScenarioFile(Table):
+    """A world: what the day is like, whoever may enter it."""
+
+    id: Identifier
+    title: Text
+    question: Text
+    calendar: CalendarTable
+    index: IndexTable
+    coin: CoinTable
+    instruments: tuple[InstrumentTable, ...] = Field(min_length=1)
+    population: PopulationTable = PopulationTable()
+    makers: tuple[MakerTable, ...] = ()
+    links: LinksTable = LinksTable()
+    directives: tuple[DirectiveTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _is_possible(self) -> "ScenarioFile":
+        if not self.population.size and not self.makers:
+            raise fault(
+                "has nobody in it", "give the population a size, or name a market maker", at="population"
+            )
+        calendar = self.calendar
+        ids = [instrument.id for instrument in self.instruments]
+        for number, instrument in enumerate(self.instruments, 1):
+            if not calendar.opens < instrument.expires <= calendar.closes:
+                raise fault(
+                    f"expires at {instrument.expires}, outside the session from {calendar.opens} to {calendar.closes}",
+                    "choose an hour inside it",
+                    at=f"instruments.{instrument.id}",
+                )
+            if instrument.id in ids[number:]:
+                raise fault(
+                    "stands twice", "give each instrument its own id", at=f"instruments.{instrument.id}"
+                )
+        names = [maker.id for maker in self.makers]
+        if len(set(names)) < len(names):
+            raise fault("has two of the same id", "give each maker its own id", at="makers")
+        for maker in self.makers:
+            if maker.instrument is not None and maker.instrument not in ids:
+                raise fault(
+                    f"quotes in {maker.instrument}, which is not listed",
+                    nearest(maker.instrument, ids),
+                    at=f"makers.{maker.id}",
+                )
+        for directive in self.directives:
+            if "instrument" in directive.do and directive.instrument not in ids:
+                raise fault(
+                    f"names no instrument: {directive.instrument}",
+                    nearest(str(directive.instrument), ids),
+                    at="directives",
+                )
+            if directive.wallets is not None and directive.wallets > self.coin.venue_wallets:
+                raise fault("names more wallets than the venue has", "lower the number", at="directives")
+        return self
+
+    def world(self, folder: Path) -> World:
+        """The world in the core's units; a CSV file is looked up beside the scenario's own file."""
+        midnight = self.calendar.midnight
+        opens, closes = (midnight + seconds_of(at) for at in (self.calendar.opens, self.calendar.closes))
+        coin = self.coin.terms()
+        index = IndexTerms(
+            index_id=IndexId(self.index.id),
+            venues=tuple(venue.id for venue in self.index.venues),
+            weights_ppm=tuple(venue.weight_percent * 100 for venue in self.index.venues),
+        )
+        starts = opens - 10 * MINUTE
+        established = EstablishVenue(
+            assets=(Asset(asset_id=coin.asset_id, scale=2, title=self.coin.title),),
+            indices=(index,),
+            coins=(coin,),
+            sessions=(SessionTerms(opens=opens, closes=closes),),
+        )
+        instruments = tuple(i.instrument(self.index.id, coin.asset_id, midnight) for i in self.instruments)
+        directives = [
+            (midnight + seconds_of(directive.at), command)
+            for directive in self.directives
+            for command in directive.commands(coin)
+        ]
+        return World(
+            scenario_id=self.id,
+            title=self.title,
+            question=self.question,
+            starts=starts,
+            opens=opens,
+            closes=closes,
+            ends=closes + MINUTE,
+            index=index,
+            path=PathTerms(
+                knots=self._knots(folder, starts, closes + MINUTE),
+                volatility_a_day=self.index.volatility_percent_a_day / 10_000,
+                step=index.interval,
+                venue_noise_bp=self.index.venue_noise_bp,
+                venue_spread_bp=self.index.venue_spread_bp,
+            ),
+            coin=coin,
+            cash=coin.asset_id,
+            instruments=instruments,
+            population=PopulationTerms(size=self.population.size),
+            makers=tuple(maker.terms(instruments) for maker in self.makers),
+            professional_link=self.links.professional.terms(),
+            public_link=self.links.public.terms(),
+            directives=tuple(sorted(directives, key=lambda step: step[0])),
+            established=established,
+            resolved=self.model_dump(mode="json", exclude_none=True),
+        )
+
+    def _knots(self, folder: Path, starts: Time, ends: Time) -> tuple[tuple[Time, int], ...]:
+        """Knots over the whole run: the first price holds before it, the last one after."""
+        midnight = self.calendar.midnight
+        if self.index.csv is not None:
+            knots = read_knots(folder / self.index.csv, midnight)
+        else:
+            knots = tuple((midnight + seconds_of(knot.at), knot.price_rub) for knot in self.index.knots)
+        first, last = knots[0], knots[-1]
+        before = ((starts, first[1]),) if first[0] > starts else ()
+        after = ((ends, last[1]),) if last[0] < ends else ()
+        return (*before, *knots, *after)
+
+
+def with_population(scenario: ScenarioFile, size: int | None) -> ScenarioFile:
+    """The same scenario with another number of people in it."""
+    if size is None:
+        return scenario
+    return scenario.model_copy(update={"population": PopulationTable(size=size)})
+
+
+_LIBRARY = files("scenarios") / "library"
+
+
+def shipped_scenarios() -> list[str]:
+    """The ids of the scenarios that come with the package, in alphabetical order."""
+    names = (entry.name for entry in _LIBRARY.iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+
+def scenario_path(name_or_path: str) -> Path | Traversable:
+    """The file of a shipped scenario, or the file that is named. Raises ConfigurationError for neither."""
+    if name_or_path.endswith(".toml") or "/" in name_or_path or Path(name_or_path).is_file():
+        return Path(name_or_path)
+    if name_or_path not in shipped_scenarios():
+        raise ConfigurationError(
+            f"“{name_or_path}”", "", "is no shipped scenario", nearest(name_or_path, shipped_scenarios())
+        )
+    return _LIBRARY / f"{name_or_path}.toml"
+
+
+def load_world(name_or_path: str, population: int | None = None) -> World:
+    """The world of that scenario, checked. Raises ConfigurationError before anything has happened."""
+    path = scenario_path(name_or_path)
+    scenario = check(ScenarioFile, read_toml(path), str(path))
+    return with_population(scenario, population).world(Path(str(path)).parent)
+
+
+def scenario_schema() -> dict[str, Any]:
+    """The JSON Schema of a scenario file."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **ScenarioFile.model_json_schema()}
