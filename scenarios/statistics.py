@@ -6,9 +6,10 @@ Interval. The BCa bootstrap of the mean difference (Efron 1987), asked for a lev
 sqrt(n / (n - 1)) x t(n - 1) / z, since resampling understates the spread of a small sample (Hesterberg 2015).
 Below eight pairs the bootstrap has too few distinct resamples, and Student's interval is given.
 
-Test. Student's paired t decides, because rank and sign tests cannot: with ten pairs the smallest p that a sign
-test or a sign-flip permutation can give is 2 / 1024, and Holm's correction over thirty measures makes 0.06 of
-it, whatever happened. The sign test is reported beside it and presumes nothing about the shape of differences.
+Test. Student's paired t decides, because rank and sign tests cannot: with ten pairs the smallest p that a
+sign test or a sign-flip permutation can give is 2 / 1024, and Holm's correction over thirty measures makes
+0.06 of it, whatever happened. The sign test is reported beside it and presumes nothing about the shape of
+the differences.
 
 Verdict. "higher" or "lower" needs both: an interval that excludes 0, and a p below 5% after Holm's correction
 over all measures shown together.

@@ -94,7 +94,7 @@ def admitted_notional_share(view: RunView) -> float:
 
 @measure(
     ACCESS, "Executed exposure", "RUB",
-    formula="sum over investors and instruments of the largest position held, at the price of its trade",
+    formula="sum over investors and instruments of the largest position, at its price (option: strike)",
     published_by="Bank of Russia (holders' net position, by size)",
 )  # fmt: skip
 def executed_notional(view: RunView) -> float:

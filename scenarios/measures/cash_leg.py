@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from exchange.commands import WithdrawCoins
 from exchange.events import (
     CashRequestRejected,
     CoinsDeposited,
@@ -84,7 +85,7 @@ def requests(view: RunView) -> list[Request]:
     found += [
         Request(sequence, time, who, amount, None, True)
         for sequence, time, who, amount, request, reason in rows(refused, *ASKED, "request", "reason")
-        if request.lower().startswith("withdraw") and reason in BLOCKING
+        if request == WithdrawCoins.__name__ and reason in BLOCKING
     ]
     return sorted(found)
 

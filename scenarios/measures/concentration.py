@@ -35,7 +35,7 @@ def provided(view: RunView) -> Floats:
 
 @once
 def held_at_peak(view: RunView) -> Floats:
-    """Long and short positions in futures, at the index, by participant, when open interest was largest."""
+    """Positions in derivatives, long or short, at the index, by participant, at peak open interest."""
     every = fills(view)
     times = np.concatenate([np.empty(0, np.int64), *(path.time for path in open_interest(view))])
     if not times.size:

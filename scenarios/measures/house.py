@@ -75,9 +75,8 @@ def settlement_wait(view: RunView) -> float:
     expiry = {listing.instrument.bucket_id: listing.instrument.expiry for listing in listings(view)}
     table = view.table(BucketSettled)
     waits = [
-        (time - due) / MINUTE
+        (time - expiry[bucket]) / MINUTE
         for bucket, time in zip(table["bucket_id"], table["time"], strict=True)
-        if (due := expiry.get(bucket)) is not None
     ]
     return mean(np.array(waits, dtype=float))
 

@@ -1,4 +1,8 @@
-"""What it costs to trade, how much can be traded, and how much was."""
+"""What it costs to trade, how much can be traded, and how much was.
+
+Spreads, depth and Amihud's measure are of futures (and spot), whose prices compare; volume, trades, orders
+and open interest count options too.
+"""
 
 import numpy as np
 
@@ -27,6 +31,7 @@ from scenarios.measures.measure import (
 )
 from scenarios.measures.reading import (
     Path,
+    Quotes,
     as_of,
     codes,
     fills,
@@ -48,13 +53,15 @@ AMIHUD_BAR = 10 * MINUTE
 
 @once
 def trades(view: RunView) -> list[tuple[Floats, Floats, Floats]]:
-    """By instrument: notional in kopecks, effective and realised spread in basis points, of each trade."""
+    """By future: notional in kopecks, effective and realised spread in basis points, of each trade."""
     table = view.table(TradeReported)
     instrument = codes(table["instrument_id"], instrument_codes(view))
     found = []
     for at, (listing, (sequence, _, bid, ask)) in enumerate(
         zip(listings(view), raw_quotes(view), strict=True)
     ):
+        if not listing.follows_index:
+            continue
         mine = instrument == at
         side, price = table["taker_side"][mine], table["price"][mine]
         before = as_of(sequence, (bid + ask) / 2, table["sequence"][mine])
@@ -64,6 +71,12 @@ def trades(view: RunView) -> list[tuple[Floats, Floats, Floats]]:
             (notional, 2 * BP * side * (price - before) / before, 2 * BP * side * (price - after) / before)
         )
     return found
+
+
+def future_quotes(view: RunView) -> list[Quotes]:
+    return [
+        quote for listing, quote in zip(listings(view), quotes(view), strict=True) if listing.follows_index
+    ]
 
 
 def _mid_at(view: RunView, at: int, when: np.ndarray) -> Floats:
@@ -84,10 +97,11 @@ def _pooled(view: RunView, column: int) -> float:
 
 @once
 def depth_by_distance(view: RunView) -> dict[int, Path]:
-    """Roubles within each distance of the mid, both sides and all instruments, at each report while open."""
+    """Roubles within each distance of the mid, both sides and all futures, at each report while open."""
     table = view.table(DepthReported)
     instrument = codes(table["instrument_id"], instrument_codes(view))
-    kept = (instrument >= 0) & is_open(view, table["time"])
+    following = [at for at, listing in enumerate(listings(view)) if listing.follows_index]
+    kept = np.isin(instrument, following) & is_open(view, table["time"])
     if not kept.any():
         return {}
     worth = np.zeros(kept.size)
@@ -117,10 +131,11 @@ def _depth(view: RunView, distance_bp: int) -> float:
     better="lower",
 )  # fmt: skip
 def quoted_spread(view: RunView) -> float:
-    spreads = [BP * (quote.ask - quote.bid) / quote.mid for quote in quotes(view)]
-    if not spreads:
+    every = future_quotes(view)
+    if not every:
         return NAN
-    return weighted_mean(np.concatenate(spreads), np.concatenate([quote.seconds for quote in quotes(view)]))
+    spreads = np.concatenate([BP * (quote.ask - quote.bid) / quote.mid for quote in every])
+    return weighted_mean(spreads, np.concatenate([quote.seconds for quote in every]))
 
 
 @measure(
@@ -191,7 +206,9 @@ def depth_200bp(view: RunView) -> float:
 def amihud(view: RunView) -> float:
     every, edges = fills(view), grid(view, AMIHUD_BAR)
     bars = [np.empty(0)]
-    for at, path in enumerate(known_mids(view)):
+    for at, (listing, path) in enumerate(zip(listings(view), known_mids(view), strict=True)):
+        if not listing.follows_index:
+            continue
         taken = (every.instrument == at) & ~every.maker
         millions = np.histogram(every.time[taken], edges, weights=every.notional[taken])[0] / ROUBLE / 1e6
         mids = path.at(edges)
@@ -202,7 +219,7 @@ def amihud(view: RunView) -> float:
 
 @measure(
     LIQUIDITY, "Volume", "RUB",
-    formula="sum over trades of price x lots x tick value",
+    formula="sum over trades of price (option: strike) x lots x tick value",
     published_by="every exchange",
 )  # fmt: skip
 def volume(view: RunView) -> float:
@@ -232,7 +249,7 @@ def order_to_trade(view: RunView) -> float:
 
 @measure(
     LIQUIDITY, "Peak open interest", "RUB",
-    formula="largest sum over futures of lots held long x index x tick value",
+    formula="largest sum over derivatives of lots held long x index x tick value",
     published_by="every derivatives exchange, daily",
 )  # fmt: skip
 def open_interest_peak(view: RunView) -> float:
@@ -247,8 +264,9 @@ def open_interest_peak(view: RunView) -> float:
     better="lower",
 )  # fmt: skip
 def one_sided_time(view: RunView) -> float:
-    absent = sum(float(quote.seconds[np.isnan(quote.mid)].sum()) for quote in quotes(view))
-    return PERCENT * ratio(absent, sum(float(quote.seconds.sum()) for quote in quotes(view)))
+    every = future_quotes(view)
+    absent = sum(float(quote.seconds[np.isnan(quote.mid)].sum()) for quote in every)
+    return PERCENT * ratio(absent, sum(float(quote.seconds.sum()) for quote in every))
 
 
 MEASURES = (

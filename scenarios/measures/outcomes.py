@@ -28,8 +28,9 @@ def outcomes(view: RunView) -> Columns:
     Columns: `participant_id`, `class_id` ("refused" if never let in), `kind`, `wealth_decile` (0 outside the
     population), `investor` (of the population, and no market maker), `admitted`, `traded`, and in roubles
     `desired_notional`, `admitted_notional`, `executed_notional` (its largest position, at the price of the
-    trade), `gain` (before fees), `fees`, `loss_shared` (its part in coins destroyed), `result`, `assets`;
-    `share_of_assets` is result / assets, nan where no assets are declared.
+    trade or an option's strike), `gain` (before fees), `fees`, `loss_shared` (its part in coins destroyed),
+    `result` (the gain less both) and `assets`; `share_of_assets` is result / assets, nan where no assets
+    are declared.
     """
     everyone = _identities(view)
     names = everyone["participant_id"]
@@ -64,7 +65,7 @@ def trading_investors(view: RunView, column: str) -> npt.NDArray[Any]:
 
 
 def admitted_by_decile(view: RunView) -> Columns:
-    """Columns `wealth_decile` (1..10) and `admitted_share`: percent of its investors let in; nan if it has none."""
+    """Columns `wealth_decile` (1..10) and `admitted_share`: percent of its investors let in, nan if none."""
     decile, admitted = investors(view, "wealth_decile"), investors(view, "admitted")
     shares = [PERCENT * ratio(admitted[decile == at].sum(), (decile == at).sum()) for at in range(1, 11)]
     return {"wealth_decile": np.arange(1, 11), "admitted_share": np.array(shares)}
@@ -133,9 +134,8 @@ def _executed(view: RunView, known: dict[str, int]) -> Floats:
     every = fills(view)
     if not every.time.size:
         return np.zeros(len(known))
-    tick_value = np.array([listing.instrument.tick_value for listing in listings(view)])
-    held = np.abs(every.position) * every.price * tick_value[every.instrument] / ROUBLE
-    largest = np.zeros((len(known), tick_value.size))
+    held = np.abs(every.position) * every.exposure / ROUBLE
+    largest = np.zeros((len(known), len(listings(view))))
     np.maximum.at(largest, (_row_of_fill(view, known), every.instrument), held)
     return np.asarray(largest.sum(axis=1))
 
@@ -149,14 +149,16 @@ def _settled(view: RunView, known: dict[str, int]) -> Floats:
 
 
 def _unsettled(view: RunView, known: dict[str, int]) -> Floats:
-    """Gain of what the run's end left open (futures not yet settled, and spot), marked at the last index."""
+    """Gain of what the run's end left open: claims as if they settled at the last index, and spot at it."""
     every = fills(view)
     gain = np.zeros(every.time.size)
     for at, listing in enumerate(listings(view)):
         terms = listing.instrument
-        if terms.product is Product.FUTURE and terms.bucket_id in settled_at(view):
+        spot = terms.product is Product.SPOT
+        if terms.bucket_id in settled_at(view) and not spot:
             continue
-        mark = min(max(index_ticks(view)[at].value[-1], terms.floor), terms.cap)
+        mark = round(index_ticks(view)[at].value[-1])
+        worth = mark if spot else terms.payoff(mark) + terms.lowest_price
         mine = every.instrument == at
-        gain[mine] = every.signed[mine] * (mark - every.price[mine]) * terms.tick_value
+        gain[mine] = every.signed[mine] * (worth - every.price[mine]) * terms.tick_value
     return totals(_row_of_fill(view, known), gain, len(known)) / ROUBLE

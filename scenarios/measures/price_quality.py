@@ -1,8 +1,9 @@
-"""Whether prices follow the index, and how they move."""
+"""Whether the prices of futures (and spot) follow the index, and how they move."""
 
 import numpy as np
 
 from exchange.events import SeriesState, SeriesStateChanged, SettlementPriceFinal
+from exchange.instruments import Product
 from exchange.units import SECOND
 from scenarios.measures.measure import (
     BP,
@@ -57,7 +58,7 @@ def index_gap(view: RunView) -> float:
     pieces = [
         _squared_gaps(listing, quote, indices(view)[listing.instrument.underlying])
         for listing, quote in zip(listings(view), quotes(view), strict=True)
-        if listing.instrument.underlying in indices(view)
+        if listing.follows_index and listing.instrument.underlying in indices(view)
     ]
     if not pieces:
         return NAN
@@ -77,7 +78,7 @@ def fixing_gap(view: RunView) -> float:
     gaps = [np.empty(0)]
     for listing, path in zip(listings(view), known_mids(view), strict=True):
         settled = price.get(listing.instrument.bucket_id)
-        if settled and listing.instrument.expiry is not None:
+        if settled and listing.instrument.product is Product.FUTURE:
             last = path.at(np.array([listing.instrument.expiry]))
             gaps.append(BP * np.abs(last / float(settled) - 1))
     return mean(np.concatenate(gaps))

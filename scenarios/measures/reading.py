@@ -43,6 +43,11 @@ class Listing(NamedTuple):
     begins: Time
     ends: Time
 
+    @property
+    def follows_index(self) -> bool:
+        """Whether its price moves with the index one for one. An option's does not."""
+        return self.instrument.product is not Product.OPTION
+
 
 class Quotes(NamedTuple):
     """The best prices of one instrument, by stretch of unchanged quotes within its trading time.
@@ -76,6 +81,7 @@ class Fills(NamedTuple):
     trade_id: Integers
     signed: Integers  # lots, positive when bought
     price: Integers
+    exposure: Integers  # kopecks of notional in one lot: at the traded price, or at an option's strike
     notional: Floats
     maker: Truths
     fee: Integers
@@ -127,8 +133,7 @@ def listings(view: RunView) -> list[Listing]:
     for entry in view.record.entries(InstrumentListed):
         assert isinstance(entry.event, InstrumentListed)
         terms = entry.event.instrument
-        ends = view.closes if terms.expiry is None else min(view.closes, terms.expiry)
-        found.append(Listing(terms, max(view.opens, entry.time), ends))
+        found.append(Listing(terms, max(view.opens, entry.time), min(view.closes, terms.expiry)))
     return found
 
 
@@ -212,16 +217,17 @@ def indices(view: RunView) -> dict[str, Path]:
 
 @once
 def index_ticks(view: RunView) -> list[Path]:
-    """By instrument: the last fresh index value in ticks; the reference price until there is one."""
+    """By instrument: the last fresh index value in ticks; reference or strike until there is one."""
     found = []
     for listing in listings(view):
         terms = listing.instrument
         path = indices(view).get(terms.underlying, Path(np.empty(0, np.int64), np.empty(0)))
         fresh = ~np.isnan(path.value)
+        before = float(terms.reference if terms.strike is None else terms.strike)
         found.append(
             Path(
                 np.concatenate([[np.iinfo(np.int64).min], path.time[fresh]]),
-                np.concatenate([[float(terms.reference)], path.value[fresh] / terms.tick]),
+                np.concatenate([[before], path.value[fresh] / terms.tick]),
             )
         )
     return found
@@ -235,7 +241,10 @@ def fills(view: RunView) -> Fills:
     participant = codes(table["participant_id"], {name: at for at, name in enumerate(participants)})
     instrument = codes(table["instrument_id"], known)
     signed = table["side"] * table["quantity"]
-    tick_value = np.array([listing.instrument.tick_value for listing in listings(view)], dtype=np.int64)
+    terms = [listing.instrument for listing in listings(view)]
+    tick_value = np.array([t.tick_value for t in terms], dtype=np.int64)[instrument]
+    strike = np.array([0 if t.strike is None else t.strike for t in terms], dtype=np.int64)[instrument]
+    exposure = np.where(strike > 0, strike, table["price"]) * tick_value
     return Fills(
         sequence=table["sequence"],
         time=table["time"],
@@ -245,7 +254,8 @@ def fills(view: RunView) -> Fills:
         trade_id=table["trade_id"],
         signed=signed,
         price=table["price"],
-        notional=(table["price"] * table["quantity"] * tick_value[instrument]).astype(float),
+        exposure=exposure,
+        notional=(exposure * table["quantity"]).astype(float),
         maker=table["liquidity"] == Liquidity.MAKER.value,
         fee=table["fee"],
         position=running_total(signed, participant * max(len(known), 1) + instrument),
@@ -270,7 +280,7 @@ def open_interest(view: RunView) -> list[Path]:
 
 def _open_lots(view: RunView, at: int) -> Path:
     terms = listings(view)[at].instrument
-    if terms.product is not Product.FUTURE:
+    if terms.product is Product.SPOT:
         return Path(np.empty(0, np.int64), np.empty(0))
     every = fills(view)
     mine = every.instrument == at
@@ -294,13 +304,13 @@ def open_notional(view: RunView, when: Integers) -> Floats:
 
 @once
 def claims(view: RunView) -> list[Claims]:
-    """By bucket of futures: the sum over holders of the most each could still lose, from the fills alone.
+    """By bucket: the sum over holders of the most each could still lose, from the fills alone.
 
-    A holder's worst case is at a floor or a cap, since the worth of a claim is linear between them.
+    A holder's worst case is at a floor, a cap or a kink, since the worth of claims is linear in between.
     """
     buckets: dict[str, list[int]] = {}
     for at, listing in enumerate(listings(view)):
-        if listing.instrument.product is Product.FUTURE:
+        if listing.instrument.product is not Product.SPOT:
             buckets.setdefault(listing.instrument.bucket_id, []).append(at)
     return [_bucket_claims(view, bucket, members) for bucket, members in buckets.items()]
 
@@ -310,7 +320,7 @@ def _bucket_claims(view: RunView, bucket: str, members: list[int]) -> Claims:
     rows = np.flatnonzero(np.isin(every.instrument, members))
     holder = every.participant[rows]
     terms = [listing.instrument for listing in listings(view)]
-    nodes = sorted({edge for at in members for edge in (terms[at].floor, terms[at].cap)})
+    nodes = sorted({node for at in members for node in (terms[at].floor, terms[at].cap, *terms[at].kinks)})
     worst = np.min([_worth(every, rows, terms, node) for node in nodes], axis=0)
     change = -worst - _previous(-worst, holder)
     sequence, time, locked = every.sequence[rows], every.time[rows], np.cumsum(change)
@@ -327,7 +337,7 @@ def _worth(every: Fills, rows: Integers, terms: list[Instrument], settlement: in
     """What each holder has gained after each of its fills, if the bucket settles at `settlement`."""
     instrument = every.instrument[rows]
     payoff = np.array([t.payoff(settlement) for t in terms])[instrument]
-    paid = every.price[rows] - np.array([t.floor for t in terms])[instrument]
+    paid = every.price[rows] - np.array([t.lowest_price for t in terms])[instrument]
     tick_value = np.array([t.tick_value for t in terms])[instrument]
     return running_total(every.signed[rows] * (payoff - paid) * tick_value, every.participant[rows])
 
@@ -357,12 +367,16 @@ def grid(view: RunView, step: Time) -> Integers:
 
 @once
 def minute_mids(view: RunView) -> Floats:
-    """The last known mid in ticks at each minute, one row an instrument; nan outside its trading time."""
+    """The last known mid in ticks at each minute, one row an instrument; nan outside its trading time.
+
+    Options have no row: their prices move by laws of their own.
+    """
     minutes = grid(view, MINUTE)
     trading = is_open(view, minutes)
     rows = [
         np.where(trading & (minutes >= listing.begins) & (minutes <= listing.ends), path.at(minutes), NAN)
         for listing, path in zip(listings(view), known_mids(view), strict=True)
+        if listing.follows_index
     ]
     return np.array(rows).reshape(len(rows), minutes.size)
 
@@ -378,8 +392,8 @@ def log_returns(mids: Floats, span: int) -> Floats:
 
 @once
 def lead(view: RunView) -> int | None:
-    """The instrument that traded most, by notional; the first listed of equals; None if nothing is listed."""
-    if not listings(view):
-        return None
+    """The future (or spot) that traded most, by notional, or the first listed of equals."""
     every = fills(view)
-    return int(np.argmax(totals(every.instrument, every.notional, len(listings(view)))))
+    traded = totals(every.instrument, every.notional, len(listings(view)))
+    following = [at for at, listing in enumerate(listings(view)) if listing.follows_index]
+    return max(following, key=lambda at: traded[at], default=None)

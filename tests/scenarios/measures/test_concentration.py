@@ -1,0 +1,51 @@
+"""Concentration: one maker against three takers."""
+
+import math
+
+import pytest
+
+from matching.terms import Side
+from scenarios.measures import RunView, concentration
+from scenarios.measures.measure import Measure
+from tests.scenarios.measures.made import Story, a_listing, index
+
+
+@pytest.fixture
+def view() -> RunView:
+    """Lots at 80,000: maker sells 5 to ann and 3 to bob; then ann, waiting, sells 2 to cat."""
+    story = Story().at(0, a_listing(), index(80_000))
+    story.trade(1, "ann", "maker", 5, 80_000).trade(2, "bob", "maker", 3, 80_000)
+    return story.trade(3, "cat", "ann", 2, 80_000, taker=Side.BUY).seen()
+
+
+@pytest.mark.parametrize(
+    ("measure", "expected"),
+    [  # volume: maker 8, ann 7, bob 3, cat 2 of 20
+        (concentration.hhi_volume, 10_000 * (64 + 49 + 9 + 4) / 400),
+        (concentration.top1_volume, 40.0),
+        (concentration.top5_volume, 100.0),
+        # the peak, 8 lots, is first reached after the second trade: maker 8, ann 5, bob 3 of 16
+        (concentration.hhi_open_interest, 10_000 * (64 + 25 + 9) / 256),
+        (concentration.top1_open_interest, 50.0),
+        (concentration.top5_open_interest, 100.0),
+        # provision: maker 8, ann 2 of 10
+        (concentration.hhi_provision, 6_800.0),
+        (concentration.top1_provision, 80.0),
+        (concentration.top5_provision, 100.0),
+    ],
+    ids=lambda value: value.name if isinstance(value, Measure) else "",
+)
+def test_shares(view: RunView, measure: Measure, expected: float) -> None:
+    assert measure.function(view) == pytest.approx(expected)
+
+
+def test_the_five_largest_of_six() -> None:
+    story = Story().at(0, a_listing(), index(80_000))
+    for seller in ("a", "b", "c", "d", "e"):
+        story.trade(1, "f", seller, 1, 80_000)
+    assert concentration.top5_volume.function(story.seen()) == pytest.approx(90.0)
+
+
+def test_without_trades_nothing_is_concentrated() -> None:
+    for measure in concentration.MEASURES:
+        assert math.isnan(measure.function(Story().at(0, a_listing()).seen()))
