@@ -251,7 +251,8 @@ def test_what_the_shipped_regimes_permit(
     access_class = classify(applicant, regime)
     assert access_class is not None
     for reducing in (False, True):
-        assert refusal(regime, access_class, Product.FUTURE, applicant, reducing=reducing) is future
+        for derivative in (Product.FUTURE, Product.OPTION):
+            assert refusal(regime, access_class, derivative, applicant, reducing=reducing) is future
         assert refusal(regime, access_class, Product.SPOT, applicant, reducing=reducing) is spot
 
 
