@@ -1,0 +1,169 @@
+"""One cell of a comparison: one regime, one seed, what came of it, and the file in which it is kept.
+
+A cell is a pure function of scenario, regime, seed, population and version. Its file says which, so that a
+cell is never taken for one of another design.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Mapping, Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from typing import NamedTuple, TypeAlias
+
+from exchange.messages import Message, decode, encode
+
+Value: TypeAlias = str | bool | int | float | None
+
+
+class CellResult(NamedTuple):
+    """What a run hands back, in plain Python values; nan is allowed.
+
+    `timeline` and `outcomes` are columns of equal length, named as in `scenarios.measures.timeline` and
+    `scenarios.measures.outcomes`.
+    """
+
+    digest: str
+    measures: Mapping[str, float]
+    timeline: Mapping[str, Sequence[float]]
+    outcomes: Mapping[str, Sequence[Value]]
+
+
+RunCell: TypeAlias = Callable[[str, str, int, int | None], CellResult]
+"""scenario, regime (each a shipped name or a path), seed, population -> result. Picklable."""
+
+
+class CellKey(Message):
+    """Everything that a cell depends on. Texts of files go by their SHA-256."""
+
+    scenario: str
+    regime: str
+    seed: int
+    population: int | None
+    version: str
+
+
+class Cell(Message):
+    """A finished cell as it is kept. None stands where a number was nan."""
+
+    regime_id: str
+    key: CellKey
+    digest: str
+    measures: dict[str, float | None]
+    timeline: dict[str, list[float | None]]
+    outcomes: dict[str, list[Value]]
+
+    def value(self, measure: str) -> float:
+        """nan where the run could not give the measure."""
+        found = self.measures.get(measure)
+        return float("nan") if found is None else found
+
+
+class CellTask(NamedTuple):
+    """A cell that is still to be run. `scenario` and `regime` are what `run_one` is given."""
+
+    scenario: str
+    regime: str
+    regime_id: str
+    key: CellKey
+    path: Path
+
+    @property
+    def label(self) -> str:
+        return f"{self.regime_id}, seed {self.key.seed}"
+
+
+class CellMismatchError(ValueError):
+    """A file among the cells belongs to another design, or is no cell at all."""
+
+
+def complete(task: CellTask, run_one: RunCell) -> None:
+    """Run the cell and keep it: its file is either there and whole, or not there."""
+    result = run_one(task.scenario, task.regime, task.key.seed, task.key.population)
+    stored = {
+        "regime_id": task.regime_id,
+        "key": task.key,
+        "digest": result.digest,
+        "measures": dict(result.measures),
+        "timeline": {name: list(series) for name, series in result.timeline.items()},
+        "outcomes": {name: list(column) for name, column in result.outcomes.items()},
+    }
+    task.path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(task.path, encode(stored))
+
+
+def read_cell(task: CellTask) -> Cell:
+    """The finished cell. Raises CellMismatchError if the file is something else."""
+    try:
+        cell = decode(task.path.read_bytes(), Cell)
+    except ValueError as error:
+        raise CellMismatchError(
+            f"{task.path} is not a finished run ({error}); remove the file, and the run is made anew."
+        ) from None
+    if (differing := _differing(cell.key, task.key)) is not None:
+        raise CellMismatchError(
+            f"{task.path} was made {differing}; "
+            "name a new folder for this comparison, or repeat the command that made this one."
+        )
+    return cell
+
+
+def _differing(found: CellKey, wanted: CellKey) -> str | None:
+    if found.version != wanted.version:
+        return f"by version {found.version}, and this is {wanted.version}"
+    if found.scenario != wanted.scenario:
+        return "with another scenario"
+    if found.regime != wanted.regime:
+        return "with another text of its regime"
+    if found.population != wanted.population:
+        return f"with a population of {_size(found.population)}, not of {_size(wanted.population)}"
+    return None if found == wanted else f"with seed {found.seed}, not {wanted.seed}"
+
+
+def _size(population: int | None) -> str:
+    return "the scenario's own size" if population is None else f"{population:,}"
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that, whatever happens meanwhile, it holds all of `content` or is as it was."""
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    part.replace(path)
+
+
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """The release, and the first digits of a hash over our own code: an edit makes another version."""
+    seen = hashlib.sha256()
+    for package in ("matching", "exchange", "participants", "scenarios"):
+        for name, text in sorted(_modules(files(package), package)):
+            seen.update(f"{name}\0".encode() + text + b"\0")
+    return f"{package_version('ringfence')}+{seen.hexdigest()[:12]}"
+
+
+def package_version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "0"  # run from a checkout that is not installed
+
+
+def _modules(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for entry in folder.iterdir():
+        path = f"{name}/{entry.name}"
+        if entry.is_dir():
+            found += _modules(entry, path)
+        elif entry.name.endswith(".py"):
+            found.append((path, entry.read_bytes()))
+    return found

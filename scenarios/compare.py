@@ -1,0 +1,327 @@
+"""Regimes compared: every regime meets the same seeds, and what is finished stays finished.
+
+A comparison is a folder. Runs are kept in it one by one, so that a comparison that was stopped goes on where
+it stopped; `comparison.json`, `measures.csv` and `measures.parquet` appear when all runs have ended.
+"""
+
+import csv
+import hashlib
+import io
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from importlib.resources.abc import Traversable
+from pathlib import Path
+from platform import python_version
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, TypeAlias
+
+from exchange.messages import Message, decode, encode
+from scenarios.cells import (
+    Cell,
+    CellKey,
+    CellTask,
+    RunCell,
+    code_version,
+    complete,
+    package_version,
+    read_cell,
+    sha256,
+    write_whole,
+)
+from scenarios.sweep import sweep
+
+PACKAGES = ("numpy", "scipy", "simpy", "msgspec", "pyarrow", "plotly")
+
+
+class SourceFile(Message):
+    """A scenario or a regime: `source` is the shipped name or the path that a run is given."""
+
+    name: str
+    source: str
+    text: str
+
+
+class Design(Message):
+    """What is compared. The first regime is the baseline; no population: the scenario's own."""
+
+    scenario: SourceFile
+    regimes: tuple[SourceFile, ...]
+    seeds: tuple[int, ...]
+    population: int | None = None
+    command: str = ""  # the exact command that asks for this comparison
+
+
+class DesignError(ValueError):
+    """A design that cannot be run, as a sentence with the remedy."""
+
+
+class ComparisonStoppedError(Exception):
+    """Ctrl-C. What was finished is kept."""
+
+
+class Failure(Message):
+    """A run that ended in an error, or whose process was killed."""
+
+    regime_id: str
+    seed: int
+    fault: str
+
+    @property
+    def summary(self) -> str:
+        """The last line: the error itself, without the way to it."""
+        return self.fault.splitlines()[-1]
+
+
+class Comparison(NamedTuple):
+    """All finished cells: regime by regime as in the design, and within a regime by seed."""
+
+    design: Design
+    folder: Path
+    versions: dict[str, str]
+    cells: tuple[Cell, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def exit_code(self) -> int:
+        return 1 if self.failures else 0
+
+    @property
+    def digest(self) -> str:
+        """One hash for the digests of all cells."""
+        return hashlib.sha256(encode([(c.regime_id, c.key.seed, c.digest) for c in self.cells])).hexdigest()
+
+
+class Progress(NamedTuple):
+    """How far a comparison is. `running` are the cells that run now, in words."""
+
+    done: int
+    total: int
+    failed: int
+    running: tuple[str, ...]
+
+
+Watcher: TypeAlias = Callable[[Progress], None]
+
+
+def source_file(source: str, path: Path | Traversable) -> SourceFile:
+    """The file at `path`, which a run knows as `source`. It goes by its own name without `.toml`."""
+    return SourceFile(
+        name=path.name.removesuffix(".toml"), source=source, text=path.read_text(encoding="utf-8")
+    )
+
+
+def compare(
+    design: Design,
+    folder: Path,
+    run_one: RunCell,
+    progress: Watcher | None = None,
+    *,
+    workers: int | None = None,
+) -> Comparison:
+    """Run every cell of the design that `folder` does not hold yet.
+
+    Raises DesignError for a design that cannot be run and CellMismatchError if `folder` holds runs of another
+    one, both before anything is written; and ComparisonStoppedError on Ctrl-C. A cell that fails is told in
+    `failures`, and the others go on.
+    """
+    _check(design)
+    tasks = _tasks(design, folder)
+    missing = [task for task in tasks if not task.path.exists()]
+    for task in tasks:
+        if task.path.exists():
+            read_cell(task)  # refused now rather than after an hour of other runs
+    try:
+        failures = _run(missing, len(tasks), run_one, progress, workers)
+    except KeyboardInterrupt:
+        kept = sum(task.path.exists() for task in tasks)
+        raise ComparisonStoppedError(
+            f"stopped; {kept} of {len(tasks)} runs kept in {folder}; "
+            "the same command goes on where it stopped"
+        ) from None
+    comparison = Comparison(design, folder, _versions(), _cells(tasks), failures)
+    _write(comparison)
+    return comparison
+
+
+def read_comparison(folder: Path) -> Comparison:
+    """A comparison that has ended, from its folder. Raises DesignError if there is none."""
+    path = folder / "comparison.json"
+    try:
+        kept = decode(path.read_bytes(), _Kept)
+    except FileNotFoundError:
+        raise DesignError(
+            f"{folder} holds no finished comparison; run `ringfence compare` into it first."
+        ) from None
+    except ValueError as error:
+        raise DesignError(f"{path} is not a comparison ({error}); repeat the comparison.") from None
+    tasks = _tasks(kept.design, folder, kept.versions["ringfence"])
+    return Comparison(kept.design, folder, kept.versions, _cells(tasks), kept.failures)
+
+
+def verify(
+    comparison: Comparison, run_one: RunCell, seeds: int = 1, progress: Watcher | None = None
+) -> list[str]:
+    """Run the first `seeds` seeds of a comparison again; one line for each digest that is not the same."""
+    kept = {(cell.regime_id, cell.key.seed): cell.digest for cell in comparison.cells}
+    sample = _with_seeds(comparison.design, sorted(comparison.design.seeds)[:seeds])
+    with TemporaryDirectory() as scratch:
+        again = compare(sample, Path(scratch), run_one, progress)
+    lines = [
+        f"{cell.regime_id}, seed {cell.key.seed}: {kept[place]} was kept, {cell.digest} came now"
+        for cell in again.cells
+        if (place := (cell.regime_id, cell.key.seed)) in kept and kept[place] != cell.digest
+    ]
+    return lines + [f"{failed.regime_id}, seed {failed.seed}: {failed.fault}" for failed in again.failures]
+
+
+def _with_seeds(design: Design, seeds: Sequence[int]) -> Design:
+    return Design(
+        scenario=design.scenario,
+        regimes=design.regimes,
+        seeds=tuple(seeds),
+        population=design.population,
+        command=design.command,
+    )
+
+
+def _check(design: Design) -> None:
+    names = [regime.name for regime in design.regimes]
+    faults = (
+        (len(names) < 2, "a comparison needs two regimes or more, the baseline first; name another one."),
+        (_twice(names), f"the regime “{_twice(names)}” is named twice; leave one of them out."),
+        (not design.seeds, "a comparison needs a seed or more; name some, such as 0:20."),
+        (
+            _twice(design.seeds),
+            f"seed {_twice(design.seeds)} is named twice; a run counts once, so remove it.",
+        ),
+        (min(design.seeds, default=0) < 0, "a seed must not be negative; count from 0."),
+        (
+            design.population is not None and design.population < 1,
+            f"a population of {design.population} is nobody; let there be one person or more.",
+        ),
+    )
+    for wrong, sentence in faults:
+        if wrong:
+            raise DesignError(sentence)
+
+
+def _twice(names: Sequence[str | int]) -> str | None:
+    return next((str(name) for at, name in enumerate(names) if name in names[:at]), None)
+
+
+def _tasks(design: Design, folder: Path, made_by: str | None = None) -> list[CellTask]:
+    """Seed by seed, so that a comparison that is stopped early has whole pairs."""
+    version_made = made_by or code_version()
+    return [
+        CellTask(
+            scenario=design.scenario.source,
+            regime=regime.source,
+            regime_id=regime.name,
+            key=CellKey(
+                scenario=sha256(design.scenario.text),
+                regime=sha256(regime.text),
+                seed=seed,
+                population=design.population,
+                version=version_made,
+            ),
+            path=folder / "cells" / regime.name / f"{seed}.json",
+        )
+        for seed in sorted(design.seeds)
+        for regime in design.regimes
+    ]
+
+
+def _run(
+    missing: list[CellTask], total: int, run_one: RunCell, progress: Watcher | None, workers: int | None
+) -> tuple[Failure, ...]:
+    failures: list[Failure] = []
+    ended = total - len(missing)
+    with closing(sweep(missing, partial(complete, run_one=run_one), workers=workers)) as turns:
+        for turn in turns:
+            ended += len(turn.finished)
+            failures += [
+                Failure(regime_id=task.regime_id, seed=task.key.seed, fault=fault)
+                for task, fault in turn.finished
+                if fault is not None
+            ]
+            if progress is not None:
+                running = tuple(task.label for task in turn.running)
+                progress(Progress(ended - len(failures), total, len(failures), running))
+    return tuple(sorted(failures, key=lambda failure: (failure.seed, failure.regime_id)))
+
+
+def _cells(tasks: list[CellTask]) -> tuple[Cell, ...]:
+    order = list(dict.fromkeys(task.regime_id for task in tasks))
+    cells = [read_cell(task) for task in tasks if task.path.exists()]
+    return tuple(sorted(cells, key=lambda cell: (order.index(cell.regime_id), cell.key.seed)))
+
+
+def _versions() -> dict[str, str]:
+    return {
+        "ringfence": code_version(),
+        "python": python_version(),
+        **{package: package_version(package) for package in PACKAGES},
+    }
+
+
+class _Kept(Message):
+    """`comparison.json`. There is no date in it: the same comparison writes the same bytes."""
+
+    design: Design
+    versions: dict[str, str]
+    digest: str
+    digests: dict[str, dict[int, str]]  # by regime and seed
+    failures: tuple[Failure, ...]
+
+
+def _write(comparison: Comparison) -> None:
+    """All files are made first and only then moved into place."""
+    digests: dict[str, dict[int, str]] = {regime.name: {} for regime in comparison.design.regimes}
+    for cell in comparison.cells:
+        digests[cell.regime_id][cell.key.seed] = cell.digest
+    kept = _Kept(
+        design=comparison.design,
+        versions=comparison.versions,
+        digest=comparison.digest,
+        digests=digests,
+        failures=comparison.failures,
+    )
+    rows = [
+        (cell.regime_id, cell.key.seed, name, cell.value(name))
+        for cell in comparison.cells
+        for name in cell.measures
+    ]
+    contents = {
+        "measures.csv": _as_csv(rows),
+        "measures.parquet": _as_parquet(rows, encode(kept)),
+        "comparison.json": encode(kept),
+    }
+    comparison.folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        write_whole(comparison.folder / name, content)
+
+
+Row: TypeAlias = tuple[str, int, str, float]
+COLUMNS = ("regime", "seed", "measure", "value")
+
+
+def _as_csv(rows: list[Row]) -> bytes:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerows(rows)
+    return text.getvalue().encode()
+
+
+def _as_parquet(rows: list[Row], provenance: bytes) -> bytes:
+    import pyarrow
+    import pyarrow.parquet
+
+    types = (pyarrow.string(), pyarrow.int64(), pyarrow.string(), pyarrow.float64())
+    schema = pyarrow.schema(list(zip(COLUMNS, types, strict=True)), metadata={"comparison": provenance})
+    columns = [[row[at] for row in rows] for at in range(len(COLUMNS))]
+    arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, types, strict=True)]
+    sink = pyarrow.BufferOutputStream()
+    pyarrow.parquet.write_table(pyarrow.table(arrays, schema=schema), sink, compression="zstd")
+    return bytes(sink.getvalue())

@@ -1,0 +1,123 @@
+"""What a comparison found: each measure under each regime, and each regime against the baseline."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from scenarios.cells import Cell
+from scenarios.measures.measure import Measure
+from scenarios.statistics import MeanInterval, PairedDifference, Verdict, holm, mean_interval, verdict
+from scenarios.statistics import paired_difference as paired
+
+
+class Contrast(NamedTuple):
+    """One regime against the baseline, over the seeds that both have."""
+
+    compared: PairedDifference
+    adjusted_p: float
+    verdict: Verdict
+    same_way: int  # pairs whose difference has the sign of the mean difference
+
+
+class Finding(NamedTuple):
+    """One measure. `levels` has every regime, `contrasts` all but the baseline."""
+
+    measure: Measure
+    levels: dict[str, MeanInterval]
+    contrasts: dict[str, Contrast]
+
+    @property
+    def silent(self) -> bool:
+        """Nothing to tell: undefined, or zero in every run of every regime."""
+        return all(level.n == 0 or level.low == level.high == 0 for level in self.levels.values())
+
+
+class Findings(NamedTuple):
+    regimes: tuple[str, ...]  # ids, the baseline first
+    seeds: int
+    rows: tuple[Finding, ...]
+
+    @property
+    def baseline(self) -> str:
+        return self.regimes[0]
+
+    @property
+    def others(self) -> tuple[str, ...]:
+        return self.regimes[1:]
+
+    def named(self, names: Sequence[str]) -> list[Finding]:
+        """The findings of those names, in their order; a name that is not there is left out."""
+        known = {finding.measure.name: finding for finding in self.rows}
+        return [known[name] for name in names if name in known]
+
+
+def analyse(cells: Sequence[Cell], measures: Sequence[Measure]) -> Findings:
+    """The regime of the first cell is the baseline. Holm's correction is over all measures and regimes."""
+    regimes = tuple(dict.fromkeys(cell.regime_id for cell in cells))
+    seeds = sorted({cell.key.seed for cell in cells})
+    runs = {(cell.regime_id, cell.key.seed): cell for cell in cells}
+    values = {
+        measure.name: {
+            regime: [
+                runs[regime, seed].value(measure.name) if (regime, seed) in runs else float("nan")
+                for seed in seeds
+            ]
+            for regime in regimes
+        }
+        for measure in measures
+    }
+    compared = {
+        (name, regime): paired(by_regime[regimes[0]], by_regime[regime])
+        for name, by_regime in values.items()
+        for regime in regimes[1:]
+    }
+    adjusted = dict(zip(compared, holm([one.p_value for one in compared.values()]), strict=True))
+    rows = tuple(
+        Finding(
+            measure=measure,
+            levels={regime: mean_interval(values[measure.name][regime]) for regime in regimes},
+            contrasts={
+                regime: _contrast(
+                    values[measure.name][regimes[0]],
+                    values[measure.name][regime],
+                    compared[measure.name, regime],
+                    float(adjusted[measure.name, regime]),
+                )
+                for regime in regimes[1:]
+            },
+        )
+        for measure in measures
+    )
+    return Findings(regimes, len(seeds), rows)
+
+
+def _contrast(
+    baseline: Sequence[float], other: Sequence[float], compared: PairedDifference, adjusted_p: float
+) -> Contrast:
+    differences = np.asarray(other) - np.asarray(baseline)
+    same_way = int((np.sign(differences) == np.sign(compared.difference)).sum())
+    return Contrast(compared, adjusted_p, verdict(compared, adjusted_p), same_way)
+
+
+def as_json(findings: Findings) -> Mapping[str, object]:
+    """The same numbers as plain values, for those who read them by machine. None stands for nan."""
+    return {
+        "baseline": findings.baseline,
+        "seeds": findings.seeds,
+        "measures": {
+            finding.measure.name: {
+                "unit": finding.measure.unit,
+                "levels": {regime: level._asdict() for regime, level in finding.levels.items()},
+                "contrasts": {
+                    regime: {
+                        **contrast.compared._asdict(),
+                        "adjusted_p": contrast.adjusted_p,
+                        "verdict": contrast.verdict,
+                    }
+                    for regime, contrast in finding.contrasts.items()
+                },
+            }
+            for finding in findings.rows
+        },
+    }

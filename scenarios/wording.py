@@ -1,0 +1,272 @@
+"""How findings are written for people: numbers with their unit, arrows, verdicts and plain phrases."""
+
+import math
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scenarios.findings import Contrast, Finding, Findings
+from scenarios.measures.measure import (
+    ACCESS,
+    CASH_LEG,
+    CONCENTRATION,
+    HOUSE,
+    INVESTORS,
+    LIQUIDITY,
+    PRICE_QUALITY,
+    Measure,
+)
+from scenarios.statistics import Verdict
+
+HEADLINE = (
+    "admitted_share",
+    "admitted_bottom_half",
+    "executed_notional_share",
+    "leaked_offshore",
+    "quoted_spread",
+    "depth_100bp",
+    "index_gap",
+    "population_losing",
+    "total_losses",
+    "losing_over_tenth",
+    "top5_open_interest",
+    "uncovered_peak",
+    "withdrawals_completed",
+    "withdrawal_wait",
+)  # what a policymaker reads first; every other measure stands in the full table
+
+QUESTIONS = {
+    ACCESS: "Who gets in",
+    LIQUIDITY: "What trading costs",
+    PRICE_QUALITY: "How good the prices are",
+    INVESTORS: "How investors fare",
+    CONCENTRATION: "Who dominates",
+    HOUSE: "The clearing house",
+    CASH_LEG: "Getting money out",
+}
+
+
+class Words(NamedTuple):
+    """What a measure means to somebody who does not trade, and how to say that it fell or rose."""
+
+    gloss: str
+    lower: str
+    higher: str
+
+
+PLAIN = {
+    "admitted_share": Words(
+        "Of 100 people and firms who would come, how many the rules let in.",
+        "fewer are let in",
+        "more are let in",
+    ),
+    "admitted_bottom_half": Words(
+        "The same, among the half of the population that owns less.",
+        "fewer of the less wealthy are let in",
+        "more of the less wealthy are let in",
+    ),
+    "executed_notional_share": Words(
+        "How much of the exposure that people wished for they really took on.",
+        "less of what people wish for is met",
+        "more of what people wish for is met",
+    ),
+    "leaked_offshore": Words(
+        "Refused demand that trades on foreign venues instead. The share that leaves is an assumption.",
+        "less demand goes offshore",
+        "more demand goes offshore",
+    ),
+    "quoted_spread": Words(
+        "What a small trade costs: the gap between the best buying and the best selling price. "
+        "1 bp is a hundredth of a percent.",
+        "small trades cost less",
+        "small trades cost more",
+    ),
+    "depth_100bp": Words(
+        "How much can be traded at once without moving the price by more than one percent.",
+        "less can be traded at a fair price",
+        "more can be traded at a fair price",
+    ),
+    "index_gap": Words(
+        "How far the venue's price strays from the price outside. 1 bp is a hundredth of a percent.",
+        "prices keep closer to the market outside",
+        "prices stray further from the market outside",
+    ),
+    "population_losing": Words(
+        "Of 100 people and firms in the whole population, let in or not, how many end with a loss.",
+        "fewer people lose money",
+        "more people lose money",
+    ),
+    "share_losing": Words(
+        "Of 100 investors who traded, how many end with a loss.",
+        "a smaller part of those who trade loses",
+        "a larger part of those who trade loses",
+    ),
+    "total_losses": Words(
+        "All losses of all investors who lost, added up.",
+        "investors' losses shrink",
+        "investors' losses grow",
+    ),
+    "losing_over_tenth": Words(
+        "Of 100 investors who traded, how many lose more than a tenth of what they own.",
+        "fewer traders lose more than a tenth of what they own",
+        "more traders lose more than a tenth of what they own",
+    ),
+    "top5_open_interest": Words(
+        "How much of all open positions belongs to the five largest holders.",
+        "positions are spread over more hands",
+        "positions are concentrated in fewer hands",
+    ),
+    "uncovered_peak": Words(
+        "The most that the clearing house would have had to find itself if every holder had walked away. "
+        "Zero means full cover.",
+        "the clearing house is better covered",
+        "the clearing house is less well covered",
+    ),
+    "withdrawals_completed": Words(
+        "Of the money that people asked back, how much had reached them by the end.",
+        "less of the money asked back arrives",
+        "more of the money asked back arrives",
+    ),
+    "withdrawal_wait": Words(
+        "How long people wait for their money. Who still waits at the end is counted up to then.",
+        "money comes back sooner",
+        "money comes back later",
+    ),
+    "frozen_share": Words(
+        "How much of the venue's coins could not be moved because their issuer had frozen them.",
+        "less of the money is frozen",
+        "more of the money is frozen",
+    ),
+}
+
+
+def headline(findings: Findings) -> list[Finding]:
+    """The measures shown first: those listed above, or else the first of each group that says something."""
+    listed = [finding for finding in findings.named(HEADLINE) if not _undefined(finding)]
+    if listed:
+        return listed
+    first: dict[str, Finding] = {}
+    for finding in findings.rows:
+        if not finding.silent:
+            first.setdefault(finding.measure.group, finding)
+    return list(first.values())
+
+
+def _undefined(finding: Finding) -> bool:
+    return all(level.n == 0 for level in finding.levels.values())
+
+
+def gloss(measure: Measure) -> str:
+    """One plain sentence, or the formula where nobody has written one."""
+    return PLAIN[measure.name].gloss if measure.name in PLAIN else measure.formula
+
+
+def phrase(measure: Measure, verdict: Verdict) -> str:
+    """Half a sentence for a verdict of "higher" or "lower"."""
+    if measure.name in PLAIN:
+        words = PLAIN[measure.name]
+        return words.higher if verdict is Verdict.HIGHER else words.lower
+    return f"{measure.title[0].lower()}{measure.title[1:]} is {verdict}"
+
+
+def arrow(contrast: Contrast) -> str:
+    return {
+        Verdict.HIGHER: "▲",
+        Verdict.LOWER: "▼",
+        Verdict.NO_DIFFERENCE_SEEN: "≈",
+        Verdict.NO_VERDICT: "?",
+    }[contrast.verdict]
+
+
+def tone(measure: Measure, contrast: Contrast) -> str:
+    """ "better" or "worse" where the measure says which way is good, else "changed"; "same" if it is."""
+    if contrast.verdict not in (Verdict.HIGHER, Verdict.LOWER):
+        return "same"
+    if measure.better is None:
+        return "changed"
+    return "better" if measure.better == contrast.verdict.value else "worse"
+
+
+# --- numbers ------------------------------------------------------------------------------------------------
+
+_SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
+_MINUS = "−"
+
+
+def written(*values: float, signed: bool = False) -> list[str]:
+    """Numbers in one scale and to the same decimals, three digits for the largest; nan as a dash."""
+    known = [abs(value) for value in values if math.isfinite(value)]
+    largest = max(known, default=0.0)
+    divisor, suffix = next(((size, name) for size, name in _SCALES if largest >= size), (1.0, ""))
+    decimals = _decimals(largest / divisor)
+    return [_number(value / divisor, decimals, signed) + (suffix if value else "") for value in values]
+
+
+def _decimals(largest: float) -> int:
+    if largest == 0 or largest >= 100:
+        return 0
+    return 1 if largest >= 10 else min(2 - math.floor(math.log10(largest)), 6)
+
+
+def _number(value: float, decimals: int, signed: bool) -> str:
+    if not math.isfinite(value):
+        return "–"
+    digits = f"{abs(value):,.{decimals}f}"
+    if float(digits.replace(",", "")) == 0:
+        return "0"
+    sign = _MINUS if value < 0 else "+" if signed else ""
+    return sign + digits
+
+
+def with_unit(number: str, unit: str) -> str:
+    """ "12.3 bp", "61%"; a dash stays alone."""
+    if number == "–":
+        return number
+    return f"{number}%" if unit == "%" else f"{number} {unit}"
+
+
+def level(finding: Finding, regime: str) -> str:
+    """The mean of a measure under a regime, with its unit."""
+    (mean,) = written(finding.levels[regime].mean)
+    return with_unit(mean, finding.measure.unit)
+
+
+def level_interval(finding: Finding, regime: str) -> str:
+    found = finding.levels[regime]
+    _, low, high = written(found.mean, found.low, found.high)
+    return "–" if low == high == "–" else f"{low} to {high}"
+
+
+def difference(finding: Finding, regime: str) -> str:
+    """The mean difference from the baseline: "−49.1 points", "+3.1 bp"."""
+    compared = finding.contrasts[regime].compared
+    mean, *_ = written(compared.difference, compared.low, compared.high, signed=True)
+    return with_unit(mean, points(finding.measure.unit))
+
+
+def difference_interval(finding: Finding, regime: str) -> str:
+    compared = finding.contrasts[regime].compared
+    _, low, high = written(compared.difference, compared.low, compared.high, signed=True)
+    return "–" if low == high == "–" else f"{low} to {high}"
+
+
+def smallest_seen(finding: Finding, regime: str) -> str:
+    """The smallest true difference that so many runs would have shown four times in five."""
+    (smallest,) = written(finding.contrasts[regime].compared.smallest_detectable)
+    return with_unit(smallest, points(finding.measure.unit))
+
+
+def points(unit: str) -> str:
+    """The unit of a difference: percentages differ by points."""
+    return "points" if unit == "%" else unit
+
+
+def listed(parts: Sequence[str]) -> str:
+    """ "a", "a and b", "a, b and c"."""
+    if len(parts) < 2:
+        return "".join(parts)
+    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 run", "12 runs"."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
