@@ -23,12 +23,3 @@ def refusal(
             return RejectReason.KNOWLEDGE_TEST_REQUIRED
         case _:
             return None
-
-
-def may_trade_nothing(regime: Regime, access_class: AccessClass) -> bool:
-    """Whether every product is denied to the class, so that there is nothing to let it in for."""
-    return all(
-        access_class.permissions.get(product, Permission.DENIED) is Permission.DENIED
-        or (product is Product.SPOT and not regime.test_environment)
-        for product in Product
-    )

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from exchange.access.caps import capital_at_risk_limit, own_funds_limit, tightest
 from exchange.access.classes import classify, counted_assets, explain, shadows
-from exchange.access.permissions import may_trade_nothing, refusal
+from exchange.access.permissions import refusal
 from exchange.access.regime import (
     AccessClass,
     Applicant,
@@ -266,15 +266,6 @@ def test_spot_outside_a_test_environment_is_told_before_the_class_is_asked() -> 
 def test_a_product_that_is_not_named_is_denied() -> None:
     silent = AccessClass(class_id="s", title="S", any_of=(Criterion(),), permissions={})
     assert refusal(a_regime(silent), silent, Product.FUTURE, person(), reducing=False) is DENIED
-    assert may_trade_nothing(a_regime(silent), silent)
-
-
-def test_spot_alone_outside_a_test_environment_is_nothing() -> None:
-    spot_only = AccessClass(
-        class_id="s", title="S", any_of=(Criterion(),), permissions={Product.SPOT: Permission.ALLOWED}
-    )
-    assert may_trade_nothing(a_regime(spot_only, test_environment=False), spot_only)
-    assert not may_trade_nothing(a_regime(spot_only), spot_only)
 
 
 @pytest.mark.parametrize(
