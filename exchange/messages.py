@@ -4,6 +4,7 @@ Messages are msgspec structs: they are as immutable as frozen dataclasses, are b
 faster, and write and read themselves as JSON (docs/decisions/0003-messages.md).
 """
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, TypeVar, dataclass_transform
 
 import msgspec
@@ -29,6 +30,11 @@ _encoder = msgspec.json.Encoder()
 def encode(value: object) -> bytes:
     """`value` as JSON: fields in the order of their declaration, no spaces."""
     return _encoder.encode(value)
+
+
+def encode_lines(values: Sequence[object]) -> bytes:
+    """Each of `values` as JSON on a line of its own."""
+    return _encoder.encode_lines(values)
 
 
 def decode(text: bytes, kind: type[M]) -> M:
