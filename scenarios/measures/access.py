@@ -41,7 +41,7 @@ def deciles(view: RunView) -> Integers:
 @measure(
     ACCESS, "Investors let in", "%",
     formula="investors admitted / investors in the population",
-    published_by="Bank of Russia (number of qualified investors and of holders)",
+    published_by="Bank of Russia (qualified investors, holders of crypto futures)",
 )  # fmt: skip
 def admitted_share(view: RunView) -> float:
     return admitted_percent(view, deciles(view) > 0)
@@ -50,7 +50,7 @@ def admitted_share(view: RunView) -> float:
 @measure(
     ACCESS, "Investors let in, wealthiest tenth", "%",
     formula="the same, of wealth decile 10",
-    published_by="regulators' impact assessments of wealth tests",
+    published_by="rarely published",
 )  # fmt: skip
 def admitted_top_decile(view: RunView) -> float:
     return admitted_percent(view, deciles(view) == 10)
@@ -59,7 +59,7 @@ def admitted_top_decile(view: RunView) -> float:
 @measure(
     ACCESS, "Investors let in, less wealthy half", "%",
     formula="the same, of wealth deciles 1 to 5",
-    published_by="regulators' impact assessments of wealth tests",
+    published_by="rarely published",
 )  # fmt: skip
 def admitted_bottom_half(view: RunView) -> float:
     return admitted_percent(view, deciles(view) <= 5)
@@ -68,7 +68,7 @@ def admitted_bottom_half(view: RunView) -> float:
 @measure(
     ACCESS, "Desired exposure", "RUB",
     formula="sum over investors of the notional each would like to hold",
-    published_by="nobody: known only in a simulation",
+    published_by="nobody: only a simulation knows wishes",
 )  # fmt: skip
 def desired_notional(view: RunView) -> float:
     return float(investors(view, "desired_notional").sum())
@@ -77,7 +77,7 @@ def desired_notional(view: RunView) -> float:
 @measure(
     ACCESS, "Admitted exposure", "RUB",
     formula="sum over admitted investors of min(desired notional, limit on capital at risk)",
-    published_by="nobody: known only in a simulation",
+    published_by="nobody: only a simulation knows wishes",
 )  # fmt: skip
 def admitted_notional(view: RunView) -> float:
     return float(investors(view, "admitted_notional").sum())
@@ -86,7 +86,7 @@ def admitted_notional(view: RunView) -> float:
 @measure(
     ACCESS, "Admitted share of desired exposure", "%",
     formula="admitted exposure / desired exposure",
-    published_by="nobody: known only in a simulation",
+    published_by="nobody: only a simulation knows wishes",
 )  # fmt: skip
 def admitted_notional_share(view: RunView) -> float:
     return PERCENT * ratio(admitted_notional.function(view), desired_notional.function(view))
@@ -104,7 +104,7 @@ def executed_notional(view: RunView) -> float:
 @measure(
     ACCESS, "Executed share of desired exposure", "%",
     formula="executed exposure / desired exposure",
-    published_by="nobody: known only in a simulation",
+    published_by="nobody: only a simulation knows wishes",
 )  # fmt: skip
 def executed_notional_share(view: RunView) -> float:
     return PERCENT * ratio(executed_notional.function(view), desired_notional.function(view))
@@ -113,7 +113,7 @@ def executed_notional_share(view: RunView) -> float:
 @measure(
     ACCESS, "Orders refused for who sent them", "%",
     formula="orders refused because the sender or its class may not trade the product / orders sent",
-    published_by="supervisors, from members' own returns",
+    published_by="rarely published",
 )  # fmt: skip
 def orders_refused_access(view: RunView) -> float:
     return refused_share(view, ACCESS_REASONS)
@@ -122,7 +122,7 @@ def orders_refused_access(view: RunView) -> float:
 @measure(
     ACCESS, "Orders refused by market rules", "%",
     formula="orders refused for session, price, size, order type or rate of requests / orders sent",
-    published_by="exchanges, in market-quality reports",
+    published_by="rarely published",
 )  # fmt: skip
 def orders_refused_market(view: RunView) -> float:
     return refused_share(view, MARKET_REASONS)

@@ -199,7 +199,7 @@ def withdrawals_blocked(view: RunView) -> float:
 @measure(
     CASH_LEG, "Withdrawals completed", "%",
     formula="amount that arrived / amount asked for (of repeated blocked requests the largest counts)",
-    published_by="issuers (redemptions met); MiCA redemption plans",
+    published_by="issuers (redemptions met)",
     better="higher",
 )  # fmt: skip
 def withdrawals_completed(view: RunView) -> float:
@@ -244,7 +244,7 @@ def holders_leaving(view: RunView) -> float:
 @measure(
     CASH_LEG, "Moved within an hour of the freeze", "%",
     formula="amount that arrived within an hour of the first freeze / amount asked for within that hour",
-    published_by="nobody: known only in a simulation",
+    published_by="rarely published",
     better="higher",
 )  # fmt: skip
 def moved_within_hour(view: RunView) -> float:

@@ -95,7 +95,7 @@ def hhi_open_interest(view: RunView) -> float:
 @measure(
     CONCENTRATION, "Largest participant's share of open interest", "%",
     formula="positions of the largest participant / of all, at peak open interest",
-    published_by="CFTC (concentration ratios in Commitments of Traders); Bank of Russia",
+    published_by="CFTC (concentration ratios in Commitments of Traders)",
     better="lower",
 )  # fmt: skip
 def top1_open_interest(view: RunView) -> float:
@@ -105,7 +105,7 @@ def top1_open_interest(view: RunView) -> float:
 @measure(
     CONCENTRATION, "Five largest participants' share of open interest", "%",
     formula="positions of the five largest participants / of all, at peak open interest",
-    published_by="CFTC (concentration ratios in Commitments of Traders); Bank of Russia",
+    published_by="CFTC (concentration ratios in Commitments of Traders)",
     better="lower",
 )  # fmt: skip
 def top5_open_interest(view: RunView) -> float:

@@ -59,7 +59,7 @@ def fees_earned(view: RunView) -> float:
 @measure(
     HOUSE, "Orders refused for cover", "%",
     formula="orders refused for want of cash, units or own funds, or by an exposure limit / orders sent",
-    published_by="supervisors, from members' own returns",
+    published_by="rarely published",
 )  # fmt: skip
 def orders_refused_cover(view: RunView) -> float:
     return refused_share(view, COVER_REASONS)
@@ -68,7 +68,7 @@ def orders_refused_cover(view: RunView) -> float:
 @measure(
     HOUSE, "Wait for settlement", "minutes",
     formula="mean over settled buckets of (time paid out - expiry)",
-    published_by="clearing houses, in their rules",
+    published_by="rarely published",
     better="lower",
 )  # fmt: skip
 def settlement_wait(view: RunView) -> float:

@@ -109,7 +109,7 @@ def median_result(view: RunView) -> float:
 @measure(
     INVESTORS, "Result of the unluckiest twentieth", "RUB",
     formula="5th percentile of the results of the investors who traded, interpolated",
-    published_by="regulators' impact assessments",
+    published_by="rarely published",
     better="higher",
 )  # fmt: skip
 def p5_result(view: RunView) -> float:
@@ -130,7 +130,7 @@ def total_losses(view: RunView) -> float:
 @measure(
     INVESTORS, "Losses against wealth", "%",
     formula="losses of the investors who lost / the assets they declared",
-    published_by="BIS (about half of what was invested)",
+    published_by="BIS (about half, of the sum invested)",
     better="lower",
 )  # fmt: skip
 def loss_share_of_assets(view: RunView) -> float:
@@ -141,7 +141,7 @@ def loss_share_of_assets(view: RunView) -> float:
 @measure(
     INVESTORS, "Investors who lose more than a tenth of their assets", "%",
     formula="investors whose loss exceeds 10% of declared assets / investors who traded",
-    published_by="FCA (the limit it advises for restricted investments)",
+    published_by="nobody as such; a tenth is the FCA's line for restricted investors",
     better="lower",
 )  # fmt: skip
 def losing_over_tenth(view: RunView) -> float:

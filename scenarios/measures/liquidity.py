@@ -159,7 +159,7 @@ def realised_spread(view: RunView) -> float:
 
 @measure(
     LIQUIDITY, "Depth within 10 bp", "RUB",
-    formula="mean over depth reports of both sides' lots within 10 bp of the mid, at the mid",
+    formula="mean over reports (made while there are two sides) of lots within 10 bp of the mid, at the mid",
     published_by="market-data firms, exchanges",
     better="higher",
 )  # fmt: skip

@@ -78,7 +78,6 @@ class Fills(NamedTuple):
     participants: list[str]
     participant: Integers
     instrument: Integers
-    trade_id: Integers
     signed: Integers  # lots, positive when bought
     price: Integers
     exposure: Integers  # kopecks of notional in one lot: at the traded price, or at an option's strike
@@ -97,7 +96,10 @@ class Claims(NamedTuple):
 
 
 def as_of(times: Integers, values: npt.NDArray[Any], when: Integers, before: float = NAN) -> Floats:
-    """The last of `values` not later than each `when`; `before` where there is none yet."""
+    """The last of `values` not later than each `when`; `before` where there is none yet.
+
+    Of several at one instant the last counts: so a trade is never seen with only one of its sides.
+    """
     if not times.size:
         return np.full(when.shape, before)
     at = np.searchsorted(times, when, side="right") - 1
@@ -251,7 +253,6 @@ def fills(view: RunView) -> Fills:
         participants=participants,
         participant=participant,
         instrument=instrument,
-        trade_id=table["trade_id"],
         signed=signed,
         price=table["price"],
         exposure=exposure,
@@ -286,9 +287,7 @@ def _open_lots(view: RunView, at: int) -> Path:
     mine = every.instrument == at
     after, before = every.position[mine], every.position[mine] - every.signed[mine]
     lots = np.cumsum(np.maximum(after, 0) - np.maximum(before, 0)).astype(float)
-    # Between the two fills of one trade only one side has moved: read the total after the second.
-    whole = np.diff(every.trade_id[mine], append=-1) != 0
-    time, lots = every.time[mine][whole], lots[whole]
+    time = every.time[mine]
     if terms.bucket_id in settled_at(view):
         time, lots = np.append(time, settled_at(view)[terms.bucket_id][1]), np.append(lots, 0.0)
     return Path(time, lots)
@@ -324,8 +323,6 @@ def _bucket_claims(view: RunView, bucket: str, members: list[int]) -> Claims:
     worst = np.min([_worth(every, rows, terms, node) for node in nodes], axis=0)
     change = -worst - _previous(-worst, holder)
     sequence, time, locked = every.sequence[rows], every.time[rows], np.cumsum(change)
-    whole = np.diff(every.trade_id[rows], append=-1) != 0
-    sequence, time, locked = sequence[whole], time[whole], locked[whole]
     if bucket in settled_at(view):
         paid = settled_at(view)[bucket]
         sequence, time = np.append(sequence, paid[0]), np.append(time, paid[1])

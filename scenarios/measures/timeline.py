@@ -20,11 +20,12 @@ def timeline(view: RunView, step_ns: Time) -> Columns:
     if step_ns < 1:
         raise ValueError(f"step_ns must be a positive number of nanoseconds, not {step_ns}")
     time = grid(view, step_ns)
-    depth = depth_by_distance(view).get(100)
+    prices, depth = _prices(view, time), depth_by_distance(view).get(100)
+    two_sided = ~np.isnan(prices["mid"])
     return {
         "time": time,
-        **_prices(view, time),
-        "depth_100bp": np.full(time.size, NAN) if depth is None else depth.at(time),
+        **prices,
+        "depth_100bp": np.where(two_sided, NAN if depth is None else depth.at(time), NAN),
         "frozen_share": PERCENT * frozen_path(view).at(time),
         "open_interest": open_notional(view, time) / ROUBLE,
         "withdrawals_asked": _so_far([request.time for request in requests(view)], time),

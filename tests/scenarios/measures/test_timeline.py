@@ -22,7 +22,8 @@ def test_every_series_at_every_step() -> None:
     assert series["mid"][1:3].tolist() == [8_000_000.0, 8_000_000.0]
     assert series["spread_bp"][1] == pytest.approx(10.0)
     assert math.isnan(series["mid"][0]) and math.isnan(series["mid"][3])  # not yet, and no longer
-    assert series["depth_100bp"][1:].tolist() == [40_000.0] * 4
+    assert series["depth_100bp"][1:3].tolist() == [40_000.0] * 2
+    assert math.isnan(series["depth_100bp"][3])  # no mid to measure from
     assert series["frozen_share"].tolist() == [0.0, 0.0, 75.0, 75.0, 75.0]
     assert series["open_interest"].tolist() == [0.0, 16_000.0, 16_200.0, 16_200.0, 16_200.0]
     assert series["withdrawals_asked"].tolist() == [0, 0, 1, 1, 1]

@@ -1,0 +1,183 @@
+"""Statistics: answers that scipy or a formula gives too, and intervals that hold what they promise."""
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from scenarios.statistics import PairedDifference, Verdict, holm, mean_interval, paired_difference, verdict
+
+BASELINE = np.array([10.0, 12.0, 9.0, 11.0, 10.0, 13.0, 8.0, 12.0, 11.0, 10.0])
+CHANGE = np.array([1.5, 0.5, 2.0, 1.0, 3.0, -0.5, 1.5, 2.5, 0.0, 1.0])
+
+
+def compared(
+    *, low: float = 1.0, high: float = 3.0, difference: float = 2.0, n: int = 10
+) -> PairedDifference:
+    return PairedDifference(0.0, difference, difference, low, high, 0.001, 0.002, n, 1.0)
+
+
+def test_the_t_test_and_the_sign_test_are_scipys() -> None:
+    found = paired_difference(BASELINE, BASELINE + CHANGE)
+    assert found.mean_baseline == pytest.approx(10.6)
+    assert found.mean_other == pytest.approx(11.85)
+    assert found.difference == pytest.approx(1.25)
+    assert found.p_value == pytest.approx(stats.ttest_rel(BASELINE + CHANGE, BASELINE).pvalue)
+    assert found.sign_p_value == pytest.approx(stats.binomtest(8, 9).pvalue)  # one of ten is a tie
+    assert found.n == 10
+
+
+def test_the_smallest_detectable_effect_has_the_power_it_states() -> None:
+    found = paired_difference(BASELINE, BASELINE + CHANGE)
+    shift = found.smallest_detectable / (CHANGE.std(ddof=1) / math.sqrt(10))  # noncentrality
+    threshold = stats.t.ppf(0.975, 9)
+    assert stats.nct.sf(threshold, 9, shift) == pytest.approx(0.80, abs=0.02)
+
+
+def test_the_interval_is_bca_at_the_widened_level() -> None:
+    found = paired_difference(BASELINE, BASELINE + CHANGE, seed=5)
+    level = 1 - 2 * stats.norm.sf(math.sqrt(10 / 9) * stats.t.ppf(0.975, 9))
+    expected = stats.bootstrap(
+        (CHANGE,),
+        np.mean,
+        n_resamples=4_000,
+        confidence_level=level,
+        method="BCa",
+        rng=np.random.default_rng(5),
+    ).confidence_interval
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+    assert found == paired_difference(BASELINE, BASELINE + CHANGE, seed=5)
+
+
+def test_few_pairs_get_students_interval() -> None:
+    found = paired_difference([0.0] * 5, CHANGE[:5])
+    expected = stats.ttest_1samp(CHANGE[:5], 0.0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+def test_a_pair_with_a_nan_is_left_out() -> None:
+    holed = np.array([1.0, math.nan, 3.0, 4.0, 5.0])
+    other = np.array([2.0, 2.0, math.nan, 6.0, 8.0])
+    assert paired_difference(holed, other) == paired_difference([1.0, 4.0, 5.0], [2.0, 6.0, 8.0])
+
+
+def test_no_difference_at_all() -> None:
+    found = paired_difference(BASELINE, BASELINE)
+    assert (found.difference, found.low, found.high, found.smallest_detectable) == (0.0, 0.0, 0.0, 0.0)
+    assert (found.p_value, found.sign_p_value) == (1.0, 1.0)
+    assert verdict(found, 1.0) is Verdict.NO_DIFFERENCE_SEEN
+
+
+def test_the_same_difference_in_every_pair() -> None:
+    """Ten pairs that all say the same are enough; four are not, though their spread is nought too."""
+    many = paired_difference(BASELINE, BASELINE + 0.1)
+    assert (many.low, many.high) == (pytest.approx(0.1), pytest.approx(0.1))
+    assert many.p_value == 0.0
+    assert verdict(many, holm([many.p_value] * 60)[0]) is Verdict.HIGHER
+    few = paired_difference(BASELINE[:4], BASELINE[:4] - 1)
+    assert few.p_value == 0.125
+    assert verdict(few, few.p_value) is Verdict.NO_DIFFERENCE_SEEN
+
+
+def test_rounding_noise_is_no_difference() -> None:
+    found = paired_difference([0.3] * 8, [0.1 + 0.2] * 4 + [0.3] * 4)
+    assert (found.p_value, found.sign_p_value) == (1.0, 1.0)
+
+
+@pytest.mark.parametrize("n", [0, 1, 2])
+def test_too_few_pairs_allow_no_verdict(n: int) -> None:
+    found = paired_difference([1.0] * n + [math.nan], [2.0] * (n + 1))
+    assert found.n == n
+    assert all(math.isnan(value) for value in (found.low, found.high, found.p_value, found.sign_p_value))
+    assert verdict(found, math.nan) is Verdict.NO_VERDICT
+
+
+def test_unequal_lengths_are_refused() -> None:
+    with pytest.raises(ValueError, match="rows of equal length, one value a seed"):
+        paired_difference([1.0, 2.0], [1.0])
+
+
+def test_holm_by_hand() -> None:
+    adjusted = holm([0.01, 0.04, math.nan, 0.03, 0.005])
+    assert adjusted[[0, 1, 3, 4]] == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert math.isnan(adjusted[2])
+    assert holm([]).size == 0
+    assert holm([0.9, 0.8]).tolist() == [1.0, 1.0]
+
+
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=30))
+def test_holm_keeps_the_order_and_never_lowers(p_values: list[float]) -> None:
+    adjusted = holm(p_values)
+    assert (adjusted >= p_values).all()
+    assert (np.diff(adjusted[np.argsort(p_values, kind="stable")]) >= 0).all()
+    assert adjusted.min() == pytest.approx(min(1.0, min(p_values) * len(p_values)))
+
+
+@pytest.mark.parametrize(
+    ("found", "adjusted_p", "expected"),
+    [
+        (compared(), 0.049, Verdict.HIGHER),
+        (compared(low=-3.0, high=-1.0, difference=-2.0), 0.049, Verdict.LOWER),
+        (compared(), 0.05, Verdict.NO_DIFFERENCE_SEEN),
+        (compared(low=-0.1), 0.001, Verdict.NO_DIFFERENCE_SEEN),
+        (compared(low=0.0), 0.001, Verdict.NO_DIFFERENCE_SEEN),
+        (compared(n=2), 0.001, Verdict.NO_VERDICT),
+    ],
+)
+def test_a_verdict_needs_the_interval_and_the_test(
+    found: PairedDifference, adjusted_p: float, expected: Verdict
+) -> None:
+    assert verdict(found, adjusted_p) is expected
+
+
+def test_ten_seeds_can_decide_among_sixty_measures() -> None:
+    """The sign test could not: its smallest p, 2/1024, is 0.12 after Holm's correction."""
+    found = paired_difference(BASELINE, BASELINE + 2 + CHANGE / 10)
+    family = [found.p_value, *np.linspace(0.01, 1.0, 59)]
+    assert verdict(found, holm(family)[0]) is Verdict.HIGHER
+    assert holm([found.sign_p_value, *np.linspace(0.01, 1.0, 59)])[0] > 0.05
+
+
+def test_the_mean_of_one_regime() -> None:
+    found = mean_interval([*BASELINE, math.nan])
+    assert (found.mean, found.n) == (pytest.approx(10.6), 10)
+    assert found.low < 10.6 < found.high
+    assert mean_interval([3.0, 3.0, 3.0]) == (3.0, 3.0, 3.0, 3)
+    assert math.isnan(mean_interval([1.0, 2.0]).low)
+    assert math.isnan(mean_interval([]).mean)
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 1.0, 1e9, -1e-9]), min_size=0, max_size=20))
+def test_awkward_samples_raise_no_warning(values: list[float]) -> None:
+    found = paired_difference(np.zeros(len(values)), values, resamples=500)
+    assert math.isnan(found.low) or found.low <= found.high
+    assert math.isnan(found.p_value) or 0 <= found.p_value <= 1
+
+
+def coverage(repetitions: int, pairs: int, resamples: int) -> float:
+    """How often the interval holds the truth, 0.5, where a shared part of each pair is far larger."""
+    rng = np.random.default_rng(20260101)
+    held = 0
+    for repetition in range(repetitions):
+        shared = rng.normal(100.0, 20.0, pairs)
+        other = shared + 0.5 + rng.normal(0.0, 1.0, pairs)
+        found = paired_difference(
+            shared + rng.normal(0.0, 1.0, pairs), other, resamples=resamples, seed=repetition
+        )
+        held += found.low <= 0.5 <= found.high
+    return held / repetitions
+
+
+def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
+    """A plain percentile or BCa interval of ten pairs holds it 90% of the time, and would be caught."""
+    assert 0.92 <= coverage(300, pairs=10, resamples=999) <= 0.98
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("pairs", [5, 10, 20])
+def test_the_interval_holds_the_truth_95_times_in_100(pairs: int) -> None:
+    assert 0.93 <= coverage(1_000, pairs, resamples=2_000) <= 0.97
