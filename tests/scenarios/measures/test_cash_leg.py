@@ -109,6 +109,14 @@ def test_a_day_without_a_freeze() -> None:
         assert math.isnan(measure.function(calm))
 
 
+def test_what_arrives_later_was_not_moved_within_the_hour() -> None:
+    story = Story().at(0, deposited("ann", 9), CustodyGated(asset_id="RUBD", mobile=1, frozen=1))
+    story.at(3_590, asked("ann", 1, 4), asked("ann", 2, 4)).at(3_595, arrived("ann", 1, 4))
+    view = story.at(3_605, arrived("ann", 2, 4)).seen(closes=7_200)
+    assert cash_leg.moved_within_hour.function(view) == 50.0
+    assert cash_leg.withdrawals_completed.function(view) == 100.0
+
+
 def test_a_freeze_of_nothing() -> None:
     empty = Story().at(60, CustodyGated(asset_id="RUBD", mobile=0, frozen=0)).seen()
     assert cash_leg.frozen_share.function(empty) == 0.0

@@ -93,8 +93,10 @@ def test_an_open_option_counts_as_if_it_expired_at_the_last_index() -> None:
 
 
 def test_spot_is_marked_too() -> None:
-    story = Story().at(0, a_listing("SPOT", kind=ContractKind.SPOT), index(80_000))
-    story.trade(1, "ann", "bob", 1, 80_000, instrument_id="SPOT").at(2, index(90_000))
+    """Also when the futures of the same underlying and expiry have been settled."""
+    spot = a_listing("SPOT", kind=ContractKind.SPOT)
+    story = Story().at(0, spot, index(80_000)).trade(1, "ann", "bob", 1, 80_000, instrument_id="SPOT")
+    story.at(2, index(90_000), BucketSettled(bucket_id=bucket_of(spot), pool=0, holders=0))
     view = story.seen(POPULATION)
     assert outcomes(view)["result"][:2].tolist() == [1_000.0, -1_000.0]
     assert investors.zero_sum_gap.function(view) == 0.0

@@ -14,9 +14,11 @@ from exchange.events import (
     SessionOpened,
 )
 from exchange.instruments import ContractKind
+from exchange.units import SECOND
 from matching.terms import Side
 from scenarios.measures import liquidity
 from scenarios.measures.measure import Measure
+from scenarios.measures.reading import open_notional
 from tests.scenarios.measures.made import (
     Story,
     a_listing,
@@ -140,8 +142,8 @@ def test_a_position_passed_on_is_not_new_open_interest() -> None:
     story = Story().at(0, listed, index(80_000)).trade(1, "ann", "bob", 5, 80_000)
     story.at(2, index(90_000)).trade(3, "cat", "ann", 5, 90_000)
     assert liquidity.open_interest_peak.function(story.seen()) == pytest.approx(5 * 9_000)
-    story.at(4, BucketSettled(bucket_id=bucket_of(listed), pool=0, holders=2), index(200_000))
-    assert liquidity.open_interest_peak.function(story.seen()) == pytest.approx(5 * 9_000)
+    view = story.at(4, BucketSettled(bucket_id=bucket_of(listed), pool=0, holders=2)).seen()
+    assert open_notional(view, np.array([3, 4]) * SECOND).tolist() == [4_500_000.0, 0.0]
 
 
 def test_a_quiet_venue() -> None:
