@@ -4,7 +4,7 @@ Cash is an estimate. It counts each instrument by itself, as full cover does for
 it; where the house nets more, more is free than the desk believes.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 from exchange.events import (
@@ -26,7 +26,7 @@ from exchange.events import (
     WithdrawalRequested,
     WithdrawalReturned,
 )
-from exchange.instruments import Instrument, Product
+from exchange.instruments import Instrument
 from exchange.reasons import RejectReason
 from exchange.units import AssetId, InstrumentId, Money
 from matching.terms import OrderId, ParticipantId, Price, Quantity, Side
@@ -70,17 +70,18 @@ class LiveOrder:
 
 
 class Holding:
-    """Position and live orders in one instrument, with what they cost at the floor and at the cap."""
+    """Position and live orders in one claim, and what they lose if it ends worthless or worth the most."""
 
     __slots__ = (
+        "_highest",
+        "_lowest",
         "_tick_value",
         "bought",
         "buying",
         "buying_cost",
-        "floor",
         "instrument",
-        "loss_at_cap",
-        "loss_at_floor",
+        "loss_at_highest",
+        "loss_at_lowest",
         "selling",
         "selling_cost",
         "sold",
@@ -88,7 +89,7 @@ class Holding:
 
     def __init__(self, instrument: Instrument) -> None:
         self.instrument = instrument
-        self.floor = instrument.floor if instrument.product is Product.FUTURE else 0
+        self._lowest, self._highest = instrument.lowest_price, instrument.highest_price
         self._tick_value = instrument.tick_value
         self.bought: Quantity = 0  # since the beginning
         self.sold: Quantity = 0
@@ -96,8 +97,8 @@ class Holding:
         self.selling: Quantity = 0
         self.buying_cost: Money = 0
         self.selling_cost: Money = 0
-        self.loss_at_floor: Money = 0  # of the position, if the price ended there; a gain is negative
-        self.loss_at_cap: Money = 0
+        self.loss_at_lowest: Money = 0  # of the position, if it settled there; a gain is negative
+        self.loss_at_highest: Money = 0
 
     @property
     def position(self) -> int:
@@ -107,16 +108,12 @@ class Holding:
     @property
     def locked(self) -> Money:
         """What the position itself keeps from its cash."""
-        if self.instrument.product is Product.SPOT:
-            return self.loss_at_floor
-        return max(self.loss_at_floor, self.loss_at_cap)
+        return max(self.loss_at_lowest, self.loss_at_highest)
 
     @property
     def needed(self) -> Money:
         """What position and orders need together if those orders fill that hurt most."""
-        if self.instrument.product is Product.SPOT:
-            return self.loss_at_floor + self.buying_cost
-        return max(self.loss_at_floor + self.buying_cost, self.loss_at_cap + self.selling_cost)
+        return max(self.loss_at_lowest + self.buying_cost, self.loss_at_highest + self.selling_cost)
 
     def open_lots(self, side: Side) -> Quantity:
         return self.buying if side is Side.BUY else self.selling
@@ -133,15 +130,15 @@ class Holding:
         """`quantity` more lots of live orders at `price`; fewer if negative."""
         if side is Side.BUY:
             self.buying += quantity
-            self.buying_cost += (price - self.floor) * quantity * self._tick_value
+            self.buying_cost += (price - self._lowest) * quantity * self._tick_value
         else:
             self.selling += quantity
-            self.selling_cost += (self.instrument.cap - price) * quantity * self._tick_value
+            self.selling_cost += (self._highest - price) * quantity * self._tick_value
 
     def trade(self, side: Side, price: Price, quantity: Quantity) -> None:
         signed = side * quantity * self._tick_value
-        self.loss_at_floor += (price - self.floor) * signed
-        self.loss_at_cap -= (self.instrument.cap - price) * signed
+        self.loss_at_lowest += (price - self._lowest) * signed
+        self.loss_at_highest -= (self._highest - price) * signed
         if side is Side.BUY:
             self.bought += quantity
         else:
@@ -150,7 +147,7 @@ class Holding:
     def close(self) -> None:
         """The claims are settled: nothing is held any more."""
         self.sold = self.bought
-        self.loss_at_floor = self.loss_at_cap = 0
+        self.loss_at_lowest = self.loss_at_highest = 0
 
 
 class Desk:
@@ -169,11 +166,19 @@ class Desk:
         "stopped",
     )
 
-    def __init__(self, participant_id: ParticipantId, instruments: Iterable[Instrument]) -> None:
+    def __init__(
+        self,
+        participant_id: ParticipantId,
+        instruments: Iterable[Instrument],
+        opening: Mapping[AssetId, Money] | None = None,
+    ) -> None:
+        """`opening` is the cash that is at the venue before the desk hears its first event."""
         self.participant_id = participant_id
         self.holdings = {terms.instrument_id: Holding(terms) for terms in instruments}
         self.orders: dict[OrderId, LiveOrder] = {}  # in the order of their acceptance
-        self.funds: dict[AssetId, Money] = {}  # brought in and earned, not taken out, less fees
+        self.funds: dict[AssetId, Money] = dict(
+            opening or {}
+        )  # brought in and earned, not taken out, less fees
         self.state = ParticipantState.ACTIVE
         self.stopped = False  # a refusal has come that no other order could escape
         self.squeezes = 0  # refusals for want of cash or room, since there was last more of either
@@ -208,8 +213,8 @@ class Desk:
         holding = self.holdings[instrument_id]
         terms = holding.instrument
         need = holding.extra(side, price, quantity) + quantity * max(terms.fee_maker, terms.fee_taker)
-        free = self.free_cash(terms.cash)
-        return quantity if need <= free else max(quantity * free // need, 0)
+        free = max(self.free_cash(terms.cash), 0)
+        return quantity if need <= free else quantity * free // need
 
     def hear(self, news: Sequence[Event]) -> None:
         for event in news:

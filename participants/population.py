@@ -93,8 +93,8 @@ class PopulationTerms(Message):
     noise_tail: Annotated[float, "assumption: the same in the tail"] = 0.30
     value_mass: Annotated[float, "assumption: share of value traders below the tail"] = 0.05
     value_tail: Annotated[float, "assumption: the same in the tail"] = 0.25
-    look_noise: Annotated[int, "assumption: mean time between looks, nanoseconds"] = 4 * MINUTE
-    look_value: Annotated[int, "assumption"] = 3 * MINUTE
+    look_noise: Annotated[int, "assumption: mean time between looks, nanoseconds"] = 2 * MINUTE
+    look_value: Annotated[int, "assumption"] = 2 * MINUTE
     look_holder: Annotated[int, "assumption"] = 20 * MINUTE
     look_spread: Annotated[float, "assumption: deviation of the logarithm"] = 0.5
     fear_median_bp: Annotated[float, "assumption: the fall that frightens every second person"] = 900.0

@@ -27,7 +27,7 @@ def participant_for(
     opens: Time,
     maker: MarketMakerTerms | None = None,
 ) -> Participant:
-    """The strategy of the profile's style, in one instrument, with dice of its own."""
+    """The strategy of the profile's style, in one future, with dice of its own."""
     dice = Dice(generator(seed, profile.participant_id))
     match profile.style:
         case Style.NOISE:

@@ -5,7 +5,7 @@ from typing import ClassVar
 
 from exchange.commands import Command, WithdrawCoins
 from exchange.events import CustodyGated, Event, SessionClosed, SessionOpened
-from exchange.instruments import Instrument, Product
+from exchange.instruments import Instrument
 from exchange.messages import Message
 from exchange.units import HOUR, MINUTE, Money, Time
 from exchange.views import MarketView
@@ -41,7 +41,7 @@ class CautiousHolder(Trader):
     ) -> None:
         super().__init__(profile, instrument, dice, opens)
         self.terms = terms or HolderTerms()
-        self.direction = Side.BUY if instrument.product is Product.SPOT else direction
+        self.direction = direction
         self.frightened = False
         self._best_seen: float | None = None  # the index, in ticks, at its best for this direction
         self._refused_at_ask = self.desk.refused_cash
@@ -64,7 +64,7 @@ class CautiousHolder(Trader):
     def look(self, now: Time, market: MarketView) -> Sequence[Command]:
         self._watch(market)
         if self.frightened:
-            return self._flee(now)
+            return self._flee(now, market)
         return self._build(market)
 
     def look_from_outside(self, now: Time) -> Sequence[Command]:
@@ -86,12 +86,8 @@ class CautiousHolder(Trader):
     def _build(self, market: MarketView) -> Sequence[Command]:
         if self.desk.orders:
             return (self.cancel_all(),)  # at the next look it bids anew, at the price of then
-        best = market.best_prices(self.instrument.instrument_id)
-        if best is None:
-            return ()
-        near, far = (best.bid, best.ask) if self.direction is Side.BUY else (best.ask, best.bid)
         crossing = self.dice.uniform() < self.terms.crossing_share
-        price = far if crossing else near
+        price = self.opposite(market, self.direction if crossing else Side(-self.direction))
         if price is None:
             return ()
         step = -(-self.limit // self.terms.steps)
@@ -101,13 +97,16 @@ class CautiousHolder(Trader):
 
     # --- frightened
 
-    def _flee(self, now: Time) -> Sequence[Command]:
+    def _flee(self, now: Time, market: MarketView) -> Sequence[Command]:
+        """Cancel and close at whatever price there is; once flat, take the money home."""
         commands: list[Command] = [self.cancel_all()] if self.desk.orders else []
         position = self.holding.position
-        if position:
-            side = Side.SELL if position > 0 else Side.BUY
-            return [*commands, self.order(side, abs(position), reduce_only=True)]
-        return commands or self._withdraw(now)
+        if position == 0:
+            return commands or self._withdraw(now)
+        side = Side.SELL if position > 0 else Side.BUY
+        if self.opposite(market, side) is not None:
+            commands.append(self.order(side, abs(position), reduce_only=True))
+        return commands
 
     def _withdraw(self, now: Time) -> Sequence[Command]:
         self._note_refusal(now)

@@ -24,7 +24,7 @@ from participants.strategies.trader import Trader
 
 
 class MarketMakerTerms(Message):
-    """Assumptions. The shape, quotes that follow inventory and volatility, is Avellaneda and Stoikov's (2008)."""
+    """Assumptions, in a known form: quotes follow inventory and volatility (Avellaneda and Stoikov, 2008)."""
 
     levels: int = 5
     quantity: Quantity = 40  # of one level
@@ -80,14 +80,14 @@ class MarketMaker(Trader):
 
     def look(self, now: Time, market: MarketView) -> Sequence[Command]:
         index = market.index(self.instrument.underlying)
-        if index is None or index.status is IndexStatus.STALE:
+        if index is None or index.status is IndexStatus.STALE or index.value <= 0:
             return self._leave()
         self._observe(now, self.in_ticks(index.value))
         if self._frightened():
             self._away_until = now + self.terms.absence_ns
         if self._gated or now < self._away_until:
             return self._leave()
-        return self._quote() if self._must_quote() else ()
+        return self._quote(market) if self._must_quote() else ()
 
     def look_from_outside(self, now: Time) -> Sequence[Command]:
         self._centre = None
@@ -133,12 +133,23 @@ class MarketMaker(Trader):
         self._centre = None
         return (self.cancel_all(),)
 
-    def _quote(self) -> Sequence[Command]:
+    def _quote(self, market: MarketView) -> Sequence[Command]:
         self._centre = self._index
         self._fills_at_quote = self.holding.bought + self.holding.sold
         inventory = self.holding.position / max(self.limit, 1)
         reference = self._index * (1 - self.terms.skew_bp * inventory / 10_000)
-        return (self.cancel_all(), *self._side(Side.BUY, reference), *self._side(Side.SELL, reference))
+        others_bid, others_ask = self._best_of_others(market)
+        bids = self._side(Side.BUY, min(reference, others_ask) if others_ask else reference)
+        asks = self._side(Side.SELL, max(reference, others_bid) if others_bid else reference)
+        return (self.cancel_all(), *bids, *asks)
+
+    def _best_of_others(self, market: MarketView) -> tuple[Price | None, Price | None]:
+        """Best bid and ask, each None if it is empty or its own. Whoever quotes waits, and does not take."""
+        best = market.best_prices(self.instrument.instrument_id)
+        if best is None:
+            return None, None
+        own = {order.price for order in self.desk.orders.values()}
+        return None if best.bid in own else best.bid, None if best.ask in own else best.ask
 
     def _side(self, side: Side, reference: float) -> Iterator[PlaceOrder]:
         """Its orders on one side, the best first, until they would take it past its limit."""

@@ -1,14 +1,13 @@
 """Trades for reasons of its own: now a bit more, now a bit less, never by the price.
 
-Its mix of market orders, limit orders and cancels, and how far from the market its limits stand, are those
-of the zero-intelligence reference workload (docs/participants.md).
+Its mix of market orders, limit orders and cancels is that of the zero-intelligence workload by which
+simulators are compared (docs/participants.md).
 """
 
 from collections.abc import Sequence
 
 from exchange.commands import CancelOrder, Command
-from exchange.events import BestPricesChanged
-from exchange.instruments import Instrument, Product
+from exchange.instruments import Instrument
 from exchange.messages import Message
 from exchange.units import Time
 from exchange.views import MarketView
@@ -23,7 +22,7 @@ class NoiseTerms(Message):
 
     market_share: float = 0.15
     cancel_share: float = 0.35  # with no live order, it places a limit order instead
-    distance_max: Price = 20  # ticks of a limit order from the best opposite price
+    distance_max: Price = 80  # ticks of a limit order from the best opposite price
     size_max: float = 0.2  # of one order, as a share of its limit
 
 
@@ -56,9 +55,8 @@ class NoiseTrader(Trader):
         return CancelOrder(participant_id=self.participant_id, order_id=chosen)
 
     def _trade(self, market: MarketView, *, at_market: bool) -> Sequence[Command]:
-        best = market.best_prices(self.instrument.instrument_id)
         side, gap = self._gap()
-        opposite = None if best is None else _opposite(best, side)
+        opposite = self.opposite(market, side)
         if gap == 0 or (at_market and opposite is None):
             return ()
         price = opposite if opposite is not None else self._index_price(market)
@@ -76,8 +74,7 @@ class NoiseTrader(Trader):
         """Which way its wish lies, and how many lots of it no live order asks for yet."""
         position = self.holding.position
         if self._wish is None or self._wish == position:
-            lowest = 0 if self.instrument.product is Product.SPOT else -self.limit
-            self._wish = self.dice.integer(lowest, self.limit)
+            self._wish = self.dice.integer(-self.limit, self.limit)
         side = Side.BUY if self._wish > position else Side.SELL
         gap = abs(self._wish - position) - self.holding.open_lots(side)
         return side, min(max(gap, 0), self.room(side))
@@ -85,7 +82,3 @@ class NoiseTrader(Trader):
     def _index_price(self, market: MarketView) -> Price | None:
         index = market.index(self.instrument.underlying)
         return None if index is None else round(self.in_ticks(index.value))
-
-
-def _opposite(best: BestPricesChanged, side: Side) -> Price | None:
-    return best.ask if side is Side.BUY else best.bid

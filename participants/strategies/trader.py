@@ -29,7 +29,10 @@ _OPEN = (SeriesState.TRADING, SeriesState.FIXING)
 
 
 class Trader:
-    """A participant in one instrument. A strategy overrides `look`, and what else it needs."""
+    """A participant in one future, who joins when its deposit is at the venue.
+
+    A strategy overrides `look`, and what else it needs.
+    """
 
     wakes_for: ClassVar[Collection[type[Event]]] = (ParticipantAdmitted,)
     follows: ClassVar[Collection[type[PublicEvent]]] = (SessionOpened, SessionClosed)
@@ -39,7 +42,7 @@ class Trader:
         self.profile = profile
         self.instrument = instrument
         self.dice = dice
-        self.desk = Desk(profile.participant_id, (instrument,))
+        self.desk = Desk(profile.participant_id, (instrument,), {instrument.cash: profile.deposit})
         self.holding: Holding = self.desk.holdings[instrument.instrument_id]
         self.next_look = opens
         self._lots = profile.desired_exposure // (instrument.reference * instrument.tick_value)
@@ -117,6 +120,13 @@ class Trader:
     def room(self, side: Side) -> Quantity:
         """Lots that it may still order on `side` without passing its limit, all its orders filled."""
         return max(self.limit - side * self.holding.position - self.holding.open_lots(side), 0)
+
+    def opposite(self, market: MarketView, side: Side) -> Price | None:
+        """The best price that an order on `side` could meet."""
+        best = market.best_prices(self.instrument.instrument_id)
+        if best is None:
+            return None
+        return best.ask if side is Side.BUY else best.bid
 
     def affordable(self, side: Side, price: Price, quantity: Quantity) -> Quantity:
         return self.desk.affordable(self.instrument.instrument_id, side, price, quantity)
