@@ -1,14 +1,13 @@
 """Measures: numbers read off the record of a run, and nothing else. docs/measures.md lists them all."""
 
 from scenarios.measures import access, cash_leg, concentration, house, investors, liquidity, price_quality
-from scenarios.measures.measure import Measure, Readable, RunView
+from scenarios.measures.measure import Measure, RunView
 from scenarios.measures.outcomes import admitted_by_decile, outcomes
 from scenarios.measures.timeline import timeline
 
 __all__ = [
     "MEASURES",
     "Measure",
-    "Readable",
     "RunView",
     "admitted_by_decile",
     "measure_run",

@@ -3,15 +3,16 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
-from typing import Any, NamedTuple, Protocol, TypeAlias, TypeVar, cast
+from typing import Any, NamedTuple, TypeAlias, TypeVar, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from exchange.access.regime import Regime
-from exchange.events import Entry, Event
+from exchange.events import Event
 from exchange.units import Time
 from participants.profile import Profile
+from scenarios.results import Record
 
 Floats: TypeAlias = npt.NDArray[np.float64]
 Integers: TypeAlias = npt.NDArray[np.int64]
@@ -34,19 +35,11 @@ HOUSE = "house"
 CASH_LEG = "cash leg"
 
 
-class Readable(Protocol):
-    """The part of `scenarios.results.Record` that measures read."""
-
-    def table(self, kind: type[Any]) -> Columns: ...
-
-    def entries(self, kind: type[Any]) -> list[Entry]: ...
-
-
 @dataclass(frozen=True, eq=False)
 class RunView:
     """One run as the measures see it. Time-weighted measures cover `opens` to `closes`."""
 
-    record: Readable
+    record: Record
     population: Sequence[Profile]
     regime: Regime
     opens: Time
@@ -114,4 +107,4 @@ def mean(values: Floats) -> float:
 def weighted_mean(values: Floats, weights: Floats) -> float:
     """The weighted mean of what is known; nan if nothing is, or if it weighs nothing."""
     known = ~np.isnan(values) & ~np.isnan(weights)
-    return ratio(float(values[known] @ weights[known]), float(weights[known].sum()))
+    return ratio((values[known] * weights[known]).sum(), weights[known].sum())

@@ -1,11 +1,7 @@
 """Short ways to write a record by hand, and to look at it as a measure does."""
 
 from collections.abc import Sequence
-from enum import Enum
 from typing import Any
-
-import msgspec
-import numpy as np
 
 from exchange.access.regime import (
     AccessClass,
@@ -40,51 +36,9 @@ from exchange.units import SECOND
 from matching.terms import Side
 from participants.profile import Profile, Style
 from scenarios.measures import RunView
+from scenarios.results import RecordWriter
 
 HOUR_S = 3_600
-KINDS: dict[object, type] = {int: np.int64, bool: np.bool_}
-
-
-class MadeRecord:
-    """A record in memory, with the tables that a record on disk would give."""
-
-    def __init__(self, entries: Sequence[Entry]) -> None:
-        self._entries = list(entries)
-
-    def entries(self, kind: type[Any]) -> list[Entry]:
-        return [entry for entry in self._entries if type(entry.event) is kind]
-
-    def table(self, kind: type[Any]) -> dict[str, np.ndarray]:
-        entries = self.entries(kind)
-        columns = {
-            "sequence": np.array([entry.sequence for entry in entries], np.int64),
-            "time": np.array([entry.time for entry in entries], np.int64),
-        }
-        for field in msgspec.structs.fields(kind):
-            values = [getattr(entry.event, field.name) for entry in entries]
-            columns[field.name] = _column(values, field.type)
-        return columns
-
-
-def _column(values: list[Any], kind: Any) -> np.ndarray:
-    text = str(kind)
-    if isinstance(kind, type) and issubclass(kind, Enum) and not issubclass(kind, int):
-        return np.array([value.value for value in values], object)
-    if "tuple" in text:
-        return np.array(values, np.int64).reshape(len(values), -1 if values else 0)
-    if "int | None" in text or "Optional[int]" in text:
-        return np.array([np.nan if value is None else value for value in values], float)
-    if kind is bool:
-        return np.array(values, np.bool_)
-    if kind is int or (isinstance(kind, type) and issubclass(kind, int)) or _new_type_of_int(kind):
-        return np.array(values, np.int64)
-    column = np.empty(len(values), object)
-    column[:] = values
-    return column
-
-
-def _new_type_of_int(kind: Any) -> bool:
-    return getattr(kind, "__supertype__", None) is int
 
 
 class Story:
@@ -145,8 +99,10 @@ class Story:
         )
 
     def seen(self, population: Sequence[Profile] = (), *, closes: float = HOUR_S, **regime: Any) -> RunView:
+        writer = RecordWriter()
+        writer.write(self.entries)
         return RunView(
-            record=MadeRecord(self.entries),
+            record=writer.record(),
             population=population,
             regime=a_regime(**regime),
             opens=0,
