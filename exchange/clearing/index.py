@@ -99,7 +99,7 @@ class Index:
         return [venue for venue in self._venues.values() if venue.mid and since <= venue.at <= now]
 
     def _agreeing(self, fresh: list[_Venue]) -> list[_Venue]:
-        """Leave out venues far from the rest, the farthest first, so that a wild one takes no sane one with it."""
+        """Leave out venues far from the rest, the farthest first: a wild one takes no sane one along."""
         kept = fresh
         while misfits := self._misfits(kept):
             kept = [venue for venue in kept if venue not in misfits]
@@ -108,19 +108,23 @@ class Index:
         return kept
 
     def _misfits(self, venues: list[_Venue]) -> list[_Venue]:
-        """The farthest of those that are too far from the median of the others; several if equally far."""
-        farthest, misfits = Fraction(-1), list[_Venue]()
+        """The farthest of those that are too far from the median of the others; several if equally far.
+
+        Farthest is by ratio, not by difference: a price near zero differs from any other by no more than
+        one, and the honest ones would differ as much from a median that it has pulled down.
+        """
+        farthest, misfits = Fraction(0), list[_Venue]()
         for venue in venues:
             others = [other.mid for other in venues if other is not venue]
             if not others:  # nothing to judge it by: it stays as it was
                 return [venue] if venue.dropped else []
             median = _twice_median(others)
-            distance = abs(2 * venue.mid - median)
-            if self._is_too_far(venue, distance, median):
-                deviation = Fraction(distance, median)
-                if deviation > farthest:
-                    farthest, misfits = deviation, [venue]
-                elif deviation == farthest:
+            mid = 2 * venue.mid
+            if self._is_too_far(venue, abs(mid - median), median):
+                ratio = Fraction(max(mid, median), min(mid, median))
+                if ratio > farthest:
+                    farthest, misfits = ratio, [venue]
+                elif ratio == farthest:
                     misfits.append(venue)
         return misfits
 
