@@ -74,7 +74,8 @@ def _order_rows(state: State) -> Iterator[str]:
             reserve = 0
             for order in seat.orders.values():
                 if order.instrument.instrument_id in bucket.instruments:
-                    rows.append(bucket.order_losses(order, order.remaining))
+                    lots = bucket.lot_losses(order)
+                    rows.append([order.remaining * loss for loss in lots])
                     reserve += order.worst_fee * order.remaining
             if (list(map(sum, zip(*rows, strict=True))), reserve) != (account.order_loss, account.fee_reserve):
                 yield f"I-24 {participant_id} in {bucket.bucket_id}: order rows have drifted"

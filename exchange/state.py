@@ -24,6 +24,7 @@ class Order(RestingOrder):
         "client_order_id",
         "free_of_charge",
         "instrument",
+        "lot_losses",
         "post_only",
         "reduce_only",
         "released",
@@ -55,6 +56,11 @@ class Order(RestingOrder):
         self.free_of_charge = free_of_charge
         self.released = released  # hold that its acceptance sets free: that of the order it replaces
         self.worst_fee = 0 if free_of_charge else max(instrument.fee_maker, instrument.fee_taker)
+        self.lot_losses: list[Money] = []  # of one lot, at each node of its bucket; clearing fills it in
+
+    def losses(self, quantity: Quantity) -> list[Money]:
+        """What `quantity` of the order would lose at each node if it filled."""
+        return [quantity * loss for loss in self.lot_losses]
 
 
 @dataclass(slots=True, eq=False)
@@ -83,6 +89,8 @@ class Series:
     instrument: Instrument
     book: OrderBook
     state: SeriesState
+    lowest_price: Price
+    highest_price: Price
     resumes_as: SeriesState | None = None  # while it is suspended
     published: BestPricesChanged | None = None  # the best prices that the public knows
 

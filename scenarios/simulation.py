@@ -1,14 +1,19 @@
 """Simulated time: wait, deliver, and keep. It decides nothing.
 
-One event of the simulation is one arrival: a command at the exchange, or news at a participant. At one
-instant commands arrive in order of precedence. News that can wait lies in the inbox until its reader looks up
-anyway, and public prices are read from one shared tape, as late as the reader's line makes them; so the cost
-of an event does not grow with the number of those who might be interested.
+One arrival is a command at the exchange, or a moment at which somebody looks up. At one instant commands arrive
+in order of precedence. News that can wait lies in the inbox until its reader looks up anyway, and public
+prices are read from one shared tape, as late as the reader's line makes them; so the cost of an arrival does
+not grow with the number of those who might be interested.
+
+All arrivals lie in one heap, and one simpy process walks from each to the next: that scales better than an
+event of simpy's own for every message (docs/measurements.md), and it is still simpy that keeps the time.
 """
 
+import heapq
 from collections import deque
-from collections.abc import Callable, Iterable
-from typing import Protocol
+from collections.abc import Callable, Generator, Iterable, Iterator
+from itertools import count
+from typing import Any, Protocol
 
 import simpy
 
@@ -23,8 +28,7 @@ from participants.chance import Dice
 from participants.participant import Participant
 from scenarios.world import LinkTerms
 
-_READERS = 100  # precedence of looking up: after every command of the instant
-_DUTIES = 99
+_DUTIES, _READERS = 99, 100  # duties come after every command of the instant, and looking up last
 
 
 class Keeper(Protocol):
@@ -55,7 +59,8 @@ class Link:
         return self._last_in
 
     def _delay(self) -> Time:
-        return self._terms.fixed_ns + int(self._terms.jitter_ns * self._dice.exponential())
+        jitter_ns = self._terms.jitter_ns
+        return self._terms.fixed_ns + (int(jitter_ns * self._dice.exponential()) if jitter_ns else 0)
 
 
 class Reader:
@@ -78,16 +83,16 @@ class Simulation:
     def __init__(self, exchange: Exchange, keeper: Keeper, starts: Time) -> None:
         self.exchange = exchange
         self.tape = PublicTape()
+        self.now = starts
         self.malformed: list[tuple[Time, ParticipantId, str]] = []
         self._keeper = keeper
-        self._environment = simpy.Environment(initial_time=starts)  # type: ignore[arg-type]
+        self._environment = simpy.Environment(initial_time=starts)
+        self._arrivals: list[tuple[Time, int, int, Callable[[Any], None], Any]] = []
+        self._arrived = count()
         self._readers: dict[ParticipantId, Reader] = {}
-        self._followers: dict[type[Event], list[Reader]] = {}
+        self._followers: dict[type, list[Reader]] = {}
         self._alarm: Time | None = None
-
-    @property
-    def now(self) -> Time:
-        return int(self._environment.now)
+        self._environment.process(self._pass_time())
 
     def join(self, participant: Participant, link: Link) -> None:
         """Let a participant take part from now on."""
@@ -97,9 +102,9 @@ class Simulation:
             self._followers.setdefault(kind, []).append(reader)
         self._wake(reader, participant.first_wake())
 
-    def play(self, commands: Iterable[tuple[Time, Command]]) -> None:
+    def play(self, script: Iterable[tuple[Time, Command]]) -> None:
         """Put scripted commands before the exchange, each at its time; times must not fall."""
-        self._play_next(iter(commands))
+        self._await_next(iter(script))
 
     def submit(self, command: Command) -> list[Entry]:
         """Put `command` before the exchange now, keep it, and send out the news."""
@@ -109,51 +114,55 @@ class Simulation:
         return entries
 
     def run(self, until: Time) -> None:
-        """Let time pass up to and including `until`."""
-        self._set_alarm()
+        """Let time pass up to and including `until`. Nobody may join or submit between two runs."""
         self._environment.run(until=until + 1)
 
-    # --- arrivals -----------------------------------------------------------------------------------
+    # --- time ---------------------------------------------------------------------------------------
 
-    def _at(self, time: Time, priority: int, action: Callable[[simpy.Event], None]) -> None:
-        event = simpy.Event(self._environment)
-        event._ok, event._value = True, None
-        assert event.callbacks is not None, "a new event can still be waited for"
-        event.callbacks.append(action)
-        self._environment.schedule(event, priority, time - self.now)  # type: ignore[arg-type]
+    def _pass_time(self) -> Generator[simpy.Event, None, None]:
+        arrivals, environment = self._arrivals, self._environment
+        while arrivals:
+            wait = arrivals[0][0] - self.now
+            if wait:
+                yield environment.timeout(wait)
+                self.now += wait
+            _, _, _, action, subject = heapq.heappop(arrivals)
+            action(subject)
 
-    def _play_next(self, commands: "Iterable[tuple[Time, Command]]") -> None:
-        script = iter(commands)
-        step = next(script, None)
-        if step is not None:
-            time, command = step
-
-            def arrive(_event: simpy.Event) -> None:
-                self.submit(command)
-                self._play_next(script)
-
-            self._at(time, command.precedence, arrive)
-
-    def _send(self, reader: Reader, command: Command) -> None:
-        def arrive(_event: simpy.Event) -> None:
-            try:
-                self.submit(command)
-            except MalformedCommand as fault:
-                self.malformed.append((self.now, reader.participant.participant_id, str(fault)))
-
-        self._at(reader.link.arrival_at_venue(self.now), command.precedence, arrive)
+    def _at(self, time: Time, precedence: int, action: Callable[[Any], None], subject: object) -> None:
+        heapq.heappush(self._arrivals, (time, precedence, next(self._arrived), action, subject))
 
     def _set_alarm(self) -> None:
         """Wake the exchange when its next duty falls due, after every command of that instant."""
         due = self.exchange.next_due()
         if due is not None and (self._alarm is None or due < self._alarm):
             self._alarm = due
-            self._at(due, _DUTIES, self._ring)
+            self._at(due, _DUTIES, self._ring, due)
 
-    def _ring(self, _event: simpy.Event) -> None:
-        if self._alarm == self.now:
+    def _ring(self, due: Time) -> None:
+        if self._alarm == due:
             self._alarm = None
             self._tell(self.exchange.advance(self.now))
+
+    # --- commands -----------------------------------------------------------------------------------
+
+    def _await_next(self, script: Iterator[tuple[Time, Command]]) -> None:
+        step = next(script, None)
+        if step is not None:
+            time, command = step
+            self._at(time, command.precedence, self._play, (command, script))
+
+    def _play(self, step: tuple[Command, Iterator[tuple[Time, Command]]]) -> None:
+        command, script = step
+        self.submit(command)
+        self._await_next(script)
+
+    def _arrive(self, sent: tuple[ParticipantId, Command]) -> None:
+        sender, command = sent
+        try:
+            self.submit(command)
+        except MalformedCommand as fault:
+            self.malformed.append((self.now, sender, str(fault)))
 
     # --- news ---------------------------------------------------------------------------------------
 
@@ -179,24 +188,24 @@ class Simulation:
 
     def _wake(self, reader: Reader, at: Time) -> None:
         reader.wake_at = at
+        self._at(at, _READERS, self._look_up, (reader, at))
 
-        def look_up(_event: simpy.Event) -> None:
-            if reader.wake_at == at:
-                self._ask(reader)
-
-        self._at(at, _READERS, look_up)
-
-    def _ask(self, reader: Reader) -> None:
-        """Hand over what has arrived, and do what the participant decides."""
-        now, inbox = self.now, reader.inbox
+    def _look_up(self, appointment: tuple[Reader, Time]) -> None:
+        """Hand over what has arrived, and send what the participant decides."""
+        reader, at = appointment
+        if reader.wake_at != at:
+            return  # it has looked up since this was arranged
+        now, inbox, participant = self.now, reader.inbox, reader.participant
         news = []
         while inbox and inbox[0][0] <= now:
             news.append(inbox.popleft()[1])
         reader.view.time = now - reader.link.feed_ns
         reader.wake_at = None
-        decision = reader.participant.decide(now, news, reader.view)
+        decision = participant.decide(now, news, reader.view)
+        sender = participant.participant_id
         for command in decision.commands:
-            self._send(reader, command)
+            arrival = reader.link.arrival_at_venue(now)
+            self._at(arrival, command.precedence, self._arrive, (sender, command))
         if decision.wake_at is not None:
-            assert decision.wake_at > now, f"{reader.participant.participant_id} wants to look up in the past"
+            assert decision.wake_at > now, f"{sender} wants to look up in the past"
             self._wake(reader, decision.wake_at)

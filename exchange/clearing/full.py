@@ -47,7 +47,11 @@ class Order(Protocol):
     @property
     def remaining(self) -> Quantity: ...
     @property
-    def worst_fee(self) -> Money: ...
+    def worst_fee(self) -> Money: ...  # of one lot
+
+    lot_losses: list[Money]  # of one lot at each node of the bucket; this room fills it in
+
+    def losses(self, quantity: Quantity) -> list[Money]: ...
 
 
 class Requirement(NamedTuple):
@@ -94,16 +98,27 @@ class ClaimAccount:
 class Bucket:
     """Claims on one underlying with one expiry: they share an escrow pool and net against each other."""
 
-    __slots__ = ("accounts", "bucket_id", "cash", "escrow", "instruments", "nodes", "payoffs", "tick_value")
+    __slots__ = (
+        "accounts",
+        "bucket_id",
+        "cash",
+        "escrow",
+        "fees",
+        "instruments",
+        "nodes",
+        "payoffs",
+        "tick_value",
+    )
 
     def __init__(self, instrument: Instrument) -> None:
         self.bucket_id: BucketId = instrument.bucket_id
         self.cash: AssetId = instrument.cash
         self.tick_value = instrument.tick_value
         self.escrow = accounts.escrow(self.bucket_id)
+        self.fees = accounts.fees(self.cash)
         self.nodes: tuple[Price, ...] = (instrument.floor, instrument.cap)
         self.instruments: dict[InstrumentId, Instrument] = {}
-        self.payoffs: dict[InstrumentId, tuple[int, ...]] = {}
+        self.payoffs: dict[InstrumentId, tuple[Money, ...]] = {}  # of one lot, at each node
         self.accounts: dict[ParticipantId, ClaimAccount] = {}
 
     def admit(self, instrument: Instrument, live: Iterable[tuple[Holder, Order]]) -> str | None:
@@ -120,37 +135,33 @@ class Bucket:
         self.instruments[instrument.instrument_id] = instrument
         self.nodes = tuple(sorted({*self.nodes, *instrument.kinks}))
         for series in self.instruments.values():
-            self.payoffs[series.instrument_id] = tuple(series.payoff(node) for node in self.nodes)
+            self.payoffs[series.instrument_id] = tuple(
+                self.tick_value * series.payoff(node) for node in self.nodes
+            )
         for account in self.accounts.values():
             account.loss = self.position_losses(account)
             account.order_loss = [0] * len(self.nodes)
         for holder, order in live:
+            order.lot_losses = self.lot_losses(order)
             account = self.accounts[holder.participant_id]
-            account.order_loss = list(
-                map(add, account.order_loss, self.order_losses(order, order.remaining))
-            )
+            account.order_loss = list(map(add, account.order_loss, order.losses(order.remaining)))
         for account in self.accounts.values():
             account.reckon()
         return None
 
     def position_losses(self, account: ClaimAccount) -> list[Money]:
         """What an account's positions lose at each node, reckoned from nothing."""
+        paid = self.tick_value * account.cost
         return [
-            self.tick_value
-            * (account.cost - sum(q * self.payoffs[i][at] for i, q in account.quantities.items()))
+            paid - sum(quantity * self.payoffs[i][at] for i, quantity in account.quantities.items())
             for at in range(len(self.nodes))
         ]
 
-    def losses(self, instrument: Instrument, quantity: int, price: Price) -> list[Money]:
-        """What `quantity` (signed) bought at `price` loses at each node; a gain is negative."""
-        claim_price = instrument.claim_price(price)
-        scale = quantity * self.tick_value
-        return [scale * (claim_price - payoff) for payoff in self.payoffs[instrument.instrument_id]]
-
-    def order_losses(self, order: Order, quantity: Quantity) -> list[Money]:
-        """What `quantity` of `order` would lose at each node if it filled, nothing where it would gain."""
-        losses = self.losses(order.instrument, order.side * quantity, order.price)
-        return [loss if loss > 0 else 0 for loss in losses]
+    def lot_losses(self, order: Order) -> list[Money]:
+        """What each lot of `order` would lose at each node if it filled, nothing where it would gain."""
+        instrument, side = order.instrument, order.side
+        paid = self.tick_value * instrument.claim_price(order.price)
+        return [max(side * (paid - payoff), 0) for payoff in self.payoffs[instrument.instrument_id]]
 
 
 class FullCover:
@@ -205,9 +216,10 @@ class FullCover:
 
     def requirement_with(self, holder: Holder, order: Order) -> Requirement:
         """What the account would need with `order` beside all that it has."""
+        bucket = self._bucket_of[order.instrument.instrument_id]
         account = self.account(holder, order.instrument)
-        row = self._bucket_of[order.instrument.instrument_id].order_losses(order, order.remaining)
-        worst = max(map(add, map(add, account.loss, account.order_loss), row))
+        order.lot_losses = bucket.lot_losses(order)
+        worst = max(map(add, map(add, account.loss, account.order_loss), order.losses(order.remaining)))
         reserve = account.fee_reserve + order.worst_fee * order.remaining
         return Requirement(worst, worst - account.lock + reserve)
 
@@ -224,11 +236,11 @@ class FullCover:
     ) -> Money:
         account = self.account(holder, order.instrument)
         before, risk_before = account.hold, account.worst
-        row = self._bucket_of[order.instrument.instrument_id].order_losses(order, quantity)
-        account.order_loss = list(map(change, account.order_loss, row))
+        account.order_loss = list(map(change, account.order_loss, order.losses(quantity)))
         account.fee_reserve = change(account.fee_reserve, order.worst_fee * quantity)
         account.reckon()
-        self._note_risk(holder, risk_before, account.worst)
+        if account.worst != risk_before:
+            self._note_risk(holder, risk_before, account.worst)
         return account.hold - before
 
     def _note_risk(self, holder: Holder, before: Money, after: Money) -> None:
@@ -239,7 +251,9 @@ class FullCover:
 
     # --- trades -------------------------------------------------------------------------------------
 
-    def clear(self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price) -> list[Transfer]:
+    def clear(
+        self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price
+    ) -> list[Transfer]:
         """Book a trade on both sides at once: lots through the house, then all that is due in, then all
         that is free out. One linked chain; an order that was accepted can always be cleared.
         """
@@ -247,7 +261,6 @@ class FullCover:
         bucket = self._bucket_of[instrument.instrument_id]
         transfer = self._ledger.transfer
         house = accounts.house_position(instrument.instrument_id)
-        fee_account = accounts.fees(bucket.cash)
         lots = [
             transfer(self._position_account(seller[0], instrument), house, quantity),
             transfer(house, self._position_account(buyer[0], instrument), quantity),
@@ -255,42 +268,41 @@ class FullCover:
         due: list[Transfer] = []
         free: list[Transfer] = []
         for (holder, order, fee), change in ((buyer, quantity), (seller, -quantity)):
-            account = self.account(holder, instrument)
-            lock, hold = account.lock, account.hold
-            self._fill(bucket, account, order, change, price)
-            lock_change, hold_change = account.lock - lock, account.hold - hold
+            lock_change, hold_change = self._fill(bucket, holder, order, change, price)
             kept = hold_change + max(lock_change, 0) + fee  # what the hold still gains, or has too much
-            freed = max(-lock_change, 0) - max(
-                kept, 0
-            )  # never below zero: a fill cannot raise the worst case
-            for amount, source, target in (
-                (lock_change, holder.hold_account, bucket.escrow),
-                (fee, holder.hold_account, fee_account),
-            ):
-                if amount > 0:
-                    due.append(transfer(source, target, amount))
-            for amount, source, target in (
-                (kept, bucket.escrow, holder.hold_account),
-                (freed, bucket.escrow, holder.cash_account),
-                (-kept, holder.hold_account, holder.cash_account),
-            ):
-                if amount > 0:
-                    free.append(transfer(source, target, amount))
+            freed = max(-lock_change, 0) - max(kept, 0)  # never below zero: a fill cannot raise the worst case
+            if lock_change > 0:
+                due.append(transfer(holder.hold_account, bucket.escrow, lock_change))
+            if fee:
+                due.append(transfer(holder.hold_account, bucket.fees, fee))
+            if kept > 0:
+                free.append(transfer(bucket.escrow, holder.hold_account, kept))
+            if freed > 0:
+                free.append(transfer(bucket.escrow, holder.cash_account, freed))
+            if kept < 0:
+                free.append(transfer(holder.hold_account, holder.cash_account, -kept))
         return lots + due + free
 
-    def _fill(self, bucket: Bucket, account: ClaimAccount, order: Order, change: int, price: Price) -> None:
-        """Move `change` lots from the order's row to the position's, at the trade's price."""
-        instrument = order.instrument
-        risk_before = account.worst
-        row = bucket.order_losses(order, abs(change))
-        account.order_loss = list(map(sub, account.order_loss, row))
-        account.loss = list(map(add, account.loss, bucket.losses(instrument, change, price)))
-        account.fee_reserve -= order.worst_fee * abs(change)
+    def _fill(
+        self, bucket: Bucket, holder: Holder, order: Order, change: int, price: Price
+    ) -> tuple[Money, Money]:
+        """Move `change` lots from the order's row to the position's, at the trade's price; how lock and hold change."""
+        instrument, quantity = order.instrument, abs(change)
+        account = bucket.accounts[holder.participant_id]
+        lock, hold, risk_before = account.lock, account.hold, account.worst
+        claim_price = instrument.claim_price(price)
+        paid = bucket.tick_value * claim_price
+        payoffs = bucket.payoffs[instrument.instrument_id]
+        account.loss = [loss + change * (paid - p) for loss, p in zip(account.loss, payoffs, strict=True)]
+        account.order_loss = list(map(sub, account.order_loss, order.losses(quantity)))
+        account.fee_reserve -= order.worst_fee * quantity
         held = account.quantities.get(instrument.instrument_id, 0)
         account.quantities[instrument.instrument_id] = held + change
-        account.cost += change * instrument.claim_price(price)
+        account.cost += change * claim_price
         account.reckon()
-        self._note_risk(account.holder, risk_before, account.worst)
+        if account.worst != risk_before:
+            self._note_risk(holder, risk_before, account.worst)
+        return account.lock - lock, account.hold - hold
 
     def _position_account(self, holder: Holder, instrument: Instrument) -> str:
         """The ledger account of a position, opened at its first trade."""

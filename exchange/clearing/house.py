@@ -46,7 +46,7 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     if fault is not None:
         yield DirectiveRefused(directive=f"list {terms.instrument_id}", explanation=fault)
         return
-    series = Series(terms, OrderBook(), SeriesState.LISTED)
+    series = Series(terms, OrderBook(), SeriesState.LISTED, terms.lowest_price, terms.highest_price)
     state.series[terms.instrument_id] = series
     if terms.bucket_id not in state.fixings:
         prior = terms.reference if terms.strike is None else terms.strike

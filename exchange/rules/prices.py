@@ -8,8 +8,7 @@ from matching.terms import Price, Side
 
 
 def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
-    terms = series.instrument
-    inside = terms.lowest_price <= order.price <= terms.highest_price
+    inside = series.lowest_price <= order.price <= series.highest_price
     return None if inside else RejectReason.PRICE_OUTSIDE_COLLAR
 
 
@@ -38,7 +37,7 @@ def protection_price(side: Side, series: Series, state: State) -> Price | None:
     best = series.book.opposite(side).best
     if best is None:
         return None
-    lowest, highest = terms.lowest_price, terms.highest_price
+    lowest, highest = series.lowest_price, series.highest_price
     if terms.product is Product.FUTURE:
         reference = reference_price(series, state)
         band = reference * terms.price_band_bp // 10_000
