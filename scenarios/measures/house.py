@@ -5,7 +5,7 @@ import numpy as np
 from exchange.events import BooksAudited, BucketSettled, LossAllocated
 from exchange.units import MINUTE
 from scenarios.measures.access import COVER_REASONS, refused_share
-from scenarios.measures.measure import HOUSE, NAN, ROUBLE, RunView, mean, measure, ratio
+from scenarios.measures.measure import HOUSE, NAN, ROUBLE, Floats, RunView, mean, measure, ratio
 from scenarios.measures.reading import as_of, claims, fills, grid, listings, locked_at, open_notional
 
 
@@ -32,19 +32,36 @@ def locked_peak(view: RunView) -> float:
 
 @measure(
     HOUSE, "Peak uncovered exposure", "RUB",
-    formula="largest, over audits, of (worst loss of all holders, from the fills - escrow, from the ledger), "
-    "or 0 if escrow is the larger",
+    formula="largest, over audits and settlements, of (worst loss of all holders, from the fills - escrow, "
+    "from the ledger), or 0 if escrow is never less",
     published_by="clearing houses (CPMI-IOSCO quantitative disclosures: margin shortfall)",
     better="lower",
 )  # fmt: skip
 def uncovered_peak(view: RunView) -> float:
+    gaps = np.concatenate([_gaps_at_audits(view), _gaps_at_settlements(view)])
+    return float(max(0.0, gaps.max()) / ROUBLE) if gaps.size else NAN
+
+
+def _gaps_at_audits(view: RunView) -> Floats:
     audits = view.table(BooksAudited)
-    if not audits["sequence"].size:
-        return NAN
     needed = np.zeros(audits["sequence"].size)
     for bucket in claims(view):
         needed += as_of(bucket.sequence, bucket.locked, audits["sequence"], 0.0)
-    return float(max(0.0, (needed - audits["escrow"]).max()) / ROUBLE)
+    return np.asarray(needed - audits["escrow"])
+
+
+def _gaps_at_settlements(view: RunView) -> Floats:
+    """What each bucket needed just before it was paid out, less the pool that was there to pay it."""
+    table = view.table(BucketSettled)
+    pool = dict(zip(table["bucket_id"], table["pool"].tolist(), strict=True))
+    return np.array(
+        [
+            bucket.locked[-2] - pool[bucket.bucket_id]
+            for bucket in claims(view)
+            if bucket.bucket_id in pool and bucket.locked.size > 1
+        ],
+        dtype=float,
+    )
 
 
 @measure(

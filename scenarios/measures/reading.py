@@ -90,9 +90,10 @@ class Fills(NamedTuple):
 class Claims(NamedTuple):
     """What the bounded claims of one bucket may cost those who hold them, after each fill (kopecks)."""
 
+    bucket_id: str
     sequence: Integers
     time: Integers
-    locked: Integers
+    locked: Integers  # ends with 0 once the bucket is settled
 
 
 def as_of(times: Integers, values: npt.NDArray[Any], when: Integers, before: float = NAN) -> Floats:
@@ -327,7 +328,7 @@ def _bucket_claims(view: RunView, bucket: str, members: list[int]) -> Claims:
         paid = settled_at(view)[bucket]
         sequence, time = np.append(sequence, paid[0]), np.append(time, paid[1])
         locked = np.append(locked, 0)
-    return Claims(sequence, time, locked)
+    return Claims(bucket, sequence, time, locked)
 
 
 def _worth(every: Fills, rows: Integers, terms: list[Instrument], settlement: int) -> Integers:

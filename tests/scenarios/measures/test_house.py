@@ -36,7 +36,7 @@ def test_collateral_is_freed_at_settlement() -> None:
     story = Story().at(0, listed, index(80_000)).trade(0, "A", "B", 10, 80_000)
     story.at(1_830, BucketSettled(bucket_id=bucket_of(listed), pool=16_000_000, holders=2), audited(0))
     view = story.seen()
-    assert house.uncovered_peak.function(view) == 0.0
+    assert house.uncovered_peak.function(view) == 0.0  # neither at the settlement nor at the audit after it
     assert house.settlement_wait.function(view) == pytest.approx(0.5)
 
 
@@ -65,7 +65,14 @@ def test_uncovered_exposure_is_reckoned_and_not_presumed() -> None:
     assert house.uncovered_peak.function(covered) == 0.0
     short = e2().at(700, audited(160_000)).at(800, audited(150_000)).at(900, audited(170_000)).seen()
     assert house.uncovered_peak.function(short) == 10_000.0
-    assert math.isnan(house.uncovered_peak.function(e2().seen()))  # never audited
+    assert math.isnan(house.uncovered_peak.function(e2().seen()))  # neither audited nor settled
+
+
+def test_a_pool_that_cannot_pay_what_it_may_owe_is_noticed() -> None:
+    listed = a_listing(expiry_s=1_800)
+    story = Story().at(0, listed, index(80_000)).trade(0, "A", "B", 10, 80_000)
+    story.at(1_830, BucketSettled(bucket_id=bucket_of(listed), pool=15_999_900, holders=2))
+    assert house.uncovered_peak.function(story.seen()) == 1.0
 
 
 def test_fees_and_the_own_layer() -> None:
