@@ -22,6 +22,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    PlainSerializer,
     StrictBool,
     StringConstraints,
     ValidationError,
@@ -231,6 +232,17 @@ def _hundredths(value: object, *, unit: str, least: Decimal, most: Decimal) -> i
     return int(round(number, 2) * 100)
 
 
+def _in_units(hundredths: int) -> int | Decimal:
+    """Hundredths as a file writes them: a whole number where it is one."""
+    whole, rest = divmod(hundredths, 100)
+    return Decimal(hundredths) / 100 if rest else whole
+
+
+def resolved(table: Table) -> dict[str, Any]:
+    """The file that says the same with every default filled in: written as TOML, it reads back as `table`."""
+    return table.model_dump(exclude_none=True)
+
+
 def _number_schema(least: str, most: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "number", "minimum": float(least), "maximum": float(most)})
 
@@ -245,16 +257,19 @@ Roubles = Annotated[  # kopecks in the object
     BeforeValidator(
         partial(_hundredths, unit="roubles", least=Decimal("0.01"), most=Decimal(1_000_000_000_000_000))
     ),
+    PlainSerializer(_in_units),
     _number_schema("0.01", "1e15"),
 ]
 Percent = Annotated[  # basis points in the object
     int,
     BeforeValidator(partial(_hundredths, unit="percent", least=Decimal(0), most=Decimal(100))),
+    PlainSerializer(_in_units),
     _number_schema("0", "100"),
 ]
 CoverPercent = Annotated[  # the same, where more than the whole may be asked for
     int,
     BeforeValidator(partial(_hundredths, unit="percent", least=Decimal("0.01"), most=Decimal(10_000))),
+    PlainSerializer(_in_units),
     _number_schema("0.01", "1e4"),
 ]
 
@@ -554,10 +569,15 @@ def regime_path(name_or_path: str) -> Path | Traversable:
     return _REGIMES / f"{name_or_path}.toml"
 
 
+def read_regime(name_or_path: str) -> RegimeFile:
+    """The file of that regime, checked. Raises ConfigurationError."""
+    path = regime_path(name_or_path)
+    return check(RegimeFile, read_toml(path), str(path))
+
+
 def load_regime(name_or_path: str) -> Regime:
     """The regime of that id, or of that file, checked. Raises ConfigurationError."""
-    path = regime_path(name_or_path)
-    return check(RegimeFile, read_toml(path), str(path)).regime()
+    return read_regime(name_or_path).regime()
 
 
 def regime_schema() -> dict[str, Any]:

@@ -43,6 +43,7 @@ from scenarios.config import (
     fault,
     nearest,
     read_toml,
+    resolved,
 )
 from scenarios.index_path import moment_of, read_knots, seconds_of
 from scenarios.world import LinkTerms, MakerTerms, PathTerms, World
@@ -372,7 +373,7 @@ class ScenarioFile(Table):
             public_link=self.links.public.terms(),
             directives=tuple(sorted(directives, key=lambda step: step[0])),
             established=established,
-            resolved=self.model_dump(mode="json", exclude_none=True),
+            resolved=resolved(self),
         )
 
     def _knots(self, folder: Path, starts: Time, ends: Time) -> tuple[tuple[Time, int], ...]:

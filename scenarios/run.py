@@ -1,0 +1,148 @@
+"""One run: a world under a regime with a seed, kept in a folder or only measured; and the replay of a kept one."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+from exchange.access.regime import Regime
+from exchange.clearing import auditor
+from exchange.commands import Command
+from exchange.core import Exchange
+from exchange.events import Entry
+from exchange.journal import RecordDigest, read
+from exchange.units import MINUTE, Time
+from matching.terms import ParticipantId
+from scenarios.assembly import Assembled, assemble
+from scenarios.cells import CellResult
+from scenarios.config import load_regime, read_regime, resolved
+from scenarios.measures import measure_run
+from scenarios.measures.measure import RunView
+from scenarios.measures.outcomes import outcomes
+from scenarios.measures.timeline import timeline
+from scenarios.provenance import provenance_of
+from scenarios.results import Record, RecordWriter
+from scenarios.run_folder import JOURNAL, SCENARIO, new_run_folder, read_manifest
+from scenarios.scenario_file import load_world
+from scenarios.world import World
+
+_TIMELINE_STEP = 2 * MINUTE
+_PROGRESS_STEP = 5 * MINUTE
+
+Watcher = Callable[[float], None]  # told which share of simulated time has passed
+
+
+class Finished(NamedTuple):
+    """What a run came to."""
+
+    digest: str
+    measures: dict[str, float]
+    malformed: list[tuple[Time, ParticipantId, str]]  # what participants sent that was no command at all
+
+
+class ReplayError(ValueError):
+    """The journal tells another story than the run folder says."""
+
+
+class _Unkept:
+    """The keeper of a run that is only measured: its record stays in memory, its commands are not needed."""
+
+    def __init__(self) -> None:
+        self.record = RecordWriter()
+
+    def command(self, time: Time, command: Command) -> None:
+        pass
+
+    def entries(self, entries: list[Entry]) -> None:
+        self.record.write(entries)
+
+
+def run(
+    scenario: str,
+    regime: str,
+    seed: int,
+    folder: Path,
+    population: int | None = None,
+    watch: Watcher | None = None,
+) -> Finished:
+    """Run the scenario under the regime and keep everything in `folder`.
+
+    Raises ConfigurationError for a world that cannot be, and ResultsError if the folder holds something else.
+    """
+    world, regime_file = load_world(scenario, population), read_regime(regime)
+    rules = regime_file.regime()
+    provenance = provenance_of(
+        world.scenario_id, world.resolved, rules.regime_id, resolved(regime_file), seed
+    )
+    with new_run_folder(
+        folder, provenance, scenario=world.resolved, regime=resolved(regime_file)
+    ) as kept:
+        assembled = assemble(world, rules, seed, kept)
+        _let_time_pass(assembled, world, watch)
+        measures = measure_run(_view(kept.record(), assembled, rules, world))
+        manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures)
+    return Finished(manifest.digest, measures, assembled.simulation.malformed)
+
+
+def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
+    """Run one cell of a comparison, in memory."""
+    world, rules = load_world(scenario, population), load_regime(regime)
+    keeper = _Unkept()
+    assembled = assemble(world, rules, seed, keeper)
+    _let_time_pass(assembled, world, None)
+    _check_ledger(assembled)
+    view = _view(keeper.record.record(), assembled, rules, world)
+    return CellResult(
+        digest=keeper.record.digest(),
+        measures=measure_run(view),
+        timeline={name: column.tolist() for name, column in timeline(view, _TIMELINE_STEP).items()},
+        outcomes={name: column.tolist() for name, column in outcomes(view).items()},
+    )
+
+
+def replay(folder: Path) -> str:
+    """Hand the journal of a kept run to a new exchange; the digest, if it is the one in the folder.
+
+    Raises JournalDamaged with the entry, ResultsError, or ReplayError.
+    """
+    manifest = read_manifest(folder)
+    world = load_world(str(folder / SCENARIO))
+    exchange, digest = Exchange(), RecordDigest()
+    for time, command in read(folder / JOURNAL):
+        digest.update(exchange.handle(command, time))
+    digest.update(exchange.advance(world.ends))
+    reached = digest.hexdigest()
+    if reached != manifest.digest:
+        raise ReplayError(
+            f"{folder} does not replay: its manifest says digest {manifest.digest}, its journal leads to "
+            f"{reached}; it was made by version {manifest.provenance.ringfence}, so replay it with that one"
+        )
+    return reached
+
+
+def _let_time_pass(assembled: Assembled, world: World, watch: Watcher | None) -> None:
+    simulation = assembled.simulation
+    for now in range(world.starts, world.ends, _PROGRESS_STEP):
+        simulation.run(min(now + _PROGRESS_STEP, world.ends))
+        if watch is not None:
+            watch(min((now + _PROGRESS_STEP - world.starts) / (world.ends - world.starts), 1.0))
+
+
+def _check_ledger(assembled: Assembled) -> str:
+    """I-9: the auditor reckons every counter again from the history, and the history's hash; the hash."""
+    ledger = assembled.simulation.exchange.state.ledger
+    reckoned = auditor.replay(ledger.history)
+    for account in ledger.accounts():
+        counters = (
+            account.debits_pending,
+            account.debits_posted,
+            account.credits_pending,
+            account.credits_posted,
+        )
+        assert reckoned[account.account_id] == counters, f"I-9 {account.account_id}: the auditor disagrees"
+    head = ledger.head()
+    assert auditor.recompute_head(ledger.history) == head, "I-8 the history and its hash differ"
+    return head
+
+
+def _view(record: Record, assembled: Assembled, regime: Regime, world: World) -> RunView:
+    return RunView(record, assembled.population, regime, world.opens, world.closes)
