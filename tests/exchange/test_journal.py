@@ -8,7 +8,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange import journal
@@ -92,6 +92,7 @@ def test_a_journal_without_commands_is_whole(tmp_path: Path) -> None:
     assert list(journal.read(tmp_path / "j")) == []
 
 
+@settings(deadline=None)
 @given(
     st.lists(
         st.tuples(
@@ -249,6 +250,7 @@ def test_a_changed_count(path: Path) -> None:
     assert says(fault, line=7, entry=6, what="the number in the closing line has been changed")
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_character_can_be_changed_unnoticed(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
@@ -265,6 +267,7 @@ def test_no_character_can_be_changed_unnoticed(
     assert (caught.value.line, caught.value.entry) == (line, max(1, line - 1))
 
 
+@settings(deadline=None)
 @given(st.data())
 def test_no_cut_goes_unnoticed(tmp_path_factory: pytest.TempPathFactory, data: st.DataObject) -> None:
     path = tmp_path_factory.mktemp("journal") / "j"
@@ -330,6 +333,7 @@ def digest_of(blocks: list[list[Entry]]) -> str:
     return digest.hexdigest()
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 1_300), max_size=6))
 def test_the_digest_does_not_depend_on_how_many_entries_arrive_at_a_time(cuts: list[int]) -> None:
     entries = some_entries(1_300)
