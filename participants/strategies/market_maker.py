@@ -1,7 +1,7 @@
 """Quotes both sides around the index, leans against its inventory, and leaves when it is afraid."""
 
 from collections.abc import Iterator, Sequence
-from math import exp, sqrt
+from math import ceil, exp, floor, sqrt
 from typing import ClassVar
 
 from exchange.commands import Command, PlaceOrder
@@ -175,4 +175,4 @@ class MarketMaker(Trader):
 def _away(side: Side, reference: float, distance_bp: float) -> Price:
     """A price `distance_bp` worse for the other side; rounded away from the reference."""
     exact = reference * (1 - side * distance_bp / 10_000)
-    return int(exact) if side is Side.BUY else int(exact) + 1
+    return floor(exact) if side is Side.BUY else ceil(exact)

@@ -1,7 +1,7 @@
 """Trades towards the index: buys what is offered too low, sells what is bid too high, by its own view."""
 
 from collections.abc import Sequence
-from math import sqrt
+from math import ceil, floor, sqrt
 
 from exchange.commands import Command
 from exchange.events import IndexStatus
@@ -47,9 +47,9 @@ class ValueTrader(Trader):
         fair = self.in_ticks(index.value) * (1 + self._next_view_bp() / 10_000)
         margin = fair * self.terms.threshold_bp / 10_000
         if best.ask is not None and best.ask < fair - margin:
-            return self._take(Side.BUY, int(fair - margin), best.ask_quantity)
+            return self._take(Side.BUY, floor(fair - margin), best.ask_quantity)
         if best.bid is not None and best.bid > fair + margin:
-            return self._take(Side.SELL, int(fair + margin) + 1, best.bid_quantity)
+            return self._take(Side.SELL, ceil(fair + margin), best.bid_quantity)
         return ()
 
     def _take(self, side: Side, price: Price, offered: Quantity) -> Sequence[Command]:

@@ -1,0 +1,218 @@
+"""A desk: what a participant knows of its orders, position and cash. One lot at 80,000 ticks is RUB 8,000."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from exchange.access.regime import Applicant, ApplicantKind
+from exchange.events import (
+    ClaimSettled,
+    Event,
+    LimitChanged,
+    LossShared,
+    OrderAmended,
+    OrderRejected,
+    ParticipantAdmitted,
+    ParticipantState,
+    ParticipantStateChanged,
+    RequestRejected,
+    WithdrawalRequested,
+    WithdrawalReturned,
+)
+from exchange.reasons import CashRefusal, RejectReason
+from matching.terms import OrderId, Side
+from participants.desk import Desk
+from tests.participants.builders import (
+    FUTURE,
+    ME,
+    RUBD,
+    accepted,
+    an_instrument,
+    canceled,
+    deposited,
+    filled,
+    withdrawal_refused,
+)
+
+
+def a_desk(*news: Event, opening: int = 10_000_000) -> Desk:
+    """With RUB 100,000."""
+    desk = Desk(ME, (an_instrument(),), {RUBD: opening})
+    desk.hear(news)
+    return desk
+
+
+def rejected(reason: RejectReason) -> OrderRejected:
+    return OrderRejected(
+        participant_id=ME, client_order_id=1, instrument_id=FUTURE, side=Side.BUY, quantity=1, reason=reason
+    )
+
+
+def test_an_order_lives_from_its_acceptance_to_its_last_fill() -> None:
+    desk = a_desk(accepted(1, Side.BUY, 80_000, 5, client_order_id=9))
+    assert desk.orders[OrderId(1)].client_order_id == 9
+    assert desk.holdings[FUTURE].buying == 5
+    desk.hear([filled(1, Side.BUY, 80_000, 2, remaining=3)])
+    assert desk.orders[OrderId(1)].remaining == 3
+    assert desk.position(FUTURE) == 2
+    desk.hear([filled(1, Side.BUY, 80_000, 3)])
+    assert not desk.orders
+    assert desk.position(FUTURE) == 5
+
+
+def test_a_canceled_order_is_gone_and_frees_its_cash() -> None:
+    desk = a_desk(accepted(1, Side.BUY, 80_000, 5))
+    assert desk.free_cash(RUBD) == 10_000_000 - 5 * 800_000
+    desk.hear([canceled(1, remaining=5)])
+    assert not desk.orders
+    assert desk.free_cash(RUBD) == 10_000_000
+
+
+def test_an_unknown_order_is_forgotten_when_the_venue_does_not_know_it() -> None:
+    desk = a_desk(
+        accepted(1, Side.SELL, 80_000, 5),
+        RequestRejected(participant_id=ME, order_id=OrderId(1), reason=RejectReason.UNKNOWN_ORDER),
+    )
+    assert not desk.orders
+    assert desk.holdings[FUTURE].selling == 0
+
+
+def test_an_amended_order_has_its_new_price_and_quantity() -> None:
+    desk = a_desk(
+        accepted(1, Side.SELL, 80_000, 5),
+        OrderAmended(
+            participant_id=ME,
+            order_id=OrderId(1),
+            client_order_id=0,
+            instrument_id=FUTURE,
+            price=100_000,
+            remaining=2,
+            kept_priority=False,
+        ),
+    )
+    assert desk.free_cash(RUBD) == 10_000_000 - 2 * 60_000 * 10
+    assert desk.orders_in(FUTURE)[0].price == 100_000
+
+
+def test_a_long_locks_its_price_and_a_short_what_the_cap_leaves() -> None:
+    assert a_desk(filled(1, Side.BUY, 80_000, 1)).free_cash(RUBD) == 10_000_000 - 80_000 * 10
+    assert a_desk(filled(1, Side.SELL, 100_000, 1)).free_cash(RUBD) == 10_000_000 - 60_000 * 10
+
+
+def test_a_round_trip_leaves_the_gain_less_fees() -> None:
+    """Two lots bought at 80,000 and sold at 80,500: twice 500 ticks of ten kopecks, less two fees of 100."""
+    desk = a_desk(filled(1, Side.BUY, 80_000, 2, fee=100), filled(2, Side.SELL, 80_500, 2, fee=100))
+    assert desk.position(FUTURE) == 0
+    assert desk.free_cash(RUBD) == 10_000_000 + 500 * 10 * 2 - 200
+
+
+def test_orders_on_both_sides_need_only_the_dearer_side() -> None:
+    """Ten bought at 79,000 or ten sold at 81,000: either costs RUB 79,000, and both cannot hurt at once."""
+    desk = a_desk(accepted(1, Side.BUY, 79_000, 10), accepted(2, Side.SELL, 81_000, 10))
+    assert desk.free_cash(RUBD) == 10_000_000 - 79_000 * 10 * 10
+
+
+def test_an_order_that_closes_needs_nothing_more() -> None:
+    desk = a_desk(filled(1, Side.BUY, 80_000, 10))
+    before = desk.free_cash(RUBD)
+    desk.hear([accepted(2, Side.SELL, 80_000, 10)])
+    assert desk.free_cash(RUBD) == before
+
+
+def test_affordable_is_what_free_cash_covers_with_fees() -> None:
+    """RUB 100,000 cover twelve lots of RUB 8,000.60, not thirteen."""
+    desk = a_desk()
+    assert desk.affordable(FUTURE, Side.BUY, 80_000, 100) == 12
+    assert desk.affordable(FUTURE, Side.BUY, 80_000, 5) == 5
+    assert a_desk(opening=0).affordable(FUTURE, Side.BUY, 80_000, 1) == 0
+
+
+def test_a_settled_bucket_pays_its_gain_and_leaves_no_position() -> None:
+    desk = a_desk(
+        filled(1, Side.BUY, 80_000, 2),
+        ClaimSettled(participant_id=ME, bucket_id=an_instrument().bucket_id, payout=1_620_000, gain=20_000),
+    )
+    assert desk.position(FUTURE) == 0
+    assert desk.free_cash(RUBD) == 10_020_000
+
+
+def test_cash_follows_deposits_withdrawals_and_losses() -> None:
+    desk = a_desk(
+        deposited(500),
+        WithdrawalRequested(participant_id=ME, withdrawal_id=1, asset_id=RUBD, amount=700),
+        LossShared(participant_id=ME, asset_id=RUBD, amount=50),
+    )
+    assert desk.free_cash(RUBD) == 10_000_000 - 250
+    desk.hear(
+        [
+            WithdrawalReturned(
+                participant_id=ME,
+                withdrawal_id=1,
+                asset_id=RUBD,
+                amount=700,
+                reason=CashRefusal.WALLET_FROZEN,
+            ),
+            withdrawal_refused(900, available=300),
+        ]
+    )
+    assert desk.free_cash(RUBD) == 10_000_000 + 450
+    assert desk.refused_cash is not None
+    assert desk.refused_cash.available == 300
+
+
+def test_a_lasting_refusal_stops_it_until_it_is_admitted() -> None:
+    desk = a_desk(rejected(RejectReason.PRODUCT_NOT_PERMITTED))
+    assert desk.stopped
+    desk.hear(
+        [
+            ParticipantAdmitted(
+                participant_id=ME,
+                class_id="qualified",
+                applicant=Applicant(kind=ApplicantKind.INDIVIDUAL),
+                permissions={},
+                limit=None,
+            )
+        ]
+    )
+    assert not desk.stopped
+
+
+def test_a_suspension_stops_it_until_it_is_lifted() -> None:
+    desk = a_desk(ParticipantStateChanged(participant_id=ME, state=ParticipantState.SUSPENDED))
+    assert desk.stopped
+    desk.hear([ParticipantStateChanged(participant_id=ME, state=ParticipantState.ACTIVE)])
+    assert not desk.stopped
+
+
+def test_a_refusal_that_may_pass_does_not_stop_it() -> None:
+    desk = a_desk(rejected(RejectReason.NO_OPPOSITE_PRICE), rejected(RejectReason.PRICE_OUTSIDE_BAND))
+    assert not desk.stopped
+    assert desk.squeezes == 0
+    assert desk.last_rejection == rejected(RejectReason.PRICE_OUTSIDE_BAND)
+
+
+def test_refusals_for_want_of_room_count_until_there_is_more() -> None:
+    desk = a_desk(rejected(RejectReason.EXPOSURE_LIMIT), rejected(RejectReason.INSUFFICIENT_CASH))
+    assert desk.squeezes == 2
+    desk.hear([LimitChanged(participant_id=ME, limit=10**9, used=0)])
+    assert desk.squeezes == 0
+
+
+def test_another_instrument_is_none_of_its_business() -> None:
+    desk = Desk(ME, ())
+    desk.hear([accepted(1, Side.BUY, 80_000, 5), filled(1, Side.BUY, 80_000, 5), canceled(1)])
+    assert not desk.orders
+
+
+@given(
+    st.lists(
+        st.tuples(st.sampled_from(Side), st.integers(1, 159_999), st.integers(1, 20)), min_size=1, max_size=12
+    )
+)
+def test_what_a_position_locks_is_its_worst_loss(trades: list[tuple[Side, int, int]]) -> None:
+    """The loss at any settlement price, added up trade by trade, is never worse than what is locked."""
+    desk = a_desk(*(filled(1, side, price, lots) for side, price, lots in trades))
+    losses = [
+        sum(side * (price - settlement) * 10 * lots for side, price, lots in trades)
+        for settlement in range(0, 160_001, 20_000)
+    ]
+    assert desk.holdings[FUTURE].locked == max(losses)
