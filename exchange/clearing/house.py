@@ -24,6 +24,7 @@ from exchange.events import (
     DirectiveRefused,
     Event,
     IndexPublished,
+    IndexStatus,
     InstrumentListed,
     PriceRule,
     SeriesState,
@@ -93,7 +94,7 @@ def start_fixing(duty: StartFixing, state: State) -> Iterator[Event]:
     for series in _series_of(duty.bucket_id, state):
         if series.state is SeriesState.SUSPENDED:
             series.resumes_as = SeriesState.FIXING
-        elif series.state is SeriesState.TRADING:
+        elif series.state in (SeriesState.LISTED, SeriesState.TRADING):
             yield enter(series, SeriesState.FIXING)
 
 
@@ -197,11 +198,11 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
 
 
 def mark_settlement_prices(state: State) -> None:
-    """At a session's close the latest index becomes the prior settlement price of every bucket still trading."""
+    """At a session's close the latest sound index becomes the prior settlement price of what still trades."""
     for bucket_id, fixing in state.fixings.items():
         terms = _terms(bucket_id, state)
         latest = state.indices[terms.underlying].latest
-        if latest is not None and state.now < fixing.expiry:
+        if latest is not None and latest.status is IndexStatus.OK and state.now < fixing.expiry:
             fixing.prior = to_tick(latest.value, terms.tick, prior=fixing.prior)
 
 

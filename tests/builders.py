@@ -1,0 +1,297 @@
+"""Short ways to say common things: a venue with people on it, and orders to it.
+
+A `Venue` walks every invariant after every command, so each story is also a test of the audit.
+"""
+
+from typing import TypeVar
+
+from exchange.access.regime import (
+    AccessClass,
+    Applicant,
+    ApplicantKind,
+    AssetCounting,
+    Caps,
+    CashRules,
+    Criterion,
+    InstitutionRule,
+    MarketRules,
+    Permission,
+    Regime,
+    RegimeStatus,
+)
+from exchange.audit import audit
+from exchange.commands import (
+    AdoptRegime,
+    ApplyForAccess,
+    CancelOrder,
+    CoinTerms,
+    Command,
+    DepositCoins,
+    EstablishVenue,
+    IndexTerms,
+    ListInstrument,
+    MintCoins,
+    PlaceOrder,
+    RecordFiatReceipt,
+    ReportQuotes,
+    SessionTerms,
+    VenueQuote,
+)
+from exchange.core import Exchange
+from exchange.events import Event, OrderAccepted
+from exchange.instruments import Asset, ContractKind, Instrument, Product
+from exchange.units import (
+    HOUR,
+    MINUTE,
+    SECOND,
+    AssetId,
+    IndexId,
+    IndexPrice,
+    InstrumentId,
+    Money,
+    Time,
+    WalletId,
+)
+from matching.terms import OrderId, ParticipantId, Price, Side, TimeInForce
+
+RUBD = AssetId("RUBD")
+BTC_RUB = IndexId("BTC_RUB")
+BTCF = InstrumentId("BTC_RUBD-25DEC26")
+OPENS: Time = 1_000 * HOUR
+CLOSES: Time = OPENS + 8 * HOUR
+EXPIRY: Time = OPENS + 7 * HOUR
+VENUES = ("aster", "boreal", "cygnus", "dorado")
+ROUBLE: Money = 100
+ANN, BOB, CYD = ParticipantId("ann"), ParticipantId("bob"), ParticipantId("cyd")
+BUY, SELL = Side.BUY, Side.SELL
+
+
+def future(**changes: object) -> Instrument:
+    """BTCF: 0.001 BTC a lot, ticks of 100 roubles at 10 kopecks each, floor 0, cap twice the reference."""
+    terms: dict[str, object] = {
+        "instrument_id": BTCF,
+        "kind": ContractKind.CAPPED_FUTURE,
+        "underlying": BTC_RUB,
+        "cash": RUBD,
+        "tick": 10_000,
+        "tick_value": 10,
+        "floor": 0,
+        "cap": 160_000,
+        "reference": 80_000,
+        "fee_maker": 0,
+        "fee_taker": 0,
+        "max_quantity": 1_000_000,
+        "price_band_bp": 5_000,
+        "protection_bp": 1_000,
+        "expiry": EXPIRY,
+    }
+    return Instrument(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def option(kind: ContractKind, strike: Price, **changes: object) -> Instrument:
+    """An option in BTCF's bucket."""
+    letter = {"call": "C", "put": "P", "digital_call": "DC", "digital_put": "DP"}[kind.value]
+    terms: dict[str, object] = {
+        "instrument_id": InstrumentId(f"{BTCF}-{strike}-{letter}"),
+        "kind": kind,
+        "strike": strike,
+        "reference": 500,
+    }
+    return future(**{**terms, **changes})
+
+
+def a_regime(**changes: object) -> Regime:
+    """Everybody may do everything that is cleared, without a cap, inside a test environment."""
+    everyone = AccessClass(
+        class_id="everyone",
+        title="Everyone",
+        any_of=(Criterion(),),
+        permissions=dict.fromkeys(Product, Permission.ALLOWED),
+        caps=Caps(),
+    )
+    terms: dict[str, object] = {
+        "regime_id": "open",
+        "title": "Open",
+        "jurisdiction": "nowhere",
+        "status": RegimeStatus.COUNTERFACTUAL,
+        "valid_from": "2026-01-01",
+        "valid_to": "2026-12-31",
+        "sources": (),
+        "assumptions": (),
+        "test_environment": True,
+        "asset_counting": AssetCounting(),
+        "classes": (everyone,),
+        "institutions": InstitutionRule(cover_bp=None),
+        "market": MarketRules(),
+        "cash": CashRules(settlement_asset=RUBD),
+        "offshore_share_bp": 0,
+    }
+    return Regime(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def coin_terms(wallets: int = 1, **changes: object) -> CoinTerms:
+    terms: dict[str, object] = {
+        "asset_id": RUBD,
+        "issuer": "mint",
+        "minters": {"minter": 10**17},
+        "venue_wallets": tuple(WalletId(f"venue-{n}") for n in range(1, wallets + 1)),
+        "freeze_signatures": ("issuer",),
+        "venue_freeze_signatures": ("issuer", "central_bank"),
+        "pause_signatures": ("issuer",),
+        "finality": 2 * SECOND,
+    }
+    return CoinTerms(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+class Venue:
+    """An exchange with a clock in hand. `tell` returns what happened, and audits the books each time."""
+
+    def __init__(
+        self,
+        *instruments: Instrument,
+        regime: Regime | None = None,
+        coin: CoinTerms | None = None,
+        index: IndexTerms | None = None,
+        now: Time = OPENS - MINUTE,
+    ) -> None:
+        self.exchange = Exchange()
+        self.now = now
+        self.asked = 0
+        self.tell(
+            EstablishVenue(
+                assets=(Asset(asset_id=RUBD, scale=2, title="coin"),),
+                indices=(
+                    index
+                    or IndexTerms(index_id=BTC_RUB, venues=VENUES, weights_ppm=(250_000,) * len(VENUES)),
+                ),
+                coins=(coin or coin_terms(),),
+                sessions=(SessionTerms(opens=OPENS, closes=CLOSES),),
+            )
+        )
+        self.tell(AdoptRegime(regime=regime or a_regime()))
+        for instrument in instruments or (future(),):
+            self.tell(ListInstrument(instrument=instrument))
+        self.wait_until(OPENS)
+
+    @property
+    def state(self):  # type: ignore[no-untyped-def]
+        return self.exchange.state
+
+    def tell(self, command: Command) -> list[Event]:
+        events = [entry.event for entry in self.exchange.handle(command, self.now)]
+        assert audit(self.exchange.state) == []
+        return events
+
+    def wait_until(self, time: Time) -> list[Event]:
+        """Let time pass; what fell due on the way."""
+        self.now = max(self.now, time)
+        events = [entry.event for entry in self.exchange.advance(self.now)]
+        assert audit(self.exchange.state) == []
+        return events
+
+    def admit(
+        self, name: ParticipantId, cash: Money = 10**12, applicant: Applicant | None = None
+    ) -> list[Event]:
+        """Let `name` in with `cash` on its account, minted against a fiat receipt and deposited."""
+        wallet = WalletId(f"wallet-{name}")
+        who = applicant or Applicant(kind=ApplicantKind.INDIVIDUAL, knowledge_test_passed=True)
+        events = self.tell(ApplyForAccess(participant_id=name, applicant=who, wallet_id=wallet))
+        if cash and name in self.state.seats:
+            receipt = f"receipt-{name}"
+            self.tell(RecordFiatReceipt(asset_id=RUBD, receipt_id=receipt, amount=cash))
+            self.tell(
+                MintCoins(asset_id=RUBD, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=cash)
+            )
+            events += self.tell(DepositCoins(participant_id=name, asset_id=RUBD, amount=cash))
+        return events
+
+    def place(
+        self,
+        name: ParticipantId,
+        side: Side,
+        quantity: int,
+        price: Price | None,
+        *,
+        instrument_id: InstrumentId = BTCF,
+        time_in_force: TimeInForce = TimeInForce.GTC,
+        post_only: bool = False,
+        reduce_only: bool = False,
+    ) -> list[Event]:
+        self.asked += 1
+        return self.tell(
+            PlaceOrder(
+                participant_id=name,
+                client_order_id=self.asked,
+                instrument_id=instrument_id,
+                side=side,
+                quantity=quantity,
+                price=price,
+                time_in_force=time_in_force,
+                post_only=post_only,
+                reduce_only=reduce_only,
+            )
+        )
+
+    def rest(self, name: ParticipantId, side: Side, quantity: int, price: Price) -> OrderId:
+        """Place an order that must come to rest; its id."""
+        accepted = self.place(name, side, quantity, price)[0]
+        assert isinstance(accepted, OrderAccepted)
+        return accepted.order_id
+
+    def cancel(self, name: ParticipantId, order_id: OrderId) -> list[Event]:
+        return self.tell(CancelOrder(participant_id=name, order_id=order_id))
+
+    def trade(
+        self,
+        buyer: ParticipantId,
+        seller: ParticipantId,
+        quantity: int,
+        price: Price,
+        instrument_id: InstrumentId = BTCF,
+    ) -> None:
+        """The seller's order rests and the buyer takes it, at `price`."""
+        self.place(seller, SELL, quantity, price, instrument_id=instrument_id)
+        self.place(buyer, BUY, quantity, price, instrument_id=instrument_id)
+
+    def quote(self, value: IndexPrice, venues: tuple[str, ...] = VENUES) -> list[Event]:
+        """Every outside venue shows `value`, one unit to either side."""
+        return self.tell(
+            ReportQuotes(
+                index_id=BTC_RUB,
+                quotes=tuple(
+                    VenueQuote(venue=venue, bid=value - 1, ask=value + 1, at=self.now) for venue in venues
+                ),
+            )
+        )
+
+    def quote_until(self, time: Time, value: IndexPrice) -> list[Event]:
+        """Quote `value` once a minute until `time`, letting time pass."""
+        events = []
+        while self.now < time:
+            events += self.quote(value)
+            events += self.wait_until(min(self.now + MINUTE, time))
+        return events
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    def free_cash(self, name: ParticipantId) -> Money:
+        return int(self.state.ledger.available(self.state.seats[name].cash_account))
+
+    def held(self, name: ParticipantId) -> Money:
+        return int(self.state.ledger.posted(self.state.seats[name].hold_account))
+
+    def locked(self, name: ParticipantId) -> Money:
+        return int(self.state.claims.locked(name))
+
+    def position(self, name: ParticipantId, instrument_id: InstrumentId = BTCF) -> int:
+        return int(self.state.claims.position(name, instrument_id))
+
+    def pool(self, instrument: Instrument | None = None) -> Money:
+        return int(self.state.claims.pool((instrument or future()).bucket_id))
+
+
+E = TypeVar("E")
+
+
+def of_kind(events: list[Event], kind: type[E]) -> list[E]:
+    return [event for event in events if isinstance(event, kind)]
