@@ -443,6 +443,12 @@ def test_a_failure_anywhere_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_run_in_the_making_lies_beside_its_place(tmp_path: Path) -> None:
+    seen: list[str] = []
+    run(tmp_path / "run", during=lambda _folder: seen.extend(path.name for path in tmp_path.iterdir()))
+    assert [name.startswith(".run.") for name in seen] == [True]
+
+
 def test_a_failure_leaves_the_earlier_run_as_it_was(tmp_path: Path) -> None:
     run(tmp_path / "run")
     before = (tmp_path / "run" / "manifest.json").stat()
