@@ -1,0 +1,71 @@
+"""One coin as the venue has it: the terms, the issuer, the custody, the gate, and withdrawals under way."""
+
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from exchange.cash.custody import Custody, Gate
+from exchange.cash.issuer import Issuer
+from exchange.clearing import accounts
+from exchange.clearing.ledger import Ledger, TransferId
+from exchange.commands import CoinTerms
+from exchange.units import Money, WalletId
+from matching.terms import ParticipantId
+
+
+class Part(NamedTuple):
+    """What one of the venue's wallets sends of a withdrawal, and the pending transfer that waits on it."""
+
+    transfer_id: TransferId
+    wallet_id: WalletId
+    amount: Money
+
+
+class Withdrawal(NamedTuple):
+    """A withdrawal that the issuer's ledger does not show yet."""
+
+    withdrawal_id: int
+    participant_id: ParticipantId
+    target: WalletId
+    amount: Money
+    parts: tuple[Part, ...]
+    gate: Gate | None  # the gate that it was entered under
+
+
+@dataclass(slots=True, eq=False)
+class Coin:
+    """`frozen` is what the venue's wallets could not send when the gate was last reviewed."""
+
+    terms: CoinTerms
+    issuer: Issuer = field(init=False)
+    custody: Custody = field(init=False)
+    gate: Gate | None = None
+    frozen: Money = 0
+    pending: dict[int, Withdrawal] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.issuer = Issuer(self.terms)
+        self.custody = Custody(self.terms.venue_wallets)
+
+    def is_of_the_venue(self, wallet_id: WalletId) -> bool:
+        return wallet_id in self.custody.wallets
+
+    def mirror(self, wallet_id: WalletId) -> str:
+        return accounts.wallet(wallet_id, self.terms.asset_id)
+
+    def spendable(self, ledger: Ledger) -> dict[WalletId, Money]:
+        """What each wallet that may send holds beside what is on its way out."""
+        return {wallet: ledger.available(self.mirror(wallet)) for wallet in self.custody.sending(self.issuer)}
+
+    def audit(self, ledger: Ledger) -> list[str]:
+        """Each violated invariant between the issuer's ledger and the venue's (I-11, I-42 to I-46)."""
+        broken = self.issuer.audit()
+        for wallet in self.custody.wallets:
+            held, mirrored = self.issuer.balance(wallet), ledger.posted(self.mirror(wallet))
+            if held != mirrored:
+                broken.append(
+                    f"I-11: wallet {wallet} holds {held} on the issuer's ledger, {mirrored} on ours"
+                )
+        mobile = sum(self.spendable(ledger).values())
+        if self.gate is not None and self.gate.promised() > mobile:
+            broken.append(f"I-46: the gate promises {self.gate.promised()} of {mobile} that can move")
+        return broken
