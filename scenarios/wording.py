@@ -168,13 +168,25 @@ def phrase(measure: Measure, verdict: Verdict) -> str:
     return f"{measure.title[0].lower()}{measure.title[1:]} is {verdict}"
 
 
+def exactly_the_same(contrast: Contrast) -> bool:
+    """In every single pair of runs."""
+    compared = contrast.compared
+    return contrast.verdict is not Verdict.NO_VERDICT and compared.low == compared.high == 0
+
+
 def arrow(contrast: Contrast) -> str:
+    if exactly_the_same(contrast):
+        return "="
     return {
         Verdict.HIGHER: "▲",
         Verdict.LOWER: "▼",
         Verdict.NO_DIFFERENCE_SEEN: "≈",
         Verdict.NO_VERDICT: "?",
     }[contrast.verdict]
+
+
+def spoken(contrast: Contrast) -> str:
+    return "exactly the same" if exactly_the_same(contrast) else str(contrast.verdict)
 
 
 def tone(measure: Measure, contrast: Contrast) -> str:

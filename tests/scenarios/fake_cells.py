@@ -12,8 +12,9 @@ from scenarios.cells import CellResult
 
 DECILES = 10
 PEOPLE = 40
-HOURS = 9
-STEPS = 73
+OPENS = 1_797_588_000_000_000_000
+HOURS = 5.5
+STEPS = 111
 ADMITTED = {"open": 0.97, "qualified": 0.42, "super": 0.11}
 WIDENING = {"open": 0.0, "qualified": 2.5, "super": 7.0}
 
@@ -108,10 +109,10 @@ def _class_of(kind: str, decile: int) -> str:
 
 def _timeline(widening: float, shared: random.Random, own: random.Random) -> dict[str, list[float]]:
     hours = [HOURS * step / (STEPS - 1) for step in range(STEPS)]
-    stress = [max(0.0, 1 - abs(hour - 5.2) / 2.2) if hour > 4 else 0.0 for hour in hours]
+    stress = [max(0.0, 1 - (hour - 3.4) / 1.6) if hour > 3.3 else 0.0 for hour in hours]
     noise = shared.gauss(0, 30_000)
     return {
-        "time": [1_800_000_000_000_000_000 + int(hour * 3_600e9) for hour in hours],
+        "time": [OPENS + int(hour * 3_600e9) for hour in hours],
         "index": [
             8_000_000 + noise * hour / HOURS - 900_000 * s for hour, s in zip(hours, stress, strict=True)
         ],
@@ -120,11 +121,11 @@ def _timeline(widening: float, shared: random.Random, own: random.Random) -> dic
         ],
         "spread_bp": [11 + widening + 30 * s + own.gauss(0, 1.5) for s in stress],
         "depth_100bp": [1e7 * (4 - widening / 3) * (1 - 0.8 * s) * own.uniform(0.9, 1.1) for s in stress],
-        "frozen_share": [35.0 if 4 < hour < 7.5 else 0.0 for hour in hours],
+        "frozen_share": [35.0 if 1 < hour < 4.5 else 0.0 for hour in hours],
         "open_interest": [4e8 * (1 - widening / 12) * min(1.0, hour / 3) for hour in hours],
-        "withdrawals_asked": [float(int(40 * max(0, hour - 4) * (1.2 - widening / 10))) for hour in hours],
+        "withdrawals_asked": [float(int(40 * max(0, hour - 1) * (1.2 - widening / 10))) for hour in hours],
         "withdrawals_completed": [
-            float(int(25 * max(0, hour - 5) * (1.2 - widening / 10))) for hour in hours
+            float(int(25 * max(0, hour - 1.5) * (1.2 - widening / 10))) for hour in hours
         ],
     }
 

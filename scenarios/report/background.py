@@ -1,0 +1,183 @@
+"""What the report tells beside the numbers: the question, the texts of the regimes, the population."""
+
+import tomllib
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from exchange.access.regime import Grade, Regime, RegimeStatus
+from exchange.commands import (
+    Command,
+    FreezeWallet,
+    HaltInstrument,
+    PauseIssuer,
+    ResumeInstrument,
+    UnfreezeWallet,
+    UnpauseIssuer,
+)
+from exchange.instruments import Product
+from exchange.units import Time
+from participants.population import ValidationRow
+from scenarios.compare import Comparison, Design
+from scenarios.regime_words import caps_in_words, permissions_in_words, ways_in
+
+
+class Mark(NamedTuple):
+    """Something that the scenario makes happen, for the timeline."""
+
+    time: Time
+    words: str
+
+
+class Background(NamedTuple):
+    title: str
+    question: str
+    regimes: tuple[Regime, ...]  # in the order of the design
+    validation: Sequence[ValidationRow]
+    marks: Sequence[Mark] = ()
+
+
+def background_of(comparison: Comparison) -> Background:
+    """From the texts that the comparison keeps, not from files that may have changed since."""
+    from participants.population import draw_population, validation
+    from scenarios.config import RegimeFile, check
+
+    design = comparison.design
+    world = _world(design)
+    population = draw_population(min(design.seeds), world.population)
+    return Background(
+        title=world.title,
+        question=world.question,
+        regimes=tuple(
+            check(RegimeFile, _tables(regime.text), regime.source).regime() for regime in design.regimes
+        ),
+        validation=validation(population, world.population) if population else (),
+        marks=marks(world.directives),
+    )
+
+
+def _tables(text: str) -> dict[str, Any]:
+    return tomllib.loads(text, parse_float=Decimal)
+
+
+def _world(design: Design) -> Any:
+    from scenarios.config import check
+    from scenarios.scenario_file import ScenarioFile, scenario_path, with_population
+
+    scenario = check(ScenarioFile, _tables(design.scenario.text), design.scenario.source)
+    beside = Path(str(scenario_path(design.scenario.source))).parent
+    return with_population(scenario, design.population).world(beside)
+
+
+_HAPPENS: dict[type[Command], str] = {
+    FreezeWallet: "coins frozen",
+    UnfreezeWallet: "freeze lifted",
+    PauseIssuer: "issuer pauses",
+    UnpauseIssuer: "issuer resumes",
+    HaltInstrument: "trading halted",
+    ResumeInstrument: "trading resumes",
+}
+
+
+def marks(directives: Sequence[tuple[Time, Command]]) -> tuple[Mark, ...]:
+    """Each kind of thing once an instant, in order of time."""
+    told = {
+        Mark(time, _HAPPENS[type(command)]): None for time, command in directives if type(command) in _HAPPENS
+    }
+    return tuple(sorted(told))
+
+
+# --- the faces of regimes -------------------------------------------------------------------------------
+
+# Okabe and Ito's colours, told apart by colour-blind readers; never the only sign: a symbol goes with each.
+_COLOURS = ("#7b8794", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
+_SIGNS = (("circle", "●"), ("square", "■"), ("diamond", "◆"), ("triangle-up", "▲"), ("cross", "✚"))
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+
+STATUS = {
+    RegimeStatus.IN_FORCE: "in force",
+    RegimeStatus.PROPOSED: "proposed",
+    RegimeStatus.BILL: "a bill",
+    RegimeStatus.COUNTERFACTUAL: "a thought experiment",
+}
+GRADE = {
+    Grade.PRIMARY: "primary: the regulator, the exchange or the law itself",
+    Grade.SECONDARY: "secondary: the press or a law firm",
+    Grade.WEAK: "weak: corroborate before citing",
+    Grade.DERIVED: "derived by arithmetic from other sources",
+}
+
+
+_TRADED = {Product.FUTURE: "futures", Product.OPTION: "options", Product.SPOT: "coins themselves"}
+
+
+class Entrants(NamedTuple):
+    """A class of a regime in words."""
+
+    title: str
+    ways_in: Sequence[str]
+    may: str
+    limit: str
+
+
+class Face(NamedTuple):
+    """How a regime looks in the report, everywhere the same."""
+
+    name: str
+    short: str
+    colour: str
+    symbol: str  # plotly's name
+    sign: str  # the same as a character
+    dash: str
+    baseline: bool
+    regime: Regime
+
+    @property
+    def status(self) -> str:
+        return STATUS[self.regime.status]
+
+    @property
+    def in_force(self) -> str:
+        """ "from 2025-07-28 to 2025-12-31", or nothing."""
+        ends = ("from", self.regime.valid_from), ("to", self.regime.valid_to)
+        return " ".join(f"{word} {day}" for word, day in ends if day)
+
+    @property
+    def entrants(self) -> list[Entrants]:
+        return [
+            Entrants(
+                access_class.title,
+                ways_in(access_class),
+                ", ".join(
+                    f"{_TRADED[product]} {words}"
+                    for product, words in permissions_in_words(access_class).items()
+                ),
+                caps_in_words(access_class.caps),
+            )
+            for access_class in self.regime.classes
+        ]
+
+    @property
+    def weak_sources(self) -> list[str]:
+        """The keys that only a weak source vouches for."""
+        better = {k for s in self.regime.sources if s.grade is not Grade.WEAK for k in s.keys}
+        weak = [k for s in self.regime.sources if s.grade is Grade.WEAK for k in s.keys]
+        return [key for key in dict.fromkeys(weak) if key not in better]
+
+
+def faces(names: Sequence[str], regimes: Sequence[Regime]) -> list[Face]:
+    shorts = [regime.title.partition(" (")[0] for regime in regimes]
+    return [
+        Face(
+            name=name,
+            short=short if shorts.count(short) == 1 else regime.title,
+            colour=_COLOURS[at % len(_COLOURS)],
+            symbol=_SIGNS[at % len(_SIGNS)][0],
+            sign=_SIGNS[at % len(_SIGNS)][1],
+            dash=_DASHES[at % len(_DASHES)],
+            baseline=at == 0,
+            regime=regime,
+        )
+        for at, (name, regime, short) in enumerate(zip(names, regimes, shorts, strict=True))
+    ]

@@ -1,0 +1,754 @@
+"""The charts of the report: what plotly draws, and beside it the same numbers as a table and in words.
+
+A figure is plain nested lists and dictionaries in plotly's own format, so that plotly itself is needed only
+for the script that draws them. Colours are legible on a light and on a dark page.
+"""
+
+import math
+from collections.abc import Iterable, Sequence
+from textwrap import wrap
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from exchange.units import HOUR
+from scenarios.cells import Cell
+from scenarios.findings import Contrast, Finding, Findings
+from scenarios.report.background import Face, Mark
+from scenarios.statistics import FEWEST_PAIRS, Verdict, mean_interval
+from scenarios.wording import (
+    arrow,
+    counted,
+    difference,
+    difference_interval,
+    exactly_the_same,
+    level,
+    listed,
+    spoken,
+    written,
+)
+
+Floats = npt.NDArray[np.float64]
+
+INK = "#66707b"
+RULE = "rgba(127,137,148,0.28)"
+
+
+class Figure(NamedTuple):
+    """`plot` is plotly's figure; `head` and `rows` are its numbers as a table, the first column its names."""
+
+    name: str
+    alt: str
+    plot: dict[str, Any]
+    height: int
+    head: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def _layout(height: int, **more: Any) -> dict[str, Any]:
+    return {
+        "height": height,
+        "autosize": True,
+        "margin": {"l": 4, "r": 4, "t": 8, "b": 8},
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "font": {"family": "inherit", "size": 13, "color": INK},
+        "showlegend": False,
+        "hovermode": "closest",
+        "dragmode": False,
+        **more,
+    }
+
+
+def _axis(**more: Any) -> dict[str, Any]:
+    return {
+        "fixedrange": True,
+        "gridcolor": RULE,
+        "zeroline": False,
+        "automargin": True,
+        "ticks": "outside",  # invisible: they keep the labels off the lines
+        "ticklen": 6,
+        "tickcolor": "rgba(0,0,0,0)",
+        **more,
+    }
+
+
+def _ticks(low: float, high: float, suffix: str = "") -> dict[str, Any]:
+    """Three to six round values from `low` to `high`, written as in the rest of the report."""
+    step = _round_step((high - low) / 3)
+    values = [step * at for at in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
+    return {"tickvals": values, "ticktext": [_short(value) + suffix for value in values]}
+
+
+def _round_step(rough: float) -> float:
+    """The largest of 1, 2, 2.5 and 5 times a power of ten that is not above `rough`; 1 for nothing."""
+    if rough <= 0:
+        return 1.0
+    power = 10.0 ** math.floor(math.log10(rough))
+    return max(factor * power for factor in (1.0, 2.0, 2.5, 5.0) if factor * power <= rough)
+
+
+def _short(value: float) -> str:
+    """ "40m", "7.5m", "0": no zeros behind the point."""
+    (text,) = written(value)
+    digits, suffix = (text[:-1], text[-1]) if text[-1:] in "kmn" and text[-1:] else (text, "")
+    return (digits.rstrip("0").rstrip(".") if "." in digits else digits) + suffix
+
+
+def _hidden_axis(**more: Any) -> dict[str, Any]:
+    return _axis(visible=False, showgrid=False, **more)
+
+
+def _note(text: str, **more: Any) -> dict[str, Any]:
+    """A text on the chart."""
+    return {"text": text, "showarrow": False, "align": "left", "font": {"size": 13, "color": INK}, **more}
+
+
+def _axis_title(text: str) -> dict[str, Any]:
+    return {"text": text, "font": {"size": 13}, "standoff": 12}
+
+
+def _upright(x: float, bottom: float, top: float, **more: Any) -> dict[str, Any]:
+    """An upright line."""
+    return {
+        "type": "line",
+        "x0": x,
+        "x1": x,
+        "y0": bottom,
+        "y1": top,
+        "line": {"color": INK, "width": 1},
+        "layer": "below",
+        **more,
+    }
+
+
+# --- differences from the baseline ----------------------------------------------------------------------
+
+_LABEL, _LINE, _GAP = 26, 24, 14  # pixels: a title of one line, each regime below it, the space after them
+_TITLE_LINE, _LONGEST = 16, 36  # pixels of a further line, and characters that fit on a phone
+_BARS = 0.62  # of the width; the numbers stand in the rest
+
+
+def differences(rows: Sequence[Finding], findings: Findings, known: Sequence[Face]) -> Figure:
+    """A forest plot. Each measure has a scale of its own, and all share the line of no difference."""
+    others = [face for face in known if not face.baseline]
+    traces: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    baselines: list[dict[str, Any]] = []
+    height = 0.0
+    for finding in rows:
+        title, label = _title(finding.measure.title)
+        notes.append(_note(title, x=0, xref="paper", xanchor="left", y=height + label / 2 - 1))
+        height += label
+        baselines.append(_upright(0, height, height + _LINE * len(others)))
+        for face in others:
+            bar, note = _interval_line(finding, face, height + _LINE / 2)
+            traces += bar
+            notes.append(note)
+            height += _LINE
+        height += _GAP
+    plot = {
+        "data": traces,
+        "layout": _layout(
+            int(height),
+            xaxis=_hidden_axis(range=[-1.08, 1.08], domain=[0, _BARS]),
+            yaxis=_hidden_axis(range=[height, 0]),
+            annotations=notes,
+            shapes=baselines,
+        ),
+    }
+    return Figure(
+        name="differences",
+        alt=f"Differences from {known[0].short} in {counted(len(rows), 'measure')}, with 95% intervals. "
+        + " ".join(_tally(rows, face) for face in others),
+        plot=plot,
+        height=int(height),
+        head=(
+            "Measure",
+            "Regime",
+            "Difference",
+            "95% interval",
+            "Verdict",
+            "Same direction in",
+            "By chance alone",
+        ),
+        rows=[
+            (
+                finding.measure.title,
+                face.short,
+                difference(finding, face.name),
+                difference_interval(finding, face.name),
+                spoken(finding.contrasts[face.name]),
+                same_way(finding.contrasts[face.name]),
+                chance(finding.contrasts[face.name]),
+            )
+            for finding in rows
+            for face in others
+        ],
+    )
+
+
+def _title(text: str) -> tuple[str, int]:
+    """A title in bold, broken where it is too long for a phone, and the pixels that it takes."""
+    lines = wrap(text, _LONGEST)
+    return f"<b>{'<br>'.join(lines)}</b>", _LABEL + _TITLE_LINE * (len(lines) - 1)
+
+
+def _reach(finding: Finding) -> float:
+    """The largest distance from 0 in a row; it becomes the whole half-width."""
+    ends = [
+        abs(end)
+        for contrast in finding.contrasts.values()
+        for end in (contrast.compared.low, contrast.compared.high, contrast.compared.difference)
+        if np.isfinite(end)
+    ]
+    return max(ends, default=0.0) or 1.0
+
+
+def _interval_line(finding: Finding, face: Face, y: float) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    contrast, reach = finding.contrasts[face.name], _reach(finding)
+    compared = contrast.compared
+    column = {"x": 1, "xref": "paper", "xanchor": "right", "align": "right", "y": y}
+    if contrast.verdict is Verdict.NO_VERDICT:
+        return [], _note("too few runs", **column)
+    low, mid, high = (end / reach for end in (compared.low, compared.difference, compared.high))
+    seen = contrast.verdict is not Verdict.NO_DIFFERENCE_SEEN
+    words = f"{arrow(contrast)} {difference(finding, face.name)}"
+    if exactly_the_same(contrast):
+        words = spoken(contrast)
+    hover = (
+        f"<b>{face.short}</b><br>{finding.measure.title}: {difference(finding, face.name)}"
+        f"<br>95% interval {difference_interval(finding, face.name)}<br>{spoken(contrast)}"
+    )
+    traces: list[dict[str, Any]] = [
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "x": [low, high],
+            "y": [y, y],
+            "line": {"color": face.colour, "width": 4},
+            "opacity": 1 if seen else 0.45,
+            "hoverinfo": "skip",
+        },
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "cliponaxis": False,
+            "x": [mid],
+            "y": [y],
+            "marker": {
+                "color": face.colour,
+                "size": 11,
+                "symbol": face.symbol if seen else f"{face.symbol}-open",
+                "line": {"color": face.colour, "width": 2},
+            },
+            "hovertemplate": f"{hover}<extra></extra>",
+        },
+    ]
+    return traces, _note(words, **column)
+
+
+def _tally(rows: Sequence[Finding], face: Face) -> str:
+    verdicts = [finding.contrasts[face.name].verdict for finding in rows]
+    parts = [
+        f"{verdicts.count(verdict)} {verdict}"
+        for verdict in (Verdict.HIGHER, Verdict.LOWER, Verdict.NO_DIFFERENCE_SEEN)
+    ]
+    return f"{face.short}: {listed(parts)}."
+
+
+def same_way(contrast: Contrast) -> str:
+    """In how many pairs of runs the difference had the sign of the mean difference."""
+    return f"{contrast.same_way} of {counted(contrast.compared.n, 'run')}"
+
+
+def chance(contrast: Contrast) -> str:
+    """How often chance alone would show such a difference; corrected for all that are shown."""
+    if not np.isfinite(contrast.adjusted_p):
+        return "–"
+    return "under 0.1%" if contrast.adjusted_p < 0.001 else f"{contrast.adjusted_p:.1%}"
+
+
+# --- who is let in --------------------------------------------------------------------------------------
+
+DECILES = range(1, 11)
+
+
+def let_in(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
+    """Percent of each wealth decile's investors who are let in, mean over the runs."""
+    shares = {face.name: _shares_by_decile(_of(cells, face)) for face in known}
+    if not all(share.size for share in shares.values()):
+        return None
+    means = {name: [mean_interval(column) for column in share.T] for name, share in shares.items()}
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "lines+markers",
+            "name": face.short,
+            "x": list(DECILES),
+            "y": [_plain(found.mean) for found in means[face.name]],
+            "line": {"color": face.colour, "width": 2.5, "dash": face.dash},
+            "marker": {"symbol": face.symbol, "size": 9},
+            "hovertemplate": f"<b>{face.short}</b><br>tenth %{{x}} of 10: %{{y:.0f}}% let in<extra></extra>",
+        }
+        for face in known
+    ]
+    layout = _layout(
+        360,
+        margin={"l": 4, "r": 12, "t": 12, "b": 8},
+        xaxis=_axis(
+            range=[0.6, 10.4],
+            showgrid=False,
+            tickvals=list(DECILES),
+            title=_axis_title("tenths, from the poorest to the richest"),
+        ),
+        yaxis=_axis(range=[-3, 103], **_ticks(0, 100, "%")),
+    )
+    return Figure(
+        name="let_in",
+        alt="Percent let in by wealth. " + " ".join(_from_poorest_to_richest(face, means) for face in known),
+        plot={"data": traces, "layout": layout},
+        height=360,
+        head=("Tenth of the population", *(face.short for face in known)),
+        rows=[
+            (_decile(decile), *(_percent(means[face.name][decile - 1].mean) for face in known))
+            for decile in DECILES
+        ],
+    )
+
+
+def _shares_by_decile(cells: Sequence[Cell]) -> Floats:
+    """One row a run, one column a decile; nan for a decile with nobody in it."""
+    rows = []
+    for cell in cells:
+        if not {"wealth_decile", "admitted"} <= cell.outcomes.keys():
+            continue
+        decile, admitted = column(cell, "wealth_decile"), column(cell, "admitted")
+        of_population = _investors(cell)
+        counts = [of_population & (decile == at) for at in DECILES]
+        rows.append([100 * admitted[who].mean() if who.any() else np.nan for who in counts])
+    return np.array(rows)
+
+
+def column(cell: Cell, name: str) -> Floats:
+    """A column of numbers or truths of a cell's outcomes; what is unknown is nan."""
+    return np.array(cell.outcomes[name], dtype=np.float64)
+
+
+def _investors(cell: Cell) -> npt.NDArray[np.bool_]:
+    if "investor" in cell.outcomes:
+        return column(cell, "investor") > 0
+    return column(cell, "wealth_decile") > 0
+
+
+def _of(cells: Iterable[Cell], face: Face) -> list[Cell]:
+    return [cell for cell in cells if cell.regime_id == face.name]
+
+
+def _from_poorest_to_richest(face: Face, means: dict[str, Any]) -> str:
+    first, last = means[face.name][0].mean, means[face.name][-1].mean
+    return f"{face.short}: {_percent(first)} of the poorest tenth, {_percent(last)} of the richest."
+
+
+def _decile(decile: int) -> str:
+    return {1: "1 (poorest)", 10: "10 (richest)"}.get(decile, str(decile))
+
+
+def _percent(value: float) -> str:
+    return f"{written(value)[0]}%" if np.isfinite(value) else "–"
+
+
+def _plain(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None
+
+
+# --- who loses ------------------------------------------------------------------------------------------
+
+_PERCENTILES = (5, 25, 50, 75, 95)
+
+
+class Spread(NamedTuple):
+    """The results of one class under one regime, in percent of what each owns. Runs are pooled."""
+
+    face: Face
+    title: str
+    people: float  # who traded, a run
+    losing: float  # percent
+    percentiles: Floats
+    median_result: float  # roubles
+
+
+def results(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
+    """Five percentiles of what people gain or lose, by class."""
+    spreads = [spread for face in known for spread in _spreads(_of(cells, face), face)]
+    if not spreads:
+        return None
+    traces: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    bottom = 0
+    for spread in spreads:
+        title, label = _title(spread.title)
+        notes.append(_note(title, x=0, xref="paper", xanchor="left", y=bottom + label / 2 - 1))
+        traces += _spread_lines(spread, bottom + label + _LINE / 2)
+        bottom += label + _LINE + _GAP // 2
+    height = bottom + 56
+    ends = np.concatenate([spread.percentiles for spread in spreads])
+    least, most = min(float(ends.min()), 0.0), max(float(ends.max()), 0.0)
+    room = 0.06 * (most - least or 1.0)
+    layout = _layout(
+        height,
+        margin={"l": 4, "r": 12, "t": 8, "b": 8},
+        xaxis=_axis(
+            range=[least - room, most + room],
+            ticksuffix="%",
+            nticks=7,
+            title=_axis_title("gain or loss, in % of what one owns"),
+        ),
+        yaxis=_hidden_axis(range=[bottom, 0]),
+        annotations=notes,
+        shapes=[_upright(0, 0, bottom)],
+    )
+    return Figure(
+        name="results",
+        alt="What people gain or lose, in percent of what they own. "
+        + " ".join(
+            f"{s.face.short}, {s.title}: half of them between {_percent(s.percentiles[1])} and "
+            f"{_percent(s.percentiles[3])}; {_percent(s.losing)} lose."
+            for s in spreads
+        ),
+        plot={"data": traces, "layout": layout},
+        height=height,
+        head=(
+            "Class",
+            "Regime",
+            "People a run",
+            "Who lose",
+            "Unluckiest twentieth",
+            "Lower quarter",
+            "Middle",
+            "Upper quarter",
+            "Luckiest twentieth",
+            "Middle, in RUB",
+        ),
+        rows=[
+            (
+                s.title,
+                s.face.short,
+                *written(s.people),
+                _percent(s.losing),
+                *(f"{value}%" for value in written(*s.percentiles.tolist(), signed=True)),
+                *written(s.median_result, signed=True),
+            )
+            for s in spreads
+        ],
+    )
+
+
+def _spreads(cells: Sequence[Cell], face: Face) -> list[Spread]:
+    needed = {"class_id", "traded", "result", "share_of_assets"}
+    usable = [cell for cell in cells if needed <= cell.outcomes.keys()]
+    if not usable:
+        return []
+    classes = np.concatenate([np.array(cell.outcomes["class_id"], dtype=object) for cell in usable])
+    traded = np.concatenate([_investors(cell) & (column(cell, "traded") > 0) for cell in usable])
+    result = np.concatenate([column(cell, "result") for cell in usable])
+    share = 100 * np.concatenate([column(cell, "share_of_assets") for cell in usable])
+    titles = {one.class_id: one.title for one in face.regime.classes}
+    found = []
+    for class_id in [*titles, *sorted(set(classes) - titles.keys())]:
+        who = traded & (classes == class_id) & np.isfinite(share)
+        if who.any():
+            found.append(
+                Spread(
+                    face=face,
+                    title=titles.get(class_id, class_id),
+                    people=float(who.sum()) / len(usable),
+                    losing=100 * float((result[who] < 0).mean()),
+                    percentiles=np.percentile(share[who], _PERCENTILES),
+                    median_result=float(np.median(result[who])),
+                )
+            )
+    return found
+
+
+def _spread_lines(spread: Spread, y: float) -> list[dict[str, Any]]:
+    p5, p25, middle, p75, p95 = (float(value) for value in spread.percentiles)
+    colour = spread.face.colour
+    line = {"type": "scatter", "mode": "lines", "y": [y, y], "hoverinfo": "skip"}
+    hover = (
+        f"<b>{spread.face.short}</b><br>{spread.title}<br>middle {_percent(middle)}, half of them between "
+        f"{_percent(p25)} and {_percent(p75)}<br>{_percent(spread.losing)} lose"
+    )
+    return [
+        {**line, "x": [p5, p95], "line": {"color": colour, "width": 2}},
+        {**line, "x": [p25, p75], "line": {"color": colour, "width": 10}, "opacity": 0.55},
+        {
+            "type": "scatter",
+            "mode": "markers",
+            "x": [middle],
+            "y": [y],
+            "marker": {
+                "color": colour,
+                "size": 12,
+                "symbol": spread.face.symbol,
+                "line": {"color": "white", "width": 1.5},
+            },
+            "hovertemplate": f"{hover}<extra></extra>",
+        },
+    ]
+
+
+# --- the day as it passes -------------------------------------------------------------------------------
+
+
+class Panel(NamedTuple):
+    """One strip of the timeline."""
+
+    series: str
+    title: str
+    suffix: str = ""
+    shared: bool = False  # the same under every regime: drawn once
+
+
+PANELS = (
+    Panel("index", "Price outside, RUB for one bitcoin", shared=True),
+    Panel("spread_bp", "Cost of a small trade (spread)", " bp"),
+    Panel("depth_100bp", "Tradable within one percent, RUB"),
+    Panel("frozen_share", "Coins of the venue that are frozen", "%"),
+    Panel("withdrawals_asked", "Withdrawals asked for so far"),
+    Panel("withdrawals_completed", "Withdrawals completed so far"),
+    Panel("open_interest", "Open positions, RUB"),
+)
+_STRIP, _HEADING = 124, 46
+_BAND = (10, 90)  # percentiles over the runs
+
+
+class Course(NamedTuple):
+    """One series under one regime: mean over the runs, and the band that holds four runs in five."""
+
+    face: Face
+    mean: Floats
+    low: Floats
+    high: Floats
+
+
+def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Mark]) -> Figure | None:
+    """Strips below each other on one clock."""
+    timed = [cell for cell in cells if "time" in cell.timeline]
+    if not timed:
+        return None
+    length = min(len(cell.timeline["time"]) for cell in timed)
+    time = np.array(timed[0].timeline["time"][:length], dtype=np.float64)
+    hours = (time - time[0]) / HOUR
+    strips = [
+        (panel, courses)
+        for panel in PANELS
+        if (courses := [course for face in known if (course := _course(timed, face, panel, length))])
+    ]
+    if not strips:
+        return None
+    height = (_STRIP + _HEADING) * len(strips) + 44
+    traces: list[dict[str, Any]] = []
+    notes: list[dict[str, Any]] = []
+    layout = _layout(height, margin={"l": 4, "r": 12, "t": 4, "b": 8}, hovermode="x")
+    share = 1 / len(strips)
+    for place, (panel, courses) in enumerate(strips):
+        axis = "" if place == 0 else str(place + 1)
+        top = 1 - share * place
+        heading = share * _HEADING / (_STRIP + _HEADING)
+        drawn = courses[:1] if panel.shared else courses
+        low, high = _extent(drawn)
+        layout[f"yaxis{axis}"] = _axis(
+            domain=[top - share, top - heading],
+            range=[low - 0.06 * (high - low), high + 0.06 * (high - low)],
+            **_ticks(low, high, panel.suffix),
+        )
+        notes.append(
+            _note(
+                f"<b>{panel.title}</b>",
+                x=0,
+                xref="paper",
+                xanchor="left",
+                y=top - heading * 0.62,
+                yref="paper",
+            )
+        )
+        for course in drawn:
+            traces += _course_lines(course, hours, f"y{axis}", panel, alone=panel.shared)
+    layout["xaxis"] = _axis(
+        anchor=f"y{'' if len(strips) == 1 else len(strips)}",
+        showgrid=False,
+        title=_axis_title("hours from the opening"),
+        range=[0, float(hours[-1])],
+    )
+    layout["annotations"], layout["shapes"] = notes, []
+    for mark in happened:
+        at = (mark.time - time[0]) / HOUR
+        if 0 <= at <= hours[-1]:
+            late = at > 0.7 * hours[-1]
+            layout["shapes"].append(
+                _upright(at, 0, 1, yref="paper", line={"color": INK, "dash": "dot", "width": 1})
+            )
+            notes.append(
+                _note(mark.words, x=at, y=1, yref="paper", yanchor="top", xanchor="right" if late else "left",
+                      font={"size": 12, "color": INK}, yshift=2)
+            )  # fmt: skip
+    return Figure(
+        name="timeline",
+        alt=f"The day hour by hour, mean of the runs. {' '.join(_extremes(p, c) for p, c in strips)}",
+        plot={"data": traces, "layout": layout},
+        height=height,
+        head=("Series", "Regime", *(f"{hours[at]:.1f} h" for at in _sampled(hours))),
+        rows=[
+            (
+                panel.title,
+                "every regime" if panel.shared else course.face.short,
+                *written(*(float(course.mean[at]) for at in _sampled(hours))),
+            )
+            for panel, courses in strips
+            for course in (courses[:1] if panel.shared else courses)
+        ],
+    )
+
+
+def _course(cells: Sequence[Cell], face: Face, panel: Panel, length: int) -> Course | None:
+    runs = [
+        np.array(cell.timeline[panel.series][:length], dtype=np.float64)
+        for cell in _of(cells, face)
+        if panel.series in cell.timeline
+    ]
+    if not runs or not np.isfinite(runs).any():
+        return None
+    found = np.full((3, length), np.nan)
+    for at, values in enumerate(np.array(runs).T):
+        values = values[np.isfinite(values)]
+        if values.size:
+            found[:, at] = values.mean(), *np.percentile(values, _BAND)
+    return Course(face, *found)
+
+
+def _extent(courses: Sequence[Course]) -> tuple[float, float]:
+    """The lowest and the highest value of all bands; from 0 where nothing is far from it."""
+    ends = np.concatenate([band for course in courses for band in (course.low, course.high)])
+    low, high = float(np.nanmin(ends)), float(np.nanmax(ends))
+    if 0 <= low < 0.6 * high:
+        low = 0.0
+    return (low, high) if high > low else (low, low + 1.0)
+
+
+def _course_lines(
+    course: Course, hours: Floats, axis: str, panel: Panel, *, alone: bool
+) -> list[dict[str, Any]]:
+    face = course.face
+    known = np.isfinite(course.mean)
+    there = [round(float(hour), 3) for hour in hours[known]]
+    edge = {"type": "scatter", "mode": "lines", "yaxis": axis, "hoverinfo": "skip", "line": {"width": 0}}
+    name = "every regime" if alone else face.short
+    hover = f"{name}: %{{customdata}}{panel.suffix}<extra></extra>"
+    return [
+        {**edge, "x": there, "y": _rounded(course.low[known])},
+        {
+            **edge,
+            "x": there,
+            "y": _rounded(course.high[known]),
+            "fill": "tonexty",
+            "fillcolor": _faint(face.colour),
+        },
+        {
+            "type": "scatter",
+            "mode": "lines",
+            "yaxis": axis,
+            "x": [round(float(hour), 3) for hour in hours],
+            "y": [_plain(value) for value in _rounded(course.mean)],
+            "customdata": [written(float(value))[0] for value in course.mean],
+            "line": {"color": face.colour, "width": 2.2, "dash": face.dash},
+            "hovertemplate": hover,
+        },
+    ]
+
+
+def _rounded(values: Floats) -> list[float]:
+    """Five digits are plenty for a line, and keep the page small."""
+    return [float(f"{value:.5g}") for value in values]
+
+
+def _faint(colour: str) -> str:
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return f"rgba({red},{green},{blue},0.16)"
+
+
+def _sampled(hours: Floats) -> list[int]:
+    """Nine instants, spread evenly over the day."""
+    return sorted({int(at) for at in np.linspace(0, hours.size - 1, 9)})
+
+
+def _extremes(panel: Panel, courses: Sequence[Course]) -> str:
+    shown = courses[:1] if panel.shared else courses
+    parts = []
+    for course in shown:
+        known = course.mean[np.isfinite(course.mean)]
+        low, high = written(float(known.min()), float(known.max()))
+        parts.append(f"{'' if panel.shared else course.face.short + ' '}{low} to {high}")
+    return f"{panel.title}: {listed(parts)}."
+
+
+# --- access against harm --------------------------------------------------------------------------------
+
+ACCESS_AXIS, HARM_AXIS = "admitted_share", "total_losses"
+FEWEST_FOR_FRONTIER = 4  # regimes: fewer points show no frontier
+
+
+def frontier(findings: Findings, known: Sequence[Face]) -> Figure | None:
+    """One point a regime: how many are let in, and how much investors lose."""
+    axes = findings.named((ACCESS_AXIS, HARM_AXIS))
+    if len(axes) < 2 or len(known) < FEWEST_FOR_FRONTIER or findings.seeds < FEWEST_PAIRS:
+        return None
+    access, harm = axes
+    traces = [
+        {
+            "type": "scatter",
+            "mode": "markers+text",
+            "x": [access.levels[face.name].mean],
+            "y": [harm.levels[face.name].mean],
+            "text": [face.short],
+            "textposition": "top center",
+            "error_x": _bars(access, face),
+            "error_y": _bars(harm, face),
+            "marker": {"color": face.colour, "size": 13, "symbol": face.symbol},
+            "hovertemplate": f"<b>{face.short}</b><br>{level(access, face.name)} let in"
+            f"<br>losses {level(harm, face.name)}<extra></extra>",
+        }
+        for face in known
+    ]
+    layout = _layout(
+        420,
+        margin={"l": 4, "r": 12, "t": 24, "b": 8},
+        xaxis=_axis(ticksuffix="%", title=_axis_title("investors let in")),
+        yaxis=_axis(
+            **_ticks(0, max(harm.levels[face.name].high for face in known)),
+            rangemode="tozero",
+            title=_axis_title("investors' losses, RUB"),
+        ),
+    )
+    return Figure(
+        name="frontier",
+        alt="Investors let in against their losses. "
+        + " ".join(f"{f.short}: {level(access, f.name)}, {level(harm, f.name)}." for f in known),
+        plot={"data": traces, "layout": layout},
+        height=420,
+        head=("Regime", access.measure.title, harm.measure.title),
+        rows=[(f.short, level(access, f.name), level(harm, f.name)) for f in known],
+    )
+
+
+def _bars(finding: Finding, face: Face) -> dict[str, Any]:
+    found = finding.levels[face.name]
+    return {
+        "type": "data",
+        "array": [found.high - found.mean],
+        "arrayminus": [found.mean - found.low],
+        "color": face.colour,
+        "thickness": 1.2,
+        "width": 4,
+    }

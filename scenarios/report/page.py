@@ -1,0 +1,246 @@
+"""The report: one HTML file to open, read, print and mail. It asks nothing of any network."""
+
+import json
+import re
+from collections.abc import Sequence
+from functools import partial
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from exchange.access.regime import Grade
+from participants.population import ValidationRow
+from scenarios.cells import code_version
+from scenarios.compare import Comparison
+from scenarios.findings import Finding, Findings
+from scenarios.measures.measure import CASH_LEG, HOUSE
+from scenarios.report.answer import answer
+from scenarios.report.background import GRADE, Background, Face, faces
+from scenarios.report.figures import (
+    Figure,
+    chance,
+    differences,
+    frontier,
+    let_in,
+    results,
+    same_way,
+    timeline,
+)
+from scenarios.statistics import Verdict
+from scenarios.wording import (
+    QUESTIONS,
+    arrow,
+    counted,
+    difference,
+    difference_interval,
+    gloss,
+    headline,
+    level,
+    level_interval,
+    smallest_seen,
+    spoken,
+    tone,
+    written,
+)
+
+if TYPE_CHECKING:
+    from markupsafe import Markup
+
+
+class Box(NamedTuple):
+    """What one regime shows for one measure."""
+
+    face: Face
+    level: str
+    interval: str
+    arrow: str = ""
+    verdict: str = ""
+    tone: str = ""
+    difference: str = ""
+    difference_interval: str = ""
+    same_way: str = ""
+    chance: str = ""
+    smallest: str = ""
+
+
+class Line(NamedTuple):
+    """One measure in a table, regime by regime."""
+
+    title: str
+    gloss: str
+    formula: str
+    unit: str
+    published_by: str
+    boxes: Sequence[Box]
+
+
+class Group(NamedTuple):
+    title: str
+    lines: Sequence[Line]
+
+
+class Firmness(NamedTuple):
+    """How firm the differences of one regime are, among the measures shown first."""
+
+    face: Face
+    seen: int
+    shown: int
+    shakiest: str  # the seen difference that fewest runs agree with, and how many do
+
+
+class Checked(NamedTuple):
+    """One published figure beside the drawn population."""
+
+    figure: str
+    published: str
+    drawn: str
+    source: str
+
+
+def render(findings: Findings, comparison: Comparison, background: Background) -> str:
+    """The whole page. The same comparison gives the same page, byte by byte."""
+    from jinja2 import Environment, PackageLoader, StrictUndefined
+    from plotly.offline import get_plotlyjs
+
+    known = faces([regime.name for regime in comparison.design.regimes], background.regimes)
+    figures = [figure for figure in _figures(findings, comparison, background, known) if figure is not None]
+    shelf = files(__package__)
+    shop = Environment(
+        loader=PackageLoader("scenarios.report", "."),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    shop.filters["naming"] = partial(_naming, known=known)
+    return shop.get_template("page.html.jinja").render(
+        background=background,
+        comparison=comparison,
+        faces=known,
+        answer=answer(findings, known, comparison.cells),
+        main=_groups(headline(findings), known),
+        firmness=[_firmness(headline(findings), face) for face in known[1:]],
+        everything=_groups([finding for finding in findings.rows if not _unknown(finding)], known),
+        undefined=[finding.measure.title for finding in findings.rows if _unknown(finding)],
+        settlement=_groups(_settlement(findings), known),
+        figures={figure.name: figure for figure in figures},
+        plots={figure.name: _as_json(figure.plot) for figure in figures},
+        validation=[_checked(row) for row in background.validation],
+        grades=GRADE,
+        Grade=Grade,
+        counted=counted,
+        seeds=_ranges(sorted(comparison.design.seeds)),
+        style=(shelf / "page.css").read_text(encoding="utf-8"),
+        script=(shelf / "page.js").read_text(encoding="utf-8"),
+        plotly=get_plotlyjs(),
+        written_by=code_version(),
+    )
+
+
+def _figures(
+    findings: Findings, comparison: Comparison, background: Background, known: Sequence[Face]
+) -> list[Figure | None]:
+    main = headline(findings)
+    return [
+        differences(main, findings, known) if main else None,
+        let_in(comparison.cells, known),
+        results(comparison.cells, known),
+        timeline(comparison.cells, known, background.marks),
+        frontier(findings, known),
+    ]
+
+
+def _unknown(finding: Finding) -> bool:
+    return all(level.n == 0 for level in finding.levels.values())
+
+
+def _settlement(findings: Findings) -> list[Finding]:
+    return [
+        finding
+        for finding in findings.rows
+        if finding.measure.group in (HOUSE, CASH_LEG) and not _unknown(finding)
+    ]
+
+
+def _groups(rows: Sequence[Finding], known: Sequence[Face]) -> list[Group]:
+    by_group: dict[str, list[Line]] = {}
+    for finding in rows:
+        by_group.setdefault(finding.measure.group, []).append(_line(finding, known))
+    return [Group(QUESTIONS.get(group, group), lines) for group, lines in by_group.items()]
+
+
+def _line(finding: Finding, known: Sequence[Face]) -> Line:
+    measure = finding.measure
+    return Line(
+        title=measure.title,
+        gloss=gloss(measure),
+        formula=measure.formula,
+        unit=measure.unit,
+        published_by=measure.published_by,
+        boxes=[_box(finding, face) for face in known],
+    )
+
+
+def _box(finding: Finding, face: Face) -> Box:
+    shown = Box(face=face, level=level(finding, face.name), interval=level_interval(finding, face.name))
+    if face.baseline:
+        return shown
+    contrast = finding.contrasts[face.name]
+    return shown._replace(
+        arrow=arrow(contrast),
+        verdict=spoken(contrast),
+        tone=tone(finding.measure, contrast),
+        difference=difference(finding, face.name),
+        difference_interval=difference_interval(finding, face.name),
+        same_way=same_way(contrast),
+        chance=chance(contrast),
+        smallest=smallest_seen(finding, face.name),
+    )
+
+
+def _firmness(rows: Sequence[Finding], face: Face) -> Firmness:
+    contrasts = [(finding.measure.title, finding.contrasts[face.name]) for finding in rows]
+    seen = [(title, one) for title, one in contrasts if one.verdict in (Verdict.HIGHER, Verdict.LOWER)]
+    least = min(seen, key=lambda pair: pair[1].same_way / pair[1].compared.n, default=None)
+    shakiest = "" if least is None else f"{least[0]}, in {same_way(least[1])}"
+    return Firmness(face, len(seen), len(rows), shakiest)
+
+
+def _naming(text: str, known: Sequence[Face]) -> "Markup":
+    """The text with every regime's name set off, its sign before it."""
+    from markupsafe import Markup, escape
+
+    names = {str(escape(face.short)): face for face in known}
+    longest_first = sorted(names, key=len, reverse=True)
+
+    def set_off(found: re.Match[str]) -> str:
+        face = names[found[0]]
+        sign = f'<span class="sign" style="color:{face.colour}">{face.sign}</span>'
+        return f'<b class="name">{sign} {found[0]}</b>'
+
+    pattern = "|".join(re.escape(name) for name in longest_first)
+    return Markup(re.sub(pattern, set_off, str(escape(text))))
+
+
+def _checked(row: ValidationRow) -> Checked:
+    values = [row.drawn] if row.published is None else [row.drawn, row.published]
+    drawn, *published = written(*values)
+    words = row.note if row.published is None else f"{published[0]} ({row.note})"
+    return Checked(row.figure, words, drawn, row.source)
+
+
+def _as_json(plot: dict[str, Any]) -> str:
+    """JSON that cannot end the script element around it."""
+    return json.dumps(plot, allow_nan=False, separators=(",", ":"), ensure_ascii=False).replace(
+        "<", "\\u003c"
+    )
+
+
+def _ranges(seeds: Sequence[int]) -> str:
+    """ "0 to 9, 12"."""
+    runs: list[list[int]] = []
+    for seed in seeds:
+        if runs and seed == runs[-1][1] + 1:
+            runs[-1][1] = seed
+        else:
+            runs.append([seed, seed])
+    return ", ".join(f"{first} to {last}" if last > first else str(first) for first, last in runs)

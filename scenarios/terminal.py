@@ -1,0 +1,173 @@
+"""A comparison at the terminal: how far it is, what it found, and where the report lies."""
+
+import math
+import re
+import time
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console, Group, RenderableType
+from rich.markup import escape
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+from rich.table import Table
+from rich.text import Text
+
+from scenarios.compare import Comparison, Failure, Progress
+from scenarios.findings import Finding, Findings
+from scenarios.statistics import FEWEST_PAIRS
+from scenarios.wording import (
+    QUESTIONS,
+    arrow,
+    counted,
+    difference_interval,
+    headline,
+    level,
+    level_interval,
+    tone,
+)
+
+_TONES = {"better": "blue", "worse": "dark_orange", "changed": "bold", "same": "dim"}
+_PLAIN_LINES = 10  # how many lines a comparison prints where no bar can be drawn
+
+
+class RunProgress:
+    """A watcher for `compare`: a bar with the time left, or plain lines where no bar can be drawn."""
+
+    def __init__(self, console: Console, clock: Callable[[], float] = time.monotonic) -> None:
+        self._console = console
+        self._clock = clock
+        self._began: tuple[float, int] | None = None
+        self._told = 0
+        self._bar = Bar(
+            TextColumn("[bold]runs[/]"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TimeRemainingColumn(),
+            TextColumn("{task.description}", style="dim"),
+            console=console,
+            expand=True,
+            transient=True,
+        )
+        self._task = self._bar.add_task("", total=None)
+
+    def __enter__(self) -> "RunProgress":
+        if self._console.is_terminal:
+            self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def __call__(self, progress: Progress) -> None:
+        ended = progress.done + progress.failed
+        if self._began is None:
+            self._began = self._clock(), ended
+            self._told = ended
+            if ended:
+                self._say(f"{ended} of {counted(progress.total, 'run')} were finished before")
+        if self._console.is_terminal:
+            running = escape("; ".join(progress.running))
+            self._bar.update(self._task, total=progress.total, completed=ended, description=running)
+        elif ended == progress.total or ended - self._told >= max(1, progress.total // _PLAIN_LINES):
+            self._told = ended
+            self._say(f"{ended} of {counted(progress.total, 'run')} done{self._left(ended, progress.total)}")
+
+    def _left(self, ended: int, total: int) -> str:
+        assert self._began is not None, "nothing is estimated before the beginning"
+        began, before = self._began
+        if ended in (total, before):
+            return ""
+        return f", about {_span((self._clock() - began) / (ended - before) * (total - ended))} left"
+
+    def _say(self, line: str) -> None:
+        self._console.print(line, highlight=False, markup=False)
+
+
+def _span(seconds: float) -> str:
+    """ "40 seconds", "3 minutes", "2 hours": rounded up."""
+    for size, noun in ((3600, "hour"), (60, "minute")):
+        if seconds > 1.5 * size:
+            return counted(math.ceil(seconds / size), noun)
+    return counted(max(1, math.ceil(seconds)), "second")
+
+
+def show_comparison(console: Console, findings: Findings, comparison: Comparison, report: Path) -> None:
+    """The table, what failed, the digest, and as the last line the path of the report."""
+    console.print(table_of(findings, console.width))
+    console.print()
+    console.print(_legend(findings), style="dim", highlight=False)
+    console.print()
+    for failure in comparison.failures:
+        console.print(_told(failure), style="bold red", highlight=False, markup=False)
+    line(console, f"digest {comparison.digest}")
+    line(console, str(report))
+
+
+def line(console: Console, text: str) -> None:
+    """One line exactly as it is: not wrapped, not coloured, for other programs to read."""
+    console.print(text, soft_wrap=True, highlight=False, markup=False, emoji=False)
+
+
+def _told(failure: Failure) -> str:
+    return f"failed: {failure.regime_id}, seed {failure.seed}: {failure.summary}"
+
+
+def _legend(findings: Findings) -> str:
+    runs = counted(findings.seeds, "run")
+    if findings.seeds < FEWEST_PAIRS:
+        return f"{runs} of each regime: too few for intervals and verdicts; three or more seeds are needed."
+    return (
+        f"Mean of {runs}, and the 95% interval: the baseline's own, and below the others that of their "
+        "difference from the baseline, of percentages in points. ▲ higher  ▼ lower  = exactly the same  "
+        "≈ no difference seen (5%, corrected for all measures together)."
+    )
+
+
+_MEASURE_WIDTH, _CELL_WIDTH, _AIR = 24, 16, 2
+
+
+def table_of(findings: Findings, width: int) -> RenderableType:
+    """Measures by regimes. Regimes that do not fit beside each other follow in a second table."""
+    fit = max(1, (width - _MEASURE_WIDTH - _AIR) // (_CELL_WIDTH + _AIR) - 1)
+    blocks = [findings.others[at : at + fit] for at in range(0, len(findings.others), fit)]
+    return Group(*(_block(findings, (findings.baseline, *others)) for others in blocks))
+
+
+def _block(findings: Findings, regimes: tuple[str, ...]) -> Table:
+    grid = Table(box=None, padding=(0, _AIR, 0, 0), pad_edge=False, header_style="bold")
+    grid.add_column("", min_width=18, max_width=52)
+    for regime in regimes:
+        head = Text(_broken(regime))
+        if regime == findings.baseline:
+            head.append("\nbaseline", style="dim")
+        grid.add_column(head, min_width=_CELL_WIDTH, overflow="fold")
+    group = ""
+    for finding in headline(findings):
+        if finding.measure.group != group:
+            group = finding.measure.group
+            grid.add_row(Text(f"\n{QUESTIONS.get(group, group)}", style="bold underline"))
+        grid.add_row(finding.measure.title, *(_cell(finding, regime) for regime in regimes))
+    return grid
+
+
+def _broken(name: str) -> str:
+    """An id in lines no wider than a cell, broken after an underscore."""
+    lines = [""]
+    for part in re.findall(r"[^_]*_*", name):
+        if len(lines[-1]) + len(part) > _CELL_WIDTH:
+            lines.append("")
+        lines[-1] += part
+    return "\n".join(lines).strip()
+
+
+def _cell(finding: Finding, regime: str) -> Text:
+    if regime not in finding.contrasts:
+        return Text(f"{level(finding, regime)}\n").append(level_interval(finding, regime), style="dim")
+    contrast = finding.contrasts[regime]
+    style = _TONES[tone(finding.measure, contrast)]
+    shown = Text(f"{arrow(contrast)} ", style=style).append(f"{level(finding, regime)}\n")
+    return shown.append(difference_interval(finding, regime), style="dim")
