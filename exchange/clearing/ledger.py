@@ -13,6 +13,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from exchange.clearing.transfers import (
+    EXPIRY,
     AccountClosed,
     AccountFrozen,
     AccountOpened,
@@ -310,7 +311,14 @@ class Ledger:
             due, _, pending_id = heapq.heappop(self._expiries)
             if pending_id not in self._resolved:
                 debit, credit, amount, *_ = self._pending[pending_id]
-                expiry = self.transfer(debit, credit, amount, mode=_EXPIRE, pending_id=pending_id)
+                expiry = Transfer(
+                    id=f"{EXPIRY}{pending_id!r}",
+                    debit=debit,
+                    credit=credit,
+                    amount=amount,
+                    mode=_EXPIRE,
+                    pending_id=pending_id,
+                )
                 debtor, creditor = self._accounts[debit], self._accounts[credit]
                 self._apply(expiry, debtor, creditor, amount, self._next_time(due))
                 expired.append(expiry)
@@ -473,7 +481,7 @@ class Ledger:
             burned=frozenset(self._burned),
             pending=self._pending.copy(),
             resolved=self._resolved.copy(),
-            expiries=tuple(self._expiries),
+            expiries=tuple(sorted(self._expiries)),
             history=tuple(self._history),
             last_time=self._last_time,
             last_id=self._last_id,
@@ -518,11 +526,11 @@ class Ledger:
 
     def _account_faults(self) -> Iterator[str]:
         for account_id, account in self._accounts.items():
-            debits, credits_ = account.debits_posted, account.credits_posted
-            if min(debits, credits_, account.debits_pending, account.credits_pending) < 0:
+            debited, credited = account.debits_posted, account.credits_posted
+            if min(debited, credited, account.debits_pending, account.credits_pending) < 0:
                 yield f"I-2 {account_id}: a counter is below zero"
             seen_debits, seen_credits = self._seen.turnover.get(account_id, (0, 0))
-            if debits < seen_debits or credits_ < seen_credits:
+            if debited < seen_debits or credited < seen_credits:
                 yield f"I-2 {account_id}: posted debits or credits have decreased"
             if account.rule is not Rule.FREE and account.available < 0:
                 yield f"I-3 {account_id}: {account.available} available under the rule {account.rule}"

@@ -8,7 +8,8 @@ from exchange.units import AssetId, Money, Time
 
 TransferId: TypeAlias = int | str
 
-LARGEST: Final = 2**63 - 1  # of an amount, a timeout or a numbered id: what every reader of JSON can hold
+LARGEST: Final = 2**63 - 1  # amount, timeout or numbered id: a signed word of 64 bits
+EXPIRY: Final = "expiry:"  # how the ids of the ledger's own transfers begin, and no others
 
 
 class Rule(StrEnum):
@@ -169,10 +170,10 @@ def shape_fault(transfer: Transfer) -> Status:
 
 
 def _is_id(value: object) -> bool:
-    """A whole number from 0 to LARGEST, or a text that is not empty."""
+    """A whole number from 0 to LARGEST, or a text that is neither empty nor one of the ledger's own."""
     if type(value) is int:
         return 0 <= value <= LARGEST
-    return type(value) is str and value != ""
+    return type(value) is str and value != "" and not value.startswith(EXPIRY)
 
 
 def _fields_fit(transfer: Transfer, mode: Mode) -> bool:
