@@ -77,7 +77,10 @@ def _order_rows(state: State) -> Iterator[str]:
                     lots = bucket.lot_losses(order)
                     rows.append([order.remaining * loss for loss in lots])
                     reserve += order.worst_fee * order.remaining
-            if (list(map(sum, zip(*rows, strict=True))), reserve) != (account.order_loss, account.fee_reserve):
+            if (list(map(sum, zip(*rows, strict=True))), reserve) != (
+                account.order_loss,
+                account.fee_reserve,
+            ):
                 yield f"I-24 {participant_id} in {bucket.bucket_id}: order rows have drifted"
             if account.worst != max(map(sum, zip(account.loss, account.order_loss, strict=True))):
                 yield f"I-24 {participant_id} in {bucket.bucket_id}: the worst case has drifted"

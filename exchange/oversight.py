@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from exchange.access import caps, classes
+from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
 from exchange.cash.coin import Coin
 from exchange.clearing import accounts, house
@@ -34,7 +35,6 @@ from exchange.events import (
     LimitChanged,
     ParticipantAdmitted,
     ParticipantRefused,
-    ParticipantState,
     ParticipantStateChanged,
     RegimeAdopted,
     SeriesState,
@@ -45,7 +45,6 @@ from exchange.events import (
 from exchange.reasons import AccessRefusal
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_in, cancel_orders_of
-from exchange.units import Money
 from matching.terms import Side
 
 DEPTH_DISTANCES_BP = (10, 50, 100, 200)
@@ -108,12 +107,8 @@ def report_depth(duty: ReportDepth, state: State) -> Iterator[Event]:
             yield DepthReported(
                 instrument_id=series.instrument.instrument_id,
                 distances_bp=DEPTH_DISTANCES_BP,
-                bid_quantities=tuple(
-                    series.book.quantity_to(Side.BUY, -((far - mid) // 2)) for far in reach
-                ),
-                ask_quantities=tuple(
-                    series.book.quantity_to(Side.SELL, (mid + far) // 2) for far in reach
-                ),
+                bid_quantities=tuple(series.book.quantity_to(Side.BUY, -((far - mid) // 2)) for far in reach),
+                ask_quantities=tuple(series.book.quantity_to(Side.SELL, (mid + far) // 2) for far in reach),
             )
 
 
@@ -185,17 +180,16 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
 def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
     """A participant under a new regime: another class, other limits, or nothing but the way out."""
     found = classes.classify(seat.applicant, regime)
-    if found is None:
-        if seat.state is ParticipantState.ACTIVE:
-            yield from _restrict(seat, ParticipantState.REDUCE_ONLY, state)
-        return
-    seat.access_class = found
-    seat.limit = _stricter(caps.capital_at_risk_limit(found, seat.applicant, regime), seat.set_limit)
-    seat.own_funds_limit = caps.own_funds_limit(seat.applicant, regime)
-    if seat.state is ParticipantState.REDUCE_ONLY:
-        seat.state = ParticipantState.ACTIVE
-        yield ParticipantStateChanged(participant_id=seat.participant_id, state=seat.state)
-    yield _admitted(seat)
+    before, seat.barred = seat.state, found is None
+    if seat.barred and seat.state is not before:
+        yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
+    if found is not None:
+        seat.access_class = found
+        seat.limit = tightest(caps.capital_at_risk_limit(found, seat.applicant, regime), seat.set_limit)
+        seat.own_funds_limit = caps.own_funds_limit(seat.applicant, regime)
+        yield _admitted(seat)
+    if seat.state is not before:
+        yield _state_of(seat)
 
 
 def _admitted(seat: Seat) -> ParticipantAdmitted:
@@ -204,7 +198,7 @@ def _admitted(seat: Seat) -> ParticipantAdmitted:
         class_id=seat.access_class.class_id,
         applicant=seat.applicant,
         permissions=seat.access_class.permissions,
-        limit=_stricter(seat.limit, seat.own_funds_limit),
+        limit=tightest(seat.limit, seat.own_funds_limit),
     )
 
 
@@ -222,7 +216,7 @@ def set_limit(command: SetLimit, state: State) -> Iterator[Event]:
         return
     seat.set_limit = command.limit
     regime_limit = caps.capital_at_risk_limit(seat.access_class, seat.applicant, state.regime)
-    seat.limit = _stricter(regime_limit, command.limit)
+    seat.limit = tightest(regime_limit, command.limit)
     yield LimitChanged(
         participant_id=seat.participant_id,
         limit=seat.limit,
@@ -231,20 +225,23 @@ def set_limit(command: SetLimit, state: State) -> Iterator[Event]:
 
 
 def suspend_participant(command: SuspendParticipant, state: State) -> Iterator[Event]:
+    """No order of the participant is taken any more; what it has live is canceled."""
     seat = state.seats.get(command.participant_id)
-    if seat is None or seat.state is ParticipantState.SUSPENDED:
+    if seat is None or seat.suspended:
         yield _no_such("suspend", command.participant_id, "who is inside and not suspended yet")
         return
-    yield from _restrict(seat, ParticipantState.SUSPENDED, state)
+    yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
+    seat.suspended = True
+    yield _state_of(seat)
 
 
 def reinstate_participant(command: ReinstateParticipant, state: State) -> Iterator[Event]:
     seat = state.seats.get(command.participant_id)
-    if seat is None or seat.state is not ParticipantState.SUSPENDED:
+    if seat is None or not seat.suspended:
         yield _no_such("reinstate", command.participant_id, "who is suspended")
         return
-    seat.state = ParticipantState.ACTIVE
-    yield ParticipantStateChanged(participant_id=seat.participant_id, state=seat.state)
+    seat.suspended = False
+    yield _state_of(seat)
 
 
 def freeze_participant(command: FreezeParticipant, state: State) -> Iterator[Event]:
@@ -253,29 +250,29 @@ def freeze_participant(command: FreezeParticipant, state: State) -> Iterator[Eve
     What is locked in escrow stays locked; closing is free of charge, since a fee would leave the account.
     """
     seat = state.seats.get(command.participant_id)
-    if seat is None or seat.state is ParticipantState.LEGALLY_FROZEN:
+    if seat is None or seat.frozen:
         yield _no_such("freeze", command.participant_id, "who is inside and not frozen yet")
         return
-    yield from _restrict(seat, ParticipantState.LEGALLY_FROZEN, state)
+    yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
+    seat.frozen = True
     state.ledger.freeze(seat.cash_account, out=True, into=False, order_ref=command.order_ref, now=state.now)
+    yield _state_of(seat)
 
 
 def unfreeze_participant(command: UnfreezeParticipant, state: State) -> Iterator[Event]:
+    """Orders that were placed free of charge do not outlive the freeze."""
     seat = state.seats.get(command.participant_id)
-    if seat is None or seat.state is not ParticipantState.LEGALLY_FROZEN:
+    if seat is None or not seat.frozen:
         yield _no_such("unfreeze", command.participant_id, "who is frozen")
         return
     state.ledger.unfreeze(seat.cash_account, order_ref=command.order_ref, now=state.now)
     yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-    seat.state = ParticipantState.ACTIVE
-    yield ParticipantStateChanged(participant_id=seat.participant_id, state=seat.state)
+    seat.frozen = False
+    yield _state_of(seat)
 
 
-def _restrict(seat: Seat, to: ParticipantState, state: State) -> Iterator[Event]:
-    """Cancel what is live; from here on the rules of the new state hold."""
-    yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-    seat.state = to
-    yield ParticipantStateChanged(participant_id=seat.participant_id, state=to)
+def _state_of(seat: Seat) -> ParticipantStateChanged:
+    return ParticipantStateChanged(participant_id=seat.participant_id, state=seat.state)
 
 
 # --- directives on one instrument -----------------------------------------------------------------------
@@ -306,9 +303,3 @@ def resume_instrument(command: ResumeInstrument, state: State) -> Iterator[Event
 
 def _no_such(what: str, who: str, needed: str) -> DirectiveRefused:
     return DirectiveRefused(directive=f"{what} {who}", explanation=f"it needs a participant {needed}")
-
-
-def _stricter(one: Money | None, other: Money | None) -> Money | None:
-    limits = [limit for limit in (one, other) if limit is not None]
-    return min(limits) if limits else None
-

@@ -75,11 +75,22 @@ class Seat:
     own_funds_limit: Money | None  # an institution's, from its own funds
     cash_account: str
     hold_account: str
-    state: ParticipantState = ParticipantState.ACTIVE
+    suspended: bool = False  # by a directive: no orders at all
+    frozen: bool = False  # by a legal order: orders may only reduce, and nothing leaves
+    barred: bool = False  # the regime in force would not let it in: orders may only reduce
     set_limit: Money | None = None  # by a directive; counts beside the regime's
     orders: dict[OrderId, Order] = field(default_factory=dict)
     requests: int = 0  # in the second `requests_second`
     requests_second: int = -1
+
+    @property
+    def state(self) -> ParticipantState:
+        """The strictest restriction on its orders that is in force."""
+        if self.suspended:
+            return ParticipantState.SUSPENDED
+        if self.frozen:
+            return ParticipantState.LEGALLY_FROZEN
+        return ParticipantState.REDUCE_ONLY if self.barred else ParticipantState.ACTIVE
 
 
 @dataclass(slots=True, eq=False)

@@ -13,7 +13,6 @@ from exchange.events import (
     OrderCanceled,
     OrderFilled,
     OrderRejected,
-    ParticipantState,
     RequestRejected,
     TradeReported,
 )
@@ -57,7 +56,7 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
         time_in_force,
         command.post_only,
         command.reduce_only or must_reduce(seat, series.instrument.product),
-        seat.state is ParticipantState.LEGALLY_FROZEN,
+        seat.frozen,
     )
     reason = first_refusal(order, seat, series, state)
     if reason is None and price is None:

@@ -45,7 +45,6 @@ from exchange.events import (
     IssuerUnpaused,
     LossAllocated,
     LossShared,
-    ParticipantState,
     WalletFrozen,
     WalletUnfrozen,
     WalletWiped,
@@ -259,7 +258,7 @@ def _loss_refusal(shares: LossShares, coin: Coin, state: State) -> CashRefusal |
     positions rely on it, or into an account under a legal order, cannot be taken exactly.
     """
     for who, part in shares.holders.items():
-        if state.seats[who].state is ParticipantState.LEGALLY_FROZEN:
+        if state.seats[who].frozen:
             return CashRefusal.PARTICIPANT_FROZEN
         if part > _free_cash(state, who, coin.terms.asset_id):
             return CashRefusal.INSUFFICIENT_FUNDS
@@ -378,7 +377,7 @@ def _withdrawal_refusal(command: WithdrawCoins, state: State) -> CashRefusal | N
         (command.amount <= 0, CashRefusal.AMOUNT_NOT_POSITIVE),
         (coin.issuer.paused, CashRefusal.ISSUER_PAUSED),
         (coin.issuer.is_frozen_in(seat.wallet_id), CashRefusal.WALLET_FROZEN),
-        (seat.state is ParticipantState.LEGALLY_FROZEN, CashRefusal.PARTICIPANT_FROZEN),
+        (seat.frozen, CashRefusal.PARTICIPANT_FROZEN),
         (gate is not None and command.amount > gate.withdrawable(who), CashRefusal.GATED),
         (command.amount > _free_cash(state, who, command.asset_id), CashRefusal.INSUFFICIENT_FUNDS),
     )
@@ -415,7 +414,7 @@ def _confirmation_refusal(withdrawal: Withdrawal, coin: Coin, state: State) -> C
         reason = coin.issuer.transfer_refusal(part.wallet_id, withdrawal.target, part.amount)
         if reason is not None:
             return reason
-    if state.seats[withdrawal.participant_id].state is ParticipantState.LEGALLY_FROZEN:
+    if state.seats[withdrawal.participant_id].frozen:
         return CashRefusal.PARTICIPANT_FROZEN
     return None
 

@@ -251,9 +251,7 @@ class FullCover:
 
     # --- trades -------------------------------------------------------------------------------------
 
-    def clear(
-        self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price
-    ) -> list[Transfer]:
+    def clear(self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price) -> list[Transfer]:
         """Book a trade on both sides at once: lots through the house, then all that is due in, then all
         that is free out. One linked chain; an order that was accepted can always be cleared.
         """
@@ -270,7 +268,9 @@ class FullCover:
         for (holder, order, fee), change in ((buyer, quantity), (seller, -quantity)):
             lock_change, hold_change = self._fill(bucket, holder, order, change, price)
             kept = hold_change + max(lock_change, 0) + fee  # what the hold still gains, or has too much
-            freed = max(-lock_change, 0) - max(kept, 0)  # never below zero: a fill cannot raise the worst case
+            freed = max(-lock_change, 0) - max(
+                kept, 0
+            )  # never below zero: a fill cannot raise the worst case
             if lock_change > 0:
                 due.append(transfer(holder.hold_account, bucket.escrow, lock_change))
             if fee:

@@ -130,9 +130,7 @@ def fix_price(duty: FixPrice, state: State) -> Iterator[Event]:
             valid_samples=decided.valid_samples,
             samples=decided.samples,
         )
-        state.agenda.promise(
-            state.now + index.terms.fixing_objection, SettleBucket(bucket_id=duty.bucket_id)
-        )
+        state.agenda.promise(state.now + index.terms.fixing_objection, SettleBucket(bucket_id=duty.bucket_id))
     else:
         yield from _postpone(duty.bucket_id, decided.until, decided.valid_samples, decided.samples, state)
 
@@ -212,9 +210,7 @@ def enter(series: Series, to: SeriesState) -> SeriesStateChanged:
     return SeriesStateChanged(instrument_id=series.instrument.instrument_id, state=to)
 
 
-def _postpone(
-    bucket_id: BucketId, until: Time, valid: int, samples: int, state: State
-) -> Iterator[Event]:
+def _postpone(bucket_id: BucketId, until: Time, valid: int, samples: int, state: State) -> Iterator[Event]:
     for series in _series_of(bucket_id, state):
         if series.state is not SeriesState.PRICE_POSTPONED:
             yield enter(series, SeriesState.PRICE_POSTPONED)
@@ -261,4 +257,3 @@ def _series_of(bucket_id: BucketId, state: State) -> list[Series]:
 def _terms(bucket_id: BucketId, state: State) -> Instrument:
     """Terms that all series of a bucket share: underlying, tick, collar, cash."""
     return next(iter(state.claims.buckets[bucket_id].instruments.values()))
-

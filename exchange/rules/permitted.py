@@ -2,7 +2,6 @@
 
 from exchange.access import permissions
 from exchange.access.regime import Permission
-from exchange.events import ParticipantState
 from exchange.instruments import Product
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
@@ -27,7 +26,7 @@ def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) 
 def must_reduce(seat: Seat, product: Product) -> bool:
     """Whether every order of the participant in that product is reduce-only, asked or not."""
     permission = seat.access_class.permissions.get(product)
-    return seat.state is not ParticipantState.ACTIVE or permission is Permission.REDUCE_ONLY
+    return seat.frozen or seat.barred or permission is Permission.REDUCE_ONLY
 
 
 def only_reduces(order: Order, seat: Seat, state: State) -> bool:

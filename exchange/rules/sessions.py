@@ -1,7 +1,7 @@
 """Who may order now: the venue's session, the participant's state, the series' state."""
 
 from exchange.clearing.expiry import is_trading
-from exchange.events import ParticipantState, SeriesState
+from exchange.events import SeriesState
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 
@@ -13,7 +13,7 @@ def session_open(_order: Order, _seat: Seat, _series: Series, state: State) -> R
 def participant_not_suspended(
     _order: Order, seat: Seat, _series: Series, _state: State
 ) -> RejectReason | None:
-    return RejectReason.PARTICIPANT_SUSPENDED if seat.state is ParticipantState.SUSPENDED else None
+    return RejectReason.PARTICIPANT_SUSPENDED if seat.suspended else None
 
 
 def series_trading(_order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:

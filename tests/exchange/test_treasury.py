@@ -45,7 +45,6 @@ from exchange.events import (
     IssuerUnpaused,
     LossAllocated,
     LossShared,
-    ParticipantState,
     WalletFrozen,
     WalletUnfrozen,
     WalletWiped,
@@ -136,7 +135,7 @@ def a_world(
         world.ledger.open(accounts.wallet(wallet_id, RUBD), RUBD, Rule.MIRROR)
     for who in CLAIMS:
         world.seats[who] = SimpleNamespace(
-            participant_id=who, wallet_id=wallet_of(who), state=ParticipantState.ACTIVE,
+            participant_id=who, wallet_id=wallet_of(who), frozen=False,
             cash_account=accounts.cash(who, RUBD), hold_account=accounts.hold(who, RUBD),
         )  # fmt: skip
         for account in (world.seats[who].cash_account, world.seats[who].hold_account):
@@ -318,7 +317,7 @@ def test_strangers_and_unknown_coins_are_refused(request_of):
 
 def test_a_participant_under_a_legal_order_is_still_credited():
     world = a_world()
-    world.seats[ANN].state = ParticipantState.LEGALLY_FROZEN
+    world.seats[ANN].frozen = True
     assert do(world, deposit(ANN, 10)) == [CoinsDeposited(participant_id=ANN, asset_id=RUBD, amount=10)]
 
 
@@ -384,7 +383,7 @@ def test_a_wallet_that_may_only_not_send_still_takes_withdrawals():
 
 def test_nothing_leaves_to_a_participant_under_a_legal_order():
     world = a_world()
-    world.seats[ANN].state = ParticipantState.LEGALLY_FROZEN
+    world.seats[ANN].frozen = True
     assert reason_of(do(world, withdraw(ANN, 10))) is CashRefusal.PARTICIPANT_FROZEN
 
 
@@ -392,7 +391,7 @@ def test_nothing_leaves_to_a_participant_under_a_legal_order():
 
 
 def legal_order(world: World) -> None:
-    world.seats[ANN].state = ParticipantState.LEGALLY_FROZEN
+    world.seats[ANN].frozen = True
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ from exchange import treasury
 from exchange.access.regime import GateRule
 from exchange.clearing import accounts
 from exchange.commands import PauseIssuer, UnpauseIssuer
-from exchange.events import CashRequestRejected, ParticipantState, WithdrawalRequested
+from exchange.events import CashRequestRejected, WithdrawalRequested
 from exchange.reasons import CashRefusal
 from matching.terms import ParticipantId
 from tests.exchange.test_treasury import (
@@ -88,8 +88,7 @@ class CustodyMachine(RuleBasedStateMachine):
 
     @rule(who=people, frozen=st.booleans())
     def legal_order(self, who: ParticipantId, frozen: bool) -> None:
-        state = ParticipantState.LEGALLY_FROZEN if frozen else ParticipantState.ACTIVE
-        self.world.seats[who].state = state
+        self.world.seats[who].frozen = frozen
 
     @invariant()
     def what_is_owed_is_in_custody(self) -> None:

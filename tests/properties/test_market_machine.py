@@ -1,0 +1,225 @@
+"""Whatever participants, issuer and authority do, in any order: every invariant holds after every event.
+
+E22: after random trading in a future and its options, settlement at any price empties the pool to nothing,
+pays everyone in full, and moves as much as it takes.
+"""
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
+
+from exchange.access.regime import MarketRules
+from exchange.commands import (
+    AdoptRegime,
+    AmendOrder,
+    CancelAll,
+    CancelOrder,
+    DepositCoins,
+    FreezeParticipant,
+    FreezeWallet,
+    HaltInstrument,
+    ListInstrument,
+    PauseIssuer,
+    ReinstateParticipant,
+    ResumeInstrument,
+    SetLimit,
+    SuspendParticipant,
+    UnfreezeParticipant,
+    UnfreezeWallet,
+    UnpauseIssuer,
+    WithdrawCoins,
+)
+from exchange.events import BucketSettled, ClaimSettled, OrderAccepted
+from exchange.instruments import ContractKind
+from exchange.units import MINUTE, SECOND, Money, WalletId
+from matching.terms import OrderId, ParticipantId, SelfTradePrevention, Side, TimeInForce
+from tests.builders import (
+    BTCF,
+    EXPIRY,
+    OPENS,
+    ROUBLE,
+    RUBD,
+    Venue,
+    a_regime,
+    coin_terms,
+    future,
+    of_kind,
+    option,
+)
+
+NAMES = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd", "dan"))
+SERIES = (
+    future(fee_maker=3, fee_taker=7),
+    option(ContractKind.CALL, 90_000, reference=4_000, fee_maker=3, fee_taker=7),
+    option(ContractKind.DIGITAL_PUT, 70_000, reference=8_000, digital_payoff=16_000),
+)
+LATE_SERIES = option(ContractKind.PUT, 75_000, reference=6_000, fee_taker=5)
+FAIR = {SERIES[0].instrument_id: 80_000, SERIES[1].instrument_id: 4_000, SERIES[2].instrument_id: 8_000}
+WALLETS = ("venue-1", "venue-2", "wallet-ann", "wallet-bob")
+
+names = st.sampled_from(NAMES)
+sides = st.sampled_from(Side)
+offsets = st.integers(-40, 40)
+quantities = st.integers(1, 12)
+
+
+class Market(RuleBasedStateMachine):
+    @initialize(prevention=st.sampled_from(SelfTradePrevention))
+    def open(self, prevention: SelfTradePrevention) -> None:
+        regime = a_regime(market=MarketRules(self_trade_prevention=prevention))
+        self.venue = Venue(*SERIES, regime=regime, coin=coin_terms(2, wipe_allowed=True))
+        for name in NAMES:
+            self.venue.admit(name, 300_000 * ROUBLE)
+        self.orders: list[OrderId] = []
+        self.limits: dict[ParticipantId, Money] = {}
+
+    def tell(self, command: object) -> None:
+        """`Venue.tell` audits every invariant; here the strict limit is checked as well (I-26)."""
+        before = {name: self.venue.state.claims.at_risk(name) for name in NAMES}
+        events = self.venue.tell(command)  # type: ignore[arg-type]
+        self.orders += [e.order_id for e in of_kind(events, OrderAccepted)]
+        for name, limit in self.limits.items():
+            assert self.venue.state.claims.at_risk(name) <= max(limit, before[name])
+
+    @rule(who=names, side=sides, which=st.sampled_from(SERIES), offset=offsets, quantity=quantities,
+          how=st.sampled_from(TimeInForce), post_only=st.booleans(), reduce_only=st.booleans())  # fmt: skip
+    def place(self, who, side, which, offset, quantity, how, post_only, reduce_only) -> None:  # type: ignore[no-untyped-def]
+        self.venue.asked += 1
+        before = self.venue.exchange.sequence
+        self.orders += [
+            e.order_id
+            for e in of_kind(
+                self.venue.place(
+                    who,
+                    side,
+                    quantity,
+                    FAIR[which.instrument_id] + offset * 25,
+                    instrument_id=which.instrument_id,
+                    time_in_force=how,
+                    post_only=post_only and how is TimeInForce.GTC,
+                    reduce_only=reduce_only and offset > 20,
+                ),
+                OrderAccepted,
+            )
+        ]
+        assert self.venue.exchange.sequence > before
+
+    @rule(who=names, side=sides, quantity=quantities)
+    def place_market(self, who: ParticipantId, side: Side, quantity: int) -> None:
+        self.venue.place(who, side, quantity, None)
+
+    @precondition(lambda self: self.orders)
+    @rule(choice=st.integers(0, 10**6), offset=offsets, quantity=quantities)
+    def amend(self, choice: int, offset: int, quantity: int) -> None:
+        order_id = self.orders[choice % len(self.orders)]
+        for seat in self.venue.state.seats.values():
+            if order_id in seat.orders:
+                fair = FAIR[seat.orders[order_id].instrument.instrument_id]
+                self.tell(
+                    AmendOrder(
+                        participant_id=seat.participant_id,
+                        order_id=order_id,
+                        price=fair + offset * 25,
+                        quantity=quantity,
+                    )
+                )
+                return
+
+    @precondition(lambda self: self.orders)
+    @rule(who=names, choice=st.integers(0, 10**6))
+    def cancel(self, who: ParticipantId, choice: int) -> None:
+        self.tell(CancelOrder(participant_id=who, order_id=self.orders[choice % len(self.orders)]))
+
+    @rule(who=names)
+    def cancel_all(self, who: ParticipantId) -> None:
+        self.tell(CancelAll(participant_id=who))
+
+    @rule(who=names, amount=st.integers(1, 200_000))
+    def withdraw(self, who: ParticipantId, amount: int) -> None:
+        self.tell(WithdrawCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+
+    @rule(who=names, amount=st.integers(1, 200_000))
+    def deposit(self, who: ParticipantId, amount: int) -> None:
+        self.tell(DepositCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+
+    @rule(wallet=st.sampled_from(WALLETS), out=st.booleans(), into=st.booleans())
+    def freeze_wallet(self, wallet: str, out: bool, into: bool) -> None:
+        self.tell(
+            FreezeWallet(
+                asset_id=RUBD,
+                wallet_id=WalletId(wallet),
+                order_ref="f",
+                out=out,
+                into=into,
+                signatures=("issuer", "central_bank"),
+            )
+        )
+
+    @rule(wallet=st.sampled_from(WALLETS))
+    def unfreeze_wallet(self, wallet: str) -> None:
+        signed = ("issuer", "central_bank")
+        self.tell(UnfreezeWallet(asset_id=RUBD, wallet_id=WalletId(wallet), order_ref="u", signatures=signed))
+
+    @rule(pause=st.booleans())
+    def pause(self, pause: bool) -> None:
+        kind = PauseIssuer if pause else UnpauseIssuer
+        self.tell(kind(asset_id=RUBD, signatures=("issuer",)))
+
+    @rule(who=names, frozen=st.booleans())
+    def freeze_participant(self, who: ParticipantId, frozen: bool) -> None:
+        kind = FreezeParticipant if frozen else UnfreezeParticipant
+        self.tell(kind(participant_id=who, order_ref="court"))
+
+    @rule(who=names, suspended=st.booleans())
+    def suspend(self, who: ParticipantId, suspended: bool) -> None:
+        kind = SuspendParticipant if suspended else ReinstateParticipant
+        self.tell(kind(participant_id=who))
+
+    @rule(who=names, limit=st.integers(0, 400_000))
+    def set_limit(self, who: ParticipantId, limit: int) -> None:
+        self.tell(SetLimit(participant_id=who, limit=limit * ROUBLE))
+        self.limits[who] = limit * ROUBLE
+
+    @rule(halted=st.booleans())
+    def halt(self, halted: bool) -> None:
+        kind = HaltInstrument if halted else ResumeInstrument
+        self.tell(kind(instrument_id=BTCF))
+
+    @rule()
+    def list_another_strike(self) -> None:
+        self.tell(ListInstrument(instrument=LATE_SERIES))
+
+    @rule(prevention=st.sampled_from(SelfTradePrevention))
+    def adopt_a_regime(self, prevention: SelfTradePrevention) -> None:
+        self.tell(AdoptRegime(regime=a_regime(market=MarketRules(self_trade_prevention=prevention))))
+
+    @rule(wait=st.sampled_from([1, SECOND, 3 * SECOND, MINUTE]))
+    def let_time_pass(self, wait: int) -> None:
+        self.venue.wait_until(self.venue.now + wait)
+
+    def teardown(self) -> None:
+        """Everything settles, at a price that depends on the story; then nothing is left in the pool."""
+        if not hasattr(self, "venue"):
+            return
+        venue = self.venue
+        value = (20_000 + 37 * len(self.orders) * 997 % 150_000) * 10_000
+        wealth = {n: venue.free_cash(n) + venue.held(n) + venue.locked(n) for n in NAMES}
+        # the index is shown to be at `value` for the half hour of the fixing, and once every minute
+        venue.wait_until(max(venue.now, EXPIRY - 31 * MINUTE))
+        before = {n: venue.free_cash(n) + venue.held(n) + venue.locked(n) for n in NAMES}
+        events = venue.quote_until(EXPIRY + SECOND, value)
+        (bucket,) = of_kind(events, BucketSettled)
+        settled = {e.participant_id: e for e in of_kind(events, ClaimSettled)}
+        assert sum(e.gain for e in settled.values()) == 0
+        assert sum(e.payout for e in settled.values()) == bucket.pool
+        assert venue.pool() == 0
+        for name in NAMES:
+            gain = settled[name].gain if name in settled else 0
+            assert venue.free_cash(name) == before[name] + gain
+        assert venue.now > OPENS and wealth.keys() == before.keys()
+
+
+Market.TestCase.settings = settings(
+    max_examples=30, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+TestMarket = Market.TestCase
