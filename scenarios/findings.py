@@ -101,7 +101,7 @@ def _contrast(
 
 
 def as_json(findings: Findings) -> Mapping[str, object]:
-    """The same numbers as plain values, for those who read them by machine. None stands for nan."""
+    """The same numbers as plain values, for those who read them by machine."""
     return {
         "baseline": findings.baseline,
         "seeds": findings.seeds,

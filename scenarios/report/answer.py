@@ -69,7 +69,7 @@ def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
             f"({level(finding, face.name)} instead of {level(finding, findings.baseline)})"
             for finding in seen[:MOST_EFFECTS]
         ]
-        what = listed(effects) or f"no difference is seen in the other {len(rows)} main figures"
+        what = listed(effects) or "no difference is seen in any other main figure"
         told.append(f"under {face.short}, {what}")
     sentence = "; ".join(told)
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""

@@ -5,13 +5,15 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exchange.access.regime import Grade
+from exchange.messages import encode
 from participants.population import ValidationRow
-from scenarios.cells import code_version
+from scenarios.cells import write_whole
 from scenarios.compare import Comparison
-from scenarios.findings import Finding, Findings
+from scenarios.findings import Finding, Findings, as_json
 from scenarios.measures.measure import CASH_LEG, HOUSE
 from scenarios.report.answer import answer
 from scenarios.report.background import GRADE, Background, Face, faces
@@ -132,8 +134,15 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         style=(shelf / "page.css").read_text(encoding="utf-8"),
         script=(shelf / "page.js").read_text(encoding="utf-8"),
         plotly=get_plotlyjs(),
-        written_by=code_version(),
     )
+
+
+def keep_report(findings: Findings, comparison: Comparison, background: Background) -> Path:
+    """Write `report.html`, and its numbers as `findings.json`, into the comparison's folder."""
+    page = comparison.folder / "report.html"
+    write_whole(comparison.folder / "findings.json", encode(as_json(findings)))
+    write_whole(page, render(findings, comparison, background).encode())
+    return page
 
 
 def _figures(

@@ -1,0 +1,159 @@
+"""Findings: regimes paired by seed, one correction for all, and numbers written as people write them."""
+
+import math
+
+import pytest
+
+from exchange.messages import decode, encode
+from scenarios.cells import Cell, CellKey
+from scenarios.findings import Finding, Findings, analyse, as_json
+from scenarios.measures.measure import Measure
+from scenarios.statistics import Verdict
+from scenarios.wording import (
+    arrow,
+    counted,
+    difference,
+    headline,
+    level,
+    level_interval,
+    listed,
+    phrase,
+    spoken,
+    tone,
+    written,
+)
+
+
+def a_measure(name: str, unit: str = "bp", better: str | None = "lower", group: str = "liquidity") -> Measure:
+    return Measure(
+        name, group, name.replace("_", " ").capitalize(), unit, "a / b", "nobody", better, lambda _: 0.0
+    )
+
+
+def a_cell(regime: str, seed: int, **measures: float | None) -> Cell:
+    key = CellKey(scenario="s", regime=regime, seed=seed, population=None, version="1")
+    return Cell(regime_id=regime, key=key, digest="d", measures=measures, timeline={}, outcomes={})
+
+
+SPREADS = [11.0, 14.0, 9.0, 12.0, 10.0, 13.0, 8.0, 15.0, 11.5, 12.5]
+WIDER = [2.1, 1.9, 2.0, 2.2, 1.8, 2.05, 1.95, 2.1, 1.9, 2.0]
+
+
+def found(*measures: Measure, cells: list[Cell] | None = None) -> Findings:
+    if cells is None:
+        cells = [a_cell("base", seed, quoted_spread=value, still=3.0) for seed, value in enumerate(SPREADS)]
+        cells += [
+            a_cell("other", seed, quoted_spread=value + more, still=3.0)
+            for seed, (value, more) in enumerate(zip(SPREADS, WIDER, strict=True))
+        ]
+    return analyse(cells, measures or (a_measure("quoted_spread"), a_measure("still")))
+
+
+def row(findings: Findings, name: str = "quoted_spread") -> Finding:
+    (finding,) = findings.named((name,))
+    return finding
+
+
+def test_the_difference_is_that_of_pairs_of_one_seed() -> None:
+    contrast = row(found()).contrasts["other"]
+    assert contrast.compared.difference == pytest.approx(2.0)
+    assert (contrast.compared.n, contrast.same_way) == (10, 10)
+    assert contrast.verdict is Verdict.HIGHER
+    assert 1.8 < contrast.compared.low < 2.0 < contrast.compared.high < 2.2  # pairs cancel what seeds share
+
+
+def test_a_run_that_is_missing_takes_its_pair_with_it() -> None:
+    cells = [a_cell("base", seed, quoted_spread=value) for seed, value in enumerate(SPREADS)]
+    cells += [
+        a_cell("other", seed, quoted_spread=value + 2.0) for seed, value in enumerate(SPREADS) if seed != 4
+    ]
+    findings = found(a_measure("quoted_spread"), cells=cells)
+    assert row(findings).contrasts["other"].compared.n == 9
+    assert (row(findings).levels["base"].n, row(findings).levels["other"].n) == (10, 9)
+
+
+def test_what_never_differs_is_exactly_the_same() -> None:
+    contrast = row(found(), "still").contrasts["other"]
+    assert contrast.verdict is Verdict.NO_DIFFERENCE_SEEN
+    assert (arrow(contrast), spoken(contrast)) == ("=", "exactly the same")
+
+
+def test_the_correction_is_for_all_measures_together() -> None:
+    alone = row(found(a_measure("quoted_spread"))).contrasts["other"]
+    both = row(found()).contrasts["other"]
+    assert both.adjusted_p == pytest.approx(2 * alone.adjusted_p)
+
+
+def test_two_runs_give_no_verdict() -> None:
+    cells = [
+        a_cell(regime, seed, quoted_spread=11.0 + seed) for regime in ("base", "other") for seed in (0, 1)
+    ]
+    finding = row(found(a_measure("quoted_spread"), cells=cells))
+    assert finding.contrasts["other"].verdict is Verdict.NO_VERDICT
+    assert (level(finding, "base"), level_interval(finding, "base")) == ("11.5 bp", "–")
+
+
+def test_an_undefined_measure_is_silent() -> None:
+    cells = [a_cell(regime, seed, quoted_spread=None) for regime in ("base", "other") for seed in range(4)]
+    finding = row(found(a_measure("quoted_spread"), cells=cells))
+    assert finding.silent
+    assert level(finding, "other") == "–"
+    assert headline(found(a_measure("quoted_spread"), cells=cells)) == []
+
+
+def test_good_and_bad_are_the_measures_own_word() -> None:
+    contrast = row(found()).contrasts["other"]
+    assert tone(a_measure("m", better="lower"), contrast) == "worse"
+    assert tone(a_measure("m", better="higher"), contrast) == "better"
+    assert tone(a_measure("m", better=None), contrast) == "changed"
+    assert tone(a_measure("m"), row(found(), "still").contrasts["other"]) == "same"
+
+
+def test_verdicts_are_told_in_plain_words() -> None:
+    assert phrase(a_measure("quoted_spread"), Verdict.HIGHER) == "small trades cost more"
+    assert phrase(a_measure("trade_count"), Verdict.LOWER) == "trade count is lower"
+
+
+def test_the_headline_falls_back_to_the_first_of_each_group() -> None:
+    measures = (a_measure("unheard_of"), a_measure("second"), a_measure("third", group="house"))
+    cells = [
+        a_cell(regime, seed, unheard_of=0.0, second=1.0, third=2.0)
+        for regime in ("base", "other")
+        for seed in range(3)
+    ]
+    shown = headline(found(*measures, cells=cells))
+    assert [finding.measure.name for finding in shown] == ["second", "third"]  # the first says nothing: all 0
+
+
+@pytest.mark.parametrize(
+    ("values", "texts"),
+    [
+        ((61.23,), ["61.2"]),
+        ((2_100_000_000.0, 95_000_000.0), ["2.10bn", "0.10bn"]),
+        ((312_456.0, -4_000.0), ["312k", "−4k"]),
+        ((0.0,), ["0"]),
+        ((0.0012,), ["0.00120"]),
+        ((math.nan, 3.0), ["–", "3.00"]),
+        ((999.96,), ["1,000"]),
+    ],
+)
+def test_numbers_share_a_scale_and_keep_three_digits(values: tuple[float, ...], texts: list[str]) -> None:
+    assert written(*values) == texts
+
+
+def test_differences_carry_their_sign_and_percentages_differ_by_points() -> None:
+    assert written(2.0, -2.0, signed=True) == ["+2.00", "−2.00"]
+    assert difference(row(found(a_measure("quoted_spread", unit="%"))), "other") == "+2.00 points"
+    assert difference(row(found()), "other") == "+2.00 bp"
+
+
+def test_lists_and_counts() -> None:
+    assert (listed([]), listed(["a"]), listed(["a", "b", "c"])) == ("", "a", "a, b and c")
+    assert (counted(1, "run"), counted(1_200, "run")) == ("1 run", "1,200 runs")
+
+
+def test_machines_read_the_same_numbers() -> None:
+    told = decode(encode(as_json(found())), dict)
+    spread = told["measures"]["quoted_spread"]
+    assert spread["levels"]["base"]["mean"] == pytest.approx(sum(SPREADS) / 10)
+    assert spread["contrasts"]["other"]["verdict"] == "higher"
