@@ -19,7 +19,7 @@ RUBD, LOTS = AssetId("RUBD"), AssetId("POS:BTCF")
 # advance TIME => ids of the pending transfers that expire
 # ACCOUNT: debits pending, debits posted, credits pending, credits posted
 #
-# Every line of the first kind ends in `=> STATUS`, `ok` if none is given. Lines with "&" after the id are
+# What is expected stands after `=>`: a status, `ok` if none is given. Lines with "&" after the id are
 # linked with the next one.
 
 
@@ -34,9 +34,8 @@ def play(table: str, ledger: Ledger | None = None) -> Ledger:
         elif word == "at":
             now = int(rest[0])
         elif word == "open":
-            assert (
-                book.open(rest[0], AssetId(rest[1]), Rule("" if rest[2] == "free" else rest[2])) == expected
-            )
+            rule = Rule("" if rest[2] == "free" else rest[2])
+            assert book.open(rest[0], AssetId(rest[1]), rule) == expected, line
         elif word in ("freeze", "unfreeze"):
             out, into = rest[1] != "in", rest[1] != "out"
             done = getattr(book, word)(rest[0], out=out, into=into, order_ref="order-1", now=now)
@@ -266,6 +265,7 @@ PERMANENT = [
     ("1 void ann > bob 5 of=12", "already_voided"),
     ("1 void ann > bob 5 of=13", "already_expired"),
     ("1 post ann > cat 5 of=14", "different_accounts"),
+    ("1 post cat > bob 5 of=14", "different_accounts"),
     ("1 post ann > bob 6 of=14", "exceeds_pending"),
     ("1 void ann > bob 6 of=14", "exceeds_pending"),
     ("1 single ann > lots 5", "different_assets"),
@@ -303,7 +303,7 @@ def test_these_failures_are_transient_and_no_others():
 def test_statuses_stand_in_order_of_precedence():
     statuses = list(Status)
     told = [Status(status) for _, status in (*PERMANENT, *TRANSIENT)]
-    assert statuses[0] is Status.OK and statuses[-1] is Status.LINKED_EVENT_FAILED
+    assert (statuses[0], statuses[-1]) == (Status.OK, Status.LINKED_EVENT_FAILED)
     assert statuses.index(Status.SAME_ACCOUNT) < statuses.index(Status.EXISTS)
     assert statuses.index(Status.ID_ALREADY_FAILED) < statuses.index(Status.PENDING_NOT_FOUND)
     assert max(map(statuses.index, told)) == len(statuses) - 2
@@ -421,6 +421,14 @@ def test_an_expiry_is_a_transfer_like_any_other():
     assert ledger.submit([expiry], 151) == ["id_invalid"]
 
 
+def test_a_number_and_its_text_expire_each_for_itself():
+    ledger = funded()
+    holds = [Transfer(**(HOLD | {"id": id_, "timeout": 5})) for id_ in (8, "8")]
+    assert ledger.submit(holds, 100) == ["ok", "ok"]
+    assert [expiry.pending_id for expiry in ledger.advance(200)] == [8, "8"]
+    assert ledger.audit() == []
+
+
 def test_what_is_due_cannot_be_posted_even_if_nobody_has_woken_the_ledger():
     play(
         """
@@ -530,7 +538,6 @@ def test_where_finality_is_respected_a_final_post_passes_a_later_freeze(who: str
         f"""
         5 post ann > bob 5 of=1          => frozen_{direction}
         6 post ann > bob 5 of=1 final
-        freeze {who} {direction}                               # a second order does not move the first
         7 post ann > bob 5 of=2 final
         """,
         ledger,
@@ -572,6 +579,12 @@ def test_a_closed_account_keeps_a_final_post_out_as_well():
         "1 pending ann > bob 5\nclose ann\n2 post ann > bob 5 of=1 final => account_closed",
         funded(freeze_respects_finality=True),
     )
+
+
+def test_an_account_is_frozen_since_the_first_order_that_said_so():
+    ledger = play("at 100\nfreeze ann out\nat 200\nfreeze ann both\nat 300\nfreeze ann both", funded())
+    (ann,) = (account for account in ledger.accounts() if account.account_id == "ann")
+    assert (ann.frozen_out_at, ann.frozen_in_at) == (100, 200)
 
 
 def test_freezes_are_written_down_whole_or_not_at_all():
@@ -887,11 +900,20 @@ def test_a_restored_ledger_goes_on_as_if_nothing_had_been(until: int):
 
 def test_a_ledger_may_go_back_to_its_own_checkpoint():
     ledger = funded()
+    assert ledger.next_id() == 1
     snapshot, head = ledger.checkpoint(), ledger.head()
-    play("1 single ann > bob 5\nfreeze ann out\nclose bob", ledger)
+    play("11 single ann > bob 5\nfreeze ann out\nclose bob", ledger)
+    assert ledger.head() != head and ledger.next_id() == 2
     ledger.restore(snapshot)
-    assert ledger.head() == head
-    play("1 single ann > bob 7\n2 single bob > ann 7\nann: 0 7 0 1007", ledger)
+    assert ledger.head() == head and ledger.audit() == [] and ledger.next_id() == 2
+    play("11 single ann > bob 7\n12 single bob > ann 7\nann: 0 7 0 1007", ledger)
+
+
+def test_ids_that_were_handed_out_before_a_checkpoint_are_not_handed_out_again():
+    first, second = funded(), Ledger()
+    first.next_id()
+    second.restore(first.checkpoint())
+    assert second.next_id() == first.next_id() == 2
 
 
 # --- the audit ------------------------------------------------------------------------------------------
