@@ -35,7 +35,7 @@ def check(command: Command) -> None:
     for name, wanted, optional in fields:
         value = getattr(command, name)
         if type(value) is wanted:
-            if wanted is not int or -_LARGEST <= value <= _LARGEST:
+            if not isinstance(value, int) or -_LARGEST <= value <= _LARGEST:
                 continue
             raise MalformedCommand(f"{kind.__name__}.{name} is too large: at most 63 bits, not {value}")
         if value is None and optional:

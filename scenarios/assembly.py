@@ -52,11 +52,9 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
             "name the scenario's coin",
         )
     simulation = Simulation(Exchange(), keeper, world.starts)
-    for command in (
-        world.established,
-        AdoptRegime(regime=regime),
-        *(ListInstrument(instrument=instrument) for instrument in world.instruments),
-    ):
+    founding: list[Command] = [world.established, AdoptRegime(regime=regime)]
+    founding += [ListInstrument(instrument=instrument) for instrument in world.instruments]
+    for command in founding:
         _must_pass(simulation.submit(command), world)
     population = draw_population(seed, world.population)
     receipts = count(1)

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from typing import Annotated
 
 import typer
@@ -12,7 +11,6 @@ from rich.table import Table
 
 from exchange.access.regime import Grade, Regime
 from scenarios.config import (
-    ConfigurationError,
     key_paths,
     load_regime,
     read_toml,
@@ -20,6 +18,7 @@ from scenarios.config import (
     regime_schema,
     shipped_regimes,
 )
+from scenarios.faults import told_as_sentences
 from scenarios.regime_words import (
     caps_in_words,
     differences,
@@ -41,15 +40,6 @@ _GRADE = {
 }
 
 
-@contextmanager
-def _faults_as_sentences() -> Iterator[None]:
-    try:
-        yield
-    except ConfigurationError as fault:
-        typer.echo(str(fault), err=True)
-        raise typer.Exit(2) from None
-
-
 @app.command("list")
 def list_shipped() -> None:
     """List the regimes that come with the package."""
@@ -57,7 +47,7 @@ def list_shipped() -> None:
     grid.add_column("id", no_wrap=True)
     for heading in ("title", "status", "assumed"):
         grid.add_column(heading)
-    with _faults_as_sentences():
+    with told_as_sentences():
         for regime_id in shipped_regimes():
             terms = load_regime(regime_id)
             grid.add_row(
@@ -69,7 +59,7 @@ def list_shipped() -> None:
 @app.command()
 def show(regime: Name) -> None:
     """Say in plain words what a regime means, where it comes from, and what in it is assumed."""
-    with _faults_as_sentences():
+    with told_as_sentences():
         terms = load_regime(regime)
         stated = dict(key_paths(read_toml(regime_path(regime))))
     for line in _told(terms, stated):
@@ -79,7 +69,7 @@ def show(regime: Name) -> None:
 @app.command()
 def diff(before: Name, after: Name) -> None:
     """Say in plain words what changes from one regime to another."""
-    with _faults_as_sentences():
+    with told_as_sentences():
         changes = differences(load_regime(before), load_regime(after))
     for change in changes or ["no difference"]:
         typer.echo(change)
@@ -88,7 +78,7 @@ def diff(before: Name, after: Name) -> None:
 @app.command()
 def check(file: Annotated[str, typer.Argument(help="The path of a regime file.")]) -> None:
     """Check a regime file: "ok", or a sentence about its first fault and exit code 2."""
-    with _faults_as_sentences():
+    with told_as_sentences():
         load_regime(file)
     typer.echo("ok")
 

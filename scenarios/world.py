@@ -3,13 +3,12 @@
 from dataclasses import dataclass
 from typing import Any
 
-from participants.strategies.market_maker import MarketMakerTerms
-
 from exchange.commands import CoinTerms, Command, EstablishVenue, IndexTerms
 from exchange.instruments import Instrument
 from exchange.units import AssetId, IndexPrice, Time
 from participants.population import PopulationTerms
 from participants.profile import Profile
+from participants.strategies.market_maker import MarketMakerTerms
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ HOMES = {  # a library is used in its own rooms only
     "msgspec": ("exchange/messages.py",),
     "pydantic": ("scenarios/config.py", "scenarios/scenario_file.py"),
     "pydantic_core": ("scenarios/config.py",),
-    "typer": ("scenarios/cli.py", "scenarios/regimes_cli.py"),
+    "typer": ("scenarios/cli.py", "scenarios/faults.py", "scenarios/regimes_cli.py"),
     "rich": ("scenarios/cli.py", "scenarios/regimes_cli.py", "scenarios/terminal.py"),
     "scipy": ("scenarios/statistics.py",),
     "jinja2": ("scenarios/report/page.py",),

@@ -1,0 +1,203 @@
+"""The command `ringfence`: run, compare, replay, report, regimes, scenarios. What is heavy is imported when used."""
+
+import shlex
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from scenarios.faults import FAILED, told_as_sentences
+from scenarios.regimes_cli import app as regimes_app
+
+if TYPE_CHECKING:
+    from scenarios.compare import Design
+
+app = typer.Typer(
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="A sandbox exchange: compare who may enter and what they may do, and see what it does.",
+)
+app.add_typer(regimes_app, name="regimes")
+scenarios_app = typer.Typer(no_args_is_help=True, help="Scenarios: what the day is like.")
+app.add_typer(scenarios_app, name="scenarios")
+
+DEFAULT_SCENARIO = "freeze_and_gap"
+DEFAULT_REGIMES = "ru_derivs_qual_2025,ru_elr_super_2025,ru_open_counterfactual"
+
+Scenario = Annotated[str, typer.Argument(help="The id of a shipped scenario, or the path of a file.")]
+Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The dice of the run.")]
+Population = Annotated[
+    int | None,
+    typer.Option(min=1, max=100_000, help="How many people and firms; the scenario's own if not given."),
+]
+
+
+@app.command()
+def compare(
+    scenario: Scenario = DEFAULT_SCENARIO,
+    regimes: Annotated[
+        str, typer.Option(help="Regimes, separated by commas; the first is the baseline.")
+    ] = DEFAULT_REGIMES,
+    seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds: 1, 2, ..., N.")] = 10,
+    out: Annotated[
+        Path | None, typer.Option(help="The folder of the comparison; comparisons/SCENARIO if not given.")
+    ] = None,
+    population: Population = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="Runs at a time; one for each core if not given.")
+    ] = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify", help="Run the first seed of a finished comparison again and compare digests."
+        ),
+    ] = False,
+) -> None:
+    """Run a scenario under several regimes with the same seeds, and report what differs.
+
+    A comparison that was stopped goes on where it stopped when the same command is given again.
+    """
+    with told_as_sentences():
+        from scenarios.compare import read_comparison
+        from scenarios.compare import verify as run_again
+        from scenarios.run import run_cell
+        from scenarios.scenario_file import scenario_path
+
+        folder = out or Path("comparisons") / Path(str(scenario_path(scenario))).stem
+        if verify:
+            differing = run_again(read_comparison(folder), run_cell)
+            typer.echo("\n".join(differing) or f"{folder}: every digest that was run again is the same")
+            raise typer.Exit(FAILED if differing else 0)
+        design = _design(scenario, regimes, seeds, population)
+        raise typer.Exit(_compare(design, folder, workers))
+
+
+def _design(scenario: str, regimes: str, seeds: int, population: int | None) -> "Design":
+    """What is compared. Every file is checked before anything runs."""
+    from scenarios.compare import Design, source_file
+    from scenarios.config import load_regime, regime_path
+    from scenarios.scenario_file import load_world, scenario_path
+
+    load_world(scenario, population)
+    names = [name.strip() for name in regimes.split(",") if name.strip()]
+    for name in names:
+        load_regime(name)
+    return Design(
+        scenario=source_file(scenario, scenario_path(scenario)),
+        regimes=tuple(source_file(name, regime_path(name)) for name in names),
+        seeds=tuple(range(1, seeds + 1)),
+        population=population,
+        command=shlex.join(["ringfence", *sys.argv[1:]]),
+    )
+
+
+def _compare(design: "Design", folder: Path, workers: int | None) -> int:
+    """Run what is missing, tell it at the terminal and write the report; the exit code."""
+    from rich.console import Console
+
+    from scenarios.compare import compare as run_all
+    from scenarios.findings import analyse
+    from scenarios.measures import MEASURES
+    from scenarios.report import background_of, keep_report
+    from scenarios.run import run_cell
+    from scenarios.terminal import RunProgress, show_comparison
+
+    console = Console()
+    with RunProgress(console) as progress:
+        comparison = run_all(design, folder, run_cell, progress, workers=workers)
+    findings = analyse(comparison.cells, MEASURES)
+    report = keep_report(findings, comparison, background_of(comparison))
+    show_comparison(console, findings, comparison, report)
+    return comparison.exit_code
+
+
+@app.command()
+def report(
+    folder: Annotated[Path, typer.Argument(help="The folder of a finished comparison.")],
+) -> None:
+    """Write the report of a finished comparison again, and print where it lies."""
+    with told_as_sentences():
+        from scenarios.compare import read_comparison
+        from scenarios.findings import analyse
+        from scenarios.measures import MEASURES
+        from scenarios.report import background_of, keep_report
+
+        comparison = read_comparison(folder)
+        findings = analyse(comparison.cells, MEASURES)
+        typer.echo(keep_report(findings, comparison, background_of(comparison)))
+
+
+@app.command()
+def run(
+    scenario: Scenario,
+    regime: Annotated[str, typer.Option(help="The id of a shipped regime, or the path of a file.")],
+    seed: Seed = 1,
+    out: Annotated[
+        Path | None, typer.Option(help="The run's folder; runs/SCENARIO/REGIME/SEED if not given.")
+    ] = None,
+    population: Population = None,
+) -> None:
+    """Run a scenario once and keep everything: journal, record, measures, manifest."""
+    with told_as_sentences():
+        from rich.console import Console
+        from rich.progress import Progress
+
+        from scenarios.config import regime_path
+        from scenarios.run import run as run_once
+        from scenarios.scenario_file import scenario_path
+
+        names = [Path(str(path)).stem for path in (scenario_path(scenario), regime_path(regime))]
+        folder = out or Path("runs", *names, str(seed))
+        with Progress(console=Console(stderr=True), transient=True) as bar:
+            day = bar.add_task(f"{names[0]} under {names[1]}", total=1.0)
+            finished = run_once(
+                scenario, regime, seed, folder, population, lambda share: bar.update(day, completed=share)
+            )
+        for time, who, fault in finished.malformed:
+            typer.echo(f"{who} sent at {time} what is no command: {fault}", err=True)
+        typer.echo(f"kept in {folder}")
+        typer.echo(f"digest {finished.digest}")
+
+
+@app.command()
+def replay(folder: Annotated[Path, typer.Argument(help="The folder of a run.")]) -> None:
+    """Hand the journal of a run to a new exchange, and check that it tells the same story."""
+    with told_as_sentences():
+        from scenarios.run import replay as replay_run
+
+        typer.echo(f"digest {replay_run(folder)}")
+
+
+@scenarios_app.command("list")
+def list_scenarios() -> None:
+    """The scenarios that ship, and the question each of them answers."""
+    with told_as_sentences():
+        from scenarios.scenario_file import load_world, shipped_scenarios
+
+        for name in shipped_scenarios():
+            typer.echo(f"{name}\n    {load_world(name).question}")
+
+
+@scenarios_app.command("check")
+def check_scenario(file: Annotated[str, typer.Argument(help="A scenario file.")]) -> None:
+    """Check a scenario file; a fault is a sentence and exit code 2."""
+    with told_as_sentences():
+        from scenarios.scenario_file import load_world
+
+        load_world(file)
+        typer.echo("ok")
+
+
+@scenarios_app.command("schema")
+def print_scenario_schema() -> None:
+    """The JSON Schema of a scenario file, for editors that complete and check while one types."""
+    import json
+
+    from scenarios.scenario_file import scenario_schema
+
+    typer.echo(json.dumps(scenario_schema(), indent=2))
+
+
+def main() -> None:
+    app()

@@ -1,0 +1,56 @@
+"""How a fault is told at the terminal: as a sentence and an exit code. What is our own bug stays a traceback."""
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import typer
+
+REFUSED = 2  # something that was asked for cannot be
+FAILED = 1  # a run failed, or did not replay
+STOPPED = 130  # Ctrl-C
+
+
+@contextmanager
+def told_as_sentences() -> Iterator[None]:
+    """Turn the faults that users meet into a line on the error stream and an exit code."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo("stopped; nothing half-written is left", err=True)
+        raise typer.Exit(STOPPED) from None
+    except OSError as fault:
+        typer.echo(_of_the_disk(fault), err=True)
+        raise typer.Exit(REFUSED) from None
+    except Exception as fault:
+        code = _code_of(fault)
+        if code is None:
+            raise
+        typer.echo(str(fault), err=True)
+        raise typer.Exit(code) from None
+
+
+def _code_of(fault: Exception) -> int | None:
+    """The exit code of a fault that speaks for itself, or None for a bug. Imported only once there is a fault."""
+    from exchange.journal import JournalDamaged
+    from scenarios.cells import CellMismatchError
+    from scenarios.compare import ComparisonStoppedError, DesignError
+    from scenarios.config import ConfigurationError
+    from scenarios.results import ResultsError
+    from scenarios.run import ReplayError
+
+    if isinstance(fault, ComparisonStoppedError):
+        return STOPPED
+    if isinstance(fault, ReplayError | JournalDamaged):
+        return FAILED
+    refused = ConfigurationError | DesignError | CellMismatchError | ResultsError
+    return REFUSED if isinstance(fault, refused) else None
+
+
+def _of_the_disk(fault: OSError) -> str:
+    where = f"{fault.filename}: " if fault.filename else ""
+    if fault.errno == errno.ENOSPC:
+        return (
+            f"{where}the disk is full; free some space and repeat the command, nothing half-written is left"
+        )
+    return f"{where}{fault.strerror or fault}; name a place that can be written and read"
