@@ -124,7 +124,7 @@ def _legend(findings: Findings) -> str:
     return (
         f"Mean of {runs}, and the 95% interval: the baseline's own, and below the others that of their "
         "difference from the baseline, of percentages in points. ▲ higher  ▼ lower  = exactly the same  "
-        "≈ no difference seen (5%, corrected for all measures together)."
+        "≈ no difference seen (5%, corrected for all main measures together)."
     )
 
 

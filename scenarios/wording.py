@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scenarios.findings import Contrast, Finding, Findings
+from scenarios.findings import HEADLINE, Contrast, Finding, Findings
 from scenarios.measures.measure import (
     ACCESS,
     CASH_LEG,
@@ -16,23 +16,6 @@ from scenarios.measures.measure import (
     Measure,
 )
 from scenarios.statistics import Verdict
-
-HEADLINE = (
-    "admitted_share",
-    "admitted_bottom_half",
-    "executed_notional_share",
-    "leaked_offshore",
-    "quoted_spread",
-    "depth_100bp",
-    "index_gap",
-    "population_losing",
-    "total_losses",
-    "losing_over_tenth",
-    "top5_open_interest",
-    "uncovered_peak",
-    "withdrawals_completed",
-    "withdrawal_wait",
-)  # what a policymaker reads first; every other measure stands in the full table
 
 QUESTIONS = {
     ACCESS: "Who gets in",
@@ -140,7 +123,7 @@ PLAIN = {
 
 
 def headline(findings: Findings) -> list[Finding]:
-    """The measures shown first: those listed above, or else the first of each group that says something."""
+    """The measures shown first: the main ones, or else the first of each group that says something."""
     listed = [finding for finding in findings.named(HEADLINE) if not _undefined(finding)]
     if listed:
         return listed
@@ -209,6 +192,8 @@ def written(*values: float, signed: bool = False) -> list[str]:
     known = [abs(value) for value in values if math.isfinite(value)]
     largest = max(known, default=0.0)
     divisor, suffix = next(((size, name) for size, name in _SCALES if largest >= size), (1.0, ""))
+    if largest < 10_000:
+        divisor, suffix = 1.0, ""  # "1,250 bp" reads better than "1.25k bp"
     decimals = _decimals(largest / divisor)
     return [_number(value / divisor, decimals, signed) + (suffix if value else "") for value in values]
 

@@ -85,8 +85,8 @@ def _how_sure(findings: Findings, known: Sequence[Face], cells: Sequence[Cell]) 
     return (
         "Every regime met the same people on the same market days, in "
         f"{counted(fewest, 'simulated run')}, so what differs is the rules' doing; a difference is called "
-        "one only where chance alone would hardly ever show any in this report (5%, all figures counted "
-        f"together); but it is a model, and {doubts}."
+        "one only where luck alone would show even a single one among the main figures in fewer than one of "
+        f"twenty such reports; but it is a model, and {doubts}."
     )
 
 

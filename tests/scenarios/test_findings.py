@@ -78,10 +78,17 @@ def test_what_never_differs_is_exactly_the_same() -> None:
     assert (arrow(contrast), spoken(contrast)) == ("=", "exactly the same")
 
 
-def test_the_correction_is_for_all_measures_together() -> None:
+def test_the_main_measures_are_corrected_together_and_apart_from_the_others() -> None:
     alone = row(found(a_measure("quoted_spread"))).contrasts["other"]
-    both = row(found()).contrasts["other"]
-    assert both.adjusted_p == pytest.approx(2 * alone.adjusted_p)
+    beside_another = row(found(a_measure("quoted_spread"), a_measure("still"))).contrasts["other"]
+    cells = [a_cell("base", seed, quoted_spread=value, index_gap=3.0) for seed, value in enumerate(SPREADS)]
+    cells += [
+        a_cell("other", seed, quoted_spread=value + more, index_gap=3.0)
+        for seed, (value, more) in enumerate(zip(SPREADS, WIDER, strict=True))
+    ]
+    two_main = row(found(a_measure("quoted_spread"), a_measure("index_gap"), cells=cells)).contrasts["other"]
+    assert beside_another.adjusted_p == alone.adjusted_p
+    assert two_main.adjusted_p == pytest.approx(2 * alone.adjusted_p)
 
 
 def test_two_runs_give_no_verdict() -> None:
@@ -135,6 +142,7 @@ def test_the_headline_falls_back_to_the_first_of_each_group() -> None:
         ((0.0012,), ["0.00120"]),
         ((math.nan, 3.0), ["–", "3.00"]),
         ((999.96,), ["1,000"]),
+        ((1_250.4,), ["1,250"]),
     ],
 )
 def test_numbers_share_a_scale_and_keep_three_digits(values: tuple[float, ...], texts: list[str]) -> None:
