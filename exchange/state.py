@@ -6,7 +6,7 @@ from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.coin import Coin
 from exchange.clearing.fixing import Fixed
-from exchange.clearing.full import FullCover
+from exchange.clearing.full import FullCover, Requirement
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
 from exchange.commands import SessionTerms
@@ -25,6 +25,7 @@ class Order(RestingOrder):
         "free_of_charge",
         "instrument",
         "lot_losses",
+        "need",
         "post_only",
         "reduce_only",
         "released",
@@ -57,6 +58,7 @@ class Order(RestingOrder):
         self.released = released  # hold that its acceptance sets free: that of the order it replaces
         self.worst_fee = 0 if free_of_charge else max(instrument.fee_maker, instrument.fee_taker)
         self.lot_losses: list[Money] = []  # of one lot, at each node of its bucket; clearing fills it in
+        self.need: Requirement | None = None  # of its owner's account with it, once it was admitted
 
     def losses(self, quantity: Quantity) -> list[Money]:
         """What `quantity` of the order would lose at each node if it filled."""

@@ -64,7 +64,7 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
     if reason is not None:
         yield _rejected(command, reason)
         return
-    set_aside(state, seat, state.claims.open_order(seat, order))
+    set_aside(state, seat, _open(order, seat, state))
     yield OrderAccepted(
         participant_id=seat.participant_id,
         order_id=order.order_id,
@@ -107,10 +107,10 @@ def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
     amended.released = -state.claims.close_order(seat, order, order.remaining)
     reason = first_refusal(amended, seat, series, state)
     if reason is not None:
-        state.claims.open_order(seat, order)
+        state.claims.reopen_order(seat, order)
         yield RequestRejected(participant_id=seat.participant_id, order_id=order.order_id, reason=reason)
         return
-    set_aside(state, seat, state.claims.open_order(seat, amended) - amended.released)
+    set_aside(state, seat, _open(amended, seat, state) - amended.released)
     series.book.remove(order)
     del seat.orders[order.order_id]
     yield _amended(amended, kept_priority=False)
@@ -170,11 +170,10 @@ def withdraw(order: Order, seat: Seat, series: Series, cause: CancelCause, state
 
 def set_aside(state: State, seat: Seat, change: Money) -> None:
     """Bring the hold account to what the live orders need: one transfer, either way."""
-    ledger = state.ledger
     if change > 0:
-        ledger.commit((ledger.transfer(seat.cash_account, seat.hold_account, change),), state.now)
+        state.ledger.book(((seat.cash_account, seat.hold_account, change),), state.now)
     elif change < 0:
-        ledger.commit((ledger.transfer(seat.hold_account, seat.cash_account, -change),), state.now)
+        state.ledger.book(((seat.hold_account, seat.cash_account, -change),), state.now)
 
 
 def tell_best_prices(series: Series) -> Iterator[Event]:
@@ -200,6 +199,11 @@ def tell_best_prices(series: Series) -> Iterator[Event]:
 
 
 # --- the inner way --------------------------------------------------------------------------------------
+
+
+def _open(order: Order, seat: Seat, state: State) -> Money:
+    assert order.need is not None, "an admitted order knows what it needs"
+    return state.claims.open_order(seat, order, order.need)
 
 
 def _meet_the_book(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
@@ -236,7 +240,7 @@ def _clear(
     taker_fee = 0 if taker.free_of_charge else terms.fee_taker * fill.quantity
     made, taken = (maker_seat, maker, maker_fee), (taker_seat, taker, taker_fee)
     buyer, seller = (taken, made) if taker.side > 0 else (made, taken)
-    state.ledger.commit(state.claims.clear(buyer, seller, fill.quantity, fill.price), state.now)
+    state.ledger.book(state.claims.clear(buyer, seller, fill.quantity, fill.price), state.now)
     state.trades += 1
     yield _filled(maker, fill, maker.remaining, Liquidity.MAKER, maker_fee, state)
     yield _filled(taker, fill, taker_left, Liquidity.TAKER, taker_fee, state)

@@ -4,7 +4,9 @@ What fails here never becomes a command: it is not journaled and changes nothing
 refused, with a reason.
 """
 
+from collections.abc import Callable
 from enum import Enum
+from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
@@ -23,27 +25,41 @@ class _Field(NamedTuple):
     optional: bool
 
 
-_FIELDS: dict[type[Any], tuple[_Field, ...]] = {}
+class _Shape(NamedTuple):
+    """What a kind of command must look like; `values` fetches every field at once."""
+
+    fields: tuple[_Field, ...]
+    values: Callable[[Command], tuple[object, ...]]
+    kinds: list[type]
+
+
+_SHAPES: dict[type[Any], _Shape] = {}
 
 
 def check(command: Command) -> None:
     """Raise MalformedCommand if a number is not a whole one within 63 bits, or a choice is none of ours."""
     kind = type(command)
-    fields = _FIELDS.get(kind)
-    if fields is None:
-        fields = _FIELDS[kind] = tuple(_fields_of(kind))
-    for name, wanted, optional in fields:
-        value = getattr(command, name)
-        if type(value) is wanted:
-            if not isinstance(value, int) or -_LARGEST <= value <= _LARGEST:
+    shape = _SHAPES.get(kind)
+    if shape is None:
+        shape = _SHAPES[kind] = _shape_of(kind)
+    values = shape.values(command)
+    for field, value, wanted in zip(shape.fields, values, shape.kinds, strict=True):
+        if type(value) is not wanted:
+            if value is None and field.optional:
                 continue
-            raise MalformedCommand(f"{kind.__name__}.{name} is too large: at most 63 bits, not {value}")
-        if value is None and optional:
-            continue
-        raise MalformedCommand(f"{kind.__name__}.{name} must be {_wanted(wanted)}, not {value!r}")
+            raise MalformedCommand(f"{kind.__name__}.{field.name} must be {_wanted(wanted)}, not {value!r}")
+        if wanted is int and not -_LARGEST <= value <= _LARGEST:  # type: ignore[operator]
+            raise MalformedCommand(f"{kind.__name__}.{field.name} is too large: at most 63 bits, not {value}")
 
 
-def _fields_of(kind: type[Any]) -> "list[_Field]":
+def _shape_of(kind: type[Any]) -> _Shape:
+    fields = tuple(_fields_of(kind))
+    names = [field.name for field in fields]  # attrgetter of a single one would give its bare value
+    fetch = attrgetter(*names) if len(names) > 1 else lambda command: (getattr(command, names[0]),)
+    return _Shape(fields, fetch, [field.kind for field in fields])
+
+
+def _fields_of(kind: type[Any]) -> list[_Field]:
     """The fields of a command that can be checked cheaply: numbers, texts, truths and choices."""
     found = []
     for name, hint in get_type_hints(kind).items():

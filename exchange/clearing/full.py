@@ -18,7 +18,7 @@ from operator import add, sub
 from typing import NamedTuple, Protocol, TypeAlias
 
 from exchange.clearing import accounts
-from exchange.clearing.ledger import Ledger, Rule, Transfer
+from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.instruments import Instrument
 from exchange.units import AssetId, BucketId, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
@@ -55,8 +55,10 @@ class Order(Protocol):
 
 
 class Requirement(NamedTuple):
-    """What an account's positions and orders need together."""
+    """What an account's positions and orders need together, once an order is among them."""
 
+    order_loss: list[Money]
+    fee_reserve: Money
     worst: Money  # positions and the worst fills of the orders
     hold: Money  # the part of it that orders need beside the lock, with the fees reserved for them
 
@@ -75,11 +77,23 @@ class Payout(NamedTuple):
 class ClaimAccount:
     """One participant's claims in one bucket. Lists run over the nodes of the bucket, in minor units."""
 
-    __slots__ = ("cost", "fee_reserve", "hold", "holder", "lock", "loss", "order_loss", "quantities", "worst")
+    __slots__ = (
+        "cost",
+        "fee_reserve",
+        "hold",
+        "holder",
+        "lock",
+        "loss",
+        "order_loss",
+        "positions",
+        "quantities",
+        "worst",
+    )
 
     def __init__(self, holder: Holder, nodes: int) -> None:
         self.holder = holder
         self.quantities: dict[InstrumentId, int] = {}
+        self.positions: dict[InstrumentId, str] = {}  # the ledger accounts in which they are booked
         self.cost = 0  # net claim price paid, in ticks
         self.loss: list[Money] = [0] * nodes
         self.order_loss: list[Money] = [0] * nodes
@@ -104,6 +118,7 @@ class Bucket:
         "cash",
         "escrow",
         "fees",
+        "houses",
         "instruments",
         "nodes",
         "payoffs",
@@ -118,6 +133,7 @@ class Bucket:
         self.fees = accounts.fees(self.cash)
         self.nodes: tuple[Price, ...] = (instrument.floor, instrument.cap)
         self.instruments: dict[InstrumentId, Instrument] = {}
+        self.houses: dict[InstrumentId, str] = {}  # the house's side of every trade
         self.payoffs: dict[InstrumentId, tuple[Money, ...]] = {}  # of one lot, at each node
         self.accounts: dict[ParticipantId, ClaimAccount] = {}
 
@@ -133,6 +149,7 @@ class Bucket:
         ):
             return f"series of bucket {self.bucket_id} must share its collar and tick value"
         self.instruments[instrument.instrument_id] = instrument
+        self.houses[instrument.instrument_id] = accounts.house_position(instrument.instrument_id)
         self.nodes = tuple(sorted({*self.nodes, *instrument.kinks}))
         for series in self.instruments.values():
             self.payoffs[series.instrument_id] = tuple(
@@ -188,7 +205,7 @@ class FullCover:
                 self._ledger.open(bucket.escrow, bucket.cash, Rule.LIABILITY)
             self._bucket_of[instrument.instrument_id] = bucket
             lots = accounts.position_asset(instrument.instrument_id)
-            self._ledger.open(accounts.house_position(instrument.instrument_id), lots, Rule.FREE)
+            self._ledger.open(bucket.houses[instrument.instrument_id], lots, Rule.FREE)
         return fault
 
     def at_risk(self, participant_id: ParticipantId) -> Money:
@@ -219,12 +236,22 @@ class FullCover:
         bucket = self._bucket_of[order.instrument.instrument_id]
         account = self.account(holder, order.instrument)
         order.lot_losses = bucket.lot_losses(order)
-        worst = max(map(add, map(add, account.loss, account.order_loss), order.losses(order.remaining)))
+        order_loss = list(map(add, account.order_loss, order.losses(order.remaining)))
+        worst = max(map(add, account.loss, order_loss))
         reserve = account.fee_reserve + order.worst_fee * order.remaining
-        return Requirement(worst, worst - account.lock + reserve)
+        return Requirement(order_loss, reserve, worst, worst - account.lock + reserve)
 
-    def open_order(self, holder: Holder, order: Order) -> Money:
-        """Count `order` among the live ones; the change of the hold."""
+    def open_order(self, holder: Holder, order: Order, need: Requirement) -> Money:
+        """Count `order` among the live ones, as `requirement_with` reckoned it; the change of the hold."""
+        account = self.account(holder, order.instrument)
+        before, risk_before = account.hold, account.worst
+        account.order_loss, account.fee_reserve, account.worst, account.hold = need
+        if account.worst != risk_before:
+            self._note_risk(holder, risk_before, account.worst)
+        return account.hold - before
+
+    def reopen_order(self, holder: Holder, order: Order) -> Money:
+        """Count an order again that was closed a moment ago; the change of the hold."""
         return self._change_orders(holder, order, order.remaining, add)
 
     def close_order(self, holder: Holder, order: Order, quantity: Quantity) -> Money:
@@ -251,37 +278,36 @@ class FullCover:
 
     # --- trades -------------------------------------------------------------------------------------
 
-    def clear(self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price) -> list[Transfer]:
+    def clear(self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price) -> list[Move]:
         """Book a trade on both sides at once: lots through the house, then all that is due in, then all
-        that is free out. One linked chain; an order that was accepted can always be cleared.
+        that is free out. One chain; an order that was accepted can always be cleared.
         """
         instrument = buyer[1].instrument
         bucket = self._bucket_of[instrument.instrument_id]
-        transfer = self._ledger.transfer
-        house = accounts.house_position(instrument.instrument_id)
-        lots = [
-            transfer(self._position_account(seller[0], instrument), house, quantity),
-            transfer(house, self._position_account(buyer[0], instrument), quantity),
+        house = bucket.houses[instrument.instrument_id]
+        due: list[Move] = [
+            (self._position_account(bucket, seller[0], instrument), house, quantity),
+            (house, self._position_account(bucket, buyer[0], instrument), quantity),
         ]
-        due: list[Transfer] = []
-        free: list[Transfer] = []
+        free: list[Move] = []
         for (holder, order, fee), change in ((buyer, quantity), (seller, -quantity)):
             lock_change, hold_change = self._fill(bucket, holder, order, change, price)
-            kept = hold_change + max(lock_change, 0) + fee  # what the hold still gains, or has too much
-            freed = max(-lock_change, 0) - max(
-                kept, 0
-            )  # never below zero: a fill cannot raise the worst case
+            kept = hold_change + fee  # what the hold still gains, or has too much
+            freed = 0  # of the escrow, for the participant's cash
             if lock_change > 0:
-                due.append(transfer(holder.hold_account, bucket.escrow, lock_change))
+                kept += lock_change
+                due.append((holder.hold_account, bucket.escrow, lock_change))
+            elif lock_change:
+                freed = -lock_change - max(kept, 0)  # never below zero: no fill raises the worst case
             if fee:
-                due.append(transfer(holder.hold_account, bucket.fees, fee))
+                due.append((holder.hold_account, bucket.fees, fee))
             if kept > 0:
-                free.append(transfer(bucket.escrow, holder.hold_account, kept))
-            if freed > 0:
-                free.append(transfer(bucket.escrow, holder.cash_account, freed))
+                free.append((bucket.escrow, holder.hold_account, kept))
+            if freed:
+                free.append((bucket.escrow, holder.cash_account, freed))
             if kept < 0:
-                free.append(transfer(holder.hold_account, holder.cash_account, -kept))
-        return lots + due + free
+                free.append((holder.hold_account, holder.cash_account, -kept))
+        return due + free
 
     def _fill(
         self, bucket: Bucket, holder: Holder, order: Order, change: int, price: Price
@@ -304,16 +330,19 @@ class FullCover:
             self._note_risk(holder, risk_before, account.worst)
         return account.lock - lock, account.hold - hold
 
-    def _position_account(self, holder: Holder, instrument: Instrument) -> str:
+    def _position_account(self, bucket: Bucket, holder: Holder, instrument: Instrument) -> str:
         """The ledger account of a position, opened at its first trade."""
-        account_id = accounts.position(holder.participant_id, instrument.instrument_id)
-        if instrument.instrument_id not in self.account(holder, instrument).quantities:
+        positions = bucket.accounts[holder.participant_id].positions
+        account_id = positions.get(instrument.instrument_id)
+        if account_id is None:
+            account_id = accounts.position(holder.participant_id, instrument.instrument_id)
+            positions[instrument.instrument_id] = account_id
             self._ledger.open(account_id, accounts.position_asset(instrument.instrument_id), Rule.FREE)
         return account_id
 
     # --- settlement ---------------------------------------------------------------------------------
 
-    def settle(self, bucket_id: BucketId, settlement: Price) -> tuple[list[Payout], list[Transfer]]:
+    def settle(self, bucket_id: BucketId, settlement: Price) -> tuple[list[Payout], list[Move]]:
         """Pay every claim of the bucket from its pool, which is then empty, and close its positions.
 
         No order may be live in it. Each payout is the lock plus the gain, never negative, and they add up
@@ -321,9 +350,8 @@ class FullCover:
         """
         bucket = self.buckets[bucket_id]
         payouts: list[Payout] = []
-        chain: list[Transfer] = []
+        moves: list[Move] = []
         for account in bucket.accounts.values():
-            holder = account.holder
             worth = sum(
                 quantity * bucket.instruments[instrument_id].payoff(settlement)
                 for instrument_id, quantity in account.quantities.items()
@@ -332,18 +360,16 @@ class FullCover:
             payout = account.lock + gain
             assert payout >= 0 and not any(account.order_loss), "a claim is never worth less than nothing"
             if account.quantities:
-                payouts.append(Payout(holder, payout, gain))
+                payouts.append(Payout(account.holder, payout, gain))
             if payout:
-                chain.append(self._ledger.transfer(bucket.escrow, holder.cash_account, payout))
+                moves.append((bucket.escrow, account.holder.cash_account, payout))
             for instrument_id, quantity in account.quantities.items():
-                house, own = (accounts.house_position(instrument_id),
-                              accounts.position(holder.participant_id, instrument_id))  # fmt: skip
+                house, own = bucket.houses[instrument_id], account.positions[instrument_id]
                 if quantity:
-                    source, target = (own, house) if quantity > 0 else (house, own)
-                    chain.append(self._ledger.transfer(source, target, abs(quantity)))
-            self._note_risk(holder, account.worst, 0)
+                    moves.append((own, house, quantity) if quantity > 0 else (house, own, -quantity))
+            self._note_risk(account.holder, account.worst, 0)
         bucket.accounts.clear()
-        return payouts, chain
+        return payouts, moves
 
     def pool(self, bucket_id: BucketId) -> Money:
         """What the bucket's escrow holds."""

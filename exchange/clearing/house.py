@@ -176,9 +176,8 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
     for series in every:
         yield enter(series, SeriesState.SETTLING)
     pool = state.claims.pool(duty.bucket_id)
-    payouts, chain = state.claims.settle(duty.bucket_id, price)
-    if chain:
-        state.ledger.commit(chain, state.now)
+    payouts, moves = state.claims.settle(duty.bucket_id, price)
+    state.ledger.book(moves, state.now)
     assert sum(paid.payout for paid in payouts) == pool, "every claim is paid in full and the pool is empty"
     for paid in payouts:
         yield ClaimSettled(

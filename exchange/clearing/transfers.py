@@ -102,6 +102,9 @@ class Transfer(Message, tag=False, array_like=True):
     balancing: bool = False  # SINGLE, PENDING: move no more than the debit account has available
 
 
+Move: TypeAlias = tuple[str, str, Money]  # from the debit account, to the credit account, how much
+
+
 # --- the history ----------------------------------------------------------------------------------------
 
 

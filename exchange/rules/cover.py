@@ -8,10 +8,10 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
     """Exposure limit first, then an institution's own funds, then cash: exact over every set of fills.
 
     An order that does not raise the capital at risk passes the limits even above them: what was there
-    before a limit was lowered is grandfathered.
+    before a limit was lowered is grandfathered. What was reckoned stays with the order, to be booked.
     """
     account = state.claims.account(seat, order.instrument)
-    need = state.claims.requirement_with(seat, order)
+    need = order.need = state.claims.requirement_with(seat, order)
     before = state.claims.at_risk(seat.participant_id)
     after = before - max(account.worst, 0) + max(need.worst, 0)
     if after > before:
