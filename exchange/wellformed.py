@@ -55,7 +55,9 @@ def check(command: Command) -> None:
 def _shape_of(kind: type[Any]) -> _Shape:
     fields = tuple(_fields_of(kind))
     names = [field.name for field in fields]  # attrgetter of a single one would give its bare value
-    fetch = attrgetter(*names) if len(names) > 1 else lambda command: (getattr(command, names[0]),)
+    fetch = (
+        attrgetter(*names) if len(names) > 1 else lambda command: tuple(getattr(command, n) for n in names)
+    )
     return _Shape(fields, fetch, [field.kind for field in fields])
 
 
