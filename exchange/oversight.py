@@ -181,6 +181,7 @@ def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
     """A participant under a new regime: another class, other limits, or nothing but the way out."""
     found = classes.classify(seat.applicant, regime)
     before, seat.barred = seat.state, found is None
+    seat.refusals.clear()
     if seat.barred and seat.state is not before:
         yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
     if found is not None:

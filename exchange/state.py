@@ -6,12 +6,13 @@ from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.coin import Coin
 from exchange.clearing.fixing import Fixed
-from exchange.clearing.full import FullCover, Requirement
+from exchange.clearing.full import ClaimAccount, FullCover, Requirement
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
 from exchange.commands import SessionTerms
 from exchange.events import BestPricesChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
+from exchange.reasons import RejectReason
 from exchange.units import AssetId, BucketId, IndexId, InstrumentId, Money, Time, WalletId
 from matching.book import OrderBook
 from matching.terms import OrderId, ParticipantId, Price, Quantity, RestingOrder, Side, TimeInForce
@@ -21,6 +22,7 @@ class Order(RestingOrder):
     """A participant's order: what the book needs to know of it, and what only the exchange does."""
 
     __slots__ = (
+        "account",
         "client_order_id",
         "free_of_charge",
         "instrument",
@@ -41,6 +43,7 @@ class Order(RestingOrder):
         price: Price,
         quantity: Quantity,
         instrument: Instrument,
+        account: ClaimAccount,
         client_order_id: int,
         time_in_force: TimeInForce,
         post_only: bool,
@@ -50,6 +53,7 @@ class Order(RestingOrder):
     ) -> None:
         super().__init__(order_id, owner, side, price, quantity)
         self.instrument = instrument
+        self.account = account
         self.client_order_id = client_order_id
         self.time_in_force = time_in_force
         self.post_only = post_only
@@ -82,6 +86,7 @@ class Seat:
     barred: bool = False  # the regime in force would not let it in: orders may only reduce
     set_limit: Money | None = None  # by a directive; counts beside the regime's
     orders: dict[OrderId, Order] = field(default_factory=dict)
+    refusals: dict[InstrumentId, RejectReason | None] = field(default_factory=dict)  # by the regime, if known
     requests: int = 0  # in the second `requests_second`
     requests_second: int = -1
 

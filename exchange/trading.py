@@ -52,6 +52,7 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
         series.instrument.reference if price is None else price,
         command.quantity,
         series.instrument,
+        state.claims.account(seat, command.instrument_id),
         command.client_order_id,
         time_in_force,
         command.post_only,
@@ -64,7 +65,7 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
     if reason is not None:
         yield _rejected(command, reason)
         return
-    set_aside(state, seat, _open(order, seat, state))
+    set_aside(state, seat, _open(order))
     yield OrderAccepted(
         participant_id=seat.participant_id,
         order_id=order.order_id,
@@ -98,19 +99,20 @@ def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
         command.price,
         command.quantity,
         order.instrument,
+        order.account,
         order.client_order_id,
         order.time_in_force,
         order.post_only,
         order.reduce_only,
         order.free_of_charge,
     )
-    amended.released = -state.claims.close_order(seat, order, order.remaining)
+    amended.released = -order.account.close_order(order, order.remaining)
     reason = first_refusal(amended, seat, series, state)
     if reason is not None:
-        state.claims.reopen_order(seat, order)
+        order.account.reopen_order(order)
         yield RequestRejected(participant_id=seat.participant_id, order_id=order.order_id, reason=reason)
         return
-    set_aside(state, seat, _open(amended, seat, state) - amended.released)
+    set_aside(state, seat, _open(amended) - amended.released)
     series.book.remove(order)
     del seat.orders[order.order_id]
     yield _amended(amended, kept_priority=False)
@@ -201,9 +203,10 @@ def tell_best_prices(series: Series) -> Iterator[Event]:
 # --- the inner way --------------------------------------------------------------------------------------
 
 
-def _open(order: Order, seat: Seat, state: State) -> Money:
+def _open(order: Order) -> Money:
+    """Count an admitted order among the live ones of its owner's account; the change of the hold."""
     assert order.need is not None, "an admitted order knows what it needs"
-    return state.claims.open_order(seat, order, order.need)
+    return order.account.open_order(order.need)
 
 
 def _meet_the_book(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
@@ -211,7 +214,7 @@ def _meet_the_book(order: Order, seat: Seat, series: Series, state: State) -> It
     outcome = match(series.book, order, prevention_in_force(state))
     for fill in outcome.fills:
         offered -= fill.quantity
-        yield from _clear(order, seat, fill, offered, series, state)
+        yield from _clear(order, fill, offered, series, state)
     for resting in outcome.withdrawn:
         yield _release(_ours(resting), seat, CancelCause.SELF_TRADE, state)
     if order.remaining:
@@ -228,17 +231,14 @@ def _meet_the_book(order: Order, seat: Seat, series: Series, state: State) -> It
     yield from tell_best_prices(series)
 
 
-def _clear(
-    taker: Order, taker_seat: Seat, fill: Fill, taker_left: Quantity, series: Series, state: State
-) -> Iterator[Event]:
+def _clear(taker: Order, fill: Fill, taker_left: Quantity, series: Series, state: State) -> Iterator[Event]:
     """Both sides at once: positions, escrow, holds and fees in one chain; then tell the two and the public."""
     maker, terms = _ours(fill.maker), series.instrument
-    maker_seat = state.seats[maker.owner]
     if not maker.remaining:
-        del maker_seat.orders[maker.order_id]
+        del state.seats[maker.owner].orders[maker.order_id]
     maker_fee = 0 if maker.free_of_charge else terms.fee_maker * fill.quantity
     taker_fee = 0 if taker.free_of_charge else terms.fee_taker * fill.quantity
-    made, taken = (maker_seat, maker, maker_fee), (taker_seat, taker, taker_fee)
+    made, taken = (maker, maker_fee), (taker, taker_fee)
     buyer, seller = (taken, made) if taker.side > 0 else (made, taken)
     state.ledger.book(state.claims.clear(buyer, seller, fill.quantity, fill.price), state.now)
     state.trades += 1
@@ -265,7 +265,7 @@ def _shrink(order: Order, seat: Seat, series: Series, quantity: Quantity, state:
     """Less of the same: the order keeps its place in the queue."""
     taken_off = order.remaining - quantity
     if taken_off:
-        set_aside(state, seat, state.claims.close_order(seat, order, taken_off))
+        set_aside(state, seat, order.account.close_order(order, taken_off))
         series.book.reduce(order, taken_off)
     yield _amended(order, kept_priority=True)
     yield from tell_best_prices(series)
@@ -273,7 +273,7 @@ def _shrink(order: Order, seat: Seat, series: Series, quantity: Quantity, state:
 
 def _release(order: Order, seat: Seat, cause: CancelCause, state: State) -> OrderCanceled:
     """Set free what is held for an order that is no longer, or never came to rest, on the book."""
-    set_aside(state, seat, state.claims.close_order(seat, order, order.remaining))
+    set_aside(state, seat, order.account.close_order(order, order.remaining))
     seat.orders.pop(order.order_id, None)
     return OrderCanceled(
         participant_id=seat.participant_id,

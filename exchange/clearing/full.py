@@ -13,7 +13,7 @@ exact, not a bound, and one order touches one row.
 Losses are kept in minor units at each node of the bucket; a lock may be negative, when a gain is certain.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from operator import add, sub
 from typing import NamedTuple, Protocol, TypeAlias
 
@@ -41,6 +41,8 @@ class Order(Protocol):
     @property
     def instrument(self) -> Instrument: ...
     @property
+    def account(self) -> "ClaimAccount": ...
+    @property
     def side(self) -> Side: ...
     @property
     def price(self) -> Price: ...
@@ -63,9 +65,6 @@ class Requirement(NamedTuple):
     hold: Money  # the part of it that orders need beside the lock, with the fees reserved for them
 
 
-TradeSide: TypeAlias = tuple[Holder, Order, Money]  # who trades, on which order, and the fee it pays
-
-
 class Payout(NamedTuple):
     """One participant's claim when its bucket settles."""
 
@@ -74,10 +73,21 @@ class Payout(NamedTuple):
     gain: Money  # since the claims were opened, before fees
 
 
+class CapitalAtRisk:
+    """Of one participant, at cost: the worst case of every bucket, none below zero."""
+
+    __slots__ = ("amount",)
+
+    def __init__(self) -> None:
+        self.amount: Money = 0
+
+
 class ClaimAccount:
-    """One participant's claims in one bucket. Lists run over the nodes of the bucket, in minor units."""
+    """One participant's claims and orders in one bucket. Lists run over the bucket's nodes, in minor units."""
 
     __slots__ = (
+        "at_risk",
+        "bucket",
         "cost",
         "fee_reserve",
         "hold",
@@ -90,23 +100,82 @@ class ClaimAccount:
         "worst",
     )
 
-    def __init__(self, holder: Holder, nodes: int) -> None:
+    def __init__(self, holder: Holder, bucket: "Bucket", at_risk: CapitalAtRisk) -> None:
         self.holder = holder
+        self.bucket = bucket
+        self.at_risk = at_risk
         self.quantities: dict[InstrumentId, int] = {}
         self.positions: dict[InstrumentId, str] = {}  # the ledger accounts in which they are booked
         self.cost = 0  # net claim price paid, in ticks
-        self.loss: list[Money] = [0] * nodes
-        self.order_loss: list[Money] = [0] * nodes
+        self.loss: list[Money] = [0] * len(bucket.nodes)
+        self.order_loss: list[Money] = [0] * len(bucket.nodes)
         self.fee_reserve: Money = 0
         self.lock: Money = 0
         self.worst: Money = 0
         self.hold: Money = 0
 
+    def requirement_with(self, order: Order) -> Requirement:
+        """What the account would need with `order` beside all that it has."""
+        order.lot_losses = self.bucket.lot_losses(order)
+        order_loss = list(map(add, self.order_loss, order.losses(order.remaining)))
+        worst = max(map(add, self.loss, order_loss))
+        reserve = self.fee_reserve + order.worst_fee * order.remaining
+        return Requirement(order_loss, reserve, worst, worst - self.lock + reserve)
+
+    def open_order(self, need: Requirement) -> Money:
+        """Count an order among the live ones, as `requirement_with` reckoned it; the change of the hold."""
+        before, risk_before = self.hold, self.worst
+        self.order_loss, self.fee_reserve, self.worst, self.hold = need
+        self._note_risk(risk_before)
+        return self.hold - before
+
+    def close_order(self, order: Order, quantity: Quantity) -> Money:
+        """Take `quantity` of a live order out again, unfilled; the change of the hold, never positive."""
+        before = self.hold
+        self.order_loss = list(map(sub, self.order_loss, order.losses(quantity)))
+        self.fee_reserve -= order.worst_fee * quantity
+        self.reckon()
+        return self.hold - before
+
+    def reopen_order(self, order: Order) -> None:
+        """Count an order again that was closed a moment ago."""
+        self.order_loss = list(map(add, self.order_loss, order.losses(order.remaining)))
+        self.fee_reserve += order.worst_fee * order.remaining
+        self.reckon()
+
+    def fill(self, order: Order, change: int, price: Price) -> tuple[Money, Money]:
+        """Move `change` lots (signed) from the order's row to the position's; how lock and hold change."""
+        lock, hold, quantity = self.lock, self.hold, abs(change)
+        instrument_id, claim_price = order.instrument.instrument_id, order.instrument.claim_price(price)
+        paid = self.bucket.tick_value * claim_price
+        payoffs = self.bucket.payoffs[instrument_id]
+        self.loss = [loss + change * (paid - payoff) for loss, payoff in zip(self.loss, payoffs, strict=True)]
+        self.order_loss = list(map(sub, self.order_loss, order.losses(quantity)))
+        self.fee_reserve -= order.worst_fee * quantity
+        self.quantities[instrument_id] = self.quantities.get(instrument_id, 0) + change
+        self.cost += change * claim_price
+        self.reckon()
+        return self.lock - lock, self.hold - hold
+
     def reckon(self) -> None:
-        """Bring lock, worst and hold up to date with the rows."""
+        """Bring lock, worst case, hold and capital at risk up to date with the rows."""
+        risk_before = self.worst
         self.lock = max(self.loss)
         self.worst = max(map(add, self.loss, self.order_loss))
         self.hold = self.worst - self.lock + self.fee_reserve
+        self._note_risk(risk_before)
+
+    def forget(self) -> None:
+        """The claims are settled: nothing is at risk here any more."""
+        risk_before, self.worst = self.worst, 0
+        self._note_risk(risk_before)
+
+    def _note_risk(self, before: Money) -> None:
+        if self.worst != before:
+            self.at_risk.amount += max(self.worst, 0) - max(before, 0)
+
+
+TradeSide: TypeAlias = tuple[Order, Money]  # on which order, and the fee it pays
 
 
 class Bucket:
@@ -137,16 +206,13 @@ class Bucket:
         self.payoffs: dict[InstrumentId, tuple[Money, ...]] = {}  # of one lot, at each node
         self.accounts: dict[ParticipantId, ClaimAccount] = {}
 
-    def admit(self, instrument: Instrument, live: Iterable[tuple[Holder, Order]]) -> str | None:
+    def admit(self, instrument: Instrument, live: Iterable[Order]) -> str | None:
         """Take one more series into the bucket, or say why it does not belong.
 
         A strike is a new node: the rows of all accounts are then reckoned anew from positions and `live` orders.
         """
-        if (instrument.floor, instrument.cap, instrument.tick_value) != (
-            self.nodes[0],
-            self.nodes[-1],
-            self.tick_value,
-        ):
+        collar = (instrument.floor, instrument.cap, instrument.tick_value)
+        if collar != (self.nodes[0], self.nodes[-1], self.tick_value):
             return f"series of bucket {self.bucket_id} must share its collar and tick value"
         self.instruments[instrument.instrument_id] = instrument
         self.houses[instrument.instrument_id] = accounts.house_position(instrument.instrument_id)
@@ -158,10 +224,9 @@ class Bucket:
         for account in self.accounts.values():
             account.loss = self.position_losses(account)
             account.order_loss = [0] * len(self.nodes)
-        for holder, order in live:
+        for order in live:
             order.lot_losses = self.lot_losses(order)
-            account = self.accounts[holder.participant_id]
-            account.order_loss = list(map(add, account.order_loss, order.losses(order.remaining)))
+            order.account.order_loss = list(map(add, order.account.order_loss, order.losses(order.remaining)))
         for account in self.accounts.values():
             account.reckon()
         return None
@@ -178,7 +243,8 @@ class Bucket:
         """What each lot of `order` would lose at each node if it filled, nothing where it would gain."""
         instrument, side = order.instrument, order.side
         paid = self.tick_value * instrument.claim_price(order.price)
-        return [max(side * (paid - payoff), 0) for payoff in self.payoffs[instrument.instrument_id]]
+        losses = [side * (paid - payoff) for payoff in self.payoffs[instrument.instrument_id]]
+        return [loss if loss > 0 else 0 for loss in losses]
 
 
 class FullCover:
@@ -188,14 +254,14 @@ class FullCover:
         self._ledger = ledger
         self.buckets: dict[BucketId, Bucket] = {}
         self._bucket_of: dict[InstrumentId, Bucket] = {}
-        self._at_risk: dict[ParticipantId, Money] = {}
+        self._at_risk: dict[ParticipantId, CapitalAtRisk] = {}
 
     # --- listing and reading ------------------------------------------------------------------------
 
-    def list_series(self, instrument: Instrument, live: Iterable[tuple[Holder, Order]]) -> str | None:
+    def list_series(self, instrument: Instrument, live: Iterable[Order]) -> str | None:
         """Open the instrument's bucket, if it is the first of it, or say why it cannot be listed.
 
-        `live` are the orders, with their owners, that rest in the bucket's other series.
+        `live` are the orders that rest in the bucket's other series.
         """
         bucket = self.buckets.get(instrument.bucket_id) or Bucket(instrument)
         fault = bucket.admit(instrument, live)
@@ -208,9 +274,19 @@ class FullCover:
             self._ledger.open(bucket.houses[instrument.instrument_id], lots, Rule.FREE)
         return fault
 
+    def account(self, holder: Holder, instrument_id: InstrumentId) -> ClaimAccount:
+        """The account in which the holder's orders in that series count, opened if there is none."""
+        bucket = self._bucket_of[instrument_id]
+        account = bucket.accounts.get(holder.participant_id)
+        if account is None:
+            at_risk = self._at_risk.setdefault(holder.participant_id, CapitalAtRisk())
+            account = bucket.accounts[holder.participant_id] = ClaimAccount(holder, bucket, at_risk)
+        return account
+
     def at_risk(self, participant_id: ParticipantId) -> Money:
-        """Capital at risk, at cost: the worst case of every bucket, none below zero."""
-        return self._at_risk.get(participant_id, 0)
+        """Capital at risk over all buckets."""
+        risk = self._at_risk.get(participant_id)
+        return risk.amount if risk else 0
 
     def locked(self, participant_id: ParticipantId) -> Money:
         """The participant's share of the escrow pools: negative where a certain gain has been paid out."""
@@ -222,59 +298,14 @@ class FullCover:
         account = self._bucket_of[instrument_id].accounts.get(participant_id)
         return account.quantities.get(instrument_id, 0) if account else 0
 
-    def account(self, holder: Holder, instrument: Instrument) -> ClaimAccount:
-        bucket = self._bucket_of[instrument.instrument_id]
-        account = bucket.accounts.get(holder.participant_id)
-        if account is None:
-            account = bucket.accounts[holder.participant_id] = ClaimAccount(holder, len(bucket.nodes))
-        return account
+    def pool(self, bucket_id: BucketId) -> Money:
+        """What the bucket's escrow holds."""
+        return self._ledger.posted(self.buckets[bucket_id].escrow)
 
-    # --- orders -------------------------------------------------------------------------------------
-
-    def requirement_with(self, holder: Holder, order: Order) -> Requirement:
-        """What the account would need with `order` beside all that it has."""
-        bucket = self._bucket_of[order.instrument.instrument_id]
-        account = self.account(holder, order.instrument)
-        order.lot_losses = bucket.lot_losses(order)
-        order_loss = list(map(add, account.order_loss, order.losses(order.remaining)))
-        worst = max(map(add, account.loss, order_loss))
-        reserve = account.fee_reserve + order.worst_fee * order.remaining
-        return Requirement(order_loss, reserve, worst, worst - account.lock + reserve)
-
-    def open_order(self, holder: Holder, order: Order, need: Requirement) -> Money:
-        """Count `order` among the live ones, as `requirement_with` reckoned it; the change of the hold."""
-        account = self.account(holder, order.instrument)
-        before, risk_before = account.hold, account.worst
-        account.order_loss, account.fee_reserve, account.worst, account.hold = need
-        if account.worst != risk_before:
-            self._note_risk(holder, risk_before, account.worst)
-        return account.hold - before
-
-    def reopen_order(self, holder: Holder, order: Order) -> Money:
-        """Count an order again that was closed a moment ago; the change of the hold."""
-        return self._change_orders(holder, order, order.remaining, add)
-
-    def close_order(self, holder: Holder, order: Order, quantity: Quantity) -> Money:
-        """Take `quantity` of a live order out again, unfilled; the change of the hold, never positive."""
-        return self._change_orders(holder, order, quantity, sub)
-
-    def _change_orders(
-        self, holder: Holder, order: Order, quantity: Quantity, change: Callable[[int, int], int]
-    ) -> Money:
-        account = self.account(holder, order.instrument)
-        before, risk_before = account.hold, account.worst
-        account.order_loss = list(map(change, account.order_loss, order.losses(quantity)))
-        account.fee_reserve = change(account.fee_reserve, order.worst_fee * quantity)
-        account.reckon()
-        if account.worst != risk_before:
-            self._note_risk(holder, risk_before, account.worst)
-        return account.hold - before
-
-    def _note_risk(self, holder: Holder, before: Money, after: Money) -> None:
-        change = max(after, 0) - max(before, 0)
-        if change:
-            who = holder.participant_id
-            self._at_risk[who] = self._at_risk.get(who, 0) + change
+    def open_interest(self, instrument_id: InstrumentId) -> Quantity:
+        """Lots held long, which are as many as are held short."""
+        held = self._bucket_of[instrument_id].accounts.values()
+        return sum(max(account.quantities.get(instrument_id, 0), 0) for account in held)
 
     # --- trades -------------------------------------------------------------------------------------
 
@@ -282,16 +313,16 @@ class FullCover:
         """Book a trade on both sides at once: lots through the house, then all that is due in, then all
         that is free out. One chain; an order that was accepted can always be cleared.
         """
-        instrument = buyer[1].instrument
-        bucket = self._bucket_of[instrument.instrument_id]
-        house = bucket.houses[instrument.instrument_id]
+        bucket = buyer[0].account.bucket
+        house = bucket.houses[buyer[0].instrument.instrument_id]
         due: list[Move] = [
-            (self._position_account(bucket, seller[0], instrument), house, quantity),
-            (house, self._position_account(bucket, buyer[0], instrument), quantity),
+            (self._position_account(seller[0]), house, quantity),
+            (house, self._position_account(buyer[0]), quantity),
         ]
         free: list[Move] = []
-        for (holder, order, fee), change in ((buyer, quantity), (seller, -quantity)):
-            lock_change, hold_change = self._fill(bucket, holder, order, change, price)
+        for (order, fee), change in ((buyer, quantity), (seller, -quantity)):
+            holder = order.account.holder
+            lock_change, hold_change = order.account.fill(order, change, price)
             kept = hold_change + fee  # what the hold still gains, or has too much
             freed = 0  # of the escrow, for the participant's cash
             if lock_change > 0:
@@ -309,38 +340,15 @@ class FullCover:
                 free.append((holder.hold_account, holder.cash_account, -kept))
         return due + free
 
-    def _fill(
-        self, bucket: Bucket, holder: Holder, order: Order, change: int, price: Price
-    ) -> tuple[Money, Money]:
-        """Move `change` lots from the order's row to the position's, at the trade's price; how lock and hold change."""
-        instrument, quantity = order.instrument, abs(change)
-        account = bucket.accounts[holder.participant_id]
-        lock, hold, risk_before = account.lock, account.hold, account.worst
-        claim_price = instrument.claim_price(price)
-        paid = bucket.tick_value * claim_price
-        payoffs = bucket.payoffs[instrument.instrument_id]
-        account.loss = [loss + change * (paid - p) for loss, p in zip(account.loss, payoffs, strict=True)]
-        account.order_loss = list(map(sub, account.order_loss, order.losses(quantity)))
-        account.fee_reserve -= order.worst_fee * quantity
-        held = account.quantities.get(instrument.instrument_id, 0)
-        account.quantities[instrument.instrument_id] = held + change
-        account.cost += change * claim_price
-        account.reckon()
-        if account.worst != risk_before:
-            self._note_risk(holder, risk_before, account.worst)
-        return account.lock - lock, account.hold - hold
-
-    def _position_account(self, bucket: Bucket, holder: Holder, instrument: Instrument) -> str:
+    def _position_account(self, order: Order) -> str:
         """The ledger account of a position, opened at its first trade."""
-        positions = bucket.accounts[holder.participant_id].positions
-        account_id = positions.get(instrument.instrument_id)
+        instrument_id, account = order.instrument.instrument_id, order.account
+        account_id = account.positions.get(instrument_id)
         if account_id is None:
-            account_id = accounts.position(holder.participant_id, instrument.instrument_id)
-            positions[instrument.instrument_id] = account_id
-            self._ledger.open(account_id, accounts.position_asset(instrument.instrument_id), Rule.FREE)
+            account_id = accounts.position(account.holder.participant_id, instrument_id)
+            account.positions[instrument_id] = account_id
+            self._ledger.open(account_id, accounts.position_asset(instrument_id), Rule.FREE)
         return account_id
-
-    # --- settlement ---------------------------------------------------------------------------------
 
     def settle(self, bucket_id: BucketId, settlement: Price) -> tuple[list[Payout], list[Move]]:
         """Pay every claim of the bucket from its pool, which is then empty, and close its positions.
@@ -367,15 +375,6 @@ class FullCover:
                 house, own = bucket.houses[instrument_id], account.positions[instrument_id]
                 if quantity:
                     moves.append((own, house, quantity) if quantity > 0 else (house, own, -quantity))
-            self._note_risk(account.holder, account.worst, 0)
+            account.forget()
         bucket.accounts.clear()
         return payouts, moves
-
-    def pool(self, bucket_id: BucketId) -> Money:
-        """What the bucket's escrow holds."""
-        return self._ledger.posted(self.buckets[bucket_id].escrow)
-
-    def open_interest(self, instrument_id: InstrumentId) -> Quantity:
-        """Lots held long, which are as many as are held short."""
-        held = self._bucket_of[instrument_id].accounts.values()
-        return sum(max(account.quantities.get(instrument_id, 0), 0) for account in held)

@@ -34,7 +34,7 @@ from exchange.events import (
     SettlementPriceProvisional,
 )
 from exchange.instruments import Instrument, Product, fault_in
-from exchange.state import Fixing, Order, Seat, Series, State
+from exchange.state import Fixing, Order, Series, State
 from exchange.trading import cancel_orders_in
 from exchange.units import BucketId, Time
 from matching.book import OrderBook
@@ -239,10 +239,10 @@ def _window(terms: Instrument, state: State) -> Time:
     return index.fixing_samples * index.fixing_spacing
 
 
-def _live_orders(terms: Instrument, state: State) -> list[tuple[Seat, Order]]:
-    """The orders that rest in the other series of the instrument's bucket, with their owners."""
+def _live_orders(terms: Instrument, state: State) -> list[Order]:
+    """The orders that rest in the other series of the instrument's bucket."""
     return [
-        (seat, order)
+        order
         for seat in state.seats.values()
         for order in seat.orders.values()
         if order.instrument.bucket_id == terms.bucket_id

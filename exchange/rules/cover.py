@@ -10,9 +10,9 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
     An order that does not raise the capital at risk passes the limits even above them: what was there
     before a limit was lowered is grandfathered. What was reckoned stays with the order, to be booked.
     """
-    account = state.claims.account(seat, order.instrument)
-    need = order.need = state.claims.requirement_with(seat, order)
-    before = state.claims.at_risk(seat.participant_id)
+    account = order.account
+    need = order.need = account.requirement_with(order)
+    before = account.at_risk.amount
     after = before - max(account.worst, 0) + max(need.worst, 0)
     if after > before:
         if seat.limit is not None and after > seat.limit:

@@ -8,12 +8,20 @@ from exchange.state import Order, Seat, Series, State
 
 
 def product_permitted(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
-    regime, product = state.regime, series.instrument.product
-    assert regime is not None, "whoever has a seat entered under a regime"
-    reason = permissions.refusal(regime, seat.access_class, product, seat.applicant, reducing=False)
+    """The regime's word on class and product. Where it refuses, an order that only reduces may still pass."""
+    instrument_id = series.instrument.instrument_id
+    if instrument_id not in seat.refusals:
+        seat.refusals[instrument_id] = _refusal(seat, series, state, reducing=False)
+    reason = seat.refusals[instrument_id]
     if reason is not None and only_reduces(order, seat, state):
-        return permissions.refusal(regime, seat.access_class, product, seat.applicant, reducing=True)
+        return _refusal(seat, series, state, reducing=True)
     return reason
+
+
+def _refusal(seat: Seat, series: Series, state: State, *, reducing: bool) -> RejectReason | None:
+    assert state.regime is not None, "whoever has a seat entered under a regime"
+    product = series.instrument.product
+    return permissions.refusal(state.regime, seat.access_class, product, seat.applicant, reducing=reducing)
 
 
 def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
