@@ -51,7 +51,11 @@ class Order(RestingOrder):
         free_of_charge: bool,
         released: Money = 0,
     ) -> None:
-        super().__init__(order_id, owner, side, price, quantity)
+        self.order_id = order_id
+        self.owner = owner
+        self.side = side
+        self.price = price
+        self.remaining = quantity
         self.instrument = instrument
         self.account = account
         self.client_order_id = client_order_id
@@ -86,6 +90,7 @@ class Seat:
     barred: bool = False  # the regime in force would not let it in: orders may only reduce
     set_limit: Money | None = None  # by a directive; counts beside the regime's
     orders: dict[OrderId, Order] = field(default_factory=dict)
+    reduce_only_orders: int = 0  # among the live ones
     refusals: dict[InstrumentId, RejectReason | None] = field(default_factory=dict)  # by the regime, if known
     requests: int = 0  # in the second `requests_second`
     requests_second: int = -1

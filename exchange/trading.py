@@ -114,7 +114,7 @@ def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
         return
     set_aside(state, seat, _open(amended) - amended.released)
     series.book.remove(order)
-    del seat.orders[order.order_id]
+    _forget(order, seat)
     yield _amended(amended, kept_priority=False)
     yield from _meet_the_book(amended, seat, series, state)
 
@@ -211,6 +211,10 @@ def _open(order: Order) -> Money:
 
 def _meet_the_book(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
     offered = order.remaining
+    if not series.book.would_trade(order.side, order.price) and order.time_in_force is TimeInForce.GTC:
+        _rest(order, seat, series)
+        yield from tell_best_prices(series)
+        return
     outcome = match(series.book, order, prevention_in_force(state))
     for fill in outcome.fills:
         offered -= fill.quantity
@@ -223,8 +227,7 @@ def _meet_the_book(order: Order, seat: Seat, series: Series, state: State) -> It
         elif order.time_in_force is not TimeInForce.GTC:
             yield _release(order, seat, CancelCause.NOT_FILLED, state)
         else:
-            series.book.add(order)
-            seat.orders[order.order_id] = order
+            _rest(order, seat, series)
     if outcome.fills:
         for who in dict.fromkeys([seat.participant_id, *(fill.maker.owner for fill in outcome.fills)]):
             yield from _trim_reduce_only(state.seats[who], series, state)
@@ -235,7 +238,7 @@ def _clear(taker: Order, fill: Fill, taker_left: Quantity, series: Series, state
     """Both sides at once: positions, escrow, holds and fees in one chain; then tell the two and the public."""
     maker, terms = _ours(fill.maker), series.instrument
     if not maker.remaining:
-        del state.seats[maker.owner].orders[maker.order_id]
+        _forget(maker, state.seats[maker.owner])
     maker_fee = 0 if maker.free_of_charge else terms.fee_maker * fill.quantity
     taker_fee = 0 if taker.free_of_charge else terms.fee_taker * fill.quantity
     made, taken = (maker, maker_fee), (taker, taker_fee)
@@ -255,10 +258,24 @@ def _clear(taker: Order, fill: Fill, taker_left: Quantity, series: Series, state
 
 def _trim_reduce_only(seat: Seat, series: Series, state: State) -> Iterator[Event]:
     """Cancel resting reduce-only orders that no longer fit inside the position, oldest kept longest."""
+    if not seat.reduce_only_orders:
+        return
     bound = [o for o in seat.orders.values() if o.reduce_only and o.instrument is series.instrument]
     for order in reversed(bound):
         if not only_reduces(order, seat, state):
             yield withdraw(order, seat, series, CancelCause.NOTHING_TO_REDUCE, state)
+
+
+def _rest(order: Order, seat: Seat, series: Series) -> None:
+    series.book.add(order)
+    seat.orders[order.order_id] = order
+    seat.reduce_only_orders += order.reduce_only
+
+
+def _forget(order: Order, seat: Seat) -> None:
+    """The order is no longer live, if it ever was."""
+    if seat.orders.pop(order.order_id, None) is not None:
+        seat.reduce_only_orders -= order.reduce_only
 
 
 def _shrink(order: Order, seat: Seat, series: Series, quantity: Quantity, state: State) -> Iterator[Event]:
@@ -274,7 +291,7 @@ def _shrink(order: Order, seat: Seat, series: Series, quantity: Quantity, state:
 def _release(order: Order, seat: Seat, cause: CancelCause, state: State) -> OrderCanceled:
     """Set free what is held for an order that is no longer, or never came to rest, on the book."""
     set_aside(state, seat, order.account.close_order(order, order.remaining))
-    seat.orders.pop(order.order_id, None)
+    _forget(order, seat)
     return OrderCanceled(
         participant_id=seat.participant_id,
         order_id=order.order_id,

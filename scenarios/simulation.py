@@ -5,8 +5,9 @@ in order of precedence. News that can wait lies in the inbox until its reader lo
 prices are read from one shared tape, as late as the reader's line makes them; so the cost of an arrival does
 not grow with the number of those who might be interested.
 
-All arrivals lie in one heap, and one simpy process walks from each to the next: that scales better than an
-event of simpy's own for every message (docs/measurements.md), and it is still simpy that keeps the time.
+All arrivals lie in one heap, and one simpy process walks from each to the next without stopping until some
+other event of simpy's is due: an event of its own for every message would cost several times as much
+(docs/measurements.md).
 """
 
 import heapq
@@ -51,11 +52,15 @@ class Link:
         self.feed_ns = terms.fixed_ns + terms.jitter_ns  # how late the public tape is on this line
 
     def arrival_at_venue(self, sent: Time) -> Time:
-        self._last_out = max(self._last_out, sent + self._delay())
+        arrival = sent + self._delay()
+        if arrival > self._last_out:
+            self._last_out = arrival
         return self._last_out
 
     def arrival_at_reader(self, told: Time) -> Time:
-        self._last_in = max(self._last_in, told + self._delay())
+        arrival = told + self._delay()
+        if arrival > self._last_in:
+            self._last_in = arrival
         return self._last_in
 
     def _delay(self) -> Time:
@@ -120,24 +125,17 @@ class Simulation:
     # --- time ---------------------------------------------------------------------------------------
 
     def _pass_time(self) -> Generator[simpy.Event, None, None]:
+        """Walk from arrival to arrival; give way to simpy whenever an event of its own comes first."""
         arrivals, environment = self._arrivals, self._environment
         while arrivals:
-            wait = arrivals[0][0] - self.now
-            if wait:
-                yield environment.timeout(wait)
-                self.now += wait
-            _, _, _, action, subject = heapq.heappop(arrivals)
-            action(subject)
+            yield environment.timeout(arrivals[0][0] - environment.now)
+            others = environment.peek()
+            while arrivals and arrivals[0][0] < others:
+                self.now, _, _, action, subject = heapq.heappop(arrivals)
+                action(subject)
 
     def _at(self, time: Time, precedence: int, action: Callable[[Any], None], subject: object) -> None:
         heapq.heappush(self._arrivals, (time, precedence, next(self._arrived), action, subject))
-
-    def _set_alarm(self) -> None:
-        """Wake the exchange when its next duty falls due, after every command of that instant."""
-        due = self.exchange.next_due()
-        if due is not None and (self._alarm is None or due < self._alarm):
-            self._alarm = due
-            self._at(due, _DUTIES, self._ring, due)
 
     def _ring(self, due: Time) -> None:
         if self._alarm == due:
@@ -173,15 +171,18 @@ class Simulation:
             if isinstance(event, PrivateEvent):
                 reader = self._readers.get(event.participant_id)
                 if reader is not None:
-                    self._post(reader, entry.time, event, type(event) in reader.wakes_for)
+                    self._post(reader, event, type(event) in reader.wakes_for)
             else:
                 self.tape.publish(entry.time, event)
                 for reader in self._followers.get(type(event), ()):
-                    self._post(reader, entry.time, event, wakes=True)
-        self._set_alarm()
+                    self._post(reader, event, wakes=True)
+        due = self.exchange.next_due()
+        if due is not None and (self._alarm is None or due < self._alarm):
+            self._alarm = due  # the exchange wakes when its next duty falls due, after every command of then
+            self._at(due, _DUTIES, self._ring, due)
 
-    def _post(self, reader: Reader, told: Time, event: Event, wakes: bool) -> None:
-        arrival = reader.link.arrival_at_reader(max(told, self.now))
+    def _post(self, reader: Reader, event: Event, wakes: bool) -> None:
+        arrival = reader.link.arrival_at_reader(self.now)
         reader.inbox.append((arrival, event))
         if wakes and (reader.wake_at is None or arrival < reader.wake_at):
             self._wake(reader, arrival)

@@ -327,19 +327,26 @@ class Ledger:
         for debit, credit, amount in moves:
             debtor, creditor = accounts[debit], accounts[credit]
             time = now if now > time else time + 1
-            fault = _account_fault(debtor, creditor, time)
-            if fault is _OK:
-                fault = _balance_fault(debtor, creditor, amount)
-            if fault is not _OK or debtor.asset_id != creditor.asset_id:
+            if (
+                amount <= 0
+                or debtor.closed
+                or creditor.closed
+                or debtor.frozen_out_at < time
+                or creditor.frozen_in_at < time
+                or debtor.asset_id != creditor.asset_id
+                or (debtor.rule is _LIABILITY and debtor.available < amount)
+                or (creditor.rule is _MIRROR and creditor.available < amount)
+            ):
                 while len(history) > start:
                     self._take_back()
                 self._last_time = last_time
-                raise AssertionError(f"a proved move was refused: {fault}, {amount} from {debit} to {credit}")
+                raise AssertionError(f"a proved move was refused: {amount} from {debit} to {credit}")
             debtor.debits_posted += amount
             creditor.credits_posted += amount
             transfer_id = self.next_id()
-            transfer = Transfer(id=transfer_id, debit=debit, credit=credit, amount=amount)
-            known[transfer_id] = transfer
+            known[transfer_id] = transfer = Transfer(
+                id=transfer_id, debit=debit, credit=credit, amount=amount
+            )
             history.append(Committed(time=time, transfer=transfer, amount=amount))
             self._last_time = time
 
