@@ -111,6 +111,7 @@ class Series:
 
     instrument: Instrument
     book: OrderBook
+    index: Index
     state: SeriesState
     lowest_price: Price
     highest_price: Price
@@ -125,6 +126,7 @@ class Fixing:
     expiry: Time
     prior: Price
     provisional: Fixed | None = None
+    final_at: Time | None = None  # while the provisional price is open to objection
     committee: tuple[Price, str] | None = None  # price and grounds
     objected: PriceRule | None = None  # the rung whose price the authority refused
 

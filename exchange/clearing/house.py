@@ -47,7 +47,9 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     if fault is not None:
         yield DirectiveRefused(directive=f"list {terms.instrument_id}", explanation=fault)
         return
-    series = Series(terms, OrderBook(), SeriesState.LISTED, terms.lowest_price, terms.highest_price)
+    index = state.indices[terms.underlying]
+    bounds = (terms.lowest_price, terms.highest_price)
+    series = Series(terms, OrderBook(), index, SeriesState.LISTED, *bounds)
     state.series[terms.instrument_id] = series
     if terms.bucket_id not in state.fixings:
         prior = terms.reference if terms.strike is None else terms.strike
@@ -130,7 +132,8 @@ def fix_price(duty: FixPrice, state: State) -> Iterator[Event]:
             valid_samples=decided.valid_samples,
             samples=decided.samples,
         )
-        state.agenda.promise(state.now + index.terms.fixing_objection, SettleBucket(bucket_id=duty.bucket_id))
+        fixing.final_at = state.now + index.terms.fixing_objection
+        state.agenda.promise(fixing.final_at, SettleBucket(bucket_id=duty.bucket_id))
     else:
         yield from _postpone(duty.bucket_id, decided.until, decided.valid_samples, decided.samples, state)
 
@@ -138,12 +141,12 @@ def fix_price(duty: FixPrice, state: State) -> Iterator[Event]:
 def postpone_settlement(command: PostponeSettlement, state: State) -> Iterator[Event]:
     """The authority objects in time: the provisional price falls, and the ladder goes on below its rung."""
     fixing = state.fixings.get(command.bucket_id)
-    if fixing is None or fixing.provisional is None:
+    if fixing is None or fixing.provisional is None or fixing.final_at is None:
         yield DirectiveRefused(
             directive=f"postpone {command.bucket_id}", explanation="no provisional price is open to objection"
         )
         return
-    refused, fixing.provisional = fixing.provisional, None
+    refused, fixing.provisional, fixing.final_at = fixing.provisional, None, None
     fixing.objected = refused.rule
     yield from _postpone(command.bucket_id, state.now, refused.valid_samples, refused.samples, state)
 
@@ -162,8 +165,9 @@ def set_committee_price(command: SetCommitteePrice, state: State) -> Iterator[Ev
 def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
     """The price is final: clamp it to the collar, pay every claim from the pool in one chain, close the lots."""
     fixing, terms = state.fixings[duty.bucket_id], _terms(duty.bucket_id, state)
-    if fixing.provisional is None:
-        return  # objected to in time
+    if fixing.provisional is None or fixing.final_at != state.now:
+        return  # objected to in time, or promised for a price that was
+    fixing.final_at = None
     rule, unclamped = fixing.provisional.rule, fixing.provisional.price
     price = min(max(unclamped, terms.floor), terms.cap)
     grounds = fixing.committee[1] if fixing.committee and rule is PriceRule.COMMITTEE else ""
