@@ -73,9 +73,7 @@ class Exchange:
         command at all. Any other exception is our bug.
         """
         check(command)
-        entries = self._do_due(now, command.precedence)
-        entries.extend(self._do(command, now))
-        return entries
+        return [*self._do_due(now, command.precedence), *self._do(command, now)]
 
     def advance(self, now: Time) -> list[Entry]:
         """Do whatever has fallen due up to and including `now`, each at its own hour."""

@@ -41,7 +41,7 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
         return
     price, time_in_force = command.price, command.time_in_force
     if price is None:
-        price = protection_price(command.side, series, state)
+        price = protection_price(command.side, series)
         if time_in_force is TimeInForce.GTC:
             time_in_force = TimeInForce.IOC  # a market order never rests
     state.orders_placed += 1
@@ -56,7 +56,7 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
         command.client_order_id,
         time_in_force,
         command.post_only,
-        command.reduce_only or must_reduce(seat, series.instrument.product),
+        command.reduce_only or must_reduce(seat, series, state),
         seat.frozen,
     )
     reason = first_refusal(order, seat, series, state)

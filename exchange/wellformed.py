@@ -30,7 +30,7 @@ class _Shape(NamedTuple):
 
     fields: tuple[_Field, ...]
     values: Callable[[Command], tuple[object, ...]]
-    kinds: list[type]
+    kinds: tuple[type, ...]
 
 
 _SHAPES: dict[type[Any], _Shape] = {}
@@ -43,13 +43,26 @@ def check(command: Command) -> None:
     if shape is None:
         shape = _SHAPES[kind] = _shape_of(kind)
     values = shape.values(command)
-    for field, value, wanted in zip(shape.fields, values, shape.kinds, strict=True):
-        if type(value) is not wanted:
-            if value is None and field.optional:
-                continue
-            raise MalformedCommand(f"{kind.__name__}.{field.name} must be {_wanted(wanted)}, not {value!r}")
-        if wanted is int and not -_LARGEST <= value <= _LARGEST:  # type: ignore[operator]
-            raise MalformedCommand(f"{kind.__name__}.{field.name} is too large: at most 63 bits, not {value}")
+    if tuple(map(type, values)) != shape.kinds or not _small(values):
+        for field, value in zip(shape.fields, values, strict=True):
+            _check_field(kind.__name__, field, value)
+
+
+def _small(values: tuple[object, ...]) -> bool:
+    """Whether every number among the values fits in 63 bits."""
+    for value in values:  # a generator in `all` would take as long as all of `check`
+        if type(value) is int and not -_LARGEST <= value <= _LARGEST:
+            return False
+    return True
+
+
+def _check_field(command: str, field: _Field, value: object) -> None:
+    if value is None and field.optional:
+        return
+    if type(value) is not field.kind:
+        raise MalformedCommand(f"{command}.{field.name} must be {_wanted(field.kind)}, not {value!r}")
+    if type(value) is int and not _small((value,)):
+        raise MalformedCommand(f"{command}.{field.name} is too large: at most 63 bits, not {value}")
 
 
 def _shape_of(kind: type[Any]) -> _Shape:
@@ -58,7 +71,7 @@ def _shape_of(kind: type[Any]) -> _Shape:
     fetch = (
         attrgetter(*names) if len(names) > 1 else lambda command: tuple(getattr(command, n) for n in names)
     )
-    return _Shape(fields, fetch, [field.kind for field in fields])
+    return _Shape(fields, fetch, tuple(field.kind for field in fields))
 
 
 def _fields_of(kind: type[Any]) -> list[_Field]:

@@ -241,10 +241,12 @@ class Bucket:
 
     def lot_losses(self, order: Order) -> list[Money]:
         """What each lot of `order` would lose at each node if it filled, nothing where it would gain."""
-        instrument, side = order.instrument, order.side
+        instrument = order.instrument
         paid = self.tick_value * instrument.claim_price(order.price)
-        losses = [side * (paid - payoff) for payoff in self.payoffs[instrument.instrument_id]]
-        return [loss if loss > 0 else 0 for loss in losses]
+        payoffs = self.payoffs[instrument.instrument_id]
+        if order.side > 0:
+            return [paid - payoff if paid > payoff else 0 for payoff in payoffs]
+        return [payoff - paid if payoff > paid else 0 for payoff in payoffs]
 
 
 class FullCover:

@@ -1,27 +1,16 @@
 """What the access regime lets a participant do, and when an order may only reduce a position."""
 
 from exchange.access import permissions
-from exchange.access.regime import Permission
-from exchange.instruments import Product
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 
 
 def product_permitted(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
     """The regime's word on class and product. Where it refuses, an order that only reduces may still pass."""
-    instrument_id = series.instrument.instrument_id
-    if instrument_id not in seat.refusals:
-        seat.refusals[instrument_id] = _refusal(seat, series, state, reducing=False)
-    reason = seat.refusals[instrument_id]
+    reason = _refusal_to_open(seat, series, state)
     if reason is not None and only_reduces(order, seat, state):
         return _refusal(seat, series, state, reducing=True)
     return reason
-
-
-def _refusal(seat: Seat, series: Series, state: State, *, reducing: bool) -> RejectReason | None:
-    assert state.regime is not None, "whoever has a seat entered under a regime"
-    product = series.instrument.product
-    return permissions.refusal(state.regime, seat.access_class, product, seat.applicant, reducing=reducing)
 
 
 def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
@@ -31,10 +20,9 @@ def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) 
     return None
 
 
-def must_reduce(seat: Seat, product: Product) -> bool:
-    """Whether every order of the participant in that product is reduce-only, asked or not."""
-    permission = seat.access_class.permissions.get(product)
-    return seat.frozen or seat.barred or permission is Permission.REDUCE_ONLY
+def must_reduce(seat: Seat, series: Series, state: State) -> bool:
+    """Whether every order of the participant in that series is reduce-only, asked or not."""
+    return seat.frozen or seat.barred or _refusal_to_open(seat, series, state) is not None
 
 
 def only_reduces(order: Order, seat: Seat, state: State) -> bool:
@@ -49,3 +37,17 @@ def only_reduces(order: Order, seat: Seat, state: State) -> bool:
         and other.order_id != order.order_id
     )
     return order.side * held < 0 and resting + order.remaining <= abs(held)
+
+
+def _refusal_to_open(seat: Seat, series: Series, state: State) -> RejectReason | None:
+    """Why the regime does not let the participant open a position in the series; looked up once a regime."""
+    instrument_id = series.instrument.instrument_id
+    if instrument_id not in seat.refusals:
+        seat.refusals[instrument_id] = _refusal(seat, series, state, reducing=False)
+    return seat.refusals[instrument_id]
+
+
+def _refusal(seat: Seat, series: Series, state: State, *, reducing: bool) -> RejectReason | None:
+    assert state.regime is not None, "whoever has a seat entered under a regime"
+    product = series.instrument.product
+    return permissions.refusal(state.regime, seat.access_class, product, seat.applicant, reducing=reducing)

@@ -1,6 +1,6 @@
 """Where an order may be priced: inside the collar, near the index, and how far a market order may go."""
 
-from exchange.instruments import Product
+from exchange.instruments import ContractKind
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from exchange.units import IndexPrice
@@ -12,23 +12,23 @@ def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> R
     return None if inside else RejectReason.PRICE_OUTSIDE_COLLAR
 
 
-def inside_band(order: Order, _seat: Seat, series: Series, state: State) -> RejectReason | None:
+def inside_band(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
     """A future no further from the index than the band; a stale index holds the band where it was."""
     terms = series.instrument
-    if terms.product is not Product.FUTURE:
+    if terms.kind is not ContractKind.CAPPED_FUTURE:
         return None
-    reference = reference_price(series, state)
+    reference = reference_price(series)
     off = abs(order.price * terms.tick - reference)
     return RejectReason.PRICE_OUTSIDE_BAND if off * 10_000 > terms.price_band_bp * reference else None
 
 
-def reference_price(series: Series, state: State) -> IndexPrice:
+def reference_price(series: Series) -> IndexPrice:
     """The latest index; before there is one, the price at listing."""
-    latest = state.indices[series.instrument.underlying].latest
+    latest = series.index.latest
     return latest.value if latest else series.instrument.reference * series.instrument.tick
 
 
-def protection_price(side: Side, series: Series, state: State) -> Price | None:
+def protection_price(side: Side, series: Series) -> Price | None:
     """The worst price at which a market order may trade, rounded towards the market, or None if nobody is there.
 
     It is the best opposite price moved by `protection_bp`, and never outside band or collar.
@@ -38,8 +38,8 @@ def protection_price(side: Side, series: Series, state: State) -> Price | None:
     if best is None:
         return None
     lowest, highest = series.lowest_price, series.highest_price
-    if terms.product is Product.FUTURE:
-        reference = reference_price(series, state)
+    if terms.kind is ContractKind.CAPPED_FUTURE:
+        reference = reference_price(series)
         band = reference * terms.price_band_bp // 10_000
         lowest = max(lowest, -((band - reference) // terms.tick))
         highest = min(highest, (reference + band) // terms.tick)
