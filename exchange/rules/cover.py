@@ -19,6 +19,8 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
             return RejectReason.EXPOSURE_LIMIT
         if seat.own_funds_limit is not None and after > seat.own_funds_limit:
             return RejectReason.OWN_FUNDS_COVER
-    if need.hold - account.hold - order.released > state.ledger.available(seat.cash_account):
+    # nothing leaves an account under a legal order, not even into a hold
+    spendable = 0 if seat.frozen else state.ledger.available(seat.cash_account)
+    if need.hold - account.hold - order.released > spendable:
         return RejectReason.INSUFFICIENT_CASH
     return None
