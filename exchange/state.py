@@ -31,6 +31,7 @@ class Order(RestingOrder):
         "post_only",
         "reduce_only",
         "released",
+        "released_risk",
         "time_in_force",
         "worst_fee",
     )
@@ -64,6 +65,7 @@ class Order(RestingOrder):
         self.reduce_only = reduce_only
         self.free_of_charge = free_of_charge
         self.released = released  # hold that its acceptance sets free: that of the order it replaces
+        self.released_risk: Money = 0  # capital at risk that goes with that order
         self.worst_fee = 0 if free_of_charge else max(instrument.fee_maker, instrument.fee_taker)
         self.lot_losses: list[Money] = []  # of one lot, at each node of its bucket; clearing fills it in
         self.need: Requirement | None = None  # of its owner's account with it, once it was admitted

@@ -106,7 +106,9 @@ def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
         order.reduce_only,
         order.free_of_charge,
     )
+    at_risk = order.account.at_risk.amount
     amended.released = -order.account.close_order(order, order.remaining)
+    amended.released_risk = at_risk - order.account.at_risk.amount
     reason = first_refusal(amended, seat, series, state)
     if reason is not None:
         order.account.reopen_order(order)

@@ -12,9 +12,9 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
     """
     account = order.account
     need = order.need = account.requirement_with(order)
-    before = account.at_risk.amount
-    after = before - max(account.worst, 0) + max(need.worst, 0)
-    if after > before:
+    at_risk = account.at_risk.amount
+    after = at_risk - max(account.worst, 0) + max(need.worst, 0)
+    if after > at_risk + order.released_risk:
         if seat.limit is not None and after > seat.limit:
             return RejectReason.EXPOSURE_LIMIT
         if seat.own_funds_limit is not None and after > seat.own_funds_limit:
