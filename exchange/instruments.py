@@ -109,10 +109,6 @@ class Instrument(Message):
                 return self.digital_payoff if price < strike else 0
         return price - self.floor
 
-    def claim_price(self, price: Price) -> Price:
-        """A traded price as the price of the bounded claim: 0 where the claim is worth nothing."""
-        return price - self.lowest_price
-
 
 def fault_in(terms: Instrument) -> str | None:
     """Why these terms cannot be listed, or None. The remedy is part of the sentence."""

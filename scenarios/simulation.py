@@ -10,9 +10,11 @@ other event of simpy's is due: an event of its own for every message would cost 
 (docs/measurements.md).
 """
 
+import gc
 import heapq
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
+from contextlib import contextmanager
 from itertools import count
 from typing import Any, Protocol
 
@@ -30,6 +32,19 @@ from participants.participant import Participant
 from scenarios.world import LinkTerms
 
 _DUTIES, _READERS = 99, 100  # duties come after every command of the instant, and looking up last
+
+
+@contextmanager
+def _rare_collections() -> Iterator[None]:
+    """Next to nothing in a run is a cycle, so the collector need not look at all of it again and again."""
+    usual = gc.get_threshold()
+    gc.freeze()
+    gc.set_threshold(100_000, 50, 100)
+    try:
+        yield
+    finally:
+        gc.set_threshold(*usual)
+        gc.unfreeze()
 
 
 class Keeper(Protocol):
@@ -120,7 +135,8 @@ class Simulation:
 
     def run(self, until: Time) -> None:
         """Let time pass up to and including `until`. Nobody may join or submit between two runs."""
-        self._environment.run(until=until + 1)
+        with _rare_collections():
+            self._environment.run(until=until + 1)
 
     # --- time ---------------------------------------------------------------------------------------
 

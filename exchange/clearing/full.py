@@ -56,13 +56,9 @@ class Order(Protocol):
     def losses(self, quantity: Quantity) -> list[Money]: ...
 
 
-class Requirement(NamedTuple):
-    """What an account's positions and orders need together, once an order is among them."""
-
-    order_loss: list[Money]
-    fee_reserve: Money
-    worst: Money  # positions and the worst fills of the orders
-    hold: Money  # the part of it that orders need beside the lock, with the fees reserved for them
+# What an account needs once an order is among the live ones: their loss at each node, the fees reserved for
+# them, the worst case of positions and orders, and the part of it that is held beside the lock, with the fees.
+Requirement: TypeAlias = tuple[list[Money], Money, Money, Money]
 
 
 class Payout(NamedTuple):
@@ -120,13 +116,14 @@ class ClaimAccount:
         order_loss = list(map(add, self.order_loss, order.losses(order.remaining)))
         worst = max(map(add, self.loss, order_loss))
         reserve = self.fee_reserve + order.worst_fee * order.remaining
-        return Requirement(order_loss, reserve, worst, worst - self.lock + reserve)
+        return order_loss, reserve, worst, worst - self.lock + reserve
 
     def open_order(self, need: Requirement) -> Money:
         """Count an order among the live ones, as `requirement_with` reckoned it; the change of the hold."""
         before, risk_before = self.hold, self.worst
         self.order_loss, self.fee_reserve, self.worst, self.hold = need
-        self._note_risk(risk_before)
+        if self.worst != risk_before:
+            self._note_risk(risk_before)
         return self.hold - before
 
     def close_order(self, order: Order, quantity: Quantity) -> Money:
@@ -146,7 +143,8 @@ class ClaimAccount:
     def fill(self, order: Order, change: int, price: Price) -> tuple[Money, Money]:
         """Move `change` lots (signed) from the order's row to the position's; how lock and hold change."""
         lock, hold, quantity = self.lock, self.hold, abs(change)
-        instrument_id, claim_price = order.instrument.instrument_id, order.instrument.claim_price(price)
+        instrument_id = order.instrument.instrument_id
+        claim_price = price - self.bucket.lowest_prices[instrument_id]
         paid = self.bucket.tick_value * claim_price
         payoffs = self.bucket.payoffs[instrument_id]
         self.loss = [loss + change * (paid - payoff) for loss, payoff in zip(self.loss, payoffs, strict=True)]
@@ -163,7 +161,8 @@ class ClaimAccount:
         self.lock = max(self.loss)
         self.worst = max(map(add, self.loss, self.order_loss))
         self.hold = self.worst - self.lock + self.fee_reserve
-        self._note_risk(risk_before)
+        if self.worst != risk_before:
+            self._note_risk(risk_before)
 
     def forget(self) -> None:
         """The claims are settled: nothing is at risk here any more."""
@@ -171,8 +170,7 @@ class ClaimAccount:
         self._note_risk(risk_before)
 
     def _note_risk(self, before: Money) -> None:
-        if self.worst != before:
-            self.at_risk.amount += max(self.worst, 0) - max(before, 0)
+        self.at_risk.amount += max(self.worst, 0) - max(before, 0)
 
 
 TradeSide: TypeAlias = tuple[Order, Money]  # on which order, and the fee it pays
@@ -189,6 +187,7 @@ class Bucket:
         "fees",
         "houses",
         "instruments",
+        "lowest_prices",
         "nodes",
         "payoffs",
         "tick_value",
@@ -203,6 +202,7 @@ class Bucket:
         self.nodes: tuple[Price, ...] = (instrument.floor, instrument.cap)
         self.instruments: dict[InstrumentId, Instrument] = {}
         self.houses: dict[InstrumentId, str] = {}  # the house's side of every trade
+        self.lowest_prices: dict[InstrumentId, Price] = {}  # at which a claim is worth nothing
         self.payoffs: dict[InstrumentId, tuple[Money, ...]] = {}  # of one lot, at each node
         self.accounts: dict[ParticipantId, ClaimAccount] = {}
 
@@ -216,6 +216,7 @@ class Bucket:
             return f"series of bucket {self.bucket_id} must share its collar and tick value"
         self.instruments[instrument.instrument_id] = instrument
         self.houses[instrument.instrument_id] = accounts.house_position(instrument.instrument_id)
+        self.lowest_prices[instrument.instrument_id] = instrument.lowest_price
         self.nodes = tuple(sorted({*self.nodes, *instrument.kinks}))
         for series in self.instruments.values():
             self.payoffs[series.instrument_id] = tuple(
@@ -241,9 +242,9 @@ class Bucket:
 
     def lot_losses(self, order: Order) -> list[Money]:
         """What each lot of `order` would lose at each node if it filled, nothing where it would gain."""
-        instrument = order.instrument
-        paid = self.tick_value * instrument.claim_price(order.price)
-        payoffs = self.payoffs[instrument.instrument_id]
+        instrument_id = order.instrument.instrument_id
+        paid = self.tick_value * (order.price - self.lowest_prices[instrument_id])
+        payoffs = self.payoffs[instrument_id]
         if order.side > 0:
             return [paid - payoff if paid > payoff else 0 for payoff in payoffs]
         return [payoff - paid if payoff > paid else 0 for payoff in payoffs]

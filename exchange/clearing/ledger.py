@@ -334,7 +334,10 @@ class Ledger:
                 or debtor.frozen_out_at < time
                 or creditor.frozen_in_at < time
                 or debtor.asset_id != creditor.asset_id
-                or (debtor.rule is _LIABILITY and debtor.available < amount)
+                or (
+                    debtor.rule is _LIABILITY
+                    and debtor.credits_posted - debtor.debits_posted - debtor.debits_pending < amount
+                )
                 or (creditor.rule is _MIRROR and creditor.available < amount)
             ):
                 while len(history) > start:

@@ -11,9 +11,10 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
     before a limit was lowered is grandfathered. What was reckoned stays with the order, to be booked.
     """
     account = order.account
-    need = order.need = account.requirement_with(order)
+    order.need = account.requirement_with(order)
+    _, _, worst, hold = order.need
     at_risk = account.at_risk.amount
-    after = at_risk - max(account.worst, 0) + max(need.worst, 0)
+    after = at_risk - max(account.worst, 0) + max(worst, 0)
     if after > at_risk + order.released_risk:
         if seat.limit is not None and after > seat.limit:
             return RejectReason.EXPOSURE_LIMIT
@@ -21,6 +22,6 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
             return RejectReason.OWN_FUNDS_COVER
     # nothing leaves an account under a legal order, not even into a hold
     spendable = 0 if seat.frozen else state.ledger.available(seat.cash_account)
-    if need.hold - account.hold - order.released > spendable:
+    if hold - account.hold - order.released > spendable:
         return RejectReason.INSUFFICIENT_CASH
     return None

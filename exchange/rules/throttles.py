@@ -12,7 +12,9 @@ def within_rate(_order: Order, seat: Seat, _series: Series, state: State) -> Rej
 
 
 def count_request(seat: Seat, state: State) -> None:
-    """Count one request of the participant in the present second."""
+    """Count one request of the participant in the present second, if requests are limited at all."""
+    if state.regime is None or state.regime.market.max_requests_per_second is None:
+        return
     second = state.now // SECOND
     if second != seat.requests_second:
         seat.requests_second, seat.requests = second, 0

@@ -176,7 +176,7 @@ def test_the_requirement_is_the_worst_over_every_subset_of_fills_and_every_settl
                 - account.cost
             )
             for (instrument, side, _, price), quantity in zip(orders, filled, strict=True):
-                gain += side * quantity * (instrument.payoff(settlement) - instrument.claim_price(price))
+                gain += side * quantity * (instrument.payoff(settlement) - (price - instrument.lowest_price))
             worst = max(worst, -10 * gain) if worst is not None else -10 * gain
     assert worst == account.worst
     assert venue.held(ANN) == account.worst - account.lock
