@@ -43,6 +43,7 @@ from exchange.events import (
     VenueEstablished,
 )
 from exchange.reasons import AccessRefusal
+from exchange.rules.permitted import must_reduce
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_in, cancel_orders_of
 from matching.terms import Side
@@ -165,7 +166,7 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
         found = classes.classify(command.applicant, state.regime)
         if found is None:
             reason, explanation = AccessRefusal.NO_CLASS, classes.explain(command.applicant, state.regime)
-        elif all(granted is Permission.DENIED for granted in found.permissions.values()):
+        elif _may_trade_nothing(found):
             reason, explanation = AccessRefusal.NOTHING_PERMITTED, f"{found.title} may trade nothing"
         else:
             return found
@@ -178,19 +179,30 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
 
 
 def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
-    """A participant under a new regime: another class, other limits, or nothing but the way out."""
+    """A participant under a new regime: another class, other limits, or nothing but the way out.
+
+    Where it could add to a position and now may only reduce, its orders are canceled.
+    """
+    before = seat.state
+    bound = [series for series in state.series.values() if must_reduce(seat, series, state)]
     found = classes.classify(seat.applicant, regime)
-    before, seat.barred = seat.state, found is None
-    seat.refusals.clear()
-    if seat.barred and seat.state is not before:
-        yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-    if found is not None:
+    seat.barred = found is None or _may_trade_nothing(found)
+    if found is not None and not seat.barred:
         seat.access_class = found
         seat.limit = tightest(caps.capital_at_risk_limit(found, seat.applicant, regime), seat.set_limit)
         seat.own_funds_limit = caps.own_funds_limit(seat.applicant, regime)
+    seat.refusals.clear()
+    for instrument_id, series in state.series.items():
+        if series not in bound and must_reduce(seat, series, state):
+            yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state, instrument_id)
+    if not seat.barred:
         yield _admitted(seat)
     if seat.state is not before:
         yield _state_of(seat)
+
+
+def _may_trade_nothing(access_class: AccessClass) -> bool:
+    return all(granted is Permission.DENIED for granted in access_class.permissions.values())
 
 
 def _admitted(seat: Seat) -> ParticipantAdmitted:
