@@ -86,10 +86,11 @@ def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
 
 
 def close_session(_duty: CloseSession, state: State) -> Iterator[Event]:
-    """Day orders end here; the latest index becomes the prior settlement, and the books are audited."""
+    """Orders end here, settled series leave the list, the index is marked, and the books are audited."""
     state.session_open = False
     for series in state.series.values():
         yield from cancel_orders_in(series, CancelCause.SESSION_END, state)
+    yield from house.delist_settled(state)
     house.mark_settlement_prices(state)
     state.agenda.promise(state.now, AuditBooks())
     yield SessionClosed()

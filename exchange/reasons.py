@@ -20,9 +20,9 @@ class RejectReason(StrEnum):
     KNOWLEDGE_TEST_REQUIRED = "knowledge_test_required"
     QUANTITY_NOT_POSITIVE = "quantity_not_positive"
     QUANTITY_TOO_LARGE = "quantity_too_large"
+    NO_OPPOSITE_PRICE = "no_opposite_price"
     PRICE_OUTSIDE_COLLAR = "price_outside_collar"
     PRICE_OUTSIDE_BAND = "price_outside_band"
-    NO_OPPOSITE_PRICE = "no_opposite_price"
     POST_ONLY_NEEDS_REST = "post_only_needs_rest"
     POST_ONLY_WOULD_TRADE = "post_only_would_trade"
     UNFILLABLE_AT_ONCE = "unfillable_at_once"
@@ -30,7 +30,6 @@ class RejectReason(StrEnum):
     EXPOSURE_LIMIT = "exposure_limit"
     OWN_FUNDS_COVER = "own_funds_cover"
     INSUFFICIENT_CASH = "insufficient_cash"
-    INSUFFICIENT_UNITS = "insufficient_units"
     TOO_MANY_REQUESTS = "too_many_requests"
     # of a cancel or an amendment
     UNKNOWN_ORDER = "unknown_order"

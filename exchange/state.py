@@ -23,6 +23,7 @@ class Order(RestingOrder):
 
     __slots__ = (
         "account",
+        "at_market",
         "client_order_id",
         "free_of_charge",
         "instrument",
@@ -50,7 +51,7 @@ class Order(RestingOrder):
         post_only: bool,
         reduce_only: bool,
         free_of_charge: bool,
-        released: Money = 0,
+        at_market: bool = False,
     ) -> None:
         self.order_id = order_id
         self.owner = owner
@@ -64,7 +65,8 @@ class Order(RestingOrder):
         self.post_only = post_only
         self.reduce_only = reduce_only
         self.free_of_charge = free_of_charge
-        self.released = released  # hold that its acceptance sets free: that of the order it replaces
+        self.at_market = at_market  # came without a price, and goes no further than its protection
+        self.released: Money = 0  # hold that its acceptance sets free: that of the order it replaces
         self.released_risk: Money = 0  # capital at risk that goes with that order
         self.worst_fee = 0 if free_of_charge else max(instrument.fee_maker, instrument.fee_taker)
         self.lot_losses: list[Money] = []  # of one lot, at each node of its bucket; clearing fills it in

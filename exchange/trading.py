@@ -58,10 +58,9 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
         command.post_only,
         command.reduce_only or must_reduce(seat, series, state),
         seat.frozen,
+        at_market=command.price is None,
     )
     reason = first_refusal(order, seat, series, state)
-    if reason is None and price is None:
-        reason = RejectReason.NO_OPPOSITE_PRICE
     if reason is not None:
         yield _rejected(command, reason)
         return

@@ -49,7 +49,6 @@ TIGHT: Final = frozenset(
         RejectReason.EXPOSURE_LIMIT,
         RejectReason.OWN_FUNDS_COVER,
         RejectReason.INSUFFICIENT_CASH,
-        RejectReason.INSUFFICIENT_UNITS,
     }
 )
 """Refusals that a smaller order might not meet."""

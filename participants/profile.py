@@ -7,7 +7,7 @@ from enum import StrEnum
 
 from exchange.access.regime import Applicant
 from exchange.messages import Message
-from exchange.units import BasisPoints, Money, Time
+from exchange.units import BasisPoints, Money, Time, WalletId
 from matching.terms import ParticipantId
 
 
@@ -24,6 +24,7 @@ class Profile(Message):
     """Amounts are kopecks. `deposit` is what it brings to the venue if it is let in."""
 
     participant_id: ParticipantId
+    wallet_id: WalletId  # where it keeps its coins
     applicant: Applicant
     style: Style
     desired_exposure: Money  # notional that it would like to hold, long or short, if nobody stopped it

@@ -22,7 +22,7 @@ from exchange.commands import (
 from exchange.core import Exchange
 from exchange.events import DirectiveRefused, Entry, ParticipantAdmitted
 from exchange.instruments import Instrument
-from exchange.units import Time, WalletId
+from exchange.units import Time
 from participants.chance import Dice, generator
 from participants.participant import Participant
 from participants.population import draw_population
@@ -95,7 +95,7 @@ def _enter_maker(simulation: Simulation, world: World, maker: MakerTerms, seed: 
 def _admitted(simulation: Simulation, profile: Profile) -> bool:
     entries = simulation.submit(
         ApplyForAccess(
-            participant_id=profile.participant_id, applicant=profile.applicant, wallet_id=_wallet(profile)
+            participant_id=profile.participant_id, applicant=profile.applicant, wallet_id=profile.wallet_id
         )
     )
     return any(isinstance(entry.event, ParticipantAdmitted) for entry in entries)
@@ -110,16 +110,12 @@ def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) 
             asset_id=asset_id,
             minter=next(iter(world.coin.minters)),
             receipt_id=name,
-            wallet_id=_wallet(profile),
+            wallet_id=profile.wallet_id,
             amount=amount,
         ),
         DepositCoins(participant_id=profile.participant_id, asset_id=asset_id, amount=amount),
     ):
         simulation.submit(command)
-
-
-def _wallet(profile: Profile) -> WalletId:
-    return WalletId(f"wallet-{profile.participant_id}")
 
 
 def _join(simulation: Simulation, participant: Participant, link: LinkTerms, seed: int) -> None:

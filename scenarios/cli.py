@@ -39,7 +39,7 @@ def compare(
     regimes: Annotated[
         str, typer.Option(help="Regimes, separated by commas; the first is the baseline.")
     ] = DEFAULT_REGIMES,
-    seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds: 1, 2, ..., N.")] = 10,
+    seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds: 1, 2, ..., N.")] = 12,
     out: Annotated[
         Path | None, typer.Option(help="The folder of the comparison; comparisons/SCENARIO if not given.")
     ] = None,
@@ -75,16 +75,17 @@ def compare(
 
 def _design(scenario: str, regimes: str, seeds: int, population: int | None) -> "Design":
     """What is compared. Every file is checked before anything runs."""
-    from scenarios.compare import Design, source_file
+    from scenarios.compare import Design, SourceFile, source_file
     from scenarios.config import load_regime, regime_path
-    from scenarios.scenario_file import load_world, scenario_path
+    from scenarios.provenance import toml_text
+    from scenarios.scenario_file import load_world
 
-    load_world(scenario, population)
+    world = load_world(scenario, population)
     names = [name.strip() for name in regimes.split(",") if name.strip()]
     for name in names:
         load_regime(name)
     return Design(
-        scenario=source_file(scenario, scenario_path(scenario)),
+        scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),
         regimes=tuple(source_file(name, regime_path(name)) for name in names),
         seeds=tuple(range(1, seeds + 1)),
         population=population,

@@ -6,12 +6,13 @@ It is drawn once a seed, before anything trades: our own market never moves it.
 import csv
 from collections.abc import Iterator
 from datetime import datetime, time
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
 
 from exchange.commands import IndexTerms, VenueQuote
-from exchange.units import DAY, SECOND, IndexPrice, Time
+from exchange.units import DAY, SECOND, Time
 from participants.chance import generator
 from scenarios.config import ConfigurationError
 from scenarios.world import PathTerms
@@ -56,8 +57,8 @@ def venue_quotes(
         )
 
 
-def read_knots(path: Path, midnight: Time) -> tuple[tuple[Time, IndexPrice], ...]:
-    """Knots from a CSV file with the columns `time` (HH:MM:SS) and `price_rub`, in order of time.
+def read_knots(path: Path, starts: Time, ends: Time, midnight: Time) -> tuple[tuple[time, Decimal], ...]:
+    """Prices in roubles by time of day, from a CSV file with the columns `time` (HH:MM:SS) and `price_rub`.
 
     Raises ConfigurationError that names the line.
     """
@@ -66,17 +67,20 @@ def read_knots(path: Path, midnight: Time) -> tuple[tuple[Time, IndexPrice], ...
             rows = list(csv.DictReader(lines))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(str(path), "", f"cannot be read: {error}", "name a CSV file") from None
-    knots: list[tuple[Time, IndexPrice]] = []
+    knots: list[tuple[time, Decimal]] = []
     for number, row in enumerate(rows, 2):
         try:
             at = time.fromisoformat(row["time"] or "")
-            price = round(float(row["price_rub"] or "") * 100)
-        except (KeyError, ValueError, OverflowError):
+            price = Decimal(row["price_rub"] or "")
+        except (KeyError, ValueError, ArithmeticError):
             raise _bad_row(path, number, "needs a `time` (HH:MM:SS) and a `price_rub` (a number)") from None
-        moment = midnight + seconds_of(at)
-        if price < 1 or (knots and moment <= knots[-1][0]):
-            raise _bad_row(path, number, "must be later than the line before, with a price above zero")
-        knots.append((moment, price))
+        if not price.is_finite() or price < Decimal("0.01") or price != round(price, 2):
+            raise _bad_row(path, number, "needs a price above zero with at most two decimals")
+        if knots and at <= knots[-1][0]:
+            raise _bad_row(path, number, "must be later than the line before")
+        if not starts <= midnight + seconds_of(at) <= ends:
+            raise _bad_row(path, number, "is before the run starts or after it has ended")
+        knots.append((at, price))
     if len(knots) < 2:
         raise ConfigurationError(str(path), "", "has fewer than two prices", "add the missing lines")
     return tuple(knots)

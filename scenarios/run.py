@@ -73,9 +73,7 @@ def run(
     provenance = provenance_of(
         world.scenario_id, world.resolved, rules.regime_id, resolved(regime_file), seed
     )
-    with new_run_folder(
-        folder, provenance, scenario=world.resolved, regime=resolved(regime_file)
-    ) as kept:
+    with new_run_folder(folder, provenance, scenario=world.resolved, regime=resolved(regime_file)) as kept:
         assembled = assemble(world, rules, seed, kept)
         _let_time_pass(assembled, world, watch)
         measures = measure_run(_view(kept.record(), assembled, rules, world))

@@ -48,6 +48,8 @@ from scenarios.config import (
 from scenarios.index_path import moment_of, read_knots, seconds_of
 from scenarios.world import LinkTerms, MakerTerms, PathTerms, World
 
+LEAD, LAG = 10 * MINUTE, MINUTE  # of a run, before the session opens and after it closes
+
 Clock = Annotated[time, Field(strict=True)]
 BasisPointsNumber = Annotated[float, Field(ge=0, le=10_000)]
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
@@ -304,6 +306,7 @@ class ScenarioFile(Table):
                 raise fault(
                     "stands twice", "give each instrument its own id", at=f"instruments.{instrument.id}"
                 )
+        self._check_hours()
         names = [maker.id for maker in self.makers]
         if len(set(names)) < len(names):
             raise fault("has two of the same id", "give each maker its own id", at="makers")
@@ -325,6 +328,21 @@ class ScenarioFile(Table):
                 raise fault("names more wallets than the venue has", "lower the number", at="directives")
         return self
 
+    def _check_hours(self) -> None:
+        """Nothing happens before the run starts or after it has ended."""
+        first = seconds_of(self.calendar.opens) - LEAD
+        last = seconds_of(self.calendar.closes) + LAG
+        hours = [("index.knots", knot.at) for knot in self.index.knots]
+        hours += [("directives", directive.at) for directive in self.directives]
+        for key, at in hours:
+            if not first <= seconds_of(at) <= last:
+                raise fault(
+                    f"has {at}, outside the run: it starts ten minutes before the session opens at "
+                    f"{self.calendar.opens} and ends a minute after it closes at {self.calendar.closes}",
+                    "choose an hour in between",
+                    at=key,
+                )
+
     def world(self, folder: Path) -> World:
         """The world in the core's units; a CSV file is looked up beside the scenario's own file."""
         midnight = self.calendar.midnight
@@ -335,7 +353,8 @@ class ScenarioFile(Table):
             venues=tuple(venue.id for venue in self.index.venues),
             weights_ppm=tuple(venue.weight_percent * 100 for venue in self.index.venues),
         )
-        starts = opens - 10 * MINUTE
+        starts, ends = opens - LEAD, closes + LAG
+        scenario = self._with_csv_read(folder, starts, ends)
         established = EstablishVenue(
             assets=(Asset(asset_id=coin.asset_id, scale=2, title=self.coin.title),),
             indices=(index,),
@@ -355,10 +374,10 @@ class ScenarioFile(Table):
             starts=starts,
             opens=opens,
             closes=closes,
-            ends=closes + MINUTE,
+            ends=ends,
             index=index,
             path=PathTerms(
-                knots=self._knots(folder, starts, closes + MINUTE),
+                knots=scenario._whole_path(starts, ends),
                 volatility_a_day=self.index.volatility_percent_a_day / 10_000,
                 step=index.interval,
                 venue_noise_bp=self.index.venue_noise_bp,
@@ -373,16 +392,22 @@ class ScenarioFile(Table):
             public_link=self.links.public.terms(),
             directives=tuple(sorted(directives, key=lambda step: step[0])),
             established=established,
-            resolved=resolved(self),
+            resolved=resolved(scenario),
         )
 
-    def _knots(self, folder: Path, starts: Time, ends: Time) -> tuple[tuple[Time, int], ...]:
+    def _with_csv_read(self, folder: Path, starts: Time, ends: Time) -> "ScenarioFile":
+        """The same scenario with the prices of its CSV file among its knots, so that nothing else is needed."""
+        if self.index.csv is None:
+            return self
+        prices = read_knots(folder / self.index.csv, starts, ends, self.calendar.midnight)
+        knots = tuple(KnotTable.model_validate({"at": at, "price_rub": price}) for at, price in prices)
+        index = self.index.model_copy(update={"csv": None, "knots": knots})
+        return self.model_copy(update={"index": index})
+
+    def _whole_path(self, starts: Time, ends: Time) -> tuple[tuple[Time, int], ...]:
         """Knots over the whole run: the first price holds before it, the last one after."""
         midnight = self.calendar.midnight
-        if self.index.csv is not None:
-            knots = read_knots(folder / self.index.csv, midnight)
-        else:
-            knots = tuple((midnight + seconds_of(knot.at), knot.price_rub) for knot in self.index.knots)
+        knots = tuple((midnight + seconds_of(knot.at), knot.price_rub) for knot in self.index.knots)
         first, last = knots[0], knots[-1]
         before = ((starts, first[1]),) if first[0] > starts else ()
         after = ((ends, last[1]),) if last[0] < ends else ()

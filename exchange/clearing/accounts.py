@@ -33,11 +33,6 @@ def loss_layer(asset_id: AssetId) -> str:
     return f"ccp:ndl:{asset_id}"
 
 
-def unclaimed(participant_id: ParticipantId, asset_id: AssetId) -> str:
-    """Credits that a participant's own account may not receive (liability)."""
-    return f"ccp:unclaimed:{participant_id}:{asset_id}"
-
-
 def wallet(wallet_id: WalletId, asset_id: AssetId) -> str:
     """Mirror of a venue wallet on the issuer's ledger (mirror)."""
     return f"ext:wallet:{wallet_id}:{asset_id}"

@@ -198,6 +198,13 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
         yield enter(series, ended)
 
 
+def delist_settled(state: State) -> Iterator[Event]:
+    """At a session's close what has been settled leaves the list."""
+    for series in state.series.values():
+        if series.state is SeriesState.SETTLED:
+            yield enter(series, SeriesState.DELISTED)
+
+
 def mark_settlement_prices(state: State) -> None:
     """At a session's close the latest sound index becomes the prior settlement price of what still trades."""
     for bucket_id, fixing in state.fixings.items():

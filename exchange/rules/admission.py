@@ -10,7 +10,7 @@ from typing import TypeAlias
 from exchange.reasons import RejectReason
 from exchange.rules.cover import covered
 from exchange.rules.permitted import product_permitted, reduces_if_it_must
-from exchange.rules.prices import inside_band, inside_collar
+from exchange.rules.prices import inside_band, inside_collar, somebody_opposite
 from exchange.rules.resting import fill_or_kill_fills, post_only_rests
 from exchange.rules.sessions import participant_not_suspended, series_trading, session_open
 from exchange.rules.sizes import quantity_allowed
@@ -25,6 +25,7 @@ ADMISSION: tuple[Rule, ...] = (
     series_trading,
     product_permitted,
     quantity_allowed,
+    somebody_opposite,
     inside_collar,
     inside_band,
     post_only_rests,

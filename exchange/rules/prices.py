@@ -7,6 +7,12 @@ from exchange.units import IndexPrice
 from matching.terms import Price, Side
 
 
+def somebody_opposite(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
+    """A market order needs a best opposite price to be protected from."""
+    empty = order.at_market and series.book.opposite(order.side).best is None
+    return RejectReason.NO_OPPOSITE_PRICE if empty else None
+
+
 def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
     inside = series.lowest_price <= order.price <= series.highest_price
     return None if inside else RejectReason.PRICE_OUTSIDE_COLLAR

@@ -1,16 +1,17 @@
-"""Builds one position slowly and keeps it. Frightened, it closes it and takes its money home."""
+"""Builds one position slowly and keeps it. Frightened, it closes it, takes its money home and redeems it."""
 
 from collections.abc import Sequence
 from typing import ClassVar
 
-from exchange.commands import Command, WithdrawCoins
-from exchange.events import CustodyGated, Event, SessionClosed, SessionOpened
+from exchange.commands import Command, RedeemCoins, WithdrawCoins
+from exchange.events import CustodyGated, Event, SessionClosed, SessionOpened, WithdrawalCompleted
 from exchange.instruments import Instrument
 from exchange.messages import Message
 from exchange.units import HOUR, MINUTE, Money, Time
 from exchange.views import MarketView
 from matching.terms import Side, TimeInForce
 from participants.chance import Dice
+from participants.participant import Decision
 from participants.profile import Profile
 from participants.strategies.trader import Trader
 
@@ -48,6 +49,12 @@ class CautiousHolder(Trader):
         self._ask_again: Time = 0
         self._patience = self.terms.patience_ns
 
+    def decide(self, now: Time, news: Sequence[Event], market: MarketView) -> Decision:
+        """As every trader; coins that came home go straight to the issuer, for bank roubles at par."""
+        decision = super().decide(now, news, market)
+        redeemed = [self._redeem(event) for event in news if isinstance(event, WithdrawalCompleted)]
+        return Decision([*redeemed, *decision.commands], decision.wake_at) if redeemed else decision
+
     def pause(self) -> Time:
         calm = super().pause()
         return max(calm // self.terms.alarm, 1) if self.frightened else calm
@@ -69,6 +76,9 @@ class CautiousHolder(Trader):
 
     def look_from_outside(self, now: Time) -> Sequence[Command]:
         return self._withdraw(now) if self.frightened else ()
+
+    def _redeem(self, event: WithdrawalCompleted) -> RedeemCoins:
+        return RedeemCoins(asset_id=event.asset_id, wallet_id=self.profile.wallet_id, amount=event.amount)
 
     # --- calm
 

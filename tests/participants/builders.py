@@ -28,7 +28,7 @@ from exchange.events import (
 from exchange.instruments import ContractKind, Instrument
 from exchange.messages import Message
 from exchange.reasons import CashRefusal
-from exchange.units import MINUTE, SECOND, AssetId, IndexId, InstrumentId, Money, Time
+from exchange.units import MINUTE, SECOND, AssetId, IndexId, InstrumentId, Money, Time, WalletId
 from exchange.views import MarketView, PublicTape
 from matching.terms import OrderId, ParticipantId, Price, Quantity, Side, TimeInForce
 from participants.chance import Dice, generator
@@ -68,6 +68,7 @@ def a_profile(style: Style = Style.NOISE, **changes: Any) -> Profile:
     """Wishes 800,000 roubles: a hundred lots."""
     words: dict[str, Any] = {
         "participant_id": ME,
+        "wallet_id": WalletId("wallet-me"),
         "applicant": Applicant(kind=ApplicantKind.INDIVIDUAL, securities_and_deposits=3_000_000_000),
         "style": style,
         "desired_exposure": 80_000_000,

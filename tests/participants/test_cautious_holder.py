@@ -2,9 +2,9 @@
 
 from itertools import pairwise
 
-from exchange.commands import CancelAll, PlaceOrder, WithdrawCoins
-from exchange.events import CustodyGated, SeriesState, WithdrawalRequested
-from exchange.units import MINUTE, SECOND, AssetId
+from exchange.commands import CancelAll, PlaceOrder, RedeemCoins, WithdrawCoins
+from exchange.events import CustodyGated, SeriesState, WithdrawalCompleted, WithdrawalRequested
+from exchange.units import MINUTE, SECOND, AssetId, WalletId
 from matching.terms import Side, TimeInForce
 from participants.profile import Style
 from participants.strategies.cautious_holder import CautiousHolder, HolderTerms
@@ -166,3 +166,13 @@ def test_fright_shortens_the_time_to_its_next_look() -> None:
     holder.next_look = OPENS + 600 * MINUTE
     holder.decide(OPENS, [GATE], market.view)
     assert holder.next_look < OPENS + 5 * MINUTE
+
+
+def test_coins_that_came_home_are_redeemed_at_once() -> None:
+    """Frightened or not: whoever has taken its coins out wants roubles, and does not wait for its next look."""
+    market, holder = Market(), a_holder()
+    holder.next_look = market.now + MINUTE
+    home = WithdrawalCompleted(participant_id=ME, withdrawal_id=1, asset_id=RUBD, amount=700)
+    decision = holder.decide(market.now, [home], market.view)
+    assert list(decision.commands) == [RedeemCoins(asset_id=RUBD, wallet_id=WalletId("wallet-me"), amount=700)]
+    assert decision.wake_at == holder.next_look

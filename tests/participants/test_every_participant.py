@@ -80,7 +80,7 @@ def test_it_survives_any_news_and_speaks_well_formed_for_itself_alone(
 ) -> None:
     for _, commands in play(PARTICIPANTS[name](), story):
         for command in commands:
-            assert name == "script" or command.participant_id == ME  # type: ignore[union-attr]
+            assert name == "script" or sender(command) == ME  # type: ignore[union-attr]
             assert decode(encode(command), type(command)) == command  # whole numbers only, of the right kinds
             if isinstance(command, PlaceOrder):
                 assert command.quantity >= 1

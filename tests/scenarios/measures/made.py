@@ -32,7 +32,7 @@ from exchange.events import (
 )
 from exchange.instruments import ContractKind, Instrument, Product
 from exchange.reasons import RejectReason
-from exchange.units import SECOND
+from exchange.units import SECOND, WalletId
 from matching.terms import Side
 from participants.profile import Profile, Style
 from scenarios.measures import RunView
@@ -202,6 +202,7 @@ def a_profile(
     style: Style = Style.NOISE,
 ) -> Profile:
     return Profile(
+        wallet_id=WalletId("wallet"),
         participant_id=who,
         applicant=Applicant(kind=kind, securities_and_deposits=assets_rub * 100),
         style=style,
