@@ -92,7 +92,7 @@ class Reader:
         self.participant = participant
         self.link = link
         self.view = MarketView(tape)
-        self.inbox: deque[tuple[Time, Event]] = deque()
+        self.inbox: deque[tuple[Time, Event, bool]] = deque()  # arrival, news, and whether it wakes
         self.wake_at: Time | None = None
         self.wakes_for = frozenset(participant.wakes_for)
 
@@ -199,7 +199,7 @@ class Simulation:
 
     def _post(self, reader: Reader, event: Event, wakes: bool) -> None:
         arrival = reader.link.arrival_at_reader(self.now)
-        reader.inbox.append((arrival, event))
+        reader.inbox.append((arrival, event, wakes))
         if wakes and (reader.wake_at is None or arrival < reader.wake_at):
             self._wake(reader, arrival)
 
@@ -223,6 +223,10 @@ class Simulation:
         for command in decision.commands:
             arrival = reader.link.arrival_at_venue(now)
             self._at(arrival, command.precedence, self._arrive, (sender, command))
-        if decision.wake_at is not None:
-            assert decision.wake_at > now, f"{sender} wants to look up in the past"
-            self._wake(reader, decision.wake_at)
+        wake_at = decision.wake_at
+        assert wake_at is None or wake_at > now, f"{sender} wants to look up in the past"
+        waking = next((arrival for arrival, _, wakes in inbox if wakes), None)  # still on its way
+        if waking is not None and (wake_at is None or waking < wake_at):
+            wake_at = waking
+        if wake_at is not None:
+            self._wake(reader, wake_at)
