@@ -133,6 +133,9 @@ def fault_in(terms: Instrument) -> str | None:
         return "fees must not be negative"
     if terms.max_quantity < 1:
         return f"max_quantity must be one lot or more, not {terms.max_quantity}"
+    most = (terms.cap - terms.floor) * terms.tick_value * terms.max_quantity
+    if most >= 2**63:
+        return f"an order of max_quantity could lose {most}, more than 63 bits hold; lower it, or tick_value"
     if min(terms.price_band_bp, terms.protection_bp) < 1:
         return "price_band_bp and protection_bp must be positive"
     return None

@@ -56,7 +56,7 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
     founding += [ListInstrument(instrument=instrument) for instrument in world.instruments]
     for command in founding:
         _must_pass(simulation.submit(command), world)
-    population = draw_population(seed, world.population)
+    population = draw_population(seed, world.population) if world.population.size else ()
     receipts = count(1)
     for number, profile in enumerate(population):
         instrument = world.instruments[number % len(world.instruments)]

@@ -39,7 +39,7 @@ def compare(
     regimes: Annotated[
         str, typer.Option(help="Regimes, separated by commas; the first is the baseline.")
     ] = DEFAULT_REGIMES,
-    seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds: 1, 2, ..., N.")] = 12,
+    seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds: 1, 2, ..., N.")] = 15,
     out: Annotated[
         Path | None, typer.Option(help="The folder of the comparison; comparisons/SCENARIO if not given.")
     ] = None,

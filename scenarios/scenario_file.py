@@ -51,6 +51,8 @@ from scenarios.world import LinkTerms, MakerTerms, PathTerms, World
 LEAD, LAG = 10 * MINUTE, MINUTE  # of a run, before the session opens and after it closes
 
 Clock = Annotated[time, Field(strict=True)]
+RunDay = Annotated[date, Field(strict=True, ge=date(1970, 1, 2), le=date(2261, 12, 31))]  # in 63 bits of ns
+ExactRoubles = Annotated[Decimal, Field(ge=0, le=1_000_000_000_000_000)]
 BasisPointsNumber = Annotated[float, Field(ge=0, le=10_000)]
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 
@@ -58,7 +60,7 @@ Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
 class CalendarTable(Table):
     """The day that is simulated."""
 
-    day: Annotated[date, Field(strict=True)]
+    day: RunDay
     opens: Clock
     closes: Clock
 
@@ -107,6 +109,12 @@ class IndexTable(Table):
                 raise fault(
                     f"go back from {before.at} to {after.at}", "put them in order of time", at="knots"
                 )
+        names = [venue.id for venue in self.venues]
+        if len(set(names)) < len(names):
+            raise fault("has two of the same id", "give each venue its own id", at="venues")
+        for venue in self.venues:
+            if not venue.weight_percent:
+                raise fault("has no weight", "give it one, or leave it out", at=f"venues.{venue.id}")
         if sum(venue.weight_percent for venue in self.venues) != 10_000:
             raise fault("must have weights that add up to 100", "correct the weights", at="venues")
         return self
@@ -118,12 +126,12 @@ class InstrumentTable(Table):
     id: Text
     expires: Clock
     tick_rub: Roubles = 100_00
-    tick_value_rub: Annotated[Decimal, Field(gt=0)] = Decimal("0.10")
-    floor_rub: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    tick_value_rub: Annotated[ExactRoubles, Field(gt=0)] = Decimal("0.10")
+    floor_rub: ExactRoubles = Decimal(0)
     cap_rub: Roubles
     reference_rub: Roubles
-    fee_maker_rub: Annotated[Decimal, Field(ge=0)] = Decimal(0)
-    fee_taker_rub: Annotated[Decimal, Field(ge=0)] = Decimal(0)
+    fee_maker_rub: ExactRoubles = Decimal(0)
+    fee_taker_rub: ExactRoubles = Decimal(0)
     max_quantity: Count = 10_000
     price_band_percent: Percent = 7_00
     protection_percent: Percent = 1_00

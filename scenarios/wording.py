@@ -68,6 +68,11 @@ PLAIN = {
         "less can be traded at a fair price",
         "more can be traded at a fair price",
     ),
+    "one_sided_time": Words(
+        "How much of the session nobody was there to buy from, or nobody to sell to.",
+        "there is less often nobody to trade with",
+        "there is more often nobody to trade with",
+    ),
     "index_gap": Words(
         "How far the venue's price strays from the price outside. 1 bp is a hundredth of a percent.",
         "prices keep closer to the market outside",
