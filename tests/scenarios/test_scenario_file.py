@@ -1,0 +1,286 @@
+"""Scenario files: what they mean in the core's units, and the sentence for each fault."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from exchange.commands import FreezeWallet, HaltInstrument, PauseIssuer, UnfreezeWallet
+from exchange.events import IndexPublished, SettlementPostponed, SettlementPriceFinal
+from exchange.units import MINUTE, SECOND
+from scenarios.assembly import assemble
+from scenarios.cells import CellResult
+from scenarios.config import ConfigurationError, load_regime
+from scenarios.provenance import toml_text
+from scenarios.run import run_cell
+from scenarios.scenario_file import load_world, scenario_path, scenario_schema, shipped_scenarios
+from tests.scenarios.small_worlds import CLOSES, MIDNIGHT, OPENS, SHORT_DAY, a_world, live, short_day
+
+OPEN = "ru_open_counterfactual"
+
+
+def fault_in(folder: Path, *changes: tuple[str, str]) -> ConfigurationError:
+    """The fault with which the changed short day is refused."""
+    with pytest.raises(ConfigurationError) as refused:
+        a_world(folder, *changes)
+    return refused.value
+
+
+# --- what a file means ----------------------------------------------------------------------------------
+
+
+def test_amounts_become_kopecks_and_prices_become_ticks(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+    (instrument,) = world.instruments
+    assert (instrument.tick, instrument.tick_value, instrument.fee_maker, instrument.fee_taker) == (
+        10_000, 10, 20, 60,
+    )  # fmt: skip
+    assert (instrument.floor, instrument.reference, instrument.cap) == (0, 80_000, 160_000)
+    assert (instrument.price_band_bp, instrument.protection_bp) == (700, 100)
+    (maker,) = world.makers
+    assert (maker.profile.deposit, maker.profile.applicant.own_funds) == (6_000_000_000, 900_000_000_000)
+    assert world.index.weights_ppm == (300_000, 300_000, 200_000, 200_000)
+
+
+def test_hours_become_moments_and_the_run_is_a_little_longer_than_the_session(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+    assert (world.opens, world.closes) == (OPENS, CLOSES)
+    assert (world.starts, world.ends) == (OPENS - 10 * MINUTE, CLOSES + MINUTE)
+    assert world.instruments[0].expiry == MIDNIGHT + 645 * MINUTE
+    assert world.path.knots[0] == (world.starts, 800_000_000)  # the first price holds before its knot
+    assert world.path.knots[-1] == (world.ends, 730_000_000)  # and the last one after it
+
+
+def test_directives_are_commands_in_order_of_time_with_the_signatures_they_need(tmp_path: Path) -> None:
+    more = """
+[[directives]]
+at = 10:05:00.5
+do = "pause_issuer"
+
+[[directives]]
+at = 10:05:00
+do = "halt_instrument"
+instrument = "BTC_RUBD-18DEC26"
+"""
+    path = short_day(tmp_path, ('issuer = "Northern', 'venue_wallets = 3\nissuer = "Northern'))
+    text = path.read_text(encoding="utf-8") + more
+    path.write_text(text.replace('do = "freeze', 'wallets = 2\ndo = "freeze', 1), encoding="utf-8")
+    world = load_world(str(path))
+    kinds = [(at - OPENS, type(command)) for at, command in world.directives]
+    assert kinds[:2] == [(5 * MINUTE, HaltInstrument), (5 * MINUTE + SECOND // 2, PauseIssuer)]
+    assert [kind for _, kind in kinds[2:]] == [FreezeWallet] * 2 + [UnfreezeWallet] * 3
+    freeze = world.directives[2][1]
+    assert isinstance(freeze, FreezeWallet)
+    assert (freeze.wallet_id, freeze.order_ref) == ("venue-1", "freeze order 1")
+    assert freeze.signatures == world.coin.venue_freeze_signatures == ("issuer", "central_bank")
+
+
+@pytest.mark.parametrize("name", shipped_scenarios())
+def test_the_shipped_scenarios_read_back_from_their_resolved_form(tmp_path: Path, name: str) -> None:
+    world = load_world(name)
+    path = tmp_path / "resolved.toml"
+    path.write_text(toml_text(world.resolved), encoding="utf-8")
+    assert load_world(str(path)) == world
+
+
+def test_another_population_changes_the_number_of_people_and_nothing_else(tmp_path: Path) -> None:
+    path = str(short_day(tmp_path))
+    ten, twenty = load_world(path, 10), load_world(path)
+    assert (ten.population.size, twenty.population.size) == (10, 20)
+    assert ten.resolved["population"] == {"size": 10}
+    assert (ten.path, ten.makers, ten.directives) == (twenty.path, twenty.makers, twenty.directives)
+
+
+def test_the_schema_is_json_and_knows_every_table() -> None:
+    schema = json.loads(json.dumps(scenario_schema()))
+    assert {"calendar", "index", "coin", "instruments", "population", "makers", "links", "directives"} < set(
+        schema["properties"]
+    )
+
+
+def test_a_scenario_goes_by_its_name_or_by_its_path(tmp_path: Path) -> None:
+    assert scenario_path("calm_day").name == "calm_day.toml"
+    assert load_world(str(short_day(tmp_path))).scenario_id == "short_day"
+    with pytest.raises(ConfigurationError, match="the nearest that is valid is “calm_day”"):
+        load_world("calmday")
+    with pytest.raises(ConfigurationError, match=r"nowhere\.toml does not exist"):
+        load_world(str(tmp_path / "nowhere.toml"))
+
+
+# --- faults ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "key", "sentence"),
+    [
+        ("question =", "querstion =", "querstion", "the nearest that is valid is “question”"),
+        ("closes = 10", "close = 10", "calendar.close", "the nearest that is valid is “closes”"),
+        ("cap_rub", "capp_rub", "instruments.BTC_RUBD-18DEC26.capp_rub", "valid is “cap_rub”"),
+        ("deposit_rub", "deposits_rub", "makers.maker_alpha.deposits_rub", "valid is “deposit_rub”"),
+        ("price_rub = 8_000_000", "price = 8", "index.knots.1.price", "valid is “price_rub”"),
+        ('do = "freeze_venue_wallets"', 'do = "freeze"', "directives.1.do", "“freeze_venue_wallets”"),
+        ("size = 20", 'size = "20"', "population.size", "must be a whole number"),
+        ("size = 20", "size = 20.5", "population.size", "must be a whole number"),
+        ("size = 20", "size = -1", "population.size", "greater than or equal to 0"),
+        ("size = 20", "size = 100_001", "population.size", "less than or equal to 100000"),
+        ("day = 2026-12-18", 'day = "2026-12-18"', "calendar.day", "must be a date"),
+        ("cap_rub = 16_000_000", 'cap_rub = "16m"', "instruments.BTC_RUBD-18DEC26.cap_rub", "must be a number"),
+        ("cap_rub = 16_000_000", "cap_rub = true", "instruments.BTC_RUBD-18DEC26.cap_rub", "must be a number"),
+        ("cap_rub = 16_000_000", "cap_rub = nan", "instruments.BTC_RUBD-18DEC26.cap_rub", "must lie between"),
+        ("cap_rub = 16_000_000", "cap_rub = inf", "instruments.BTC_RUBD-18DEC26.cap_rub", "must lie between"),
+        ("cap_rub = 16_000_000", "cap_rub = 0.015", "instruments.BTC_RUBD-18DEC26.cap_rub", "two decimals"),
+        ('id = "aster"', 'id = "Aster!"', "index.venues.Aster!.id", "lower-case letters"),
+        ('id = "short_day"\n', "", "id", "is missing"),
+        ("[coin]\nissuer", "[coin]\ntitle", "coin.issuer", "is missing"),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_or_a_wrong_type_names_file_key_and_remedy(
+    tmp_path: Path, old: str, new: str, key: str, sentence: str
+) -> None:
+    fault = fault_in(tmp_path, (old, new))
+    assert fault.file == str(tmp_path / "short_day.toml")
+    assert fault.key == key
+    assert sentence in str(fault)
+
+
+CONTRACT = "instruments.BTC_RUBD-18DEC26"
+MAKER = '[[makers]]\nid = "maker_alpha"\ndeposit_rub = 60_000_000\nown_funds_rub = 9_000_000_000\n'
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "sentence"),
+    [
+        ([("size = 20", "size = 0"), (MAKER, "")], "population", "has nobody in it"),
+        ([("closes = 10:50:00", "closes = 10:00:00")], "calendar.closes", "not after it opens"),
+        ([("expires = 10:45:00", "expires = 10:50:01")], CONTRACT, "outside the session"),
+        ([("expires = 10:45:00", "expires = 10:00:00")], CONTRACT, "outside the session"),
+        ([("cap_rub", "floor_rub = 16_000_000\ncap_rub")], CONTRACT, "must be zero or more and lie below cap"),
+        ([("cap_rub", "floor_rub = 9_000_000\ncap_rub")], CONTRACT, "reference 80000 must lie between"),
+        ([("cap_rub", "tick_value_rub = 0.105\ncap_rub")], f"{CONTRACT}.tick_value_rub", "whole number of kopecks"),
+        ([("cap_rub", "tick_value_rub = 0\ncap_rub")], f"{CONTRACT}.tick_value_rub", "greater than 0"),
+        ([("cap_rub", "tick_value_rub = nan\ncap_rub")], f"{CONTRACT}.tick_value_rub", "must be a finite number"),
+        ([("fee_maker_rub = 0.20", "fee_maker_rub = -1")], f"{CONTRACT}.fee_maker_rub", "greater than or equal to 0"),
+        ([("fee_maker_rub = 0.20", "fee_maker_rub = 0.001")], f"{CONTRACT}.fee_maker_rub", "whole number of kopecks"),
+        ([("reference_rub = 8_000_000", "reference_rub = 8_000_050")], f"{CONTRACT}.reference_rub", "number of ticks"),
+        ([('id = "maker_alpha"', 'id = "maker_alpha"\ninstrument = "BTC"')], "makers.maker_alpha", "is not listed"),
+        ([("[population]", MAKER + "[population]")], "makers", "has two of the same id"),
+        ([("weight_percent = 20", "weight_percent = 21")], "index.venues", "add up to 100"),
+        ([("at = 10:20:00", "at = 10:30:00")], "index.knots", "go back from 10:30:00 to 10:24:00"),
+        ([("knots = [", 'csv = "prices.csv"\nknots = [')], "index.knots", "exactly one of the two"),
+        ([('do = "freeze', 'wallets = 2\ndo = "freeze')], "directives", "more wallets than the venue has"),
+        ([('do = "freeze_venue_wallets"', 'do = "halt_instrument"')], "directives", "names no instrument"),
+        # each of the following is a world that could not be assembled
+        ([("at = 10:10:00", "at = 03:00:00")], "directives", "outside the run"),
+        ([("at = 10:40:00", "at = 10:52:00")], "directives", "outside the run"),
+        ([("at = 10:00:00, price", "at = 05:00:00, price")], "index.knots", "outside the run"),
+        ([("at = 10:50:00, price", "at = 23:50:00, price")], "index.knots", "outside the run"),
+        ([('id = "boreal"', 'id = "aster"')], "index.venues", "has two of the same id"),
+        ([("weight_percent = 20", "weight_percent = 40"), ("weight_percent = 20", "weight_percent = 0")],
+         "index.venues.dorado", "has no weight"),
+        ([("2026-12-18", "1969-12-31")], "calendar.day", "1970-01-02"),
+        ([("2026-12-18", "2262-01-01")], "calendar.day", "2261-12-31"),
+        ([("cap_rub", "floor_rub = 1e300\ncap_rub")], f"{CONTRACT}.floor_rub", "less than or equal to"),
+        ([("fee_maker_rub = 0.20", "fee_maker_rub = 1e300")], f"{CONTRACT}.fee_maker_rub", "less than or equal to"),
+        ([("cap_rub", "tick_value_rub = 1e300\ncap_rub")], f"{CONTRACT}.tick_value_rub", "less than or equal to"),
+        ([("cap_rub", "tick_value_rub = 1e14\ncap_rub")], CONTRACT, "63 bits"),
+    ],
+)  # fmt: skip
+def test_an_impossible_world_is_refused_before_anything_happens(
+    tmp_path: Path, changes: list[tuple[str, str]], key: str, sentence: str
+) -> None:
+    fault = fault_in(tmp_path, *changes)
+    assert fault.key == key
+    assert sentence in str(fault)
+
+
+class Nowhere:
+    """A keeper that keeps nothing."""
+
+    def command(self, time: int, command: object) -> None: ...
+
+    def entries(self, entries: object) -> None: ...
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "sentence"),
+    [
+        ([("expires = 10:45:00", "expires = 10:15:00")], "list BTC_RUBD-18DEC26", "fixing would have begun"),
+        ([('[coin]', '[coin]\nid = "XUSD"')], "cash.settlement_asset", "is RUBD, but the scenario pays in XUSD"),
+    ],
+)  # fmt: skip
+def test_a_world_that_the_exchange_would_refuse_is_a_fault_of_the_file(
+    tmp_path: Path, changes: list[tuple[str, str]], key: str, sentence: str
+) -> None:
+    world = a_world(tmp_path, *changes)
+    with pytest.raises(ConfigurationError, match=sentence) as refused:
+        assemble(world, load_regime(OPEN), 1, Nowhere())  # type: ignore[arg-type]
+    assert refused.value.key == key
+
+
+def test_a_maker_in_a_product_that_it_may_not_trade_is_a_fault(tmp_path: Path) -> None:
+    closed = tmp_path / "closed.toml"
+    closed.write_text(
+        'id = "closed"\ntitle = "Closed"\njurisdiction = "nowhere"\nstatus = "counterfactual"\n'
+        "prohibition = true\nclasses = []\ntest_environment = true\noffshore_share_percent = 0\n"
+        '[market]\nself_trade_prevention = "cancel_resting"\n'
+        '[cash]\nsettlement_asset = "RUBD"\ngate = "pro_rata"\n'
+        + "".join(
+            f'[[assumptions]]\nkey = "{key}"\nreason = "A guess."\n'
+            for key in ("prohibition", "test_environment", "offshore_share_percent", "market", "cash")
+        ),
+        encoding="utf-8",
+    )
+    with pytest.raises(
+        ConfigurationError, match="a product that the regime does not let it trade"
+    ) as refused:
+        assemble(a_world(tmp_path), load_regime(str(closed)), 1, Nowhere())  # type: ignore[arg-type]
+    assert refused.value.key == "makers.maker_alpha"
+
+
+# --- worlds that look odd and are possible --------------------------------------------------------------
+
+
+NO_LATENCY = "".join(f"[links.{line}]\nfixed_ms = 0\njitter_ms = 0\n" for line in ("public", "professional"))
+
+
+def cell(folder: Path, *changes: tuple[str, str]) -> CellResult:
+    return run_cell(str(short_day(folder, *changes)), OPEN, 1, None)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [("size = 20", "size = 0")],
+        [(MAKER, "")],
+        [("price_rub = 7_000_000", "price_rub = 0.01")],
+        [("price_rub = 7_000_000", "price_rub = 1e15")],
+        [("volatility_percent_a_day = 2.24", "volatility_percent_a_day = 100\nvenue_noise_bp = 10_000")],
+        [("own_funds_rub = 9_000_000_000", "own_funds_rub = 0.01")],
+        [("issuer =", "minter_allowance_rub = 0.01\nissuer =")],
+        [("[population]", f"{NO_LATENCY}[population]")],
+    ],
+    ids=[
+        "makers alone", "people alone", "a price of a kopeck", "a price beyond measure", "wild prices",
+        "a poor maker", "next to no coins",
+        "no latency",
+    ],
+)  # fmt: skip
+def test_an_odd_world_runs_to_its_end(tmp_path: Path, changes: list[tuple[str, str]]) -> None:
+    """Each run ends with the audit of its books, and its settlement."""
+    assert len(cell(tmp_path, *changes).digest) == 64
+
+
+def test_a_session_from_midnight_begins_the_evening_before(tmp_path: Path) -> None:
+    path = short_day(tmp_path)
+    path.write_text(path.read_text(encoding="utf-8").replace("10:", "00:"), encoding="utf-8")
+    assert load_world(str(path)).starts == MIDNIGHT - 10 * MINUTE
+    assert len(run_cell(str(path), OPEN, 1, None).digest) == 64
+
+
+def test_one_outside_venue_makes_no_index_and_the_future_ends_at_its_reference(tmp_path: Path) -> None:
+    venues = SHORT_DAY[SHORT_DAY.index('    { id = "aster"') : SHORT_DAY.index("]\nknots")]
+    kept = live(a_world(tmp_path, (venues, '    { id = "aster", weight_percent = 100 },\n')))
+    assert kept.events(IndexPublished) == []
+    (postponed,) = kept.events(SettlementPostponed)
+    assert (postponed.valid_samples, postponed.samples) == (0, 300)
+    assert kept.events(SettlementPriceFinal) == []  # the run ends before the half hour of its extension
