@@ -6,7 +6,7 @@ from statistics import NormalDist
 
 import numpy as np
 
-_BLOCK = 256  # a scalar draw from numpy costs 0.3 us; drawn by the block, 0.02 us
+_BLOCK = 32  # a scalar draw from numpy costs 0.3 us; by the block 0.05 us, and all dice stay in the cache
 _SMALLEST = 2.0**-53
 _NORMAL = NormalDist()
 

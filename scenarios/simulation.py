@@ -12,7 +12,6 @@ other event of simpy's is due: an event of its own for every message would cost 
 
 import gc
 import heapq
-from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -92,9 +91,24 @@ class Reader:
         self.participant = participant
         self.link = link
         self.view = MarketView(tape)
-        self.inbox: deque[tuple[Time, Event, bool]] = deque()  # arrival, news, and whether it wakes
+        self.inbox: list[tuple[Time, Event, bool]] = []  # arrival, news, and whether it wakes
         self.wake_at: Time | None = None
         self.wakes_for = frozenset(participant.wakes_for)
+
+    def take_arrived(self, now: Time) -> list[Event]:
+        """Take out of the inbox what has arrived by `now`, in order."""
+        inbox = self.inbox
+        if not inbox or inbox[-1][0] <= now:
+            news = [event for _, event, _ in inbox]
+            inbox.clear()
+        else:
+            news = [event for arrival, event, _ in inbox if arrival <= now]
+            del inbox[: len(news)]
+        return news
+
+    def next_waking(self) -> Time | None:
+        """When the first news that cannot wait will arrive, if some is on its way."""
+        return next((arrival for arrival, _, wakes in self.inbox if wakes), None) if self.inbox else None
 
 
 class Simulation:
@@ -212,10 +226,8 @@ class Simulation:
         reader, at = appointment
         if reader.wake_at != at:
             return  # it has looked up since this was arranged
-        now, inbox, participant = self.now, reader.inbox, reader.participant
-        news = []
-        while inbox and inbox[0][0] <= now:
-            news.append(inbox.popleft()[1])
+        now, participant = self.now, reader.participant
+        news = reader.take_arrived(now)
         reader.view.time = now - reader.link.feed_ns
         reader.wake_at = None
         decision = participant.decide(now, news, reader.view)
@@ -225,7 +237,7 @@ class Simulation:
             self._at(arrival, command.precedence, self._arrive, (sender, command))
         wake_at = decision.wake_at
         assert wake_at is None or wake_at > now, f"{sender} wants to look up in the past"
-        waking = next((arrival for arrival, _, wakes in inbox if wakes), None)  # still on its way
+        waking = reader.next_waking()
         if waking is not None and (wake_at is None or waking < wake_at):
             wake_at = waking
         if wake_at is not None:
