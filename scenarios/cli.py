@@ -150,7 +150,8 @@ def run(
 
         names = [Path(str(path)).stem for path in (scenario_path(scenario), regime_path(regime))]
         folder = out or Path("runs", *names, str(seed))
-        with Progress(console=Console(stderr=True), transient=True) as bar:
+        console = Console(stderr=True)
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
             day = bar.add_task(f"{names[0]} under {names[1]}", total=1.0)
             finished = run_once(
                 scenario, regime, seed, folder, population, lambda share: bar.update(day, completed=share)

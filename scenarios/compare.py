@@ -31,6 +31,7 @@ from scenarios.cells import (
 )
 from scenarios.sweep import sweep
 
+CELLS = "cells"  # the folder of the finished runs within that of the comparison
 PACKAGES = ("numpy", "scipy", "simpy", "msgspec", "pyarrow", "plotly")
 
 
@@ -121,16 +122,19 @@ def compare(
 ) -> Comparison:
     """Run every cell of the design that `folder` does not hold yet.
 
-    Raises DesignError for a design that cannot be run and CellMismatchError if `folder` holds runs of another
-    one, both before anything is written; and ComparisonStoppedError on Ctrl-C. A cell that fails is told in
+    Raises DesignError for a design that cannot be run or a `folder` that holds something else, and
+    CellMismatchError if it holds runs of another design, before anything is written; OSError if it cannot be
+    written, before anything is run; and ComparisonStoppedError on Ctrl-C. A cell that fails is told in
     `failures`, and the others go on.
     """
     _check(design)
+    _check_folder(folder)
     tasks = _tasks(design, folder)
     missing = [task for task in tasks if not task.path.exists()]
     for task in tasks:
         if task.path.exists():
             read_cell(task)  # refused now rather than after an hour of other runs
+    (folder / CELLS).mkdir(parents=True, exist_ok=True)
     try:
         failures = _run(missing, len(tasks), run_one, progress, workers)
     except KeyboardInterrupt:
@@ -206,6 +210,12 @@ def _check(design: Design) -> None:
             raise DesignError(sentence)
 
 
+def _check_folder(folder: Path) -> None:
+    """A comparison may go on where it began, or begin where nothing is."""
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / CELLS).is_dir():
+        raise DesignError(f"{folder} holds something else already; name another folder for the comparison.")
+
+
 def _twice(names: Sequence[str | int]) -> str | None:
     return next((str(name) for at, name in enumerate(names) if name in names[:at]), None)
 
@@ -225,7 +235,7 @@ def _tasks(design: Design, folder: Path, made_by: str | None = None) -> list[Cel
                 population=design.population,
                 version=version_made,
             ),
-            path=folder / "cells" / regime.name / f"{seed}.json",
+            path=folder / CELLS / regime.name / f"{seed}.json",
         )
         for seed in sorted(design.seeds)
         for regime in design.regimes
