@@ -4,45 +4,52 @@
 line makes it. So a thousand readers cost no more than one.
 """
 
+from typing import NamedTuple
+
 from exchange.events import BestPricesChanged, Event, IndexPublished, SeriesStateChanged, TradeReported
 from exchange.units import Time
 
 Publication = BestPricesChanged | IndexPublished | SeriesStateChanged | TradeReported
 
 
+class _Strip(NamedTuple):
+    """All publications of one kind under one name, and when each was made."""
+
+    times: list[Time]
+    events: list[Publication]
+
+
 class PublicTape:
     """Public prices and states in the order in which they were published."""
 
     def __init__(self) -> None:
-        self._times: dict[tuple[type[Event], str], list[Time]] = {}
-        self._events: dict[tuple[type[Event], str], list[Publication]] = {}
+        self._strips: dict[type[Event], dict[str, _Strip]] = {}
 
     def publish(self, time: Time, event: Event) -> None:
         """Keep `event` if it is one that readers look up; ignore it otherwise."""
-        key: tuple[type[Event], str]
         match event:
             case BestPricesChanged() | TradeReported() | SeriesStateChanged():
-                key = (type(event), event.instrument_id)
+                name: str = event.instrument_id
             case IndexPublished():
-                key = (IndexPublished, event.index_id)
+                name = event.index_id
             case _:
                 return
-        times = self._times.get(key)
-        if times is None:
-            self._times[key], self._events[key] = [time], [event]
-        else:
-            times.append(time)
-            self._events[key].append(event)
+        strips = self._strips.setdefault(type(event), {})
+        if name not in strips:
+            strips[name] = _Strip([], [])
+        strips[name].times.append(time)
+        strips[name].events.append(event)
 
     def as_of(self, kind: type[Event], name: str, time: Time) -> Publication | None:
         """The last publication of that kind under `name` not later than `time`. Cost: how many came since."""
-        times = self._times.get((kind, name))
-        if not times:
+        strip = self._strips.get(kind, {}).get(name)
+        if strip is None:
             return None
+        times = strip.times
         at = len(times) - 1
         while at >= 0 and times[at] > time:
             at -= 1
-        return self._events[kind, name][at] if at >= 0 else None
+        return strip.events[at] if at >= 0 else None
 
 
 class MarketView:

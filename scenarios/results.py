@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from itertools import chain
+from operator import attrgetter
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol, Self, TypeAlias
@@ -136,7 +137,7 @@ def _columns(kind: Kind, entries: list[Entry]) -> Group:
         "time": WHOLE.keep([entry.time for entry in entries]),
     }
     for name, form in FORMS[kind].items():
-        group[name] = form.keep([getattr(event, name) for event in events])
+        group[name] = form.keep(list(map(attrgetter(name), events)))
     return group
 
 
