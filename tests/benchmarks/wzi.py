@@ -1,12 +1,14 @@
 """Reference workload W-ZI through the whole exchange, in simulated time: one JSON line.
 
-    python -m tests.benchmarks.wzi N SECONDS [SEED]
+    python -m tests.benchmarks.wzi N SECONDS [SEED] [--lines]
 
 N noise traders, each looking up by its own Poisson clock (mean gap 10 s): 15% send a market order, 35% cancel
 an order of their own, the others send a limit order up to 20 ticks from the opposite best price, 1 to 10 lots.
 One maker refreshes five levels a side, ten lots each, every second. Admission, exposure limits, ledger,
-positions, record and digest are on. As in the other engines that run this workload, messages take no time and
-nobody pays a fee; importing and setting up are not timed.
+positions, record and digest are on, and nobody pays a fee; importing and setting up are not timed.
+
+As in the other engines that run this workload, a trader is a callback of the clock that calls the exchange and
+is answered at once. With `--lines` the same traders are participants of a simulation, with lines and inboxes.
 """
 
 import json
@@ -15,7 +17,10 @@ import sys
 import time
 from collections.abc import Sequence
 
-from exchange.access.regime import Applicant, ApplicantKind, Regime
+import simpy
+
+from exchange.access.regime import Applicant, ApplicantKind
+from exchange.audit import audit
 from exchange.commands import (
     AdoptRegime,
     ApplyForAccess,
@@ -32,7 +37,17 @@ from exchange.commands import (
     SessionTerms,
 )
 from exchange.core import Exchange
-from exchange.events import Entry, Event, OrderAccepted, OrderCanceled, OrderFilled, PublicEvent
+from exchange.events import (
+    BestPricesChanged,
+    Entry,
+    Event,
+    OrderAccepted,
+    OrderCanceled,
+    OrderFilled,
+    PrivateEvent,
+    PublicEvent,
+    TradeReported,
+)
 from exchange.instruments import Asset, ContractKind, Instrument
 from exchange.units import SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
 from exchange.views import MarketView
@@ -54,21 +69,24 @@ START_PRICE = 10_000
 class Trader:
     """What both kinds of trader know of their own live orders."""
 
-    follows: tuple[type[PublicEvent], ...] = ()
-    wakes_for: tuple[type[Event], ...] = ()
-
     def __init__(self, participant_id: ParticipantId, dice: Dice) -> None:
         self.participant_id = participant_id
         self.dice = dice
         self.live: dict[OrderId, None] = {}
         self.sent = 0
 
-    def read(self, news: Sequence[Event]) -> None:
-        for event in news:
-            if type(event) is OrderAccepted:
-                self.live[event.order_id] = None
-            elif type(event) is OrderCanceled or (type(event) is OrderFilled and not event.remaining):
-                self.live.pop(event.order_id, None)
+    def hear(self, event: Event) -> None:
+        if type(event) is OrderAccepted:
+            self.live[event.order_id] = None
+        elif type(event) is OrderCanceled or (type(event) is OrderFilled and not event.remaining):
+            self.live.pop(event.order_id, None)
+
+    def gap(self) -> Time:
+        """Until it looks up again."""
+        raise NotImplementedError
+
+    def act(self, best: BestPricesChanged | None, last: TradeReported | None) -> Sequence[Command]:
+        raise NotImplementedError
 
     def order(self, side: Side, quantity: int, price: int | None) -> PlaceOrder:
         self.sent += 1
@@ -86,38 +104,28 @@ class Trader:
 
 
 class NoiseTrader(Trader):
-    def first_wake(self) -> Time:
-        return OPENS + self._gap()
-
-    def _gap(self) -> Time:
+    def gap(self) -> Time:
         return 1 + int(self.dice.exponential() * 10 * SECOND)
 
-    def decide(self, now: Time, news: Sequence[Event], market: MarketView) -> Decision:
-        self.read(news)
-        return Decision((self._act(market),), now + self._gap())
-
-    def _act(self, market: MarketView) -> Command:
+    def act(self, best: BestPricesChanged | None, last: TradeReported | None) -> Sequence[Command]:
         dice = self.dice
         what = dice.uniform()
         if 0.15 <= what < 0.50 and self.live:
-            return self.cancel(list(self.live)[dice.integer(0, len(self.live) - 1)])
+            return (self.cancel(list(self.live)[dice.integer(0, len(self.live) - 1)]),)
         side = Side.BUY if dice.uniform() < 0.5 else Side.SELL
         quantity = dice.integer(1, 10)
         if what < 0.15:
-            return self.order(side, quantity, None)
-        best = market.best_prices(SERIES)
+            return (self.order(side, quantity, None),)
         opposite = None if best is None else best.ask if side is Side.BUY else best.bid
         away = START_PRICE + side * 10 if opposite is None else opposite
-        return self.order(side, quantity, away - side * dice.integer(1, 20))
+        return (self.order(side, quantity, away - side * dice.integer(1, 20)),)
 
 
 class Maker(Trader):
-    def first_wake(self) -> Time:
-        return OPENS + 1
+    def gap(self) -> Time:
+        return SECOND
 
-    def decide(self, now: Time, news: Sequence[Event], market: MarketView) -> Decision:
-        self.read(news)
-        best, last = market.best_prices(SERIES), market.last_trade(SERIES)
+    def act(self, best: BestPricesChanged | None, last: TradeReported | None) -> Sequence[Command]:
         middle = last.price if last else START_PRICE
         if best and best.bid is not None and best.ask is not None:
             middle = (best.bid + best.ask) // 2
@@ -125,7 +133,67 @@ class Maker(Trader):
         for level in range(1, 6):
             commands.append(self.order(Side.BUY, 10, middle - 2 * level))
             commands.append(self.order(Side.SELL, 10, middle + 2 * level))
-        return Decision(commands, now + SECOND)
+        return commands
+
+
+class OnLine:
+    """The same trader as a participant of a simulation."""
+
+    follows: tuple[type[PublicEvent], ...] = ()
+    wakes_for: tuple[type[Event], ...] = ()
+
+    def __init__(self, trader: Trader) -> None:
+        self.trader = trader
+        self.participant_id = trader.participant_id
+
+    def first_wake(self) -> Time:
+        return OPENS + self.trader.gap()
+
+    def decide(self, now: Time, news: Sequence[Event], market: MarketView) -> Decision:
+        for event in news:
+            self.trader.hear(event)
+        commands = self.trader.act(market.best_prices(SERIES), market.last_trade(SERIES))
+        return Decision(commands, now + self.trader.gap())
+
+
+class Floor:
+    """Traders who call the exchange from the clock's callbacks and hear the answer at once."""
+
+    def __init__(self, exchange: Exchange, keeper: "Keeper", traders: Sequence[Trader]) -> None:
+        self.exchange = exchange
+        self.keeper = keeper
+        self.traders = {trader.participant_id: trader for trader in traders}
+        self.best: BestPricesChanged | None = None
+        self.last: TradeReported | None = None
+        self.clock = simpy.Environment(initial_time=OPENS)
+
+    def run(self, until: Time) -> None:
+        for trader in self.traders.values():
+            self._look_up_later(trader)
+        self.clock.run(until=until + 1)
+        self._tell(self.exchange.advance(until))
+
+    def _look_up_later(self, trader: Trader) -> None:
+        self.clock.timeout(trader.gap(), trader).callbacks.append(self._look_up)
+
+    def _look_up(self, event: simpy.Event) -> None:
+        trader = event.value
+        now = int(self.clock.now)
+        for command in trader.act(self.best, self.last):
+            self.keeper.command(now, command)
+            self._tell(self.exchange.handle(command, now))
+        self._look_up_later(trader)
+
+    def _tell(self, entries: list[Entry]) -> None:
+        self.keeper.entries(entries)
+        for entry in entries:
+            event = entry.event
+            if isinstance(event, PrivateEvent):
+                self.traders[event.participant_id].hear(event)
+            elif type(event) is BestPricesChanged:
+                self.best = event
+            elif type(event) is TradeReported:
+                self.last = event
 
 
 class Keeper:
@@ -133,8 +201,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self.record = RecordWriter()
-        self.requests = 0
-        self.orders = self.cancels = self.fills = 0
+        self.orders = self.cancels = 0
 
     def command(self, _time: Time, command: Command) -> None:
         if type(command) is PlaceOrder:
@@ -166,9 +233,8 @@ def series(expiry: Time) -> Instrument:
     )
 
 
-def assemble(traders: int, seconds: int, seed: int, keeper: Keeper) -> Simulation:
-    """The venue, its traders with enough money for anything, and no outside quotes."""
-    simulation = Simulation(Exchange(), keeper, START)
+def found(traders: Sequence[Trader], seconds: int) -> list[Command]:
+    """The venue, and its traders with enough money for anything; no outside venue quotes."""
     closes = OPENS + seconds * SECOND + SECOND
     coin = CoinTerms(
         asset_id=RUBD,
@@ -179,54 +245,69 @@ def assemble(traders: int, seconds: int, seed: int, keeper: Keeper) -> Simulatio
         venue_freeze_signatures=("issuer",),
         pause_signatures=("issuer",),
     )
-    regime: Regime = load_regime("ru_elr_super_2025")
-    for command in (
+    commands: list[Command] = [
         EstablishVenue(
             assets=(Asset(asset_id=RUBD, scale=2, title="coin"),),
             indices=(IndexTerms(index_id=IndexId("ZI"), venues=("none",), weights_ppm=(1_000_000,)),),
             coins=(coin,),
             sessions=(SessionTerms(opens=OPENS, closes=closes),),
         ),
-        AdoptRegime(regime=regime),
+        AdoptRegime(regime=load_regime("ru_elr_super_2025")),
         ListInstrument(instrument=series(closes + 3600 * SECOND)),
-    ):
-        simulation.submit(command)
+    ]
     rich = Applicant(kind=ApplicantKind.INDIVIDUAL, securities_and_deposits=100 * DEPOSIT)
-    for number in range(traders + 1):
-        name = ParticipantId(f"zi-{number}")
-        wallet = WalletId(f"w-{number}")
-        for command in (
+    for trader in traders:
+        name, wallet = trader.participant_id, WalletId(f"wallet-{trader.participant_id}")
+        receipt = f"receipt-{name}"
+        commands += [
             ApplyForAccess(participant_id=name, applicant=rich, wallet_id=wallet),
-            RecordFiatReceipt(asset_id=RUBD, receipt_id=f"r-{number}", amount=DEPOSIT),
-            MintCoins(
-                asset_id=RUBD, minter="minter", receipt_id=f"r-{number}", wallet_id=wallet, amount=DEPOSIT
-            ),
+            RecordFiatReceipt(asset_id=RUBD, receipt_id=receipt, amount=DEPOSIT),
+            MintCoins(asset_id=RUBD, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=DEPOSIT),
             DepositCoins(participant_id=name, asset_id=RUBD, amount=DEPOSIT),
-        ):
-            simulation.submit(command)
-        dice = Dice(generator(seed, name))
-        trader = Maker(name, dice) if number == traders else NoiseTrader(name, dice)
-        simulation.join(trader, Link(LinkTerms(0, 0), dice))
+        ]
+    return commands
+
+
+def on_the_floor(traders: Sequence[Trader], seconds: int, keeper: "Keeper") -> Floor:
+    exchange = Exchange()
+    for command in found(traders, seconds):
+        keeper.entries(exchange.handle(command, START))
+    return Floor(exchange, keeper, traders)
+
+
+def on_lines(traders: Sequence[Trader], seconds: int, keeper: "Keeper") -> Simulation:
+    simulation = Simulation(Exchange(), keeper, START)
+    for command in found(traders, seconds):
+        simulation.submit(command)
+    for trader in traders:
+        simulation.join(OnLine(trader), Link(LinkTerms(0, 0), trader.dice))
     return simulation
 
 
 def main() -> None:
-    traders, seconds = int(sys.argv[1]), int(sys.argv[2])
-    seed = int(sys.argv[3]) if len(sys.argv) > 3 else 1
+    numbers = [int(word) for word in sys.argv[1:] if word != "--lines"]
+    count, seconds, seed = numbers if len(numbers) > 2 else (*numbers, 1)
+    names = [ParticipantId(f"zi-{number}") for number in range(count + 1)]
+    dice = [Dice(generator(seed, name)) for name in names]
+    traders: list[Trader] = [NoiseTrader(name, its) for name, its in zip(names[:-1], dice, strict=False)]
+    traders.append(Maker(names[-1], dice[-1]))
     keeper = Keeper()
-    simulation = assemble(traders, seconds, seed, keeper)
-    started, orders, cancels = time.process_time(), keeper.orders, keeper.cancels
-    simulation.run(OPENS + seconds * SECOND)
+    assemble = on_lines if "--lines" in sys.argv else on_the_floor
+    workload = assemble(traders, seconds, keeper)
+    keeper.orders = keeper.cancels = 0
+    started = time.process_time()
+    workload.run(OPENS + seconds * SECOND)
     keeper.record.close()
     cpu_s = time.process_time() - started
-    state = simulation.exchange.state
-    requests = keeper.orders - orders + keeper.cancels - cancels
+    state = workload.exchange.state
+    assert audit(state) == []
+    requests = keeper.orders + keeper.cancels
     print(
         json.dumps(
             {
                 "requests": requests,
-                "orders": keeper.orders - orders,
-                "cancels": keeper.cancels - cancels,
+                "orders": keeper.orders,
+                "cancels": keeper.cancels,
                 "fills": state.trades,
                 "cpu_s": round(cpu_s, 3),
                 "requests_per_cpu_s": round(requests / cpu_s),
