@@ -12,17 +12,22 @@ from participants.participant import Decision
 
 
 class Script:
-    """Gives each command at its time, in the order of the steps where times are equal."""
+    """Gives each command so that it arrives at its time, in the order of the steps where times are equal.
+
+    `line_ns` is how long its line takes: it speaks that much earlier.
+    """
 
     wakes_for: ClassVar[Collection[type[Event]]] = ()
     follows: ClassVar[Collection[type[PublicEvent]]] = ()
 
-    def __init__(self, steps: Sequence[tuple[Time, Command]], name: str = "authority") -> None:
+    def __init__(
+        self, steps: Sequence[tuple[Time, Command]], name: str = "authority", line_ns: Time = 0
+    ) -> None:
         """Raises ValueError if there are no steps."""
         if not steps:
             raise ValueError("steps: a script needs at least one step; leave the script out instead")
         self.participant_id = ParticipantId(name)
-        self._steps = sorted(steps, key=lambda step: step[0])
+        self._steps = sorted(((time - line_ns, command) for time, command in steps), key=lambda step: step[0])
         self._given = 0
 
     def first_wake(self) -> Time:

@@ -30,3 +30,9 @@ def test_woken_early_it_waits() -> None:
 def test_a_script_without_steps_is_refused() -> None:
     with pytest.raises(ValueError, match="steps: a script needs at least one step"):
         Script([])
+
+
+def test_it_speaks_as_much_earlier_as_its_line_takes() -> None:
+    script = Script([(1_000, HALT)], line_ns=30)
+    assert script.first_wake() == 970
+    assert list(script.decide(970, (), Market().view).commands) == [HALT]
