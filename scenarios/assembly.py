@@ -23,15 +23,20 @@ from exchange.core import Exchange
 from exchange.events import DirectiveRefused, Entry, ParticipantAdmitted
 from exchange.instruments import Instrument
 from exchange.units import Time
+from participants.authority import Script
 from participants.chance import Dice, generator
 from participants.participant import Participant
 from participants.population import draw_population
 from participants.profile import Profile
 from participants.strategies import participant_for
-from scenarios.config import ConfigurationError
+from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import venue_quotes
 from scenarios.simulation import Keeper, Link, Simulation
 from scenarios.world import LinkTerms, MakerTerms, World
+
+
+# So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
+AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
 
 
 class Assembled(NamedTuple):
@@ -64,7 +69,9 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts))
     simulation.play(_outside(world, seed))
-    simulation.play(world.directives)
+    if world.directives:
+        script = Script(world.directives, line_ns=AUTHORITY_LINK.fixed_ns)
+        _join(simulation, script, AUTHORITY_LINK, seed)
     return Assembled(simulation, population)
 
 

@@ -61,8 +61,8 @@ def compare(
     with told_as_sentences():
         from scenarios.compare import read_comparison
         from scenarios.compare import verify as run_again
+        from scenarios.config.scenario_file import scenario_path
         from scenarios.run import run_cell
-        from scenarios.scenario_file import scenario_path
 
         folder = out or Path("comparisons") / Path(str(scenario_path(scenario))).stem
         if verify:
@@ -76,9 +76,9 @@ def compare(
 def _design(scenario: str, regimes: str, seeds: int, population: int | None) -> "Design":
     """What is compared. Every file is checked before anything runs."""
     from scenarios.compare import Design, SourceFile, source_file
-    from scenarios.config import load_regime, regime_path
+    from scenarios.config.regime_file import load_regime, regime_path
+    from scenarios.config.scenario_file import load_world
     from scenarios.provenance import toml_text
-    from scenarios.scenario_file import load_world
 
     world = load_world(scenario, population)
     names = [name.strip() for name in regimes.split(",") if name.strip()]
@@ -144,9 +144,9 @@ def run(
         from rich.console import Console
         from rich.progress import Progress
 
-        from scenarios.config import regime_path
+        from scenarios.config.regime_file import regime_path
+        from scenarios.config.scenario_file import scenario_path
         from scenarios.run import run as run_once
-        from scenarios.scenario_file import scenario_path
 
         names = [Path(str(path)).stem for path in (scenario_path(scenario), regime_path(regime))]
         folder = out or Path("runs", *names, str(seed))
@@ -175,7 +175,7 @@ def replay(folder: Annotated[Path, typer.Argument(help="The folder of a run.")])
 def list_scenarios() -> None:
     """The scenarios that ship, and the question each of them answers."""
     with told_as_sentences():
-        from scenarios.scenario_file import load_world, shipped_scenarios
+        from scenarios.config.scenario_file import load_world, shipped_scenarios
 
         for name in shipped_scenarios():
             typer.echo(f"{name}\n    {load_world(name).question}")
@@ -185,7 +185,7 @@ def list_scenarios() -> None:
 def check_scenario(file: Annotated[str, typer.Argument(help="A scenario file.")]) -> None:
     """Check a scenario file; a fault is a sentence and exit code 2."""
     with told_as_sentences():
-        from scenarios.scenario_file import load_world
+        from scenarios.config.scenario_file import load_world
 
         load_world(file)
         typer.echo("ok")
@@ -196,7 +196,7 @@ def print_scenario_schema() -> None:
     """The JSON Schema of a scenario file, for editors that complete and check while one types."""
     import json
 
-    from scenarios.scenario_file import scenario_schema
+    from scenarios.config.scenario_file import scenario_schema
 
     typer.echo(json.dumps(scenario_schema(), indent=2))
 

@@ -35,7 +35,7 @@ def _code_of(fault: Exception) -> int | None:
     from exchange.journal import JournalDamaged
     from scenarios.cells import CellMismatchError
     from scenarios.compare import ComparisonStoppedError, DesignError
-    from scenarios.config import ConfigurationError
+    from scenarios.config.reading import ConfigurationError
     from scenarios.results import ResultsError
     from scenarios.run import ReplayError
 

@@ -14,7 +14,7 @@ import numpy as np
 from exchange.commands import IndexTerms, VenueQuote
 from exchange.units import DAY, SECOND, Time
 from participants.chance import generator
-from scenarios.config import ConfigurationError
+from scenarios.config.reading import ConfigurationError
 from scenarios.world import PathTerms
 
 

@@ -10,14 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from exchange.access.regime import Grade, Regime
-from scenarios.config import (
-    key_paths,
-    load_regime,
-    read_toml,
-    regime_path,
-    regime_schema,
-    shipped_regimes,
-)
+from scenarios.config.reading import key_paths, read_toml
+from scenarios.config.regime_file import load_regime, regime_path, regime_schema, shipped_regimes
 from scenarios.faults import told_as_sentences
 from scenarios.regime_words import (
     caps_in_words,

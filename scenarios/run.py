@@ -14,7 +14,9 @@ from exchange.units import MINUTE, Time
 from matching.terms import ParticipantId
 from scenarios.assembly import Assembled, assemble
 from scenarios.cells import CellResult
-from scenarios.config import load_regime, read_regime, resolved
+from scenarios.config.reading import resolved
+from scenarios.config.regime_file import load_regime, read_regime
+from scenarios.config.scenario_file import load_world
 from scenarios.measures import measure_run
 from scenarios.measures.measure import RunView
 from scenarios.measures.outcomes import outcomes
@@ -22,7 +24,6 @@ from scenarios.measures.timeline import timeline
 from scenarios.provenance import provenance_of
 from scenarios.results import Record, RecordWriter
 from scenarios.run_folder import JOURNAL, SCENARIO, new_run_folder, read_manifest
-from scenarios.scenario_file import load_world
 from scenarios.world import World
 
 _TIMELINE_STEP = 2 * MINUTE

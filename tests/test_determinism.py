@@ -16,7 +16,7 @@ from exchange.units import MINUTE, SECOND, Time
 from participants.chance import Dice, generator
 from participants.population import PopulationTerms, draw_population
 from participants.strategies import participant_for
-from scenarios.config import shipped_regimes
+from scenarios.config.regime_file import shipped_regimes
 from scenarios.run import replay, run, run_cell
 from tests.builders import future
 from tests.scenarios.small_worlds import a_world, live, short_day

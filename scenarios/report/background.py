@@ -41,7 +41,8 @@ class Background(NamedTuple):
 def background_of(comparison: Comparison) -> Background:
     """From the texts that the comparison keeps, not from files that may have changed since."""
     from participants.population import draw_population, validation
-    from scenarios.config import RegimeFile, check
+    from scenarios.config.reading import check
+    from scenarios.config.regime_file import RegimeFile
 
     design = comparison.design
     world = _world(design)
@@ -62,8 +63,8 @@ def _tables(text: str) -> dict[str, Any]:
 
 
 def _world(design: Design) -> Any:
-    from scenarios.config import check
-    from scenarios.scenario_file import ScenarioFile, scenario_path, with_population
+    from scenarios.config.reading import check
+    from scenarios.config.scenario_file import ScenarioFile, scenario_path, with_population
 
     scenario = check(ScenarioFile, _tables(design.scenario.text), design.scenario.source)
     beside = Path(str(scenario_path(design.scenario.source))).parent

@@ -54,7 +54,7 @@ from exchange.views import MarketView
 from matching.terms import OrderId, ParticipantId, Side
 from participants.chance import Dice, generator
 from participants.participant import Decision
-from scenarios.config import load_regime
+from scenarios.config.regime_file import load_regime
 from scenarios.results import RecordWriter
 from scenarios.simulation import Link, Simulation
 from scenarios.world import LinkTerms

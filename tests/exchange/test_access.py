@@ -25,7 +25,7 @@ from exchange.access.regime import (
 from exchange.instruments import Product
 from exchange.reasons import RejectReason
 from exchange.units import AssetId
-from scenarios.config import load_regime, shipped_regimes
+from scenarios.config.regime_file import load_regime, shipped_regimes
 
 INDIVIDUAL, COMPANY, INSTITUTION = ApplicantKind
 SUPER, QUALIFIED, OPEN = "ru_elr_super_2025", "ru_derivs_qual_2025", "ru_open_counterfactual"

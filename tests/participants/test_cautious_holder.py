@@ -174,5 +174,7 @@ def test_coins_that_came_home_are_redeemed_at_once() -> None:
     holder.next_look = market.now + MINUTE
     home = WithdrawalCompleted(participant_id=ME, withdrawal_id=1, asset_id=RUBD, amount=700)
     decision = holder.decide(market.now, [home], market.view)
-    assert list(decision.commands) == [RedeemCoins(asset_id=RUBD, wallet_id=WalletId("wallet-me"), amount=700)]
+    assert list(decision.commands) == [
+        RedeemCoins(asset_id=RUBD, wallet_id=WalletId("wallet-me"), amount=700)
+    ]
     assert decision.wake_at == holder.next_look

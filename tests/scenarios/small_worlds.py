@@ -8,8 +8,8 @@ from exchange.events import Entry, Event
 from exchange.journal import RecordDigest
 from exchange.units import MINUTE, Time
 from scenarios.assembly import assemble
-from scenarios.config import load_regime
-from scenarios.scenario_file import load_world
+from scenarios.config.regime_file import load_regime
+from scenarios.config.scenario_file import load_world
 from scenarios.world import World
 
 E = TypeVar("E", bound=Event)

@@ -15,8 +15,8 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from scenarios.cli import app
-from scenarios.config import regime_path, shipped_regimes
-from scenarios.scenario_file import shipped_scenarios
+from scenarios.config.regime_file import regime_path, shipped_regimes
+from scenarios.config.scenario_file import shipped_scenarios
 from tests.scenarios.small_worlds import short_day
 
 ROOT = Path(__file__).parents[2]

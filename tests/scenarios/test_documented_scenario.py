@@ -11,10 +11,11 @@ from pydantic import BaseModel
 
 from exchange.commands import PauseIssuer, UnpauseIssuer
 from exchange.units import HOUR, MINUTE
-from scenarios.config import check, load_regime, resolved, shipped_regimes
+from scenarios.config.reading import check, resolved
+from scenarios.config.regime_file import load_regime, shipped_regimes
+from scenarios.config.scenario_file import ScenarioFile, load_world
 from scenarios.index_path import read_knots
 from scenarios.run import run_cell
-from scenarios.scenario_file import ScenarioFile, load_world
 
 PAGE = (Path(__file__).parents[2] / "docs" / "scenarios.md").read_text(encoding="utf-8")
 ROW = re.compile(r"\| (`\w+`(?:, `\w+`)*) \|.*\| ([^|]+) \|")

@@ -8,7 +8,7 @@ import pytest
 from exchange.commands import IndexTerms
 from exchange.events import IndexPublished, TradeReported
 from exchange.units import DAY, HOUR, MINUTE, SECOND, IndexId, IndexPrice, Time
-from scenarios.config import ConfigurationError
+from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import outside_prices, venue_quotes
 from scenarios.world import PathTerms
 from tests.scenarios.small_worlds import OPENS, SHORT_DAY, a_world, live

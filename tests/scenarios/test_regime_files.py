@@ -14,17 +14,8 @@ import tomli_w
 from exchange.access.regime import Caps, Criterion, Grade, InstitutionRule, Permission, Regime, RegimeStatus
 from exchange.instruments import Product
 from exchange.messages import decode, encode
-from scenarios.config import (
-    ConfigurationError,
-    RegimeFile,
-    check,
-    key_paths,
-    load_regime,
-    read_toml,
-    regime_path,
-    regime_schema,
-    shipped_regimes,
-)
+from scenarios.config.reading import ConfigurationError, check, key_paths, read_toml
+from scenarios.config.regime_file import RegimeFile, load_regime, regime_path, regime_schema, shipped_regimes
 
 GOOD = """
 id = "a_regime"

@@ -7,7 +7,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from scenarios.config import regime_path, regime_schema, shipped_regimes
+from scenarios.config.regime_file import regime_path, regime_schema, shipped_regimes
 from scenarios.regimes_cli import app
 
 SUPER, QUALIFIED, OPEN = "ru_elr_super_2025", "ru_derivs_qual_2025", "ru_open_counterfactual"

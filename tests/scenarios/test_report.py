@@ -16,11 +16,11 @@ import pytest
 from exchange.access.regime import Assumption, Grade, Regime, Source
 from scenarios.cells import Cell
 from scenarios.compare import Comparison, Design, Failure, compare, source_file
-from scenarios.config import load_regime, regime_path
+from scenarios.config.regime_file import load_regime, regime_path
+from scenarios.config.scenario_file import scenario_path
 from scenarios.findings import Findings, analyse
 from scenarios.measures import MEASURES
 from scenarios.report import Background, background_of, keep_report, render
-from scenarios.scenario_file import scenario_path
 from tests.scenarios import fake_cells
 
 REGIMES = ("ru_derivs_qual_2025", "ru_elr_super_2025", "ru_open_counterfactual")

@@ -10,10 +10,11 @@ from exchange.events import IndexPublished, SettlementPostponed, SettlementPrice
 from exchange.units import MINUTE, SECOND
 from scenarios.assembly import assemble
 from scenarios.cells import CellResult
-from scenarios.config import ConfigurationError, load_regime
+from scenarios.config.reading import ConfigurationError
+from scenarios.config.regime_file import load_regime
+from scenarios.config.scenario_file import load_world, scenario_path, scenario_schema, shipped_scenarios
 from scenarios.provenance import toml_text
 from scenarios.run import run_cell
-from scenarios.scenario_file import load_world, scenario_path, scenario_schema, shipped_scenarios
 from tests.scenarios.small_worlds import CLOSES, MIDNIGHT, OPENS, SHORT_DAY, a_world, live, short_day
 
 OPEN = "ru_open_counterfactual"

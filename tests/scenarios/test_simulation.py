@@ -41,7 +41,7 @@ from matching.terms import ParticipantId, Side
 from participants.chance import Dice, generator
 from participants.participant import WAIT, Decision
 from scenarios.assembly import assemble
-from scenarios.config import load_regime
+from scenarios.config.regime_file import load_regime
 from scenarios.simulation import Link, Simulation
 from scenarios.world import LinkTerms
 from tests.builders import ANN, BOB, BTC_RUB, BTCF, BUY, CLOSES, CYD, OPENS, SELL, VENUES, Venue

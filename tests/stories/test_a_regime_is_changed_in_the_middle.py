@@ -31,7 +31,7 @@ from exchange.instruments import Product
 from exchange.reasons import AccessRefusal, RejectReason
 from exchange.units import HOUR, AssetId
 from matching.terms import ParticipantId
-from scenarios.config import load_regime
+from scenarios.config.regime_file import load_regime
 from tests.builders import ANN, BOB, BUY, CYD, OPENS, ROUBLE, RUBD, SELL, Venue, a_regime, future, of_kind
 from tests.stories.outside import quote_steadily
 

@@ -8,7 +8,7 @@ from exchange.events import DirectiveRefused, OrderRejected
 from exchange.instruments import ContractKind, Product
 from exchange.reasons import RejectReason
 from exchange.units import InstrumentId
-from scenarios.config import load_regime, shipped_regimes
+from scenarios.config.regime_file import load_regime, shipped_regimes
 from tests.builders import ANN, BUY, Venue, future
 
 BTC_SPOT = InstrumentId("BTC_RUBD")

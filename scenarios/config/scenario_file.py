@@ -30,7 +30,7 @@ from exchange.units import MINUTE, AssetId, IndexId, InstrumentId, Time, WalletI
 from matching.terms import ParticipantId
 from participants.population import PopulationTerms, market_maker
 from participants.strategies.market_maker import MarketMakerTerms
-from scenarios.config import (
+from scenarios.config.reading import (
     ConfigurationError,
     Count,
     Flag,
