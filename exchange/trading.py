@@ -214,6 +214,7 @@ def _meet_the_book(order: Order, seat: Seat, series: Series, state: State) -> It
     offered = order.remaining
     if not series.book.would_trade(order.side, order.price) and order.time_in_force is TimeInForce.GTC:
         _rest(order, seat, series)
+        yield from _trim_reduce_only(seat, series, state)
         yield from tell_best_prices(series)
         return
     outcome = match(series.book, order, prevention_in_force(state))
@@ -229,9 +230,8 @@ def _meet_the_book(order: Order, seat: Seat, series: Series, state: State) -> It
             yield _release(order, seat, CancelCause.NOT_FILLED, state)
         else:
             _rest(order, seat, series)
-    if outcome.fills:
-        for who in dict.fromkeys([seat.participant_id, *(fill.maker.owner for fill in outcome.fills)]):
-            yield from _trim_reduce_only(state.seats[who], series, state)
+    for who in dict.fromkeys([seat.participant_id, *(fill.maker.owner for fill in outcome.fills)]):
+        yield from _trim_reduce_only(state.seats[who], series, state)
     yield from tell_best_prices(series)
 
 
@@ -258,7 +258,10 @@ def _clear(taker: Order, fill: Fill, taker_left: Quantity, series: Series, state
 
 
 def _trim_reduce_only(seat: Seat, series: Series, state: State) -> Iterator[Event]:
-    """Cancel resting reduce-only orders that no longer fit inside the position, oldest kept longest."""
+    """Cancel resting reduce-only orders that no longer fit inside the position, oldest kept longest.
+
+    A smaller position crowds them out, and so does another order on their side: one sweep could fill them all.
+    """
     if not seat.reduce_only_orders:
         return
     bound = [o for o in seat.orders.values() if o.reduce_only and o.instrument is series.instrument]

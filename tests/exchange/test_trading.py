@@ -161,6 +161,20 @@ def test_a_reduce_only_order_goes_when_the_position_does(venue: Venue) -> None:
     assert (gone.remaining, gone.cause) == (5, CancelCause.NOTHING_TO_REDUCE)
 
 
+def test_another_order_on_its_side_crowds_a_reduce_only_order_out(venue: Venue) -> None:
+    """Else one taker could fill both, and the reduce-only order would turn the position."""
+    venue.trade(ANN, BOB, 5, 80_000)
+    venue.place(ANN, SELL, 2, 81_000, reduce_only=True)
+    venue.place(ANN, SELL, 2, 81_000, reduce_only=True)
+    assert not of_kind(venue.place(ANN, SELL, 1, 80_500), OrderCanceled)
+    (younger,) = of_kind(venue.place(ANN, SELL, 1, 80_500), OrderCanceled)
+    assert (younger.order_id, younger.cause) == (4, CancelCause.NOTHING_TO_REDUCE)
+    (older,) = of_kind(venue.place(ANN, SELL, 2, 80_500), OrderCanceled)
+    assert (older.order_id, older.cause) == (3, CancelCause.NOTHING_TO_REDUCE)
+    venue.place(BOB, BUY, 10, 81_000)
+    assert venue.position(ANN) == 1
+
+
 @pytest.mark.parametrize(
     ("prevention", "canceled"),
     [
