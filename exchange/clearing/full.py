@@ -190,12 +190,14 @@ class Bucket:
         "lowest_prices",
         "nodes",
         "payoffs",
+        "tick",
         "tick_value",
     )
 
     def __init__(self, instrument: Instrument) -> None:
         self.bucket_id: BucketId = instrument.bucket_id
         self.cash: AssetId = instrument.cash
+        self.tick = instrument.tick
         self.tick_value = instrument.tick_value
         self.escrow = accounts.escrow(self.bucket_id)
         self.fees = accounts.fees(self.cash)
@@ -211,9 +213,9 @@ class Bucket:
 
         A strike is a new node: the rows of all accounts are then reckoned anew from positions and `live` orders.
         """
-        collar = (instrument.floor, instrument.cap, instrument.tick_value)
-        if collar != (self.nodes[0], self.nodes[-1], self.tick_value):
-            return f"series of bucket {self.bucket_id} must share its collar and tick value"
+        terms = (instrument.floor, instrument.cap, instrument.tick, instrument.tick_value)
+        if terms != (self.nodes[0], self.nodes[-1], self.tick, self.tick_value):
+            return f"series of bucket {self.bucket_id} must share its collar, tick and tick value"
         self.instruments[instrument.instrument_id] = instrument
         self.houses[instrument.instrument_id] = accounts.house_position(instrument.instrument_id)
         self.lowest_prices[instrument.instrument_id] = instrument.lowest_price

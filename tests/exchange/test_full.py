@@ -137,10 +137,12 @@ def test_a_new_strike_is_reckoned_into_what_is_there_already() -> None:
     venue.trade(CYD, BOB, 2, 900, option(ContractKind.PUT, 60_000).instrument_id)
 
 
-def test_series_of_one_bucket_share_their_collar() -> None:
+@pytest.mark.parametrize("other", [{"cap": 170_000}, {"floor": 1}, {"tick": 1_000}, {"tick_value": 1}])
+def test_series_of_one_bucket_share_the_terms_of_its_settlement_price(other: dict[str, int]) -> None:
+    """One price in ticks settles them all, so a tick must be worth the same in each."""
     venue = a_market()
-    (refused,) = venue.tell(ListInstrument(instrument=option(ContractKind.CALL, 90_000, cap=170_000)))
-    assert isinstance(refused, DirectiveRefused) and "collar" in refused.explanation
+    (refused,) = venue.tell(ListInstrument(instrument=option(ContractKind.CALL, 90_000, **other)))
+    assert isinstance(refused, DirectiveRefused) and "collar, tick and tick value" in refused.explanation
 
 
 KINDS = [
