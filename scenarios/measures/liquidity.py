@@ -22,6 +22,7 @@ from scenarios.measures.measure import (
     PERCENT,
     ROUBLE,
     Floats,
+    Integers,
     RunView,
     mean,
     measure,
@@ -37,14 +38,12 @@ from scenarios.measures.reading import (
     fills,
     grid,
     instrument_codes,
-    is_open,
     known_mids,
     listings,
     open_interest,
     open_notional,
     quotes,
     raw_quotes,
-    totals,
 )
 
 REALISED_AFTER = 5 * MINUTE
@@ -96,32 +95,44 @@ def _pooled(view: RunView, column: int) -> float:
 
 
 @once
-def depth_by_distance(view: RunView) -> dict[int, Path]:
-    """Roubles within each distance of the mid, both sides and all futures, at each report while open."""
+def depth_reports(view: RunView) -> list[dict[int, Path]]:
+    """By instrument: roubles within each distance of the mid, both sides, at each report."""
     table = view.table(DepthReported)
     instrument = codes(table["instrument_id"], instrument_codes(view))
-    following = [at for at, listing in enumerate(listings(view)) if listing.follows_index]
-    kept = np.isin(instrument, following) & is_open(view, table["time"])
-    if not kept.any():
-        return {}
-    worth = np.zeros(kept.size)
+    lots = table["bid_quantities"] + table["ask_quantities"]
+    found = []
     for at, listing in enumerate(listings(view)):
         mine = instrument == at
-        worth[mine] = (
-            known_mids(view)[at].at(table["time"][mine], 0.0) * listing.instrument.tick_value / ROUBLE
+        time, distances = table["time"][mine], table["distances_bp"][mine]
+        worth = known_mids(view)[at].at(time) * listing.instrument.tick_value / ROUBLE
+        # The exchange measures at the same distances every time, so the first report names them for all.
+        found.append(
+            {
+                int(distance): Path(time, lots[mine][:, column] * worth)
+                for column, distance in enumerate(distances[0] if time.size else ())
+            }
         )
-    lots = table["bid_quantities"] + table["ask_quantities"]
-    times, report = np.unique(table["time"][kept], return_inverse=True)
-    # The exchange measures every book at the same distances, so the first report names them for all.
-    return {
-        int(distance): Path(times, totals(report, (lots[:, at] * worth)[kept], times.size))
-        for at, distance in enumerate(table["distances_bp"][0])
-    }
+    return found
+
+
+def depth_at(view: RunView, distance_bp: int, when: Integers) -> Floats:
+    """Roubles within a distance of the mid over all futures, as last reported; nan while none is traded.
+
+    A future without two sides has no depth: what waits on one side alone is within no distance of a mid.
+    """
+    total, any_trading = np.zeros(when.shape), np.zeros(when.shape, bool)
+    for listing, quote, reports in zip(listings(view), quotes(view), depth_reports(view), strict=True):
+        if listing.follows_index:
+            trading = when < as_of(quote.start, quote.end, when)
+            two_sided = trading & ~np.isnan(as_of(quote.start, quote.mid, when))
+            known = reports[distance_bp].at(when) if distance_bp in reports else NAN
+            total += np.where(two_sided, known, 0.0)
+            any_trading |= trading
+    return np.where(any_trading, total, NAN)
 
 
 def _depth(view: RunView, distance_bp: int) -> float:
-    path = depth_by_distance(view).get(distance_bp)
-    return NAN if path is None else mean(path.value)
+    return mean(depth_at(view, distance_bp, grid(view, MINUTE)))
 
 
 @measure(
@@ -159,7 +170,7 @@ def realised_spread(view: RunView) -> float:
 
 @measure(
     LIQUIDITY, "Depth within 10 bp", "RUB",
-    formula="mean over reports (made while there are two sides) of lots within 10 bp of the mid, at the mid",
+    formula="mean over minutes of lots within 10 bp of the mid, as last reported, at the mid; 0 without two sides",
     published_by="market-data firms, exchanges",
     better="higher",
 )  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 
 from exchange.units import Time
 from scenarios.measures.cash_leg import completed, frozen_path, requests
-from scenarios.measures.liquidity import depth_by_distance
+from scenarios.measures.liquidity import depth_at
 from scenarios.measures.measure import BP, NAN, PERCENT, ROUBLE, Columns, Floats, Integers, RunView
 from scenarios.measures.reading import as_of, grid, indices, lead, listings, open_notional, quotes
 
@@ -20,12 +20,10 @@ def timeline(view: RunView, step_ns: Time) -> Columns:
     if step_ns < 1:
         raise ValueError(f"step_ns must be a positive number of nanoseconds, not {step_ns}")
     time = grid(view, step_ns)
-    prices, depth = _prices(view, time), depth_by_distance(view).get(100)
-    two_sided = ~np.isnan(prices["mid"])
     return {
         "time": time,
-        **prices,
-        "depth_100bp": np.where(two_sided, NAN if depth is None else depth.at(time), NAN),
+        **_prices(view, time),
+        "depth_100bp": depth_at(view, 100, time),
         "frozen_share": PERCENT * frozen_path(view).at(time),
         "open_interest": open_notional(view, time) / ROUBLE,
         "withdrawals_asked": _so_far([request.time for request in requests(view)], time),

@@ -81,10 +81,25 @@ def test_no_realised_spread_where_the_market_ends_before_five_minutes() -> None:
         (liquidity.depth_200bp, 11),
     ],
 )
-def test_depth_is_the_mean_of_the_reports(measure: Measure, lots: int) -> None:
-    story = Story().at(0, a_listing(), prices(79_960, 80_040))
-    story.at(10, depth((1, 3, 5, 7), (1, 2, 3, 4))).at(20, depth((0, 0, 0, 0), (0, 0, 0, 0)))
-    assert measure.function(story.seen()) == pytest.approx(lots * 8_000 / 2)
+def test_depth_is_the_mean_of_the_last_reports(measure: Measure, lots: int) -> None:
+    """One report for the first half hour, an empty one for the second."""
+    story = Story().at(0, a_listing(), prices(79_960, 80_040), depth((1, 3, 5, 7), (1, 2, 3, 4)))
+    story.at(1_800, depth((0, 0, 0, 0), (0, 0, 0, 0)))
+    minutes = 60  # and the one at the close, when nothing is traded any more
+    assert measure.function(story.seen()) == pytest.approx(lots * 8_000 * 30 / minutes)
+
+
+def test_there_is_no_depth_where_there_is_nobody_on_the_other_side() -> None:
+    """A book that is deep for a quarter of the time, and one-sided for the rest, is not deep."""
+    story = Story().at(0, a_listing(), prices(79_960, 80_040), depth((1, 3, 5, 7), (1, 2, 3, 4)))
+    story.at(900, prices(79_960, None))
+    assert liquidity.depth_100bp.function(story.seen()) == pytest.approx(8 * 8_000 / 4)
+
+
+def test_a_market_that_never_had_two_sides_has_no_depth_and_no_spread() -> None:
+    view = Story().at(0, a_listing(), prices(79_960, None)).seen()
+    assert liquidity.depth_100bp.function(view) == 0.0
+    assert math.isnan(liquidity.quoted_spread.function(view))
 
 
 def test_depth_adds_up_over_instruments_and_needs_a_mid() -> None:

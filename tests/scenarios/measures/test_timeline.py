@@ -23,11 +23,17 @@ def test_every_series_at_every_step() -> None:
     assert series["spread_bp"][1] == pytest.approx(10.0)
     assert math.isnan(series["mid"][0]) and math.isnan(series["mid"][3])  # not yet, and no longer
     assert series["depth_100bp"][1:3].tolist() == [40_000.0] * 2
-    assert math.isnan(series["depth_100bp"][3])  # no mid to measure from
+    assert math.isnan(series["depth_100bp"][3])  # traded no longer
     assert series["frozen_share"].tolist() == [0.0, 0.0, 75.0, 75.0, 75.0]
     assert series["open_interest"].tolist() == [0.0, 16_000.0, 16_200.0, 16_200.0, 16_200.0]
     assert series["withdrawals_asked"].tolist() == [0, 0, 1, 1, 1]
     assert series["withdrawals_completed"].tolist() == [0, 0, 0, 1, 1]
+
+
+def test_a_book_with_one_side_has_no_depth() -> None:
+    story = Story().at(0, a_listing(), prices(79_960, 80_040), depth((1, 1, 3, 4), (1, 1, 2, 2)))
+    series = timeline(story.at(50, prices(79_960, None)).seen(closes=120), 60 * SECOND)
+    assert series["depth_100bp"][:2].tolist() == [40_000.0, 0.0]
 
 
 def test_an_empty_record_has_a_timeline_too() -> None:
