@@ -46,6 +46,7 @@ from exchange.reasons import AccessRefusal
 from exchange.rules.permitted import must_reduce
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_in, cancel_orders_of
+from exchange.units import AssetId
 from matching.terms import Side
 
 DEPTH_DISTANCES_BP = (10, 50, 100, 200)
@@ -120,16 +121,26 @@ def report_depth(duty: ReportDepth, state: State) -> Iterator[Event]:
 def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
     """Put a regime in force. Whoever it no longer admits may only reduce; limits below use are grandfathered."""
     regime = command.regime
-    if regime.cash.settlement_asset not in state.coins:
-        yield DirectiveRefused(
-            directive=f"adopt {regime.regime_id}",
-            explanation=f"there is no cash asset {regime.cash.settlement_asset} to settle in",
-        )
+    fault = _settlement_fault(regime.cash.settlement_asset, state)
+    if fault is not None:
+        yield DirectiveRefused(directive=f"adopt {regime.regime_id}", explanation=fault)
         return
     state.regime = regime
     yield RegimeAdopted(regime_id=regime.regime_id, title=regime.title)
     for seat in state.seats.values():
         yield from _judge_anew(seat, regime, state)
+
+
+def _settlement_fault(asset_id: AssetId, state: State) -> str | None:
+    """Why the venue cannot settle in that coin: once there are accounts or series, theirs is the only one."""
+    if asset_id not in state.coins:
+        return f"there is no cash asset {asset_id} to settle in"
+    if state.regime is not None and asset_id != state.regime.cash.settlement_asset:
+        return f"the venue settles in {state.regime.cash.settlement_asset} already, not in {asset_id}"
+    for instrument_id, series in state.series.items():
+        if series.instrument.cash != asset_id:
+            return f"{instrument_id} is listed and pays in {series.instrument.cash}, not in {asset_id}"
+    return None
 
 
 def apply_for_access(command: ApplyForAccess, state: State) -> Iterator[Event]:

@@ -151,6 +151,7 @@ class Venue:
         *instruments: Instrument,
         regime: Regime | None = None,
         coin: CoinTerms | None = None,
+        more_coins: tuple[CoinTerms, ...] = (),
         index: IndexTerms | None = None,
         now: Time = OPENS - MINUTE,
     ) -> None:
@@ -164,7 +165,7 @@ class Venue:
                     index
                     or IndexTerms(index_id=BTC_RUB, venues=VENUES, weights_ppm=(250_000,) * len(VENUES)),
                 ),
-                coins=(coin or coin_terms(),),
+                coins=(coin or coin_terms(), *more_coins),
                 sessions=(SessionTerms(opens=OPENS, closes=CLOSES),),
             )
         )

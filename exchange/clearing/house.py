@@ -238,6 +238,8 @@ def _listing_fault(terms: Instrument, state: State) -> str | None:
         return f"there is no index {terms.underlying}"
     if terms.cash not in state.coins:
         return f"there is no cash asset {terms.cash} to settle in"
+    if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
+        return f"it pays in {terms.cash}, but the venue settles in {state.regime.cash.settlement_asset}"
     fault = fault_in(terms)
     if fault is None and terms.expiry - _window(terms, state) <= state.now:
         fault = "its fixing would have begun before it is listed; choose a later expiry"

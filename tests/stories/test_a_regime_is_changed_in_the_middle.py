@@ -7,11 +7,13 @@ from exchange.access.regime import (
     Applicant,
     ApplicantKind,
     Caps,
+    CashRules,
     Criterion,
     Permission,
     Regime,
 )
-from exchange.commands import AdoptRegime, SetLimit
+from exchange.commands import AdoptRegime, EstablishVenue, IndexTerms, ListInstrument, SetLimit
+from exchange.core import Exchange
 from exchange.events import (
     CancelCause,
     ClaimSettled,
@@ -29,13 +31,30 @@ from exchange.events import (
 )
 from exchange.instruments import Product
 from exchange.reasons import AccessRefusal, RejectReason
-from exchange.units import HOUR, AssetId
+from exchange.units import HOUR, AssetId, InstrumentId, WalletId
 from matching.terms import ParticipantId
 from scenarios.config.regime_file import load_regime
-from tests.builders import ANN, BOB, BUY, CYD, OPENS, ROUBLE, RUBD, SELL, Venue, a_regime, future, of_kind
+from tests.builders import (
+    ANN,
+    BOB,
+    BTC_RUB,
+    BUY,
+    CYD,
+    OPENS,
+    ROUBLE,
+    RUBD,
+    SELL,
+    VENUES,
+    Venue,
+    a_regime,
+    coin_terms,
+    future,
+    of_kind,
+)
 from tests.stories.outside import quote_steadily
 
 EXPIRES = OPENS + HOUR
+USDX, BTC_USDX = AssetId("USDX"), InstrumentId("BTC_USDX-25DEC26")
 MILLION = 1_000_000 * ROUBLE
 RICH = Applicant(kind=ApplicantKind.INDIVIDUAL, securities_and_deposits=150 * MILLION)
 RETAIL = Applicant(kind=ApplicantKind.INDIVIDUAL, securities_and_deposits=1 * MILLION)
@@ -170,7 +189,35 @@ def test_a_class_that_may_trade_nothing_is_as_good_as_none(venue: Venue) -> None
 
 
 def test_a_regime_that_settles_in_a_coin_that_is_not_there_is_not_adopted(venue: Venue) -> None:
-    cash = type(OPEN.cash)(settlement_asset=AssetId("XUSD"))
+    cash = CashRules(settlement_asset=AssetId("XUSD"))
     (refused,) = adopt(venue, a_regime(cash=cash))
     assert isinstance(refused, DirectiveRefused)
     assert venue.state.regime is OPEN and OPEN.cash.settlement_asset == RUBD
+
+
+def test_a_venue_settles_in_one_coin_whatever_the_regime_and_the_series() -> None:
+    """Ann's money, Bob's and the pool between them are in one coin, or nothing could be paid."""
+    dollar = coin_terms(asset_id=USDX, venue_wallets=(WalletId("dollars"),))
+    venue = Venue(future(), regime=OPEN, more_coins=(dollar,))
+    (not_adopted,) = adopt(venue, a_regime(cash=CashRules(settlement_asset=USDX)))
+    assert not_adopted == DirectiveRefused(
+        directive="adopt open", explanation="the venue settles in RUBD already, not in USDX"
+    )
+    (not_listed,) = venue.tell(ListInstrument(instrument=future(cash=USDX, instrument_id=BTC_USDX)))
+    assert not_listed == DirectiveRefused(
+        directive="list BTC_USDX-25DEC26", explanation="it pays in USDX, but the venue settles in RUBD"
+    )
+
+
+def test_a_series_listed_before_any_regime_says_what_the_first_one_may_settle_in() -> None:
+    exchange = Exchange()
+    dollar = coin_terms(asset_id=USDX, venue_wallets=(WalletId("dollars"),))
+    index = IndexTerms(index_id=BTC_RUB, venues=VENUES, weights_ppm=(250_000,) * 4)
+    exchange.handle(
+        EstablishVenue(assets=(), indices=(index,), coins=(coin_terms(), dollar), sessions=()), OPENS
+    )
+    exchange.handle(ListInstrument(instrument=future()), OPENS)
+    (refused,) = exchange.handle(AdoptRegime(regime=a_regime(cash=CashRules(settlement_asset=USDX))), OPENS)
+    assert refused.event == DirectiveRefused(
+        directive="adopt open", explanation="BTC_RUBD-25DEC26 is listed and pays in RUBD, not in USDX"
+    )
