@@ -122,7 +122,9 @@ class OrderBook:
 
     def depth(self, side: Side, levels: int) -> list[tuple[Price, Quantity]]:
         """Price and quantity of the best `levels` levels."""
-        return [(level.price, level.quantity) for _, level in zip(range(levels), self.side(side), strict=False)]
+        return [
+            (level.price, level.quantity) for _, level in zip(range(levels), self.side(side), strict=False)
+        ]
 
     def quantity_to(self, side: Side, price: Price) -> Quantity:
         """How much rests on `side` at `price` or better."""

@@ -17,7 +17,6 @@ class Side(IntEnum):
     SELL = -1
 
 
-
 class TimeInForce(StrEnum):
     """How long an order may wait: until canceled, not at all, or only if filled whole at once."""
 
