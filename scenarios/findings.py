@@ -7,8 +7,15 @@ import numpy as np
 
 from scenarios.cells import Cell
 from scenarios.measures.measure import Measure
-from scenarios.statistics import MeanInterval, PairedDifference, Verdict, holm, mean_interval, verdict
-from scenarios.statistics import paired_difference as paired
+from scenarios.statistics import (
+    MeanInterval,
+    PairedDifference,
+    Verdict,
+    holm,
+    mean_interval,
+    paired_difference,
+    verdict,
+)
 
 HEADLINE = (
     "admitted_share",
@@ -88,14 +95,15 @@ def analyse(cells: Sequence[Cell], measures: Sequence[Measure]) -> Findings:
         }
         for measure in measures
     }
-    compared = {
-        (name, regime): paired(by_regime[regimes[0]], by_regime[regime])
-        for name, by_regime in values.items()
-        for regime in regimes[1:]
-    }
+    compared: dict[tuple[str, str], PairedDifference] = {}
     adjusted: dict[tuple[str, str], float] = {}
     for main in (True, False):
-        family = [place for place in compared if (place[0] in HEADLINE) is main]
+        family = [(name, regime) for name in values for regime in regimes[1:] if (name in HEADLINE) is main]
+        for name, regime in family:
+            by_regime = values[name]
+            compared[name, regime] = paired_difference(
+                by_regime[regimes[0]], by_regime[regime], family=len(family)
+            )
         p_values = holm([compared[place].p_value for place in family]).tolist()
         adjusted.update(zip(family, p_values, strict=True))
     rows = tuple(
