@@ -58,13 +58,14 @@ PLAIN = {
         "more demand goes offshore",
     ),
     "quoted_spread": Words(
-        "What a small trade costs: the gap between the best buying and the best selling price. "
-        "1 bp is a hundredth of a percent.",
-        "small trades cost less",
-        "small trades cost more",
+        "What a small trade costs: the gap between the best buying and the best selling price, while there "
+        "are both. 1 bp is a hundredth of a percent.",
+        "small trades cost less while there is a market",
+        "small trades cost more while there is a market",
     ),
     "depth_100bp": Words(
-        "How much can be traded at once without moving the price by more than one percent.",
+        "How much can be traded at once without moving the price by more than one percent; nothing while "
+        "one side is missing.",
         "less can be traded at a fair price",
         "more can be traded at a fair price",
     ),
@@ -74,9 +75,11 @@ PLAIN = {
         "there is more often nobody to trade with",
     ),
     "index_gap": Words(
-        "How far the venue's price strays from the price outside. 1 bp is a hundredth of a percent.",
-        "prices keep closer to the market outside",
-        "prices stray further from the market outside",
+        "How far the venue's price strays from the price outside, counted only while there are buyers and "
+        "sellers. A market that is empty in the worst hours shows only its good ones. 1 bp is a hundredth of "
+        "a percent.",
+        "prices, while there is a market, keep closer to those outside",
+        "prices, while there is a market, stray further from those outside",
     ),
     "population_losing": Words(
         "Of 100 people and firms in the whole population, let in or not, how many end with a loss.",
@@ -189,7 +192,7 @@ def tone(measure: Measure, contrast: Contrast) -> str:
 # --- numbers ------------------------------------------------------------------------------------------------
 
 _SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
-_MINUS = "−"
+_MINUS, _UNKNOWN = "−", "–"
 
 
 def written(*values: float, signed: bool = False) -> list[str]:
@@ -200,7 +203,8 @@ def written(*values: float, signed: bool = False) -> list[str]:
     if largest < 10_000:
         divisor, suffix = 1.0, ""  # "1,250 bp" reads better than "1.25k bp"
     decimals = _decimals(largest / divisor)
-    return [_number(value / divisor, decimals, signed) + (suffix if value else "") for value in values]
+    numbers = [_number(value / divisor, decimals, signed) for value in values]
+    return [number if number in (_UNKNOWN, "0") else number + suffix for number in numbers]
 
 
 def _decimals(largest: float) -> int:
@@ -211,7 +215,7 @@ def _decimals(largest: float) -> int:
 
 def _number(value: float, decimals: int, signed: bool) -> str:
     if not math.isfinite(value):
-        return "–"
+        return _UNKNOWN
     digits = f"{abs(value):,.{decimals}f}"
     if float(digits.replace(",", "")) == 0:
         return "0"
@@ -221,7 +225,7 @@ def _number(value: float, decimals: int, signed: bool) -> str:
 
 def with_unit(number: str, unit: str) -> str:
     """ "12.3 bp", "61%"; a dash stays alone."""
-    if number == "–":
+    if number == _UNKNOWN:
         return number
     return f"{number}%" if unit == "%" else f"{number} {unit}"
 
@@ -235,7 +239,7 @@ def level(finding: Finding, regime: str) -> str:
 def level_interval(finding: Finding, regime: str) -> str:
     found = finding.levels[regime]
     _, low, high = written(found.mean, found.low, found.high)
-    return "–" if low == high == "–" else f"{low} to {high}"
+    return _UNKNOWN if low == high == _UNKNOWN else f"{low} to {high}"
 
 
 def difference(finding: Finding, regime: str) -> str:
@@ -248,11 +252,11 @@ def difference(finding: Finding, regime: str) -> str:
 def difference_interval(finding: Finding, regime: str) -> str:
     compared = finding.contrasts[regime].compared
     _, low, high = written(compared.difference, compared.low, compared.high, signed=True)
-    return "–" if low == high == "–" else f"{low} to {high}"
+    return _UNKNOWN if low == high == _UNKNOWN else f"{low} to {high}"
 
 
 def smallest_seen(finding: Finding, regime: str) -> str:
-    """The smallest true difference that so many runs would have shown four times in five."""
+    """The true difference that so many runs would have shown four times in five, among all main figures."""
     (smallest,) = written(finding.contrasts[regime].compared.smallest_detectable)
     return with_unit(smallest, points(finding.measure.unit))
 

@@ -117,7 +117,9 @@ def test_good_and_bad_are_the_measures_own_word() -> None:
 
 
 def test_verdicts_are_told_in_plain_words() -> None:
-    assert phrase(a_measure("quoted_spread"), Verdict.HIGHER) == "small trades cost more"
+    assert (
+        phrase(a_measure("quoted_spread"), Verdict.HIGHER) == "small trades cost more while there is a market"
+    )
     assert phrase(a_measure("trade_count"), Verdict.LOWER) == "trade count is lower"
 
 
@@ -141,6 +143,8 @@ def test_the_headline_falls_back_to_the_first_of_each_group() -> None:
         ((0.0,), ["0"]),
         ((0.0012,), ["0.00120"]),
         ((math.nan, 3.0), ["–", "3.00"]),
+        ((math.nan, 3e6), ["–", "3.00m"]),
+        ((3.0, 3e9), ["0", "3.00bn"]),
         ((999.96,), ["1,000"]),
         ((1_250.4,), ["1,250"]),
     ],

@@ -228,7 +228,7 @@ def test_the_answer_is_three_sentences_that_follow_the_verdicts(page: Page, told
     assert "Of every 100 people and firms who would come" in answer
     assert f"especially qualified investors lets in {few} (clearly fewer)" in answer
     assert f"Open to everyone lets in {many} (clearly more)" in answer
-    assert "small trades cost more (18." in answer
+    assert "small trades cost more while there is a market (18." in answer
     assert "in 8 simulated runs" in answer
     assumed = sum(len(load_regime(name).assumptions) for name in REGIMES)
     assert f"{assumed} values in these regimes are assumed, not law" in answer
