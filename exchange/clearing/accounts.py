@@ -45,7 +45,7 @@ def position(participant_id: ParticipantId, instrument_id: InstrumentId) -> str:
 
 def house_position(instrument_id: InstrumentId) -> str:
     """The house's side of every trade: always flat after one (unconstrained)."""
-    return f"pos:ccp:{instrument_id}"
+    return f"ccp:pos:{instrument_id}"
 
 
 def position_asset(instrument_id: InstrumentId) -> AssetId:

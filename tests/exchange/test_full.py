@@ -8,6 +8,7 @@ from exchange.commands import ListInstrument
 from exchange.events import BucketSettled, ClaimSettled, DirectiveRefused, OrderRejected
 from exchange.instruments import ContractKind, Instrument
 from exchange.reasons import RejectReason
+from matching.terms import ParticipantId
 from tests.builders import ANN, BOB, BUY, CYD, EXPIRY, ROUBLE, SELL, Venue, future, of_kind, option
 
 
@@ -143,6 +144,13 @@ def test_series_of_one_bucket_share_the_terms_of_its_settlement_price(other: dic
     venue = a_market()
     (refused,) = venue.tell(ListInstrument(instrument=option(ContractKind.CALL, 90_000, **other)))
     assert isinstance(refused, DirectiveRefused) and "collar, tick and tick value" in refused.explanation
+
+
+def test_no_participant_is_taken_for_the_house_whatever_it_is_called() -> None:
+    venue, ccp = a_market(), ParticipantId("ccp")
+    venue.admit(ccp)
+    venue.trade(ccp, BOB, 10, 80_000)
+    assert (venue.position(ccp), venue.position(BOB)) == (10, -10)
 
 
 KINDS = [
