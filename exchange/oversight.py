@@ -99,9 +99,9 @@ def close_session(_duty: CloseSession, state: State) -> Iterator[Event]:
 
 def report_depth(duty: ReportDepth, state: State) -> Iterator[Event]:
     """What rests near the mid of each series that trades, at the interval of the venue, while it is open."""
-    if not state.session_open:
-        return
-    state.agenda.promise(state.now + state.depth_interval, duty)
+    following = state.now + state.depth_interval
+    if not any(state.now < session.closes <= following for session in state.sessions):
+        state.agenda.promise(following, duty)  # the next session begins anew
     for series in state.series.values():
         bid, ask = series.book.bids.best, series.book.asks.best
         if is_trading(series.state) and bid and ask:

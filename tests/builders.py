@@ -153,6 +153,7 @@ class Venue:
         coin: CoinTerms | None = None,
         more_coins: tuple[CoinTerms, ...] = (),
         index: IndexTerms | None = None,
+        sessions: tuple[SessionTerms, ...] = (SessionTerms(opens=OPENS, closes=CLOSES),),
         now: Time = OPENS - MINUTE,
     ) -> None:
         self.exchange = Exchange()
@@ -166,7 +167,7 @@ class Venue:
                     or IndexTerms(index_id=BTC_RUB, venues=VENUES, weights_ppm=(250_000,) * len(VENUES)),
                 ),
                 coins=(coin or coin_terms(), *more_coins),
-                sessions=(SessionTerms(opens=OPENS, closes=CLOSES),),
+                sessions=sessions,
             )
         )
         self.tell(AdoptRegime(regime=regime or a_regime()))
