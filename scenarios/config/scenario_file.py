@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, model_validator
 
 from exchange.commands import (
+    AdoptRegime,
     CoinTerms,
     Command,
     EstablishVenue,
@@ -45,6 +46,7 @@ from scenarios.config.reading import (
     read_toml,
     resolved,
 )
+from scenarios.config.regime_file import load_regime
 from scenarios.index_path import moment_of, read_knots, seconds_of
 from scenarios.world import LinkTerms, MakerTerms, PathTerms, World
 
@@ -251,10 +253,22 @@ class DirectiveTable(Table):
         "unpause_issuer",
         "halt_instrument",
         "resume_instrument",
+        "adopt_regime",
     ]
     wallets: Count | None = None  # how many of the venue's wallets, all if not said
     instrument: Text | None = None
+    regime: Text | None = None  # the id of a shipped one, or the path of a file
     order_ref: Text = "order"
+
+    @model_validator(mode="after")
+    def _names_a_regime(self) -> "DirectiveTable":
+        if (self.do == "adopt_regime") != (self.regime is not None):
+            raise fault(
+                "goes with do = “adopt_regime” and with nothing else",
+                "name one, or leave it out",
+                at="regime",
+            )
+        return self
 
     def commands(self, coin: CoinTerms) -> tuple[Command, ...]:
         chosen = coin.venue_wallets[: self.wallets]
@@ -278,6 +292,8 @@ class DirectiveTable(Table):
                 return (HaltInstrument(instrument_id=InstrumentId(self.instrument or "")),)
             case "resume_instrument":
                 return (ResumeInstrument(instrument_id=InstrumentId(self.instrument or "")),)
+            case "adopt_regime":
+                return (AdoptRegime(regime=load_regime(self.regime or "")),)
 
 
 class ScenarioFile(Table):

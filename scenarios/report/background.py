@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from exchange.access.regime import Grade, Regime, RegimeStatus
 from exchange.commands import (
+    AdoptRegime,
     Command,
     FreezeWallet,
     HaltInstrument,
@@ -78,6 +79,7 @@ _HAPPENS: dict[type[Command], str] = {
     UnpauseIssuer: "issuer resumes",
     HaltInstrument: "trading halted",
     ResumeInstrument: "trading resumes",
+    AdoptRegime: "rules change",
 }
 
 

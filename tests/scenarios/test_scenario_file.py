@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 
 from exchange.commands import FreezeWallet, HaltInstrument, PauseIssuer, UnfreezeWallet
-from exchange.events import IndexPublished, SettlementPostponed, SettlementPriceFinal
+from exchange.events import (
+    IndexPublished,
+    ParticipantStateChanged,
+    RegimeAdopted,
+    SettlementPostponed,
+    SettlementPriceFinal,
+)
 from exchange.units import MINUTE, SECOND
 from scenarios.assembly import assemble
 from scenarios.cells import CellResult
@@ -74,6 +80,23 @@ instrument = "BTC_RUBD-18DEC26"
     assert isinstance(freeze, FreezeWallet)
     assert (freeze.wallet_id, freeze.order_ref) == ("venue-1", "freeze order 1")
     assert freeze.signatures == world.coin.venue_freeze_signatures == ("issuer", "central_bank")
+
+
+def test_a_regime_adopted_at_noon_bars_whom_it_would_not_let_in(tmp_path: Path) -> None:
+    adopted = ('do = "freeze_venue_wallets"', 'do = "adopt_regime"\nregime = "ru_elr_super_2025"')
+    kept = live(a_world(tmp_path, adopted, ('order_ref = "freeze order 1"', "")))
+    assert [event.regime_id for event in kept.events(RegimeAdopted)] == [
+        "ru_open_counterfactual",
+        "ru_elr_super_2025",
+    ]
+    barred = {e.participant_id for e in kept.events(ParticipantStateChanged)}
+    assert 0 < len(barred) < 21  # most of the twenty people, and not the maker
+    assert "maker_alpha" not in barred
+
+
+def test_a_regime_that_is_nowhere_is_told_before_anything_happens(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="no shipped regime.*ru_elr_super_2025"):
+        a_world(tmp_path, ('do = "freeze_venue_wallets"', 'do = "adopt_regime"\nregime = "ru_elr_super"'))
 
 
 @pytest.mark.parametrize("name", shipped_scenarios())
@@ -170,6 +193,8 @@ MAKER = '[[makers]]\nid = "maker_alpha"\ndeposit_rub = 60_000_000\nown_funds_rub
         ([("knots = [", 'csv = "prices.csv"\nknots = [')], "index.knots", "exactly one of the two"),
         ([('do = "freeze', 'wallets = 2\ndo = "freeze')], "directives", "more wallets than the venue has"),
         ([('do = "freeze_venue_wallets"', 'do = "halt_instrument"')], "directives", "names no instrument"),
+        ([('do = "freeze_venue_wallets"', 'do = "adopt_regime"')], "directives.1.regime", "goes with do"),
+        ([('do = "freeze', 'regime = "ru_open_counterfactual"\ndo = "freeze')], "directives.1.regime", "goes with do"),
         # each of the following is a world that could not be assembled
         ([("at = 10:10:00", "at = 03:00:00")], "directives", "outside the run"),
         ([("at = 10:40:00", "at = 10:52:00")], "directives", "outside the run"),
