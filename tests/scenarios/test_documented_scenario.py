@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from exchange.commands import PauseIssuer, UnpauseIssuer
-from exchange.units import HOUR, MINUTE
+from exchange.units import DAY, HOUR, MINUTE
 from scenarios.config.reading import check, resolved
 from scenarios.config.regime_file import load_regime, shipped_regimes
 from scenarios.config.scenario_file import ScenarioFile, load_world
@@ -64,7 +64,8 @@ def test_every_shipped_regime_pays_in_its_coin(saved: str) -> None:
 def test_the_csv_file_is_read_as_it_stands(tmp_path: Path) -> None:
     path = tmp_path / "prices.csv"
     path.write_text(block("csv"), encoding="utf-8")
-    assert [price for _, price in read_knots(path, 0)] == [800_000_000, 785_000_050, 796_000_000]
+    prices = [price for _, price in read_knots(path, starts=0, ends=DAY, midnight=0)]
+    assert prices == [Decimal(8_000_000), Decimal("7850000.50"), Decimal(7_960_000)]
 
 
 def models(model: type[BaseModel], name: str = "scenario") -> dict[str, type[BaseModel]]:
