@@ -43,7 +43,7 @@ from exchange.events import (
     VenueEstablished,
 )
 from exchange.reasons import AccessRefusal
-from exchange.rules.permitted import must_reduce
+from exchange.rules.permitted import may_close, must_reduce
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_in, cancel_orders_of
 from exchange.units import AssetId
@@ -193,7 +193,7 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
 def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
     """A participant under a new regime: another class, other limits, or nothing but the way out.
 
-    Where it could add to a position and now may only reduce, its orders are canceled.
+    Where it could add to a position and now may only reduce, or may not even do that, its orders are canceled.
     """
     before = seat.state
     bound = [series for series in state.series.values() if must_reduce(seat, series, state)]
@@ -205,7 +205,8 @@ def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
         seat.own_funds_limit = caps.own_funds_limit(seat.applicant, regime)
     seat.refusals.clear()
     for instrument_id, series in state.series.items():
-        if series not in bound and must_reduce(seat, series, state):
+        newly_bound = series not in bound and must_reduce(seat, series, state)
+        if newly_bound or not may_close(seat, series, state):
             yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state, instrument_id)
     if not seat.barred:
         yield _admitted(seat)

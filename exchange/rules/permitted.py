@@ -25,6 +25,11 @@ def must_reduce(seat: Seat, series: Series, state: State) -> bool:
     return seat.frozen or seat.barred or _refusal_to_open(seat, series, state) is not None
 
 
+def may_close(seat: Seat, series: Series, state: State) -> bool:
+    """Whether the regime takes at least an order of the participant in that series that only reduces."""
+    return _refusal(seat, series, state, reducing=True) is None
+
+
 def only_reduces(order: Order, seat: Seat, state: State) -> bool:
     """Whether the order, with all that already rests on its side, fits inside the opposite position."""
     instrument_id = order.instrument.instrument_id

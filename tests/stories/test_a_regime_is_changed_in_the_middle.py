@@ -175,6 +175,16 @@ def test_a_product_that_may_only_be_reduced_leaves_no_order_that_would_add_to_it
     assert not canceled(adopt(venue, a_regime(classes=(a_class(Permission.REDUCE_ONLY, title="Again"),))))
 
 
+def test_a_product_that_is_denied_leaves_not_even_an_order_that_closes(venue: Venue) -> None:
+    """The class may still trade options, so it is a class; but in futures nothing is taken any more."""
+    adopt(venue, a_regime(classes=(a_class(Permission.REDUCE_ONLY),)))
+    venue.place(ANN, SELL, 100, 81_000)
+    options = {Product.FUTURE: Permission.DENIED, Product.OPTION: Permission.ALLOWED}
+    events = adopt(venue, a_regime(classes=(a_class(Permission.DENIED, permissions=options),)))
+    assert canceled(events) == {ANN: CancelCause.PARTICIPANT_RESTRICTED}
+    assert reason_of(venue.place(ANN, SELL, 100, 81_000)) is RejectReason.PRODUCT_NOT_PERMITTED
+
+
 def test_a_class_that_may_trade_nothing_is_as_good_as_none(venue: Venue) -> None:
     """At the gate it is refused; inside it can still close."""
     nothing = a_regime(classes=(a_class(Permission.DENIED),))
