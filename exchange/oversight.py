@@ -46,7 +46,7 @@ from exchange.reasons import AccessRefusal
 from exchange.rules.permitted import may_close, must_reduce
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_in, cancel_orders_of
-from exchange.units import AssetId
+from exchange.units import AssetId, WalletId
 from matching.terms import Side
 
 DEPTH_DISTANCES_BP = (10, 50, 100, 200)
@@ -174,6 +174,8 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
         reason, explanation = AccessRefusal.ALREADY_ADMITTED, "this participant is inside already"
     elif state.regime is None:
         reason, explanation = AccessRefusal.NO_REGIME, "no regime is in force, so nobody may enter"
+    elif _is_taken(command.wallet_id, state):
+        reason, explanation = AccessRefusal.WALLET_TAKEN, "this wallet is another's; name one of your own"
     else:
         found = classes.classify(command.applicant, state.regime)
         if found is None:
@@ -187,6 +189,12 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
         applicant=command.applicant,
         reason=reason,
         explanation=explanation,
+    )
+
+
+def _is_taken(wallet_id: WalletId, state: State) -> bool:
+    return any(seat.wallet_id == wallet_id for seat in state.seats.values()) or any(
+        coin.is_of_the_venue(wallet_id) for coin in state.coins.values()
     )
 
 

@@ -40,6 +40,7 @@ class AccessRefusal(StrEnum):
 
     ALREADY_ADMITTED = "already_admitted"
     NO_REGIME = "no_regime_in_force"
+    WALLET_TAKEN = "wallet_taken"  # by another participant or by the venue: whoever names it could empty it
     NO_CLASS = "meets_no_class_of_the_regime"
     NOTHING_PERMITTED = "class_may_trade_nothing"
 

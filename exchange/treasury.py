@@ -450,13 +450,11 @@ def _resolve(withdrawal: Withdrawal, mode: Mode, coin: Coin, state: State) -> No
 
 
 def _stranger(command: DepositCoins | WithdrawCoins, state: State) -> CashRefusal | None:
-    """Who asks, and for what, must be known; and nobody may call a wallet of the venue its own."""
-    seat, coin = state.seats.get(command.participant_id), state.coins.get(command.asset_id)
-    if seat is None:
-        return CashRefusal.UNKNOWN_PARTICIPANT
-    if coin is None:
-        return CashRefusal.UNKNOWN_ASSET
-    return CashRefusal.WALLET_OF_THE_VENUE if coin.is_of_the_venue(seat.wallet_id) else None
+    """Who asks, and for what, must be known."""
+    return first_refusal(
+        (command.participant_id not in state.seats, CashRefusal.UNKNOWN_PARTICIPANT),
+        (command.asset_id not in state.coins, CashRefusal.UNKNOWN_ASSET),
+    )
 
 
 def _rejected(

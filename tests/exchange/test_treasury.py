@@ -311,8 +311,6 @@ def test_strangers_and_unknown_coins_are_refused(request_of):
     assert reason_of(do(world, request_of(ParticipantId("eve"), 1))) is CashRefusal.UNKNOWN_PARTICIPANT
     command = type(request_of(ANN, 1))(participant_id=ANN, asset_id=USDX, amount=1)
     assert reason_of(do(world, command)) is CashRefusal.UNKNOWN_ASSET
-    world.seats[ANN].wallet_id = shard(1)
-    assert reason_of(do(world, request_of(ANN, 1))) is CashRefusal.WALLET_OF_THE_VENUE
 
 
 def test_a_participant_under_a_legal_order_is_still_credited():

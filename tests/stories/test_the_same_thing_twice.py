@@ -28,7 +28,7 @@ from exchange.events import (
 from exchange.reasons import AccessRefusal, CashRefusal, RejectReason
 from exchange.units import WalletId
 from matching.terms import OrderId, ParticipantId
-from tests.builders import ANN, BOB, BTCF, BUY, OPENS, RUBD, Venue, future
+from tests.builders import ANN, BOB, BTCF, BUY, CYD, OPENS, RUBD, Venue, future
 
 SIGNED = ("issuer", "central_bank")
 VENUE_WALLET, WALLET = WalletId("venue-1"), WalletId("wallet-ann")
@@ -133,3 +133,14 @@ def test_a_receipt_can_be_minted_against_in_parts_but_never_beyond_itself() -> N
     assert isinstance(refused, CoinRequestRefused) and refused.reason is CashRefusal.AMOUNT_ABOVE_RECEIPT
     assert venue.state.coins[RUBD].issuer.balance(WALLET) == 300
     assert venue.now == OPENS
+
+
+@pytest.mark.parametrize("wallet_id", [WALLET, VENUE_WALLET])
+def test_a_wallet_has_one_owner(wallet_id: WalletId) -> None:
+    """Whoever could name another's wallet as its own could deposit what is in it to its own account."""
+    venue = a_venue()
+    before = picture(venue)
+    who = Applicant(kind=ApplicantKind.INDIVIDUAL)
+    (refused,) = venue.tell(ApplyForAccess(participant_id=CYD, applicant=who, wallet_id=wallet_id))
+    assert isinstance(refused, ParticipantRefused) and refused.reason is AccessRefusal.WALLET_TAKEN
+    assert picture(venue) == before
