@@ -136,6 +136,8 @@ def waits(view: RunView) -> Floats:
     since: dict[str, Time] = {}
     found: list[Time] = []
     for _, time, who, arrived in sorted(steps, key=lambda step: step[0]):
+        if time > view.closes:
+            break
         if arrived is None:
             since.setdefault(who, time)
         else:

@@ -121,3 +121,10 @@ def test_a_freeze_of_nothing() -> None:
     empty = Story().at(60, CustodyGated(asset_id="RUBD", mobile=0, frozen=0)).seen()
     assert cash_leg.frozen_share.function(empty) == 0.0
     assert math.isnan(cash_leg.holders_leaving.function(empty))
+
+
+def test_what_is_asked_after_the_close_has_not_waited() -> None:
+    """A run goes on for a minute after the close: who still waits then is counted up to the close."""
+    story = Story().at(3_000, asked("ann", 1, 4)).at(3_630, asked("bob", 2, 4))
+    view = story.at(3_640, arrived("ann", 1, 4)).seen()
+    assert cash_leg.withdrawal_wait.function(view) == 10.0
