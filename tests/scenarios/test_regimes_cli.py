@@ -4,8 +4,7 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from scenarios.config.regime_file import regime_path, regime_schema, shipped_regimes
 from scenarios.regimes_cli import app
