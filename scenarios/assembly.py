@@ -34,7 +34,6 @@ from scenarios.index_path import venue_quotes
 from scenarios.simulation import Keeper, Link, Simulation
 from scenarios.world import LinkTerms, MakerTerms, World
 
-
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
 
@@ -57,10 +56,7 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
             "name the scenario's coin",
         )
     simulation = Simulation(Exchange(), keeper, world.starts)
-    founding: list[Command] = [world.established, AdoptRegime(regime=regime)]
-    founding += [ListInstrument(instrument=instrument) for instrument in world.instruments]
-    for command in founding:
-        _must_pass(simulation.submit(command), world)
+    found_venue(simulation, world, regime)
     population = draw_population(seed, world.population) if world.population.size else ()
     receipts = count(1)
     for number, profile in enumerate(population):
@@ -73,6 +69,15 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
         script = Script(world.directives, line_ns=AUTHORITY_LINK.fixed_ns)
         _join(simulation, script, AUTHORITY_LINK, seed)
     return Assembled(simulation, population)
+
+
+def found_venue(simulation: Simulation, world: World, regime: Regime | None) -> None:
+    """Raises ConfigurationError if the venue refuses what the scenario lists."""
+    founding: list[Command] = [world.established]
+    founding += [AdoptRegime(regime=regime)] if regime is not None else []
+    founding += [ListInstrument(instrument=instrument) for instrument in world.instruments]
+    for command in founding:
+        _must_pass(simulation.submit(command), world)
 
 
 def _enter(

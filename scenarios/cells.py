@@ -7,6 +7,7 @@ cell is never taken for one of another design.
 import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from importlib.resources import files
@@ -114,12 +115,12 @@ def read_cell(task: CellTask) -> Cell:
 def _differing(found: CellKey, wanted: CellKey) -> str | None:
     if found.version != wanted.version:
         return f"by version {found.version}, and this is {wanted.version}"
+    if found.population != wanted.population:  # before the scenario, whose text it is a part of
+        return f"with a population of {_size(found.population)}, not of {_size(wanted.population)}"
     if found.scenario != wanted.scenario:
         return "with another scenario"
     if found.regime != wanted.regime:
         return "with another text of its regime"
-    if found.population != wanted.population:
-        return f"with a population of {_size(found.population)}, not of {_size(wanted.population)}"
     return None if found == wanted else f"with seed {found.seed}, not {wanted.seed}"
 
 
@@ -130,11 +131,17 @@ def _size(population: int | None) -> str:
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that, whatever happens meanwhile, it holds all of `content` or is as it was."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    with part.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+    try:
+        with part.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        part.replace(path)
+    except OSError as fault:
+        with suppress(OSError):
+            part.unlink()
+        fault.filename = str(path)  # the place that its reader knows
+        raise
 
 
 def sha256(text: str) -> str:

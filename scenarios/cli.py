@@ -74,16 +74,17 @@ def compare(
 
 
 def _design(scenario: str, regimes: str, seeds: int, population: int | None) -> "Design":
-    """What is compared. Every file is checked before anything runs."""
+    """What is compared. Every file, and that every regime can meet the scenario, is checked before anything runs."""
     from scenarios.compare import Design, SourceFile, source_file
     from scenarios.config.regime_file import load_regime, regime_path
     from scenarios.config.scenario_file import load_world
     from scenarios.provenance import toml_text
+    from scenarios.run import rehearse
 
     world = load_world(scenario, population)
     names = [name.strip() for name in regimes.split(",") if name.strip()]
-    for name in names:
-        load_regime(name)
+    for rules in [load_regime(name) for name in names]:
+        rehearse(world, rules)
     return Design(
         scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),
         regimes=tuple(source_file(name, regime_path(name)) for name in names),
@@ -102,12 +103,15 @@ def _compare(design: "Design", folder: Path, workers: int | None) -> int:
     from scenarios.measures import MEASURES
     from scenarios.report import background_of, keep_report
     from scenarios.run import run_cell
-    from scenarios.terminal import RunProgress, show_comparison
+    from scenarios.terminal import RunProgress, show_comparison, show_failures
 
     console = Console()
     with RunProgress(console) as progress:
         comparison = run_all(design, folder, run_cell, progress, workers=workers)
-    findings = analyse(comparison.cells, MEASURES)
+    if not comparison.cells:
+        show_failures(console, comparison)
+        return FAILED
+    findings = analyse(comparison.cells, MEASURES, [regime.name for regime in design.regimes])
     report = keep_report(findings, comparison, background_of(comparison))
     show_comparison(console, findings, comparison, report)
     return comparison.exit_code
@@ -125,7 +129,7 @@ def report(
         from scenarios.report import background_of, keep_report
 
         comparison = read_comparison(folder)
-        findings = analyse(comparison.cells, MEASURES)
+        findings = analyse(comparison.cells, MEASURES, [regime.name for regime in comparison.design.regimes])
         typer.echo(keep_report(findings, comparison, background_of(comparison)))
 
 
@@ -186,8 +190,9 @@ def check_scenario(file: Annotated[str, typer.Argument(help="A scenario file.")]
     """Check a scenario file; a fault is a sentence and exit code 2."""
     with told_as_sentences():
         from scenarios.config.scenario_file import load_world
+        from scenarios.run import rehearse
 
-        load_world(file)
+        rehearse(load_world(file))
         typer.echo("ok")
 
 

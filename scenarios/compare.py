@@ -159,8 +159,22 @@ def read_comparison(folder: Path) -> Comparison:
         ) from None
     except ValueError as error:
         raise DesignError(f"{path} is not a comparison ({error}); repeat the comparison.") from None
-    tasks = _tasks(kept.design, folder, kept.versions["ringfence"])
-    return Comparison(kept.design, folder, kept.versions, _cells(tasks), kept.failures)
+    cells = _cells(_tasks(kept.design, folder, kept.versions["ringfence"]))
+    if (lost := _lost(kept, cells)) is not None:
+        raise DesignError(f"{folder}: {lost}; repeat the command that made this comparison.")
+    return Comparison(kept.design, folder, kept.versions, cells, kept.failures)
+
+
+def _lost(kept: "_Kept", cells: Sequence[Cell]) -> str | None:
+    """Which run is not there as it was when the comparison ended."""
+    found = {(cell.regime_id, cell.key.seed): cell.digest for cell in cells}
+    for regime, digests in kept.digests.items():
+        for seed, digest in digests.items():
+            if (regime, seed) not in found:
+                return f"the run of {regime}, seed {seed}, is missing among its {CELLS}"
+            if found[regime, seed] != digest:
+                return f"the run of {regime}, seed {seed}, is not the one that was compared"
+    return None
 
 
 def verify(
@@ -217,7 +231,9 @@ def _check_folder(folder: Path) -> None:
 
 
 def _twice(names: Sequence[str | int]) -> str | None:
-    return next((str(name) for at, name in enumerate(names) if name in names[:at]), None)
+    if len(set(names)) == len(names):
+        return None
+    return str(next(name for at, name in enumerate(names) if name in names[:at]))
 
 
 def _tasks(design: Design, folder: Path, made_by: str | None = None) -> list[CellTask]:

@@ -77,12 +77,15 @@ class Findings(NamedTuple):
         return [known[name] for name in names if name in known]
 
 
-def analyse(cells: Sequence[Cell], measures: Sequence[Measure]) -> Findings:
-    """The regime of the first cell is the baseline.
+def analyse(
+    cells: Sequence[Cell], measures: Sequence[Measure], regimes: Sequence[str] | None = None
+) -> Findings:
+    """`regimes` are ids, the baseline first; without them, those of the cells in their order.
 
-    Holm's correction is over the main measures under all regimes, and over all other measures apart from them.
+    A regime of which no run finished is unknown in everything. Holm's correction is over the main measures
+    under all regimes, and over all other measures apart from them.
     """
-    regimes = tuple(dict.fromkeys(cell.regime_id for cell in cells))
+    regimes = tuple(regimes or dict.fromkeys(cell.regime_id for cell in cells))
     seeds = sorted({cell.key.seed for cell in cells})
     runs = {(cell.regime_id, cell.key.seed): cell for cell in cells}
     values = {

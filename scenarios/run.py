@@ -12,7 +12,7 @@ from exchange.events import Entry
 from exchange.journal import RecordDigest, read
 from exchange.units import MINUTE, Time
 from matching.terms import ParticipantId
-from scenarios.assembly import Assembled, assemble
+from scenarios.assembly import Assembled, assemble, found_venue
 from scenarios.cells import CellResult
 from scenarios.config.reading import resolved
 from scenarios.config.regime_file import load_regime, read_regime
@@ -24,6 +24,7 @@ from scenarios.measures.timeline import timeline
 from scenarios.provenance import provenance_of
 from scenarios.results import Record, RecordWriter
 from scenarios.run_folder import JOURNAL, SCENARIO, new_run_folder, read_manifest
+from scenarios.simulation import Simulation
 from scenarios.world import World
 
 _TIMELINE_STEP = 2 * MINUTE
@@ -80,6 +81,14 @@ def run(
         measures = measure_run(_view(kept.record(), assembled, rules, world))
         manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures)
     return Finished(manifest.digest, measures, assembled.simulation.malformed)
+
+
+def rehearse(world: World, rules: Regime | None = None) -> None:
+    """Raises ConfigurationError if the world cannot be: under those rules, or, without any, under whichever."""
+    if rules is None:
+        found_venue(Simulation(Exchange(), _Unkept(), world.starts), world, None)
+    else:
+        assemble(world, rules, 0, _Unkept())
 
 
 def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> CellResult:

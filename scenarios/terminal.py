@@ -102,10 +102,14 @@ def show_comparison(console: Console, findings: Findings, comparison: Comparison
     console.print()
     console.print(_legend(findings), style="dim", highlight=False)
     console.print()
-    for failure in comparison.failures:
-        console.print(_told(failure), style="bold red", highlight=False, markup=False)
+    show_failures(console, comparison)
     line(console, f"digest {comparison.digest}")
     line(console, str(report))
+
+
+def show_failures(console: Console, comparison: Comparison) -> None:
+    for failure in comparison.failures:
+        console.print(_told(failure), style="bold red", highlight=False, markup=False)
 
 
 def line(console: Console, text: str) -> None:

@@ -47,7 +47,7 @@ def background_of(comparison: Comparison) -> Background:
 
     design = comparison.design
     world = _world(design)
-    population = draw_population(min(design.seeds), world.population)
+    population = draw_population(min(design.seeds), world.population) if world.population.size else ()
     return Background(
         title=world.title,
         question=world.question,

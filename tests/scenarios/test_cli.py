@@ -11,8 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
-from typer.testing import CliRunner
+from typer.testing import CliRunner, Result
 
 from scenarios.cli import app
 from scenarios.config.regime_file import regime_path, shipped_regimes
@@ -188,6 +187,25 @@ def test_a_fault_of_the_scenario_is_one_sentence_and_two(
     assert not (tmp_path / "out").exists()
 
 
+def test_what_the_venue_would_refuse_is_told_by_check_and_before_anything_runs(tmp_path: Path) -> None:
+    path = short_day(tmp_path, ("expires = 10:45", "expires = 10:15"))
+    for words in (("scenarios", "check"), ("compare",)):
+        assert "its fixing would have begun before it is listed" in told(typed(*words, path))
+
+
+def test_a_regime_that_cannot_meet_the_scenario_is_told_before_anything_runs(tmp_path: Path) -> None:
+    path = short_day(tmp_path, ("[coin]", '[coin]\nid = "OTHR"'))
+    assert typed("scenarios", "check", path).stdout == "ok\n"
+    assert "but the scenario pays in OTHR" in told(typed("compare", path, "--out", tmp_path / "out"))
+    assert not (tmp_path / "out").exists()
+
+
+def test_market_makers_alone_can_be_compared(tmp_path: Path) -> None:
+    path = short_day(tmp_path, ("size = 20", "size = 0"))
+    result = typed("compare", path, "--regimes", f"{OPEN},{SUPER}", "--seeds", 1, "--out", tmp_path / "out")
+    assert result.exit_code == 0, result.output
+
+
 @pytest.mark.parametrize("command", ["run", "compare"])
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
@@ -345,7 +363,7 @@ def test_a_comparison_of_something_else_is_not_mixed_with_another(compared: Comp
     folder, words, _ = compared
     other = tuple(9 if word == 8 else word for word in words)
     before = contents(folder)
-    assert "was made with another scenario; name a new folder" in told(typed(*other))
+    assert "was made with a population of 8, not of 9; name a new folder" in told(typed(*other))
     assert contents(folder) == before
 
 
@@ -426,6 +444,13 @@ def test_a_damaged_cell_is_a_sentence(compared: Compared) -> None:
         assert f"{cell} is not a finished run" in told(typed("report", folder))
     finally:
         cell.write_bytes(whole)
+    assert digest_in(typed(*words)) == digest_in(result)
+
+
+def test_a_run_that_is_lost_is_not_passed_over(compared: Compared) -> None:
+    folder, words, result = compared
+    (folder / "cells" / OPEN / "1.json").unlink()
+    assert f"the run of {OPEN}, seed 1, is missing" in told(typed("report", folder))
     assert digest_in(typed(*words)) == digest_in(result)
 
 

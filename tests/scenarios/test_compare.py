@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from scenarios.cells import CellMismatchError, RunCell
+from scenarios.cells import CellMismatchError, RunCell, write_whole
 from scenarios.compare import (
     Comparison,
     Design,
@@ -141,6 +141,7 @@ def test_a_design_that_makes_no_sense_is_refused_before_anything_is_written(
     ("changed", "sentence"),
     [
         ({"population": 20}, "with a population of the scenario's own size, not of 20"),
+        ({"population": 20, "scenario_text": "size = 20"}, "not of 20"),
         ({"scenario_text": "title = 'storm'"}, "with another scenario"),
         ({"regime_text": "id = 'open' # newer"}, "with another text of its regime"),
     ],
@@ -192,6 +193,22 @@ def test_a_failing_cell_is_told_with_its_seed_and_the_others_go_on(tmp_path: Pat
     assert comparison.exit_code == 1
     repaired = a_comparison(tmp_path)
     assert (repaired.exit_code, len(repaired.cells)) == (0, 6)
+
+
+def test_many_seeds_are_looked_through_at_once() -> None:
+    from scenarios.compare import _twice
+
+    assert _twice(range(200_000)) is None
+    assert _twice([*range(9), 4, 7]) == "4"
+
+
+def test_a_file_that_cannot_take_its_place_leaves_nothing_beside_it(tmp_path: Path) -> None:
+    place = tmp_path / "report.html"
+    place.mkdir()
+    with pytest.raises(OSError, match=r"report\.html") as told:
+        write_whole(place, b"a page")
+    assert told.value.filename == str(place)
+    assert list(tmp_path.iterdir()) == [place]
 
 
 def test_cells_that_ran_beside_a_killed_worker_are_not_lost(tmp_path: Path) -> None:

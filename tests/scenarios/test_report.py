@@ -366,6 +366,16 @@ def test_a_page_is_made_of_whatever_there_is(told: Told, bare: Callable[[Cell], 
     assert "What this report cannot tell" in page.texts["limits"]
 
 
+@pytest.mark.parametrize("failed", [0, 1])
+def test_a_regime_of_which_no_run_finished_is_unknown(told: Told, failed: int) -> None:
+    names = [regime.name for regime in told.comparison.design.regimes]
+    cells = tuple(cell for cell in told.comparison.cells if cell.regime_id != names[failed])
+    findings = analyse(cells, MEASURES, names)
+    page = Page(told.page(findings=findings, comparison=told.comparison._replace(cells=cells)))
+    assert findings.baseline == names[0]
+    assert "too few runs to tell" in page.texts["answer"] or "did not count" in page.texts["answer"]
+
+
 def test_two_runs_are_too_few_and_the_page_says_so(told: Told) -> None:
     cells = tuple(cell for cell in told.comparison.cells if cell.key.seed < 2)
     page = Page(
