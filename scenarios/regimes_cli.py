@@ -10,8 +10,6 @@ from rich.markup import escape
 from rich.table import Table
 
 from exchange.access.regime import Grade, Regime
-from scenarios.config.reading import key_paths, read_toml
-from scenarios.config.regime_file import load_regime, regime_path, regime_schema, shipped_regimes
 from scenarios.faults import told_as_sentences
 from scenarios.regime_words import (
     caps_in_words,
@@ -37,6 +35,8 @@ _GRADE = {
 @app.command("list")
 def list_shipped() -> None:
     """List the regimes that come with the package."""
+    from scenarios.config.regime_file import load_regime, shipped_regimes
+
     grid = Table()
     grid.add_column("id", no_wrap=True)
     for heading in ("title", "status", "assumed"):
@@ -47,31 +47,38 @@ def list_shipped() -> None:
             grid.add_row(
                 regime_id, escape(terms.title), _spaced(terms.status), f"{len(terms.assumptions)} values"
             )
-    _console().print(grid)
+        _console().print(grid)
 
 
 @app.command()
 def show(regime: Name) -> None:
     """Say in plain words what a regime means, where it comes from, and what in it is assumed."""
+    from scenarios.config.reading import key_paths, read_toml
+    from scenarios.config.regime_file import load_regime, regime_path
+
     with told_as_sentences():
         terms = load_regime(regime)
         stated = dict(key_paths(read_toml(regime_path(regime))))
-    for line in _told(terms, stated):
-        _console().print(line, soft_wrap=True)
+        for line in _told(terms, stated):
+            _console().print(line, soft_wrap=True)
 
 
 @app.command()
 def diff(before: Name, after: Name) -> None:
     """Say in plain words what changes from one regime to another."""
+    from scenarios.config.regime_file import load_regime
+
     with told_as_sentences():
         changes = differences(load_regime(before), load_regime(after))
-    for change in changes or ["no difference"]:
-        typer.echo(change)
+        for change in changes or ["no difference"]:
+            typer.echo(change)
 
 
 @app.command()
 def check(file: Annotated[str, typer.Argument(help="The path of a regime file.")]) -> None:
     """Check a regime file: "ok", or a sentence about its first fault and exit code 2."""
+    from scenarios.config.regime_file import load_regime
+
     with told_as_sentences():
         load_regime(file)
     typer.echo("ok")
@@ -80,6 +87,8 @@ def check(file: Annotated[str, typer.Argument(help="The path of a regime file.")
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a regime file, for editors that complete and check as one writes."""
+    from scenarios.config.regime_file import regime_schema
+
     typer.echo(json.dumps(regime_schema(), indent=2, ensure_ascii=False))
 
 
