@@ -54,8 +54,9 @@ DEPTH_DISTANCES_BP = (10, 50, 100, 200)
 
 def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
     """Found the venue: its assets, coins and indices, and the hours at which it opens, closes and audits itself."""
-    if state.assets:
-        yield DirectiveRefused(directive="establish venue", explanation="the venue stands already")
+    fault = next(_founding_faults(command, state), None)
+    if fault is not None:
+        yield DirectiveRefused(directive="establish venue", explanation=fault)
         return
     state.assets = {asset.asset_id: asset for asset in command.assets}
     for coin in command.coins:
@@ -73,6 +74,29 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         state.agenda.promise(session.closes, CloseSession())
         state.agenda.promise(session.opens, ReportDepth())
     yield VenueEstablished(assets=tuple(state.assets), indices=tuple(state.indices))
+
+
+def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
+    """Why no venue can be founded on these terms: a duty without an interval would never let time pass."""
+    if state.assets:
+        yield "the venue stands already"
+    if command.depth_interval < 1:
+        yield "depth_interval must be positive"
+    for terms in command.indices:
+        if min(terms.interval, terms.fixing_samples, terms.fixing_spacing) < 1:
+            yield f"{terms.index_id}: interval, fixing_samples and fixing_spacing must be positive"
+        if not len(terms.venues) == len(frozenset(terms.venues)) == len(terms.weights_ppm):
+            yield f"{terms.index_id}: every venue is named once and has one weight"
+        if min(terms.weights_ppm, default=0) < 1:
+            yield f"{terms.index_id}: it needs venues, and every weight must be positive"
+    for coin in command.coins:
+        if not len(coin.venue_wallets) == len(frozenset(coin.venue_wallets)) > 0:
+            yield f"{coin.asset_id}: the venue needs wallets, each named once"
+    closed = state.now
+    for session in command.sessions:
+        if not closed <= session.opens < session.closes:
+            yield "sessions must lie ahead, one after the other, and close after they open"
+        closed = session.closes
 
 
 # --- sessions -------------------------------------------------------------------------------------------
