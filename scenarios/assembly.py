@@ -20,7 +20,7 @@ from exchange.commands import (
     ReportQuotes,
 )
 from exchange.core import Exchange
-from exchange.events import DirectiveRefused, Entry, ParticipantAdmitted
+from exchange.events import CoinsDeposited, DirectiveRefused, Entry, ParticipantAdmitted
 from exchange.instruments import Instrument
 from exchange.units import Time
 from participants.authority import Script
@@ -114,7 +114,10 @@ def _admitted(simulation: Simulation, profile: Profile) -> bool:
 
 
 def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
-    """Bank roubles come in, coins are minted against them, and the participant brings them to the venue."""
+    """Bank roubles come in, coins are minted against them, and the participant brings them to the venue.
+
+    Raises ConfigurationError if it cannot: a market of people without money would look like a quiet one.
+    """
     asset_id, amount, name = world.cash, profile.deposit, f"receipt-{receipt}"
     for command in (
         RecordFiatReceipt(asset_id=asset_id, receipt_id=name, amount=amount),
@@ -127,7 +130,14 @@ def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) 
         ),
         DepositCoins(participant_id=profile.participant_id, asset_id=asset_id, amount=amount),
     ):
-        simulation.submit(command)
+        entries = simulation.submit(command)
+    if not any(isinstance(entry.event, CoinsDeposited) for entry in entries):
+        raise ConfigurationError(
+            world.scenario_id,
+            "coin.minter_allowance_rub",
+            f"is used up before {profile.participant_id} has its coins",
+            "raise it, or leave it out",
+        )
 
 
 def _join(simulation: Simulation, participant: Participant, link: LinkTerms, seed: int) -> None:
