@@ -208,12 +208,12 @@ def _check(design: Design) -> None:
     faults = (
         (len(names) < 2, "a comparison needs two regimes or more, the baseline first; name another one."),
         (_twice(names), f"the regime “{_twice(names)}” is named twice; leave one of them out."),
-        (not design.seeds, "a comparison needs a seed or more; name some, such as 0:20."),
+        (not design.seeds, "a comparison needs a seed; name one or more."),
         (
             _twice(design.seeds),
             f"seed {_twice(design.seeds)} is named twice; a run counts once, so remove it.",
         ),
-        (min(design.seeds, default=0) < 0, "a seed must not be negative; count from 0."),
+        (min(design.seeds, default=0) < 0, "a seed must not be negative; begin at 0 or above."),
         (
             design.population is not None and design.population < 1,
             f"a population of {design.population} is nobody; let there be one person or more.",
