@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterator
 
 from exchange.clearing import accounts
+from exchange.clearing.ledger import Rule
 from exchange.commands import AuditBooks
 from exchange.events import BooksAudited, Event
 from exchange.instruments import Product
@@ -84,6 +85,8 @@ def _order_rows(state: State) -> Iterator[str]:
                 yield f"I-24 {participant_id} in {bucket.bucket_id}: order rows have drifted"
             if account.worst != max(map(sum, zip(account.loss, account.order_loss, strict=True))):
                 yield f"I-24 {participant_id} in {bucket.bucket_id}: the worst case has drifted"
+            if account.hold != account.worst - account.lock + account.fee_reserve:
+                yield f"I-24 {participant_id} in {bucket.bucket_id}: the hold has drifted"
 
 
 def _positions(state: State) -> Iterator[str]:
@@ -113,8 +116,8 @@ def _escrow(state: State) -> Iterator[str]:
             yield f"I-18 {bucket.bucket_id}: the pool holds {pool}, the locks are {locks}"
         for participant_id, account in bucket.accounts.items():
             losses = bucket.position_losses(account)
-            if losses != account.loss or account.lock < max(losses):
-                yield f"I-19 {participant_id} in {bucket.bucket_id}: a claim is not covered at some price"
+            if losses != account.loss or account.lock != max(losses):
+                yield f"I-19 {participant_id} in {bucket.bucket_id}: the lock is not the worst loss"
         width = (bucket.nodes[-1] - bucket.nodes[0]) * bucket.tick_value
         lots = sum(max(q, 0) for account in bucket.accounts.values() for q in account.quantities.values())
         futures_only = all(i.product is Product.FUTURE for i in bucket.instruments.values())
@@ -150,7 +153,7 @@ def _claims_on(asset_id: AssetId, state: State) -> Money:
     return sum(
         state.ledger.posted(account.account_id)
         for account in state.ledger.accounts()
-        if account.asset_id == asset_id and not account.account_id.startswith("ext:")
+        if account.asset_id == asset_id and account.rule is Rule.LIABILITY
     )
 
 

@@ -1,0 +1,237 @@
+"""The audit itself: each invariant is broken by hand, once, and must be named."""
+
+from collections.abc import Callable
+
+import pytest
+
+from exchange.audit import CHECKS, audit
+from exchange.clearing import accounts
+from exchange.commands import AuditBooks, FreezeWallet, PauseIssuer
+from exchange.events import BooksAudited
+from exchange.instruments import ContractKind
+from exchange.state import State
+from exchange.units import WalletId
+from tests.builders import (
+    ANN,
+    BOB,
+    BTC_RUB,
+    BTCF,
+    BUY,
+    RUBD,
+    SELL,
+    Venue,
+    coin_terms,
+    future,
+    of_kind,
+    option,
+)
+
+CALL = option(ContractKind.CALL, 90_000, reference=4_000)
+BUCKET = future().bucket_id
+
+
+def a_venue(*more_series: object) -> Venue:
+    """Ann is long ten lots of Bob's, and each has an order; the coin is in two wallets, and one of them is frozen."""
+    venue = Venue(future(fee_taker=60), *more_series, coin=coin_terms(2))  # type: ignore[arg-type]
+    for name in (ANN, BOB):
+        venue.admit(name, 50_000_000)
+    venue.trade(ANN, BOB, 10, 80_000)
+    venue.rest(ANN, BUY, 2, 79_000)
+    venue.rest(BOB, SELL, 2, 81_000)
+    venue.tell(
+        FreezeWallet(
+            asset_id=RUBD,
+            wallet_id=WalletId("venue-2"),
+            order_ref="1",
+            signatures=("issuer", "central_bank"),
+        )
+    )
+    return venue
+
+
+def account_of_ann(state: State):  # type: ignore[no-untyped-def]
+    return state.claims.buckets[BUCKET].accounts[ANN]
+
+
+def book(state: State, debit: str, credit: str, amount: int) -> None:
+    state.ledger.book([(debit, credit, amount)], state.now)
+
+
+def of_the_ledger(state: State, account_id: str):  # type: ignore[no-untyped-def]
+    (account,) = (a for a in state.ledger.accounts() if a.account_id == account_id)
+    return account
+
+
+CASH, HOLD = accounts.cash(ANN, RUBD), accounts.hold(ANN, RUBD)
+
+
+def a_counter_grows(state: State) -> None:
+    of_the_ledger(state, CASH).debits_posted += 1
+
+
+def an_order_leaves_its_seat(state: State) -> None:
+    state.seats[ANN].orders.clear()
+
+
+def an_order_leaves_its_book(state: State) -> None:
+    series = state.series[BTCF]
+    series.book.remove(next(iter(series.book.orders.values())))
+
+
+def a_hold_is_too_large(state: State) -> None:
+    book(state, CASH, HOLD, 1)
+
+
+def an_order_row_drifts(state: State) -> None:
+    account_of_ann(state).order_loss[1] += 1
+
+
+def a_fee_reserve_drifts(state: State) -> None:
+    account_of_ann(state).fee_reserve += 1
+
+
+def a_worst_case_drifts(state: State) -> None:
+    account_of_ann(state).worst += 1
+
+
+def a_hold_drifts_with_its_money(state: State) -> None:
+    account_of_ann(state).hold += 1
+    book(state, CASH, HOLD, 1)
+
+
+def a_position_appears(state: State) -> None:
+    account_of_ann(state).quantities[BTCF] += 1
+
+
+def a_lot_is_booked_to_the_house(state: State) -> None:
+    book(state, accounts.position(ANN, BTCF), accounts.house_position(BTCF), 1)
+
+
+def two_positions_are_swapped(state: State) -> None:
+    for name, change in ((ANN, 1), (BOB, -1)):
+        state.claims.buckets[BUCKET].accounts[name].quantities[BTCF] += change
+
+
+def a_price_paid_is_not_received(state: State) -> None:
+    account_of_ann(state).cost += 1
+
+
+def the_pool_leaks(state: State) -> None:
+    book(state, accounts.escrow(BUCKET), CASH, 1)
+
+
+def a_lock_is_too_small(state: State) -> None:
+    account_of_ann(state).lock -= 1
+    book(state, accounts.escrow(BUCKET), CASH, 1)
+
+
+def a_lock_is_too_large(state: State) -> None:
+    account_of_ann(state).lock += 1
+    book(state, CASH, accounts.escrow(BUCKET), 1)
+
+
+def a_loss_at_one_price_is_forgotten(state: State) -> None:
+    account_of_ann(state).loss[0] -= 1
+
+
+def free_cash_is_overdrawn(state: State) -> None:
+    cash = of_the_ledger(state, CASH)
+    cash.debits_posted += cash.available + 1
+
+
+def capital_at_risk_drifts(state: State) -> None:
+    account_of_ann(state).at_risk.amount -= 1
+
+
+def coins_leave_a_wallet_of_the_venue(state: State) -> None:
+    issuer = state.coins[RUBD].issuer
+    assert issuer.transfer(WalletId("venue-1"), WalletId("wallet-ann"), 1, state.now) is None
+
+
+def coins_are_owed_that_nobody_holds(state: State) -> None:
+    of_the_ledger(state, CASH).credits_posted += 1
+
+
+def supply_is_told_wrongly(state: State) -> None:
+    state.coins[RUBD].issuer.supply += 1
+
+
+def the_gate_promises_too_much(state: State) -> None:
+    gate = state.coins[RUBD].gate
+    assert gate is not None
+    gate.admit(ANN, 10**12)
+
+
+@pytest.mark.parametrize(
+    ("damage", "invariant"),
+    [
+        (a_counter_grows, "I-1 RUBD"),
+        (an_order_leaves_its_seat, "I-16 ["),
+        (an_order_leaves_its_book, "I-16 ["),
+        (a_hold_is_too_large, "I-12 ann"),
+        (an_order_row_drifts, "I-24 ann"),
+        (a_fee_reserve_drifts, "I-24 ann"),
+        (a_worst_case_drifts, "I-24 ann"),
+        (a_hold_drifts_with_its_money, "I-24 ann"),
+        (a_position_appears, f"I-13 {BTCF}"),
+        (a_lot_is_booked_to_the_house, f"I-13 {BTCF}: the house"),
+        (two_positions_are_swapped, f"I-14 ann in {BTCF}"),
+        (a_price_paid_is_not_received, f"I-15 {BUCKET}"),
+        (the_pool_leaks, f"I-18 {BUCKET}"),
+        (a_lock_is_too_small, "I-19 ann"),
+        (a_lock_is_too_large, "I-19 ann"),
+        (a_loss_at_one_price_is_forgotten, "I-19 ann"),
+        (the_pool_leaks, f"I-20 {BUCKET}"),
+        (free_cash_is_overdrawn, "I-24 ann: free cash"),
+        (capital_at_risk_drifts, "I-26 ann"),
+        (coins_leave_a_wallet_of_the_venue, "I-11: wallet venue-1"),
+        (coins_are_owed_that_nobody_holds, "I-11 RUBD"),
+        (supply_is_told_wrongly, "I-42"),
+        (the_gate_promises_too_much, "I-46"),
+    ],
+    ids=lambda value: value.__name__ if callable(value) else "",
+)
+def test_a_broken_invariant_is_named(damage: Callable[[State], None], invariant: str) -> None:
+    venue = a_venue()
+    assert audit(venue.state) == []
+    damage(venue.state)
+    named = audit(venue.state)
+    assert any(fault.startswith(invariant) for fault in named), named
+    with pytest.raises(AssertionError, match=r"I-\d+"):
+        venue.exchange.handle(AuditBooks(), venue.now)
+
+
+@pytest.mark.parametrize("damage", [a_lock_is_too_small, a_lock_is_too_large])
+def test_a_lock_is_exact_also_where_options_share_the_bucket(damage: Callable[[State], None]) -> None:
+    """The pool is then no longer so many lots of one width, so each lock must be held against its own losses."""
+    venue = a_venue(CALL)
+    venue.trade(BOB, ANN, 3, 4_000, CALL.instrument_id)
+    damage(venue.state)
+    assert any(fault.startswith("I-19 ann") for fault in audit(venue.state))
+
+
+def test_a_wallet_that_moves_while_it_may_not_is_named() -> None:
+    for command, wallet in (
+        (PauseIssuer(asset_id=RUBD, signatures=("issuer",)), "wallet:wallet-ann"),
+        (
+            FreezeWallet(
+                asset_id=RUBD, wallet_id=WalletId("wallet-ann"), order_ref="2", signatures=("issuer",)
+            ),
+            "wallet:wallet-ann",
+        ),
+    ):
+        venue = a_venue()
+        venue.tell(command)
+        ledger = venue.state.coins[RUBD].issuer._ledger
+        (account,) = (a for a in ledger.accounts() if a.account_id == wallet)
+        account.credits_posted += 5
+        assert any(fault.startswith("I-44") for fault in audit(venue.state))
+
+
+def test_a_sound_venue_tells_what_it_adds_up_to() -> None:
+    venue = a_venue()
+    (told,) = of_kind(venue.tell(AuditBooks()), BooksAudited)
+    assert (told.checks, told.escrow, told.open_interest) == (CHECKS, 16_000_000, 10)
+    assert told.claims == told.supply == 100_000_000
+    assert told.ledger_head == venue.state.ledger.head()
+    assert venue.state.indices[BTC_RUB].latest is None
