@@ -26,7 +26,6 @@ class CancelCause(StrEnum):
     SELF_TRADE = "self_trade"
     NOTHING_TO_REDUCE = "nothing_to_reduce"
     EXPIRY = "expiry"
-    HALT = "halt"
     PARTICIPANT_RESTRICTED = "participant_restricted"
     SESSION_END = "session_end"
 

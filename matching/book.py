@@ -112,9 +112,6 @@ class OrderBook:
         if not level.orders:
             side.drop(level)
 
-    def best(self, side: Side) -> Level | None:
-        return self.side(side).best
-
     def would_trade(self, side: Side, price: Price) -> bool:
         """Whether an order at `price` would meet somebody at once."""
         best = self.opposite(side).best

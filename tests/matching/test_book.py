@@ -59,12 +59,12 @@ def test_the_best_level_is_followed_as_levels_come_and_go() -> None:
     book = a_book(*orders)
     seen = []
     for resting in sorted(orders, key=lambda o: o.price):
-        best = book.best(Side.SELL)
+        best = book.side(Side.SELL).best
         assert best is not None
         seen.append(best.price)
         book.remove(resting)
     assert seen == [101, 103, 104, 105]
-    assert book.best(Side.SELL) is None
+    assert book.side(Side.SELL).best is None
 
 
 def test_the_audit_notices_a_level_that_miscounts() -> None:
