@@ -6,11 +6,14 @@ from exchange.state import Order, Seat, Series, State
 
 
 def product_permitted(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
-    """The regime's word on class and product. Where it refuses, an order that only reduces may still pass."""
+    """The regime's word on class and product. Where it refuses, an order that only reduces may still pass.
+
+    A class that may only reduce has its orders marked so, and is told at the place of that reason.
+    """
     reason = _refusal_to_open(seat, series, state)
-    if reason is not None and only_reduces(order, seat, state):
-        return _refusal(seat, series, state, reducing=True)
-    return reason
+    if reason is None or reason is RejectReason.REDUCE_ONLY:
+        return None
+    return _refusal(seat, series, state, reducing=only_reduces(order, seat, state))
 
 
 def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:

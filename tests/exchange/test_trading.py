@@ -292,5 +292,7 @@ def test_a_product_that_may_only_be_reduced_can_be_closed() -> None:
             permissions={Product.FUTURE: Permission.REDUCE_ONLY},
         )
     assert reason_of(venue.place(ANN, BUY, 1, 80_000)) is RejectReason.REDUCE_ONLY
+    assert reason_of(venue.place(ANN, BUY, 0, 80_000)) is RejectReason.QUANTITY_NOT_POSITIVE
+    assert reason_of(venue.place(ANN, BUY, 1, 160_001)) is RejectReason.PRICE_OUTSIDE_COLLAR
     assert of_kind(venue.place(ANN, SELL, 5, 80_000), OrderAccepted)
     assert of_kind(venue.place(BOB, BUY, 5, 80_000), TradeReported)
