@@ -63,7 +63,7 @@ def read_knots(path: Path, starts: Time, ends: Time, midnight: Time) -> tuple[tu
     Raises ConfigurationError that names the line.
     """
     try:
-        with path.open(encoding="utf-8", newline="") as lines:
+        with path.open(encoding="utf-8-sig", newline="") as lines:
             rows = list(csv.DictReader(lines))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(str(path), "", f"cannot be read: {error}", "name a CSV file") from None

@@ -65,7 +65,7 @@ def fault(problem: str, remedy: str, *, at: str = "") -> PydanticCustomError:
 def read_toml(path: Path | Traversable) -> dict[str, Any]:
     """The tables of a file; numbers with a point are exact decimals. Raises ConfigurationError."""
     try:
-        return tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+        return tomllib.loads(path.read_text(encoding="utf-8-sig"), parse_float=Decimal)
     except FileNotFoundError:
         raise ConfigurationError(str(path), "", "does not exist", "check the name of the file") from None
     except OSError as error:

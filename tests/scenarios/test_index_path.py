@@ -114,6 +114,7 @@ def test_knots_may_come_from_a_file_beside_the_scenario(tmp_path: Path) -> None:
         (OPENS + 50 * MINUTE, 730_000_000),
     )
     assert with_csv(tmp_path, GOOD.replace("\n", "\r\n")) == with_csv(tmp_path, GOOD)
+    assert with_csv(tmp_path, f"\ufeff{GOOD}") == with_csv(tmp_path, GOOD)  # as spreadsheets save it
 
 
 @pytest.mark.parametrize(

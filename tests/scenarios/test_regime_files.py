@@ -273,6 +273,12 @@ def test_what_cannot_be_read(tmp_path: Path) -> None:
         load_regime(str(tmp_path / "picture.toml"))
 
 
+def test_the_mark_that_some_editors_put_first_is_no_fault(tmp_path: Path) -> None:
+    file = tmp_path / "marked.toml"
+    file.write_text("\ufeff" + regime_path("ru_open_counterfactual").read_text("utf-8"), encoding="utf-8")
+    assert load_regime(str(file)) == load_regime("ru_open_counterfactual")
+
+
 def test_an_unknown_id_is_told_the_nearest() -> None:
     with pytest.raises(
         ConfigurationError, match=r"“ru_elr_super_2026” is no shipped regime; .*ru_elr_super_2025"
