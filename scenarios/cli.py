@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from io import TextIOWrapper
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -207,4 +208,7 @@ def print_scenario_schema() -> None:
 
 
 def main() -> None:
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # “?” for a sign that the terminal or the file does not know
     app()

@@ -508,6 +508,13 @@ def test_ctrl_c_in_a_comparison_keeps_what_is_finished_and_the_same_command_goes
 HEAVY = ("scipy", "pandas", "plotly", "pyarrow", "fastapi", "jinja2", "simpy")
 
 
+def test_a_terminal_that_lacks_a_sign_shows_another() -> None:
+    words = [sys.executable, "-c", MAIN, "regimes", "show", OPEN]
+    plain = {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    shown = subprocess.run(words, env=os.environ | plain, capture_output=True, check=True).stdout
+    assert f"{OPEN} ? Russia".encode() in shown
+
+
 def loaded_by(code: str) -> set[str]:
     told = subprocess.run(
         [sys.executable, "-c", f"{code}\nimport sys; print(*sys.modules, file=sys.stderr)"],
