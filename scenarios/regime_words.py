@@ -30,6 +30,7 @@ _SELF_TRADE = {
     SelfTradePrevention.CANCEL_INCOMING: "the newer order is canceled",
     SelfTradePrevention.CANCEL_BOTH: "both orders are canceled",
 }
+_NO_RULE = "no rule"
 _GATE = {GateRule.PRO_RATA: "in proportion to what is owed", GateRule.FIRST_COME: "first come, first served"}
 
 
@@ -129,6 +130,13 @@ def caps_in_words(caps: Caps) -> str:
     return " and ".join(parts) or "no limit"
 
 
+def limit_in_words(access_class: AccessClass, regime: Regime) -> str:
+    """The caps of a class, and the rule on institutions' own funds where it takes institutions."""
+    limit, own_funds = caps_in_words(access_class.caps), _own_funds(regime.institutions)
+    taken = any(meant_for(criterion, ApplicantKind.INSTITUTION) for criterion in access_class.any_of)
+    return f"{limit}, but institutions' own funds {own_funds}" if taken and own_funds != _NO_RULE else limit
+
+
 def _levers_of(kind: ApplicantKind, regime: Regime) -> Iterator[tuple[str, str]]:
     """What the regime means for one kind of applicant, whichever class it falls into."""
     open_to_kind = [
@@ -202,7 +210,7 @@ def _own_funds(rule: InstitutionRule) -> str:
         parts.append(f"must cover {percent(rule.cover_bp)} of the capital at risk")
     if rule.exposure_cap_bp is not None:
         parts.append(f"may be at risk up to {percent(rule.exposure_cap_bp)}")
-    return " and ".join(parts) or "no rule"
+    return " and ".join(parts) or _NO_RULE
 
 
 def _counting(counting: AssetCounting) -> str:

@@ -1,7 +1,7 @@
 """What the report tells beside the numbers: the question, the texts of the regimes, the population."""
 
 import tomllib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +21,7 @@ from exchange.instruments import Product
 from exchange.units import Time
 from participants.population import ValidationRow
 from scenarios.compare import Comparison, Design
-from scenarios.regime_words import caps_in_words, permissions_in_words, ways_in
+from scenarios.regime_words import limit_in_words, permissions_in_words, ways_in
 
 
 class Mark(NamedTuple):
@@ -36,13 +36,14 @@ class Background(NamedTuple):
     question: str
     regimes: tuple[Regime, ...]  # in the order of the design
     validation: Sequence[ValidationRow]
+    stated: Mapping[str, Mapping[str, str]]  # by regime and key path: the value in its file, in short
     marks: Sequence[Mark] = ()
 
 
 def background_of(comparison: Comparison) -> Background:
     """From the texts that the comparison keeps, not from files that may have changed since."""
     from participants.population import draw_population, validation
-    from scenarios.config.reading import check
+    from scenarios.config.reading import check, key_paths
     from scenarios.config.regime_file import RegimeFile
 
     design = comparison.design
@@ -55,12 +56,33 @@ def background_of(comparison: Comparison) -> Background:
             check(RegimeFile, _tables(regime.text), regime.source).regime() for regime in design.regimes
         ),
         validation=validation(population, world.population) if population else (),
+        stated={
+            regime.name: {path: _in_short(value) for path, value in key_paths(_tables(regime.text))}
+            for regime in design.regimes
+        },
         marks=marks(world.directives),
     )
 
 
 def _tables(text: str) -> dict[str, Any]:
     return tomllib.loads(text, parse_float=Decimal)
+
+
+def _in_short(value: Any) -> str:
+    """A value of a regime file for people: "300,000", "yes", "future allowed, spot denied"."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, int | Decimal):
+        return f"{value:,}"
+    if isinstance(value, Mapping):
+        return ", ".join(f"{_spaced(str(key))} {_in_short(part)}" for key, part in value.items()) or "anybody"
+    if isinstance(value, list):
+        return "; or ".join(_in_short(part) for part in value) or "nobody"
+    return _spaced(str(value))
+
+
+def _spaced(name: str) -> str:
+    return name.replace("_", " ")
 
 
 def _world(design: Design) -> Any:
@@ -156,7 +178,7 @@ class Face(NamedTuple):
                     f"{_TRADED[product]} {words}"
                     for product, words in permissions_in_words(access_class).items()
                 ),
-                caps_in_words(access_class.caps),
+                limit_in_words(access_class, self.regime),
             )
             for access_class in self.regime.classes
         ]

@@ -252,6 +252,23 @@ def test_every_assumption_is_listed(page: Page) -> None:
             assert " ".join(assumption.reason.split()) in page.texts["assumptions"]
 
 
+def test_an_assumption_stands_with_its_value(page: Page) -> None:
+    rows = {tuple(row[:2]) for table in page.tables for row in table}
+    assert ("classes.super_individual.caps.share_of_assets_percent", "10") in rows
+    assert ("classes.everyone.any_of", "anybody") in rows
+    assert ("cash.gate", "pro rata") in rows
+    permissions = "future allowed, option allowed, spot allowed"
+    assert ("classes.super_individual.permissions", permissions) in rows
+
+
+def test_the_limit_of_institutions_is_their_own_funds(page: Page) -> None:
+    told = (
+        "no limit, but institutions' own funds must cover 100% of the capital at risk "
+        "and may be at risk up to 1%"
+    )
+    assert page.texts["regimes"].count(told) == 2  # and nobody's under the open one
+
+
 def test_a_weak_source_is_flagged_unless_a_better_one_vouches_too(told: Told) -> None:
     weak = Source(label="W1", reference="a blog", grade=Grade.WEAK, keys=("classes.a", "classes.b"))
     good = Source(label="P1", reference="the law", grade=Grade.PRIMARY, keys=("classes.b",))
