@@ -4,14 +4,9 @@ A cell is a pure function of scenario, regime, seed, population and version. Its
 cell is never taken for one of another design.
 """
 
-import hashlib
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
-from importlib.resources import files
-from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
@@ -142,35 +137,3 @@ def write_whole(path: Path, content: bytes) -> None:
             part.unlink()
         fault.filename = str(path)  # the place that its reader knows
         raise
-
-
-def sha256(text: str) -> str:
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-@cache
-def code_version() -> str:
-    """The release, and the first digits of a hash over our own code: an edit makes another version."""
-    seen = hashlib.sha256()
-    for package in ("matching", "exchange", "participants", "scenarios"):
-        for name, text in sorted(_modules(files(package), package)):
-            seen.update(f"{name}\0".encode() + text + b"\0")
-    return f"{package_version('ringfence')}+{seen.hexdigest()[:12]}"
-
-
-def package_version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "0"  # run from a checkout that is not installed
-
-
-def _modules(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
-    found: list[tuple[str, bytes]] = []
-    for entry in folder.iterdir():
-        path = f"{name}/{entry.name}"
-        if entry.is_dir():
-            found += _modules(entry, path)
-        elif entry.name.endswith(".py"):
-            found.append((path, entry.read_bytes()))
-    return found

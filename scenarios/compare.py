@@ -22,13 +22,11 @@ from scenarios.cells import (
     CellKey,
     CellTask,
     RunCell,
-    code_version,
     complete,
-    package_version,
     read_cell,
-    sha256,
     write_whole,
 )
+from scenarios.provenance import code_version, package_version, sha256
 from scenarios.sweep import sweep
 
 CELLS = "cells"  # the folder of the finished runs within that of the comparison

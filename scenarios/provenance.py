@@ -1,9 +1,12 @@
 """What a run is a function of: scenario, regime, seed, and the versions of what ran it. Never a clock."""
 
+import hashlib
 import platform
 from collections.abc import Mapping
-from hashlib import sha256
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from importlib.resources import files
+from importlib.resources.abc import Traversable
 from typing import Any
 
 import tomli_w
@@ -37,10 +40,10 @@ def provenance_of(
         regime_id=regime_id,
         regime_sha256=_hash(regime),
         seed=seed,
-        ringfence=_ringfence(),
+        ringfence=code_version(),
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
-        packages={name: version(name) for name in _PACKAGES},
+        packages={name: package_version(name) for name in _PACKAGES},
     )
 
 
@@ -58,11 +61,36 @@ def _stated(value: Any) -> Any:
 
 
 def _hash(resolved: Mapping[str, Any]) -> str:
-    return sha256(toml_text(resolved).encode()).hexdigest()
+    return sha256(toml_text(resolved))
 
 
-def _ringfence() -> str:
+def sha256(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+@cache
+def code_version() -> str:
+    """The release, and the first digits of a hash over our own code: an edit makes another version."""
+    seen = hashlib.sha256()
+    for package in ("matching", "exchange", "participants", "scenarios"):
+        for name, text in sorted(_modules(files(package), package)):
+            seen.update(f"{name}\0".encode() + text + b"\0")
+    return f"{package_version('ringfence')}+{seen.hexdigest()[:12]}"
+
+
+def package_version(package: str) -> str:
     try:
-        return version("ringfence")
+        return version(package)
     except PackageNotFoundError:
-        return "not installed"  # run from a checkout
+        return "0"  # run from a checkout that is not installed
+
+
+def _modules(folder: Traversable, name: str) -> list[tuple[str, bytes]]:
+    found: list[tuple[str, bytes]] = []
+    for entry in folder.iterdir():
+        path = f"{name}/{entry.name}"
+        if entry.is_dir():
+            found += _modules(entry, path)
+        elif entry.name.endswith(".py"):
+            found.append((path, entry.read_bytes()))
+    return found
