@@ -122,6 +122,13 @@ class Record:
             for sequence, time, event in zip(sequences, times, _events(kind, group), strict=True)
         ]
 
+    def digest(self) -> str:
+        """Of every entry, read again: that of its writer, if nothing has been changed since."""
+        every = [entry for kind in FORMS for entry in self.entries(kind)]
+        digest = RecordDigest()
+        digest.update(sorted(every, key=attrgetter("sequence")))
+        return digest.hexdigest()
+
 
 # --- columns ----------------------------------------------------------------------------------------------
 

@@ -1,17 +1,20 @@
 """One run: a world under a regime with a seed, kept in a folder or only measured; and the replay of a kept one."""
 
 from collections.abc import Callable
+from hashlib import sha256
+from math import isclose, isnan
 from pathlib import Path
 from typing import NamedTuple
 
 from exchange.access.regime import Regime
 from exchange.clearing import auditor
-from exchange.commands import Command
+from exchange.commands import AdoptRegime, Command
 from exchange.core import Exchange
 from exchange.events import Entry
 from exchange.journal import RecordDigest, read
 from exchange.units import MINUTE, Time
 from matching.terms import ParticipantId
+from participants.population import draw_population
 from scenarios.assembly import Assembled, assemble, found_venue
 from scenarios.cells import CellResult
 from scenarios.config.reading import resolved
@@ -21,9 +24,17 @@ from scenarios.measures import measure_run
 from scenarios.measures.measure import RunView
 from scenarios.measures.outcomes import outcomes
 from scenarios.measures.timeline import timeline
-from scenarios.provenance import provenance_of
-from scenarios.results import Record, RecordWriter
-from scenarios.run_folder import JOURNAL, SCENARIO, new_run_folder, read_manifest
+from scenarios.provenance import Provenance, provenance_of
+from scenarios.results import RECORD, Record, RecordWriter, ResultsError
+from scenarios.run_folder import (
+    JOURNAL,
+    REGIME,
+    SCENARIO,
+    SUMMARY,
+    new_run_folder,
+    read_manifest,
+    read_summary,
+)
 from scenarios.simulation import Simulation
 from scenarios.world import World
 
@@ -110,12 +121,15 @@ def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> C
 def replay(folder: Path) -> str:
     """Hand the journal of a kept run to a new exchange; the digest, if it is the one in the folder.
 
-    Raises JournalDamaged with the entry, ResultsError, or ReplayError.
+    All else in the folder is held against it too: both files, the record and the measures. Raises
+    JournalDamaged with the entry, ResultsError, or ReplayError.
     """
     manifest = read_manifest(folder)
-    world = load_world(str(folder / SCENARIO))
-    exchange, digest = Exchange(), RecordDigest()
+    world = _as_it_was(folder, manifest.provenance)
+    exchange, digest, rules = Exchange(), RecordDigest(), None
     for time, command in read(folder / JOURNAL):
+        if rules is None and isinstance(command, AdoptRegime):
+            rules = command.regime
         digest.update(exchange.handle(command, time))
     digest.update(exchange.advance(world.ends))
     reached = digest.hexdigest()
@@ -124,7 +138,34 @@ def replay(folder: Path) -> str:
             f"{folder} does not replay: its manifest says digest {manifest.digest}, its journal leads to "
             f"{reached}; it was made by version {manifest.provenance.ringfence}, so replay it with that one"
         )
+    assert rules is not None, "a venue is founded under a regime"
+    record = Record.open(folder)
+    if record.digest() != reached:
+        raise ReplayError(f"{folder / RECORD} is not as it was written: {_ANEW}")
+    population = draw_population(manifest.provenance.seed, world.population) if world.population.size else ()
+    told = read_summary(folder)
+    view = RunView(record, population, rules, world.opens, world.closes)
+    for name, value in measure_run(view).items():
+        if not _alike(told.get(name), value):
+            raise ReplayError(f"{folder / SUMMARY} is not as it was written: {name} is {value}; {_ANEW}")
     return reached
+
+
+_ANEW = "restore it from a copy, or delete the folder and run the scenario again"
+
+
+def _as_it_was(folder: Path, provenance: Provenance) -> World:
+    """The world of a run, whose scenario and regime files are those with which it was made."""
+    made_with = {SCENARIO: provenance.scenario_sha256, REGIME: provenance.regime_sha256}
+    for name, expected in made_with.items():
+        if sha256((folder / name).read_bytes()).hexdigest() != expected:
+            raise ResultsError(f"{folder / name} is not the one with which the run was made: {_ANEW}")
+    return load_world(str(folder / SCENARIO))
+
+
+def _alike(told: float | None, value: float) -> bool:
+    """The same measure, but for the last bits in which machines differ."""
+    return told is not None and (isclose(told, value, rel_tol=1e-9) or (isnan(told) and isnan(value)))
 
 
 def _let_time_pass(assembled: Assembled, world: World, watch: Watcher | None) -> None:

@@ -411,7 +411,37 @@ def test_a_manifest_that_says_another_digest_does_not_replay(kept: Path) -> None
     assert f"its manifest says digest {'0' * 64}, its journal leads to {digest}" in fault
 
 
-@pytest.mark.parametrize("name", ["manifest.json", "commands.jsonl", "scenario.toml"])
+def test_whatever_was_edited_in_a_run_folder_is_named(kept: Path) -> None:
+    import pyarrow.parquet as pq
+
+    assert typed("replay", kept).exit_code == 0
+    minted = kept / "record" / "CoinsMinted.parquet"
+    table = pq.read_table(minted)
+    edits = {
+        kept / "scenario.toml": (kept / "scenario.toml").read_bytes() + b"\n",
+        kept / "regime.toml": regime_path(SUPER).read_bytes(),
+        kept / "summary.json": re.sub(
+            rb'("fees_earned": )', rb"\g<1>7", (kept / "summary.json").read_bytes()
+        ),
+        minted: None,
+    }
+    for path, edited in edits.items():
+        whole = path.read_bytes()
+        if edited is None:
+            pq.write_table(table.slice(1), path)
+        else:
+            path.write_bytes(edited)
+        result = typed("replay", kept)
+        assert str(path if edited else path.parent) in told(result, result.exit_code)
+        assert result.exit_code in (1, 2)
+        path.write_bytes(whole)
+    assert typed("replay", kept).exit_code == 0
+
+
+NAMES = ["manifest.json", "commands.jsonl", "scenario.toml", "regime.toml", "summary.json"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("how", ["gone", "emptied", "garbled", "a folder"])
 def test_whatever_is_wrong_in_a_run_folder_is_a_sentence(kept: Path, name: str, how: str) -> None:
     path = kept / name
