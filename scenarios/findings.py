@@ -28,7 +28,7 @@ HEADLINE = (
     "index_gap",
     "population_losing",
     "total_losses",
-    "losing_over_tenth",
+    "share_losing",
     "top5_open_interest",
     "uncovered_peak",
     "withdrawals_completed",

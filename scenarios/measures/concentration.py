@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from participants.profile import Style
 from scenarios.measures.measure import CONCENTRATION, NAN, PERCENT, Floats, RunView, measure, once, ratio
 from scenarios.measures.reading import fills, index_ticks, listings, open_interest, open_notional, totals
 
@@ -142,6 +143,18 @@ def top5_provision(view: RunView) -> float:
     return top(provided(view), 5)
 
 
+@measure(
+    CONCENTRATION, "Professionals' share of liquidity provision", "%",
+    formula="maker notional of the scenario's market makers, and of anybody in the population who makes markets / of all",
+    published_by="exchanges, on market-maker programmes",
+)  # fmt: skip
+def professional_provision(view: RunView) -> float:
+    every, given = fills(view), provided(view)
+    trade_for_themselves = {p.participant_id for p in view.population if p.style is not Style.MARKET_MAKER}
+    professional = np.array([who not in trade_for_themselves for who in every.participants], np.bool_)
+    return PERCENT * ratio(float(given[professional].sum()), float(given.sum()))
+
+
 MEASURES = (
     hhi_volume,
     top1_volume,
@@ -152,4 +165,5 @@ MEASURES = (
     hhi_provision,
     top1_provision,
     top5_provision,
+    professional_provision,
 )

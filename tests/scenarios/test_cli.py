@@ -535,7 +535,7 @@ def test_ctrl_c_in_a_comparison_keeps_what_is_finished_and_the_same_command_goes
     assert resumed.exit_code == 0 and f"{done} of 16 runs were finished before" in resumed.stdout
 
 
-HEAVY = ("scipy", "pandas", "plotly", "pyarrow", "fastapi", "jinja2", "simpy")
+HEAVY = ("pydantic", "scipy", "pandas", "plotly", "pyarrow", "fastapi", "jinja2", "simpy")
 
 
 def test_a_terminal_that_lacks_a_sign_shows_another() -> None:

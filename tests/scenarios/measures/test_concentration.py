@@ -5,9 +5,10 @@ import math
 import pytest
 
 from matching.terms import Side
+from participants.profile import Style
 from scenarios.measures import RunView, concentration
 from scenarios.measures.measure import Measure
-from tests.scenarios.measures.made import Story, a_listing, index
+from tests.scenarios.measures.made import Story, a_listing, a_profile, index
 
 
 @pytest.fixture
@@ -49,3 +50,13 @@ def test_the_five_largest_of_six() -> None:
 def test_without_trades_nothing_is_concentrated() -> None:
     for measure in concentration.MEASURES:
         assert math.isnan(measure.function(Story().at(0, a_listing()).seen()))
+
+
+def test_professionals_are_those_who_are_not_of_the_population_or_make_markets() -> None:
+    """The maker, who is in nobody's population, provided 8 of 10 lots; a member that makes markets counts too."""
+    story = Story().at(0, a_listing(), index(80_000))
+    story.trade(1, "ann", "maker", 8, 80_000).trade(2, "cat", "ann", 2, 80_000)
+    people = [a_profile("ann"), a_profile("cat")]
+    share = concentration.professional_provision.function
+    assert share(story.seen(people)) == pytest.approx(80.0)
+    assert share(story.seen([a_profile("ann", style=Style.MARKET_MAKER)])) == pytest.approx(100.0)
