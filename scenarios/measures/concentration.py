@@ -145,7 +145,7 @@ def top5_provision(view: RunView) -> float:
 
 @measure(
     CONCENTRATION, "Professionals' share of liquidity provision", "%",
-    formula="maker notional of the scenario's market makers, and of anybody in the population who makes markets / of all",
+    formula="maker notional of the scenario's makers, and of anybody in the population who makes markets / of all",
     published_by="exchanges, on market-maker programmes",
 )  # fmt: skip
 def professional_provision(view: RunView) -> float:
