@@ -188,7 +188,7 @@ def verify(
         for cell in again.cells
         if (place := (cell.regime_id, cell.key.seed)) in kept and kept[place] != cell.digest
     ]
-    return lines + [f"{failed.regime_id}, seed {failed.seed}: {failed.fault}" for failed in again.failures]
+    return lines + [f"{failed.regime_id}, seed {failed.seed}: {failed.summary}" for failed in again.failures]
 
 
 def _with_seeds(design: Design, seeds: Sequence[int]) -> Design:

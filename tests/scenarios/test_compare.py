@@ -234,6 +234,8 @@ def test_verify_tells_a_digest_that_does_not_come_again(tmp_path: Path) -> None:
     lines = verify(other, fake_cells.run)
     assert len(lines) == 2
     assert lines[0].startswith("open, seed 0: 00000000 was kept, ")
+    told = verify(comparison, fake_cells.failing, seeds=2)
+    assert told[0].endswith("StubbornError: the book is crossed at 17") and len(told[0].splitlines()) == 1
 
 
 def _fields(message: object) -> dict[str, object]:
