@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple, TypeAlias
 
 from exchange.messages import Message, decode, encode
+from scenarios.provenance import sha256
 
 Value: TypeAlias = str | bool | int | float | None
 
@@ -51,6 +52,7 @@ class Cell(Message):
     measures: dict[str, float | None]
     timeline: dict[str, list[float | None]]
     outcomes: dict[str, list[Value]]
+    check: str  # SHA-256 of all of the above
 
     def value(self, measure: str) -> float:
         """nan where the run could not give the measure."""
@@ -87,8 +89,9 @@ def complete(task: CellTask, run_one: RunCell) -> None:
         "timeline": {name: list(series) for name, series in result.timeline.items()},
         "outcomes": {name: list(column) for name, column in result.outcomes.items()},
     }
+    kept = decode(encode({**stored, "check": ""}), Cell)
     task.path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(task.path, encode(stored))
+    write_whole(task.path, encode({**stored, "check": _check_of(kept)}))
 
 
 def read_cell(task: CellTask) -> Cell:
@@ -99,12 +102,22 @@ def read_cell(task: CellTask) -> Cell:
         raise CellMismatchError(
             f"{task.path} is not a finished run ({error}); remove the file, and the run is made anew."
         ) from None
+    if cell.check != _check_of(cell):
+        raise CellMismatchError(
+            f"{task.path} is not as it was written; remove the file, and the run is made anew."
+        )
     if (differing := _differing(cell.key, task.key)) is not None:
         raise CellMismatchError(
             f"{task.path} was made {differing}; "
             "name a new folder for this comparison, or repeat the command that made this one."
         )
     return cell
+
+
+def _check_of(cell: Cell) -> str:
+    """What `check` should be. It finds accidents and careless hands; it holds no secret."""
+    content = (cell.regime_id, cell.key, cell.digest, cell.measures, cell.timeline, cell.outcomes)
+    return sha256(encode(content).decode())
 
 
 def _differing(found: CellKey, wanted: CellKey) -> str | None:

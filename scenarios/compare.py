@@ -180,9 +180,9 @@ def verify(
 ) -> list[str]:
     """Run the first `seeds` seeds of a comparison again; one line for each digest that is not the same."""
     kept = {(cell.regime_id, cell.key.seed): cell.digest for cell in comparison.cells}
-    sample = _with_seeds(comparison.design, sorted(comparison.design.seeds)[:seeds])
     with TemporaryDirectory() as scratch:
-        again = compare(sample, Path(scratch), run_one, progress)
+        sample = _sample(comparison.design, sorted(comparison.design.seeds)[:seeds], Path(scratch))
+        again = compare(sample, Path(scratch, "again"), run_one, progress)
     lines = [
         f"{cell.regime_id}, seed {cell.key.seed}: {kept[place]} was kept, {cell.digest} came now"
         for cell in again.cells
@@ -191,14 +191,21 @@ def verify(
     return lines + [f"{failed.regime_id}, seed {failed.seed}: {failed.summary}" for failed in again.failures]
 
 
-def _with_seeds(design: Design, seeds: Sequence[int]) -> Design:
+def _sample(design: Design, seeds: Sequence[int], folder: Path) -> Design:
+    """The same files as they were compared, wherever they may be now, with other seeds."""
     return Design(
-        scenario=design.scenario,
-        regimes=design.regimes,
+        scenario=_written_out(design.scenario, folder),
+        regimes=tuple(_written_out(regime, folder) for regime in design.regimes),
         seeds=tuple(seeds),
         population=design.population,
         command=design.command,
     )
+
+
+def _written_out(file: SourceFile, folder: Path) -> SourceFile:
+    path = folder / f"{file.name}.toml"
+    path.write_text(file.text, encoding="utf-8")
+    return SourceFile(name=file.name, source=str(path), text=file.text)
 
 
 def _check(design: Design) -> None:

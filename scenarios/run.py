@@ -17,7 +17,7 @@ from matching.terms import ParticipantId
 from participants.population import draw_population
 from scenarios.assembly import Assembled, assemble, found_venue
 from scenarios.cells import CellResult
-from scenarios.config.reading import resolved
+from scenarios.config.reading import stated
 from scenarios.config.regime_file import load_regime, read_regime
 from scenarios.config.scenario_file import load_world
 from scenarios.measures import measure_run
@@ -84,9 +84,9 @@ def run(
     world, regime_file = load_world(scenario, population), read_regime(regime)
     rules = regime_file.regime()
     provenance = provenance_of(
-        world.scenario_id, world.resolved, rules.regime_id, resolved(regime_file), seed
+        world.scenario_id, world.resolved, rules.regime_id, stated(regime_file), seed
     )
-    with new_run_folder(folder, provenance, scenario=world.resolved, regime=resolved(regime_file)) as kept:
+    with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
         assembled = assemble(world, rules, seed, kept)
         _let_time_pass(assembled, world, watch)
         measures = measure_run(_view(kept.record(), assembled, rules, world))

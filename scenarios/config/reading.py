@@ -217,6 +217,11 @@ def resolved(table: Table) -> dict[str, Any]:
     return table.model_dump(exclude_none=True)
 
 
+def stated(table: Table) -> dict[str, Any]:
+    """The file as its author wrote it: what it does not say has no source, so a regime is kept like this."""
+    return table.model_dump(exclude_none=True, exclude_unset=True)
+
+
 def _number_schema(least: str, most: str) -> WithJsonSchema:
     return WithJsonSchema({"type": "number", "minimum": float(least), "maximum": float(most)})
 

@@ -26,6 +26,7 @@ def kind_of(regime: str) -> str:
 
 def run(scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
     kind = kind_of(regime)
+    scenario, regime = Path(scenario).stem, Path(regime).stem  # wherever the files lie
     shared = random.Random(f"{scenario}/{seed}")  # the same under every regime
     own = random.Random(f"{scenario}/{seed}/{regime}")
     share, widening = ADMITTED[kind], WIDENING[kind]

@@ -238,6 +238,26 @@ def test_verify_tells_a_digest_that_does_not_come_again(tmp_path: Path) -> None:
     assert told[0].endswith("StubbornError: the book is crossed at 17") and len(told[0].splitlines()) == 1
 
 
+def test_a_comparison_is_verified_from_the_texts_it_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its files may have been moved, and the command may be given in another folder."""
+    comparison = a_comparison(tmp_path / "folder", scenario="moved/calm_day.toml")
+    monkeypatch.chdir(tmp_path)
+    assert verify(read_comparison(tmp_path / "folder"), fake_cells.run) == []
+
+
+def test_a_measure_that_was_edited_is_noticed(tmp_path: Path) -> None:
+    comparison = a_comparison(tmp_path)
+    cell = tmp_path / "cells" / "open" / "1.json"
+    text = cell.read_text(encoding="utf-8")
+    value = comparison.cells[1].measures["quoted_spread"]
+    assert f'"quoted_spread":{value}' in text
+    cell.write_text(text.replace(f'"quoted_spread":{value}', '"quoted_spread":7.0'), encoding="utf-8")
+    with pytest.raises(CellMismatchError, match=r"1\.json is not as it was written; remove the file"):
+        read_comparison(tmp_path)
+
+
 def _fields(message: object) -> dict[str, object]:
     return {name: getattr(message, name) for name in type(message).__struct_fields__}  # type: ignore[attr-defined]
 
