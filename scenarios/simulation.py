@@ -34,7 +34,7 @@ _DUTIES, _READERS = 99, 100  # duties come after every command of the instant, a
 
 
 @contextmanager
-def _rare_collections() -> Iterator[None]:
+def rare_collections() -> Iterator[None]:
     """Next to nothing in a run is a cycle, so the collector need not look at all of it again and again."""
     usual = gc.get_threshold()
     gc.freeze()
@@ -149,7 +149,7 @@ class Simulation:
 
     def run(self, until: Time) -> None:
         """Let time pass up to and including `until`. Nobody may join or submit between two runs."""
-        with _rare_collections():
+        with rare_collections():
             self._environment.run(until=until + 1)
 
     # --- time ---------------------------------------------------------------------------------------

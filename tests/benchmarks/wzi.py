@@ -56,7 +56,7 @@ from participants.chance import Dice, generator
 from participants.participant import Decision
 from scenarios.config.regime_file import load_regime
 from scenarios.results import RecordWriter
-from scenarios.simulation import Link, Simulation
+from scenarios.simulation import Link, Simulation, rare_collections
 from scenarios.world import LinkTerms
 
 RUBD = AssetId("RUBD")
@@ -170,7 +170,8 @@ class Floor:
     def run(self, until: Time) -> None:
         for trader in self.traders.values():
             self._look_up_later(trader)
-        self.clock.run(until=until + 1)
+        with rare_collections():
+            self.clock.run(until=until + 1)
         self._tell(self.exchange.advance(until))
 
     def _look_up_later(self, trader: Trader) -> None:
