@@ -83,9 +83,7 @@ def run(
     """
     world, regime_file = load_world(scenario, population), read_regime(regime)
     rules = regime_file.regime()
-    provenance = provenance_of(
-        world.scenario_id, world.resolved, rules.regime_id, stated(regime_file), seed
-    )
+    provenance = provenance_of(world.scenario_id, world.resolved, rules.regime_id, stated(regime_file), seed)
     with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
         assembled = assemble(world, rules, seed, kept)
         _let_time_pass(assembled, world, watch)

@@ -242,7 +242,7 @@ def test_a_comparison_is_verified_from_the_texts_it_keeps(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Its files may have been moved, and the command may be given in another folder."""
-    comparison = a_comparison(tmp_path / "folder", scenario="moved/calm_day.toml")
+    a_comparison(tmp_path / "folder", scenario="moved/calm_day.toml")
     monkeypatch.chdir(tmp_path)
     assert verify(read_comparison(tmp_path / "folder"), fake_cells.run) == []
 
