@@ -1,6 +1,7 @@
 """The record answers alike from memory and from a folder, and a folder is whole or not there at all."""
 
 import errno
+import gc
 import json
 import os
 import subprocess
@@ -435,11 +436,15 @@ def interrupted(*_arguments: object, **_named: object) -> None:
     ],
 )
 @pytest.mark.parametrize("fault", [no_space, interrupted])
+@pytest.mark.filterwarnings(
+    "ignore::pytest.PytestUnraisableExceptionWarning"
+)  # a writer closes as it is collected
 def test_a_failure_anywhere_leaves_nothing(
     tmp_path: Path, place: object, name: str, fault: Callable[..., None]
 ) -> None:
     with patch.object(place, name, fault), pytest.raises((OSError, KeyboardInterrupt)):
         run(tmp_path / "run")
+    gc.collect()  # so that nothing is left to be closed in a later test
     assert list(tmp_path.iterdir()) == []
 
 
