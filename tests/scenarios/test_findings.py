@@ -32,7 +32,7 @@ def a_measure(name: str, unit: str = "bp", better: str | None = "lower", group: 
 
 def a_cell(regime: str, seed: int, **measures: float | None) -> Cell:
     key = CellKey(scenario="s", regime=regime, seed=seed, population=None, version="1")
-    return Cell(regime_id=regime, key=key, digest="d", measures=measures, timeline={}, outcomes={})
+    return Cell(regime_id=regime, key=key, digest="d", measures=measures, timeline={}, outcomes={}, check="")
 
 
 SPREADS = [11.0, 14.0, 9.0, 12.0, 10.0, 13.0, 8.0, 15.0, 11.5, 12.5]
