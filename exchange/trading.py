@@ -87,7 +87,6 @@ def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
         yield found
         return
     order, seat, series = found
-    count_request(seat, state)
     if command.price == order.price and 0 < command.quantity <= order.remaining:
         yield from _shrink(order, seat, series, command.quantity, state)
         return
@@ -126,7 +125,6 @@ def cancel_order(command: CancelOrder, state: State) -> Iterator[Event]:
         yield found
         return
     order, seat, series = found
-    count_request(seat, state)
     yield withdraw(order, seat, series, CancelCause.REQUESTED, state)
     yield from tell_best_prices(series)
 
@@ -309,11 +307,12 @@ def _release(order: Order, seat: Seat, cause: CancelCause, state: State) -> Orde
 def _own_order(
     command: AmendOrder | CancelOrder, state: State
 ) -> tuple[Order, Seat, Series] | RequestRejected:
-    """The live order that the command names, if it is the sender's own."""
+    """The live order that the command names, if it is the sender's own. The request counts in any case."""
     seat = state.seats.get(command.participant_id)
     if seat is None:
         reason = RejectReason.UNKNOWN_PARTICIPANT
     else:
+        count_request(seat, state)
         order = seat.orders.get(command.order_id)
         if order is not None:
             return order, seat, state.series[order.instrument.instrument_id]

@@ -10,9 +10,10 @@ from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
-from exchange.commands import Command
+from exchange.commands import Command, Duty
 
 _LARGEST = 2**63 - 1
+_DUTIES = get_args(Duty)
 
 
 class MalformedCommand(ValueError):  # noqa: N818 - it is the command that is malformed
@@ -66,6 +67,8 @@ def _check_field(command: str, field: _Field, value: object) -> None:
 
 
 def _shape_of(kind: type[Any]) -> _Shape:
+    if kind in _DUTIES:
+        raise MalformedCommand(f"{kind.__name__} is what the exchange promises itself; nobody may ask for it")
     fields = tuple(_fields_of(kind))
     names = [field.name for field in fields]  # attrgetter of a single one would give its bare value
     fetch = (

@@ -24,7 +24,7 @@ def own_funds_limit(applicant: Applicant, regime: Regime) -> Money | None:
         return None
     cover, cap = regime.institutions.cover_bp, regime.institutions.exposure_cap_bp
     return tightest(
-        None if cover is None else applicant.own_funds * 10_000 // cover,
+        applicant.own_funds * 10_000 // cover if cover else None,
         None if cap is None else applicant.own_funds * cap // 10_000,
     )
 

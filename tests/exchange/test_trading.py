@@ -3,7 +3,15 @@
 import pytest
 
 from exchange.access.regime import MarketRules, Permission
-from exchange.commands import AmendOrder, CancelAll, HaltInstrument, SuspendParticipant
+from exchange.commands import (
+    AmendOrder,
+    AuditBooks,
+    CancelAll,
+    CloseSession,
+    HaltInstrument,
+    SettleBucket,
+    SuspendParticipant,
+)
 from exchange.events import (
     BestPricesChanged,
     CancelCause,
@@ -102,6 +110,22 @@ def test_what_is_no_whole_number_is_no_command(venue: Venue, quantity: object) -
     with pytest.raises(MalformedCommand, match=r"PlaceOrder\.quantity"):
         venue.place(ANN, BUY, quantity, 80_000)  # type: ignore[arg-type]
     assert venue.exchange.sequence == before
+
+
+def test_nobody_may_ask_for_what_the_exchange_promises_itself(venue: Venue) -> None:
+    for duty in (AuditBooks(), CloseSession(), SettleBucket(bucket_id=future().bucket_id)):
+        with pytest.raises(MalformedCommand, match="promises itself"):
+            venue.exchange.handle(duty, venue.now)
+    assert venue.state.session_open
+
+
+def test_a_request_counts_whatever_it_names() -> None:
+    """Two cancels of orders that are not there use up the two requests of the second."""
+    venue = Venue(regime=a_regime(market=MarketRules(max_requests_per_second=2)))
+    venue.admit(ANN)
+    for number in (7, 8):
+        venue.cancel(ANN, OrderId(number))
+    assert reason_of(venue.place(ANN, BUY, 1, 79_000)) is RejectReason.TOO_MANY_REQUESTS
 
 
 def test_a_market_order_goes_no_further_than_its_protection(venue: Venue) -> None:
