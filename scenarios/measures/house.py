@@ -75,7 +75,7 @@ def fees_earned(view: RunView) -> float:
 
 @measure(
     HOUSE, "Orders refused for cover", "%",
-    formula="orders refused for want of cash, units or own funds, or by an exposure limit / orders sent",
+    formula="orders refused for want of cash or own funds, or by an exposure limit / orders sent",
     published_by="rarely published",
 )  # fmt: skip
 def orders_refused_cover(view: RunView) -> float:
