@@ -1,10 +1,15 @@
-"""The same seed tells the same story: in another process, woken late, replayed, audited at every step."""
+"""The same seed tells the same story: in another process, woken late, replayed, audited at every step.
 
+`python -m tests.test_determinism` writes golden.json anew, after a change that is meant to change the record.
+"""
+
+import json
 import os
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from exchange.audit import audit
@@ -158,3 +163,39 @@ def test_a_freeze_and_a_gap_break_no_invariant_at_any_step(
     assert Audited.audits > 3_000
     assert kept.events(CustodyGated) and kept.events(BucketSettled) and kept.events(BooksAudited)
     assert kept.events(TradeReported) or regime == "ru_elr_super_2025"
+
+
+# --- golden digests -------------------------------------------------------------------------------------
+
+GOLDEN = Path(__file__).with_name("golden.json")
+SEED, POPULATION = 7, 20
+CELLS = [("calm_day", OPEN), *(("freeze_and_gap", regime) for regime in shipped_regimes())]
+
+
+def digest_of(scenario: str, regime: str) -> str:
+    return run_cell(scenario, regime, SEED, POPULATION).digest
+
+
+def numpy_series() -> str:
+    """Numpy promises the same streams within one minor version alone."""
+    return ".".join(np.__version__.split(".")[:2])
+
+
+@pytest.mark.parametrize(("scenario", "regime"), CELLS)
+def test_the_golden_digest(scenario: str, regime: str) -> None:
+    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    if golden["numpy"] != numpy_series():
+        pytest.skip(f"golden with numpy {golden['numpy']}; this is {np.__version__}, with other dice")
+    assert golden["digests"][f"{scenario} {regime}"] == digest_of(scenario, regime), (
+        "the record has changed; if it was meant to, run `python -m tests.test_determinism`"
+    )
+
+
+def renew() -> None:
+    digests = {f"{scenario} {regime}": digest_of(scenario, regime) for scenario, regime in CELLS}
+    golden = {"numpy": numpy_series(), "seed": SEED, "population": POPULATION, "digests": digests}
+    GOLDEN.write_text(json.dumps(golden, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    renew()
