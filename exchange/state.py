@@ -72,10 +72,6 @@ class Order(RestingOrder):
         self.lot_losses: list[Money] = []  # of one lot, at each node of its bucket; clearing fills it in
         self.need: Requirement | None = None  # of its owner's account with it, once it was admitted
 
-    def losses(self, quantity: Quantity) -> list[Money]:
-        """What `quantity` of the order would lose at each node if it filled."""
-        return [quantity * loss for loss in self.lot_losses]
-
 
 @dataclass(slots=True, eq=False)
 class Seat:

@@ -14,7 +14,7 @@ Losses are kept in minor units at each node of the bucket; a lock may be negativ
 """
 
 from collections.abc import Iterable
-from operator import add, sub
+from operator import add
 from typing import NamedTuple, Protocol, TypeAlias
 
 from exchange.clearing import accounts
@@ -52,8 +52,6 @@ class Order(Protocol):
     def worst_fee(self) -> Money: ...  # of one lot
 
     lot_losses: list[Money]  # of one lot at each node of the bucket; this room fills it in
-
-    def losses(self, quantity: Quantity) -> list[Money]: ...
 
 
 # What an account needs once an order is among the live ones: their loss at each node, the fees reserved for
@@ -113,7 +111,7 @@ class ClaimAccount:
     def requirement_with(self, order: Order) -> Requirement:
         """What the account would need with `order` beside all that it has."""
         order.lot_losses = self.bucket.lot_losses(order)
-        order_loss = list(map(add, self.order_loss, order.losses(order.remaining)))
+        order_loss = self.order_loss_with(order, order.remaining)
         worst = max(map(add, self.loss, order_loss))
         reserve = self.fee_reserve + order.worst_fee * order.remaining
         return order_loss, reserve, worst, worst - self.lock + reserve
@@ -129,14 +127,14 @@ class ClaimAccount:
     def close_order(self, order: Order, quantity: Quantity) -> Money:
         """Take `quantity` of a live order out again, unfilled; the change of the hold, never positive."""
         before = self.hold
-        self.order_loss = list(map(sub, self.order_loss, order.losses(quantity)))
+        self.order_loss = self.order_loss_with(order, -quantity)
         self.fee_reserve -= order.worst_fee * quantity
         self.reckon()
         return self.hold - before
 
     def reopen_order(self, order: Order) -> None:
         """Count an order again that was closed a moment ago."""
-        self.order_loss = list(map(add, self.order_loss, order.losses(order.remaining)))
+        self.order_loss = self.order_loss_with(order, order.remaining)
         self.fee_reserve += order.worst_fee * order.remaining
         self.reckon()
 
@@ -148,12 +146,16 @@ class ClaimAccount:
         paid = self.bucket.tick_value * claim_price
         payoffs = self.bucket.payoffs[instrument_id]
         self.loss = [loss + change * (paid - payoff) for loss, payoff in zip(self.loss, payoffs, strict=True)]
-        self.order_loss = list(map(sub, self.order_loss, order.losses(quantity)))
+        self.order_loss = self.order_loss_with(order, -quantity)
         self.fee_reserve -= order.worst_fee * quantity
         self.quantities[instrument_id] = self.quantities.get(instrument_id, 0) + change
         self.cost += change * claim_price
         self.reckon()
         return self.lock - lock, self.hold - hold
+
+    def order_loss_with(self, order: Order, quantity: int) -> list[Money]:
+        """The row of the live orders with `quantity` lots of one order more, or fewer if it is negative."""
+        return [loss + quantity * lot for loss, lot in zip(self.order_loss, order.lot_losses, strict=True)]
 
     def reckon(self) -> None:
         """Bring lock, worst case, hold and capital at risk up to date with the rows."""
@@ -229,7 +231,7 @@ class Bucket:
             account.order_loss = [0] * len(self.nodes)
         for order in live:
             order.lot_losses = self.lot_losses(order)
-            order.account.order_loss = list(map(add, order.account.order_loss, order.losses(order.remaining)))
+            order.account.order_loss = order.account.order_loss_with(order, order.remaining)
         for account in self.accounts.values():
             account.reckon()
         return None

@@ -322,8 +322,8 @@ class Ledger:
         It is `commit` of SINGLE transfers with fresh ids, without the checks that these cannot fail: every
         order of every participant passes here several times.
         """
-        accounts, known, history = self._accounts, self._known, self._history
-        start, last_time, time = len(history), self._last_time, self._last_time
+        accounts, known, history, burned = self._accounts, self._known, self._history, self._burned
+        start, last_time, time, last_id = len(history), self._last_time, self._last_time, self._last_id
         for debit, credit, amount in moves:
             debtor, creditor = accounts[debit], accounts[credit]
             time = now if now > time else time + 1
@@ -346,12 +346,12 @@ class Ledger:
                 raise AssertionError(f"a proved move was refused: {amount} from {debit} to {credit}")
             debtor.debits_posted += amount
             creditor.credits_posted += amount
-            transfer_id = self.next_id()
-            known[transfer_id] = transfer = Transfer(
-                id=transfer_id, debit=debit, credit=credit, amount=amount
-            )
+            last_id += 1
+            while last_id in known or last_id in burned:
+                last_id += 1
+            known[last_id] = transfer = Transfer(id=last_id, debit=debit, credit=credit, amount=amount)
             history.append(Committed(time=time, transfer=transfer, amount=amount))
-            self._last_time = time
+        self._last_time, self._last_id = time, last_id
 
     def advance(self, now: Time) -> list[Transfer]:
         """Expire what is due up to and including `now`, each at its own hour; the expiries, in that order."""
