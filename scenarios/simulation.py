@@ -15,11 +15,11 @@ import heapq
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
 from itertools import count
-from typing import Any, Protocol
+from typing import Any, Protocol, get_args
 
 import simpy
 
-from exchange.commands import Command
+from exchange.commands import Command, Request
 from exchange.core import Exchange
 from exchange.events import Entry, Event, PrivateEvent
 from exchange.units import Time
@@ -30,7 +30,17 @@ from participants.chance import Dice
 from participants.participant import Participant
 from scenarios.world import LinkTerms
 
+_REQUESTS = get_args(Request)
 _DUTIES, _READERS = 99, 100  # duties come after every command of the instant, and looking up last
+
+
+def _check_name(command: Command, sender: ParticipantId) -> None:
+    """Raise MalformedCommand if a request is made in somebody else's name. Directives name whom they are about."""
+    if isinstance(command, _REQUESTS) and command.participant_id != sender:
+        kind = type(command).__name__
+        raise MalformedCommand(
+            f"{kind}.participant_id must be the sender's own, not {command.participant_id}"
+        )
 
 
 @contextmanager
@@ -188,6 +198,7 @@ class Simulation:
     def _arrive(self, sent: tuple[ParticipantId, Command]) -> None:
         sender, command = sent
         try:
+            _check_name(command, sender)
             self.submit(command)
         except MalformedCommand as fault:
             self.malformed.append((self.now, sender, str(fault)))

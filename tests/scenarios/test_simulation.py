@@ -248,6 +248,15 @@ def test_what_is_no_command_is_told_and_changes_nothing(quantity: object, price:
     assert len(world.kept.events(OrderAccepted)) == 1 and not world.kept.events(OrderRejected)
 
 
+def test_nobody_sends_in_another_name() -> None:
+    world = World()
+    world.join(Scripted(ANN, (OPENS + SECOND, [order(BOB, BUY, 79_000)])))
+    world.run(OPENS + SECOND)
+    ((_, who, told),) = world.simulation.malformed
+    assert who == ANN and told == "PlaceOrder.participant_id must be the sender's own, not bob"
+    assert not world.kept.commands
+
+
 def test_scripts_that_meet_at_one_instant_are_played_in_order_of_precedence() -> None:
     """Within a script it is as written; between scripts a limit comes before a cancel, and that before an order."""
     world = World()
