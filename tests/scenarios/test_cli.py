@@ -503,12 +503,12 @@ def begun(*words: object) -> "subprocess.Popen[str]":
 
 def interrupted(process: "subprocess.Popen[str]", when: Callable[[], bool]) -> tuple[int, str]:
     """Ctrl-C as soon as `when` holds: the exit code and the error stream."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 300
     while not when() and process.poll() is None and time.monotonic() < deadline:
         time.sleep(0.02)
     assert process.poll() is None, process.communicate()
     os.killpg(process.pid, signal.SIGINT)
-    _, complaints = process.communicate(timeout=30)
+    _, complaints = process.communicate(timeout=300)
     return process.returncode, complaints
 
 

@@ -440,7 +440,7 @@ def test_a_browser_draws_every_chart_and_nothing_is_wider_than_the_screen(
             f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=8000", "--dump-dom",
             f"file://{tmp_path / 'frame.html'}",
         ],
-        capture_output=True, text=True, timeout=90, check=True,
+        capture_output=True, text=True, timeout=300, check=True,
     ).stdout  # fmt: skip
     told_by_page = re.search(r'<pre id="seen">(\{.*?\})</pre>', shown)
     assert told_by_page is not None, shown[:500]
