@@ -1,7 +1,6 @@
 """The regime file: who may enter and what they may do, in TOML, checked once; and the regimes that ship."""
 
 from collections.abc import Mapping
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
@@ -31,7 +30,6 @@ from exchange.units import AssetId
 from matching.terms import SelfTradePrevention
 from scenarios.config.reading import (
     AssetCode,
-    ConfigurationError,
     Count,
     CoverPercent,
     Day,
@@ -47,6 +45,7 @@ from scenarios.config.reading import (
     nearest,
     read_toml,
 )
+from scenarios.config.shipped import Shipped
 
 
 class CriterionTable(Table):
@@ -317,25 +316,17 @@ def _vouched(key: str, *vouching: Mapping[str, str]) -> bool:
     return any(path in paths_known for paths_known in vouching for path in paths)
 
 
+_SHIPPED = Shipped("regimes", "regime")
+
+
 def shipped_regimes() -> list[str]:
     """The ids of the regimes that come with the package, in alphabetical order."""
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in _REGIMES.iterdir() if entry.name.endswith(".toml")
-    )
-
-
-_REGIMES = files("scenarios") / "regimes"
+    return _SHIPPED.ids()
 
 
 def regime_path(name_or_path: str) -> Path | Traversable:
     """The file of a shipped regime, or the file that is named. Raises ConfigurationError for neither."""
-    if name_or_path.endswith(".toml") or "/" in name_or_path or Path(name_or_path).is_file():
-        return Path(name_or_path)
-    if name_or_path not in shipped_regimes():
-        raise ConfigurationError(
-            f"“{name_or_path}”", "", "is no shipped regime", nearest(name_or_path, shipped_regimes())
-        )
-    return _REGIMES / f"{name_or_path}.toml"
+    return _SHIPPED.path(name_or_path)
 
 
 def read_regime(name_or_path: str) -> RegimeFile:

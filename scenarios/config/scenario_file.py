@@ -5,7 +5,6 @@ Times of day are UTC. Prices and amounts are roubles, shares are percent; nothin
 
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
-from importlib.resources import files
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -32,7 +31,6 @@ from matching.terms import ParticipantId
 from participants.population import PopulationTerms, market_maker
 from participants.strategies.market_maker import MarketMakerTerms
 from scenarios.config.reading import (
-    ConfigurationError,
     Count,
     Flag,
     Identifier,
@@ -47,6 +45,7 @@ from scenarios.config.reading import (
     resolved,
 )
 from scenarios.config.regime_file import load_regime
+from scenarios.config.shipped import Shipped
 from scenarios.index_path import moment_of, read_knots, seconds_of
 from scenarios.world import LinkTerms, MakerTerms, PathTerms, World
 
@@ -445,24 +444,17 @@ def with_population(scenario: ScenarioFile, size: int | None) -> ScenarioFile:
     return scenario.model_copy(update={"population": PopulationTable(size=size)})
 
 
-_LIBRARY = files("scenarios") / "library"
+_SHIPPED = Shipped("library", "scenario")
 
 
 def shipped_scenarios() -> list[str]:
     """The ids of the scenarios that come with the package, in alphabetical order."""
-    names = (entry.name for entry in _LIBRARY.iterdir())
-    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+    return _SHIPPED.ids()
 
 
 def scenario_path(name_or_path: str) -> Path | Traversable:
     """The file of a shipped scenario, or the file that is named. Raises ConfigurationError for neither."""
-    if name_or_path.endswith(".toml") or "/" in name_or_path or Path(name_or_path).is_file():
-        return Path(name_or_path)
-    if name_or_path not in shipped_scenarios():
-        raise ConfigurationError(
-            f"“{name_or_path}”", "", "is no shipped scenario", nearest(name_or_path, shipped_scenarios())
-        )
-    return _LIBRARY / f"{name_or_path}.toml"
+    return _SHIPPED.path(name_or_path)
 
 
 def load_world(name_or_path: str, population: int | None = None) -> World:
