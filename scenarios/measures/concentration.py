@@ -4,7 +4,15 @@ import numpy as np
 
 from participants.profile import Style
 from scenarios.measures.measure import CONCENTRATION, NAN, PERCENT, Floats, RunView, measure, once, ratio
-from scenarios.measures.reading import fills, index_ticks, listings, open_interest, open_notional, totals
+from scenarios.measures.reading import (
+    changes,
+    fills,
+    index_ticks,
+    listings,
+    open_interest,
+    open_notional,
+    totals,
+)
 
 HHI_SCALE = 10_000.0  # one participant alone
 
@@ -38,7 +46,7 @@ def provided(view: RunView) -> Floats:
 def held_at_peak(view: RunView) -> Floats:
     """Positions in derivatives, long or short, at the index, by participant, at peak open interest."""
     every = fills(view)
-    times = np.concatenate([np.empty(0, np.int64), *(path.time for path in open_interest(view))])
+    times = changes(open_interest(view))
     if not times.size:
         return np.empty(0)
     peak = times[np.argmax(open_notional(view, times))]

@@ -6,7 +6,7 @@ from exchange.events import BooksAudited, BucketSettled, LossAllocated
 from exchange.units import MINUTE
 from scenarios.measures.access import COVER_REASONS, refused_share
 from scenarios.measures.measure import HOUSE, NAN, ROUBLE, Floats, RunView, mean, measure, ratio
-from scenarios.measures.reading import as_of, claims, fills, grid, listings, locked_at, open_notional
+from scenarios.measures.reading import as_of, changes, claims, fills, grid, listings, locked_at, open_notional
 
 
 @measure(
@@ -26,8 +26,7 @@ def collateral_per_open_interest(view: RunView) -> float:
     published_by="clearing houses (CPMI-IOSCO quantitative disclosures: peak margin)",
 )  # fmt: skip
 def locked_peak(view: RunView) -> float:
-    changes = np.concatenate([np.empty(0, np.int64), *(bucket.time for bucket in claims(view))])
-    return float(locked_at(view, changes).max(initial=0.0) / ROUBLE)
+    return float(locked_at(view, changes(claims(view))).max(initial=0.0) / ROUBLE)
 
 
 @measure(

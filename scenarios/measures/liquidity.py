@@ -34,6 +34,7 @@ from scenarios.measures.reading import (
     Path,
     Quotes,
     as_of,
+    changes,
     codes,
     fills,
     grid,
@@ -264,8 +265,7 @@ def order_to_trade(view: RunView) -> float:
     published_by="every derivatives exchange, daily",
 )  # fmt: skip
 def open_interest_peak(view: RunView) -> float:
-    changes = np.concatenate([np.empty(0, np.int64), *(path.time for path in open_interest(view))])
-    return float(open_notional(view, changes).max(initial=0.0) / ROUBLE)
+    return float(open_notional(view, changes(open_interest(view))).max(initial=0.0) / ROUBLE)
 
 
 @measure(

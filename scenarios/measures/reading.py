@@ -358,6 +358,11 @@ def locked_at(view: RunView, when: Integers) -> Floats:
     return total
 
 
+def changes(steps: Iterable[Path | Claims]) -> Integers:
+    """Every time at which one of them changes, one after another: not in order."""
+    return np.concatenate([np.empty(0, np.int64), *(each.time for each in steps)])
+
+
 def grid(view: RunView, step: Time) -> Integers:
     """`opens`, and every `step` after it up to `closes`."""
     return np.arange(view.opens, view.closes + 1, step, dtype=np.int64)
