@@ -25,35 +25,25 @@ from exchange.events import (
     SeriesState,
     SeriesStateChanged,
 )
-from exchange.instruments import ContractKind, Instrument
+from exchange.instruments import Instrument
 from exchange.messages import Message
 from exchange.reasons import CashRefusal
-from exchange.units import MINUTE, SECOND, AssetId, IndexId, InstrumentId, Money, Time, WalletId
+from exchange.units import MINUTE, SECOND, AssetId, InstrumentId, Money, Time, WalletId
 from exchange.views import MarketView, PublicTape
 from matching.terms import OrderId, ParticipantId, Price, Quantity, Side, TimeInForce
 from participants.chance import Dice, generator
 from participants.participant import Participant
 from participants.profile import Profile, Style
+from tests.builders import BTC_RUB, BTCF, RUBD, future
 
 OPENS: Time = 1_766_044_800 * SECOND
-RUBD = AssetId("RUBD")
-FUTURE = InstrumentId("BTC_RUBD-25DEC26")
-INDEX = IndexId("BTC_RUB")
+FUTURE, INDEX = BTCF, BTC_RUB
 ME = ParticipantId("me")
 
 
 def an_instrument(**changes: Any) -> Instrument:
-    """A capped future: one lot at 80,000 ticks is 8,000 roubles."""
+    """A capped future with fees and narrow bands: one lot at 80,000 ticks is 8,000 roubles."""
     terms: dict[str, Any] = {
-        "instrument_id": FUTURE,
-        "kind": ContractKind.CAPPED_FUTURE,
-        "underlying": INDEX,
-        "cash": RUBD,
-        "tick": 10_000,
-        "tick_value": 10,
-        "floor": 0,
-        "cap": 160_000,
-        "reference": 80_000,
         "fee_maker": 20,
         "fee_taker": 60,
         "max_quantity": 10_000,
@@ -61,7 +51,7 @@ def an_instrument(**changes: Any) -> Instrument:
         "protection_bp": 100,
         "expiry": OPENS + 600 * MINUTE,
     }
-    return Instrument(**{**terms, **changes})
+    return future(**{**terms, **changes})
 
 
 def a_profile(style: Style = Style.NOISE, **changes: Any) -> Profile:
