@@ -44,11 +44,22 @@ def _ledger(state: State) -> Iterator[str]:
 def _books(state: State) -> Iterator[str]:
     """Books are sound, uncrossed, and hold exactly the live orders of the seats."""
     for instrument_id, series in state.series.items():
-        yield from (f"I-16 book of {instrument_id}: {fault}" for fault in series.book.audit())
-    resting = {i: o for series in state.series.values() for i, o in series.book.orders.items()}
+        yield from (f"I-16 market of {instrument_id}: {fault}" for fault in series.market.audit())
+    markets = [series.market for series in state.series.values()]
+    resting = {i: o for market in markets for i, o in market.book.orders.items()}
+    waiting = {i: waits for market in markets for i, waits in market.waiting.by_id.items()}
+    resting |= {
+        i: waits.order for i, waits in waiting.items() if waits.trigger is None
+    }  # for a call, paid for
     live = {i: o for seat in state.seats.values() for i, o in seat.orders.items()}
     if resting != live:
         yield f"I-16 {sorted(resting.keys() ^ live.keys())} rest on a book or stand with a seat, but not both"
+    unpaid = {i: waits.order for i, waits in waiting.items() if waits.trigger is not None}
+    if unpaid != {i: o for seat in state.seats.values() for i, o in seat.waiting.items()}:
+        yield "I-16 the orders that wait in a market and those that wait with a seat differ"
+    for order_id, order in live.items():
+        if order.open != order.remaining:
+            yield f"I-16 order {order_id}: {order.remaining} remain, {order.open} are told"
 
 
 def _holds(state: State) -> Iterator[str]:

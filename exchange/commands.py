@@ -11,7 +11,9 @@ from exchange.access.regime import Applicant, Regime
 from exchange.instruments import Asset, Instrument
 from exchange.messages import Message
 from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
-from matching.terms import OrderId, ParticipantId, Price, Quantity, Side, TimeInForce
+from matching.phases import Phase
+from matching.terms import OrderId, ParticipantId, PostOnly, Price, Quantity, Side, TimeInForce
+from matching.triggers import PriceSource
 
 CLOCK, EXTERNAL, PRICES, RISK, CANCELS, ORDERS, CLEARING, EXPIRY, DEFAULT, TREASURY, REPORTS = range(11)
 
@@ -19,7 +21,15 @@ CLOCK, EXTERNAL, PRICES, RISK, CANCELS, ORDERS, CLEARING, EXPIRY, DEFAULT, TREAS
 
 
 class PlaceOrder(Message):
-    """`price` None asks for a market order, which never trades beyond the instrument's protection price."""
+    """An order, or one that waits for a price.
+
+    `price` None asks for a market order, which never trades beyond the instrument's protection price; for an
+    auction, beyond the price band. `display` is what an iceberg shows, `minimum` what must trade at once.
+
+    With a `trigger_source` the order waits: a stop until that price moves against its side to `trigger_price`
+    (a buy waits for a rise), a take-profit (`take_profit`) until it moves the other way. `trail` makes the
+    trigger follow the best price seen at that distance.
+    """
 
     precedence: ClassVar[int] = ORDERS
     participant_id: ParticipantId
@@ -28,9 +38,17 @@ class PlaceOrder(Message):
     side: Side
     quantity: Quantity
     price: Price | None = None
-    time_in_force: TimeInForce = TimeInForce.GTC
-    post_only: bool = False
+    time_in_force: TimeInForce = TimeInForce.DAY
+    good_until: Time | None = None  # of a good-til-date order
+    post_only: PostOnly = PostOnly.NO
     reduce_only: bool = False
+    display: Quantity = 0  # 0: all of it
+    minimum: Quantity = 0
+    label: str = ""  # by which its sender may cancel it
+    trigger_source: PriceSource | None = None
+    trigger_price: Price | None = None
+    trail: Price | None = None
+    take_profit: bool = False
 
 
 class AmendOrder(Message):
@@ -50,11 +68,52 @@ class CancelOrder(Message):
 
 
 class CancelAll(Message):
-    """Cancel every live order of the participant, in one instrument or in all."""
+    """Cancel every live order of the participant, waiting ones too: in one instrument or in all, with one label."""
 
     precedence: ClassVar[int] = CANCELS
     participant_id: ParticipantId
     instrument_id: InstrumentId | None = None
+    label: str | None = None
+
+
+class LinkOrders(Message):
+    """Make two live orders of the participant in one instrument cancel each other: as soon as one trades,
+    fires or ends, the other goes."""
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    first: OrderId
+    second: OrderId
+
+
+class Quote(Message):
+    side: Side
+    price: Price
+    quantity: Quantity
+
+
+class QuoteMarket(Message):
+    """The participant's quotes in an instrument become these. A quote that stays at its price with no more
+    quantity keeps its place; the others move, appear or go."""
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    client_order_id: int
+    instrument_id: InstrumentId
+    quotes: tuple[Quote, ...]
+    post_only: PostOnly = PostOnly.REJECT
+
+
+class ProtectQuotes(Message):
+    """Market-maker protection: when quotes have traded more than `quantity_limit` lots within `interval`, all
+    of them go and no new ones are taken for `freeze`. A limit of zero lifts the protection."""
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    instrument_id: InstrumentId
+    quantity_limit: Quantity
+    interval: Time
+    freeze: Time
 
 
 # --- prices ---------------------------------------------------------------------------------------------
@@ -330,6 +389,27 @@ class CloseSession(Message):
     precedence: ClassVar[int] = CLOCK
 
 
+class EnterPhase(Message):
+    """An instrument goes over into its next phase; a call auction ends with its uncrossing."""
+
+    precedence: ClassVar[int] = CLOCK
+    instrument_id: InstrumentId
+    phase: Phase
+
+
+class PublishIndication(Message):
+    """While a call lasts: where its orders would cross."""
+
+    precedence: ClassVar[int] = REPORTS
+    instrument_id: InstrumentId
+
+
+class ExpireOrder(Message):
+    precedence: ClassVar[int] = CLOCK
+    participant_id: ParticipantId
+    order_id: OrderId
+
+
 class PublishIndex(Message):
     precedence: ClassVar[int] = PRICES
     index_id: IndexId
@@ -372,7 +452,17 @@ class AuditBooks(Message):
     precedence: ClassVar[int] = REPORTS
 
 
-Request: TypeAlias = PlaceOrder | AmendOrder | CancelOrder | CancelAll | DepositCoins | WithdrawCoins
+Request: TypeAlias = (
+    PlaceOrder
+    | AmendOrder
+    | CancelOrder
+    | CancelAll
+    | LinkOrders
+    | QuoteMarket
+    | ProtectQuotes
+    | DepositCoins
+    | WithdrawCoins
+)
 
 Directive: TypeAlias = (
     AdoptRegime
@@ -391,6 +481,9 @@ Directive: TypeAlias = (
 Duty: TypeAlias = (
     OpenSession
     | CloseSession
+    | EnterPhase
+    | PublishIndication
+    | ExpireOrder
     | PublishIndex
     | StartFixing
     | EndTrading

@@ -7,7 +7,7 @@ its own hour however late it is woken; so late waking cannot change history.
 from collections.abc import Iterator
 from typing import assert_never
 
-from exchange import audit, oversight, trading, treasury
+from exchange import auctions, audit, oversight, quoting, trading, treasury
 from exchange.clearing import house
 from exchange.commands import (
     REPORTS,
@@ -22,19 +22,25 @@ from exchange.commands import (
     ConfirmWithdrawal,
     DepositCoins,
     EndTrading,
+    EnterPhase,
     EstablishVenue,
+    ExpireOrder,
     FixPrice,
     FreezeParticipant,
     FreezeWallet,
     HaltInstrument,
+    LinkOrders,
     ListInstrument,
     MintCoins,
     OpenSession,
     PauseIssuer,
     PlaceOrder,
     PostponeSettlement,
+    ProtectQuotes,
     PublishIndex,
+    PublishIndication,
     PublishReferenceRate,
+    QuoteMarket,
     RecordFiatReceipt,
     RedeemCoins,
     ReinstateParticipant,
@@ -114,6 +120,18 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return trading.amend_order(command, state)
         case CancelAll():
             return trading.cancel_all(command, state)
+        case LinkOrders():
+            return trading.link_orders(command, state)
+        case ExpireOrder():
+            return trading.expire_order(command, state)
+        case QuoteMarket():
+            return quoting.quote_market(command, state)
+        case ProtectQuotes():
+            return quoting.protect_quotes(command, state)
+        case EnterPhase():
+            return auctions.enter_phase(command, state)
+        case PublishIndication():
+            return auctions.publish_indication(command, state)
         case ReportQuotes():
             return house.report_quotes(command, state)
         case PublishIndex():

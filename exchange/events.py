@@ -10,14 +10,17 @@ from exchange.instruments import Instrument, Product
 from exchange.messages import Message
 from exchange.reasons import AccessRefusal, CashRefusal, RejectReason
 from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
+from matching.phases import Phase
 from matching.terms import OrderId, ParticipantId, Price, Quantity, Side
+from matching.triggers import PriceSource
 
 
 class Liquidity(StrEnum):
-    """Whether a fill's order waited on the book or came to it."""
+    """Whether a fill's order waited on the book, came to it, or was uncrossed in an auction."""
 
     MAKER = "maker"
     TAKER = "taker"
+    AUCTION = "auction"
 
 
 class CancelCause(StrEnum):
@@ -28,6 +31,11 @@ class CancelCause(StrEnum):
     EXPIRY = "expiry"
     PARTICIPANT_RESTRICTED = "participant_restricted"
     SESSION_END = "session_end"
+    GOOD_UNTIL = "good_until"  # the date that it came with
+    LINKED = "linked"  # its partner traded, fired or ended
+    TRIGGER_REFUSED = "trigger_refused"  # it fired, and could not enter
+    QUOTE_REPLACED = "quote_replaced"
+    MARKET_MAKER_PROTECTION = "market_maker_protection"
 
 
 class ParticipantState(StrEnum):
@@ -123,6 +131,48 @@ class OrderCanceled(PrivateEvent):
     instrument_id: InstrumentId
     remaining: Quantity
     cause: CancelCause
+
+
+class OrderWaiting(PrivateEvent):
+    """The order waits: for its trigger, which stands at `trigger_price` now, or (None) for the next call."""
+
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
+    side: Side
+    quantity: Quantity
+    source: PriceSource | None
+    trigger_price: Price | None
+
+
+class OrderTriggered(PrivateEvent):
+    """The price has come that the order waited for; it enters right after, if it may."""
+
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
+    price: Price  # that was observed
+
+
+class OrdersLinked(PrivateEvent):
+    first: OrderId
+    second: OrderId
+
+
+class QuotesFrozen(PrivateEvent):
+    """The market-maker protection has taken the quotes off. No new ones until then."""
+
+    instrument_id: InstrumentId
+    until: Time
+
+
+class QuotesProtected(PrivateEvent):
+    """The market-maker protection that is now in force; a limit of zero: none."""
+
+    instrument_id: InstrumentId
+    quantity_limit: Quantity
+    interval: Time
+    freeze: Time
 
 
 class RequestRejected(PrivateEvent):
@@ -246,7 +296,43 @@ class TradeReported(PublicEvent):
     instrument_id: InstrumentId
     price: Price
     quantity: Quantity
-    taker_side: Side
+    taker_side: Side | None  # None: uncrossed in an auction
+
+
+class PhaseChanged(PublicEvent):
+    instrument_id: InstrumentId
+    phase: Phase
+
+
+class TradingInterrupted(PublicEvent):
+    """An order would have traded beyond the price band; a call auction follows."""
+
+    instrument_id: InstrumentId
+    bound: Price
+
+
+class CallExtended(PublicEvent):
+    """The call would have uncrossed outside the price band; it goes on until then."""
+
+    instrument_id: InstrumentId
+    until: Time
+
+
+class IndicationChanged(PublicEvent):
+    """Where the call would uncross now. Nothing crosses: price None. A positive surplus is of buyers."""
+
+    instrument_id: InstrumentId
+    price: Price | None
+    volume: Quantity
+    surplus: int
+
+
+class AuctionUncrossed(PublicEvent):
+    """The call has ended; `price` is None if nothing crossed."""
+
+    instrument_id: InstrumentId
+    price: Price | None
+    volume: Quantity
 
 
 class BestPricesChanged(PublicEvent):
@@ -415,6 +501,11 @@ Event: TypeAlias = (
     | OrderFilled
     | OrderAmended
     | OrderCanceled
+    | OrderWaiting
+    | OrderTriggered
+    | OrdersLinked
+    | QuotesFrozen
+    | QuotesProtected
     | RequestRejected
     | ParticipantAdmitted
     | ParticipantRefused
@@ -434,6 +525,11 @@ Event: TypeAlias = (
     | SessionOpened
     | SessionClosed
     | TradeReported
+    | PhaseChanged
+    | TradingInterrupted
+    | CallExtended
+    | IndicationChanged
+    | AuctionUncrossed
     | BestPricesChanged
     | DepthReported
     | IndexPublished

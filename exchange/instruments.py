@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from exchange.messages import Message
 from exchange.units import AssetId, BasisPoints, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time
-from matching.terms import Price, Quantity
+from matching.terms import Allocation, Price, Quantity
 
 
 class Product(StrEnum):
@@ -67,6 +67,16 @@ class Instrument(Message):
     expiry: Time  # the last instant of trading
     strike: Price | None = None  # of an option
     digital_payoff: Price = 0  # ticks that a digital option pays
+    allocation: Allocation = Allocation.PRICE_TIME
+    pre_open: Time = 0  # before the opening call: orders are collected, no indication is published
+    opening_call: Time = 0  # how long the call auction at a session's opening lasts; 0: there is none
+    closing_call: Time = 0
+    halt_call: Time = 0  # after a halt or an interruption
+    call_extension: Time = 0  # once, if the call would uncross outside the bands
+    static_band_bp: BasisPoints = (
+        0  # around the last auction price; beyond it trading is interrupted; 0: none
+    )
+    dynamic_band_bp: BasisPoints = 0  # around the last trade
 
     @property
     def product(self) -> Product:
@@ -138,4 +148,9 @@ def fault_in(terms: Instrument) -> str | None:
         return f"an order of max_quantity could lose {most}, more than 63 bits hold; lower it, or tick_value"
     if min(terms.price_band_bp, terms.protection_bp) < 1:
         return "price_band_bp and protection_bp must be positive"
+    calls = (terms.pre_open, terms.opening_call, terms.closing_call, terms.halt_call, terms.call_extension)
+    if min(calls) < 0 or min(terms.static_band_bp, terms.dynamic_band_bp) < 0:
+        return "calls and bands must not be negative; 0 means that there is none"
+    if max(terms.static_band_bp, terms.dynamic_band_bp) and not terms.halt_call:
+        return "a band that interrupts trading needs a halt_call, the auction that follows"
     return None

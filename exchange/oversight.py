@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from exchange import auctions
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
@@ -45,7 +46,7 @@ from exchange.events import (
 from exchange.reasons import AccessRefusal
 from exchange.rules.permitted import may_close, must_reduce
 from exchange.state import Seat, State
-from exchange.trading import cancel_orders_in, cancel_orders_of
+from exchange.trading import cancel_orders_of
 from exchange.units import AssetId, WalletId
 from matching.terms import Side
 
@@ -108,13 +109,15 @@ def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
     for series in state.series.values():
         if series.state is SeriesState.LISTED:
             yield house.enter(series, SeriesState.TRADING)
+        if is_trading(series.state):
+            yield from auctions.open_market(series, state)
 
 
 def close_session(_duty: CloseSession, state: State) -> Iterator[Event]:
-    """Orders end here, settled series leave the list, the index is marked, and the books are audited."""
-    state.session_open = False
+    """Orders for the day end here, settled series leave the list, the index is marked, the books are audited."""
     for series in state.series.values():
-        yield from cancel_orders_in(series, CancelCause.SESSION_END, state)
+        yield from auctions.close_market(series, state)
+    state.session_open = False
     yield from house.delist_settled(state)
     house.mark_settlement_prices(state)
     state.agenda.promise(state.now, AuditBooks())
@@ -150,6 +153,8 @@ def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
         yield DirectiveRefused(directive=f"adopt {regime.regime_id}", explanation=fault)
         return
     state.regime = regime
+    for series in state.series.values():
+        series.market.terms = house.market_terms(series.instrument, state)
     yield RegimeAdopted(regime_id=regime.regime_id, title=regime.title)
     for seat in state.seats.values():
         yield from _judge_anew(seat, regime, state)
@@ -346,6 +351,7 @@ def halt_instrument(command: HaltInstrument, state: State) -> Iterator[Event]:
         return
     series.resumes_as = series.state
     yield house.enter(series, SeriesState.SUSPENDED)
+    yield from auctions.halt_market(series, state)
 
 
 def resume_instrument(command: ResumeInstrument, state: State) -> Iterator[Event]:
@@ -357,6 +363,8 @@ def resume_instrument(command: ResumeInstrument, state: State) -> Iterator[Event
         return
     resumed, series.resumes_as = series.resumes_as, None
     yield house.enter(series, resumed)
+    if state.session_open:
+        yield from auctions.resume_market(series, state)
 
 
 def _no_such(what: str, who: str, needed: str) -> DirectiveRefused:

@@ -15,6 +15,8 @@ class RejectReason(StrEnum):
     PARTICIPANT_SUSPENDED = "participant_suspended"
     INSTRUMENT_HALTED = "instrument_halted"
     INSTRUMENT_EXPIRED = "instrument_expired"
+    INSTRUMENT_CLOSED = "instrument_closed"
+    QUOTES_FROZEN = "quotes_frozen"  # by the market-maker protection
     SPOT_OUTSIDE_TEST_ENVIRONMENT = "spot_outside_test_environment"
     PRODUCT_NOT_PERMITTED = "product_not_permitted"
     KNOWLEDGE_TEST_REQUIRED = "knowledge_test_required"
@@ -23,16 +25,28 @@ class RejectReason(StrEnum):
     NO_OPPOSITE_PRICE = "no_opposite_price"
     PRICE_OUTSIDE_COLLAR = "price_outside_collar"
     PRICE_OUTSIDE_BAND = "price_outside_band"
+    GOOD_UNTIL_NOT_AHEAD = "good_until_not_ahead"
+    DISPLAY_TOO_SMALL = "display_too_small"
+    DISPLAY_NOT_BELOW_QUANTITY = "display_not_below_quantity"
+    MINIMUM_ABOVE_QUANTITY = "minimum_above_quantity"
+    NEEDS_CONTINUOUS_TRADING = "needs_continuous_trading"
     POST_ONLY_NEEDS_REST = "post_only_needs_rest"
     POST_ONLY_WOULD_TRADE = "post_only_would_trade"
     UNFILLABLE_AT_ONCE = "unfillable_at_once"
+    TRIGGER_INCOMPLETE = "trigger_incomplete"  # it needs a price or a distance, and a source
+    TRIGGER_NOT_POSITIVE = "trigger_not_positive"
+    TRIGGER_PASSED = "trigger_passed"
     REDUCE_ONLY = "reduce_only"
     EXPOSURE_LIMIT = "exposure_limit"
     OWN_FUNDS_COVER = "own_funds_cover"
     INSUFFICIENT_CASH = "insufficient_cash"
     TOO_MANY_REQUESTS = "too_many_requests"
-    # of a cancel or an amendment
+    # of a cancel, an amendment or a link
+    SAME_ORDER = "same_order"
     UNKNOWN_ORDER = "unknown_order"
+    NOT_ON_BOOK = "not_on_book"  # it waits: cancel it and place another
+    DIFFERENT_INSTRUMENTS = "different_instruments"
+    ALREADY_LINKED = "already_linked"
 
 
 class AccessRefusal(StrEnum):

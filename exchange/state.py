@@ -10,12 +10,16 @@ from exchange.clearing.full import ClaimAccount, FullCover, Requirement
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
 from exchange.commands import SessionTerms
-from exchange.events import BestPricesChanged, ParticipantState, PriceRule, SeriesState
+from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
+from exchange.protection import Protection
 from exchange.reasons import RejectReason
 from exchange.units import AssetId, BucketId, IndexId, InstrumentId, Money, Time, WalletId
 from matching.book import OrderBook
-from matching.terms import OrderId, ParticipantId, Price, Quantity, RestingOrder, Side, TimeInForce
+from matching.level import RestingOrder
+from matching.market import Market
+from matching.phases import Phase
+from matching.terms import Instructions, OrderId, ParticipantId, Price, Quantity, Side
 
 
 class Order(RestingOrder):
@@ -26,14 +30,17 @@ class Order(RestingOrder):
         "at_market",
         "client_order_id",
         "free_of_charge",
+        "good_until",
         "instrument",
+        "is_quote",
+        "label",
         "lot_losses",
         "need",
-        "post_only",
+        "open",
         "reduce_only",
         "released",
         "released_risk",
-        "time_in_force",
+        "replaces",
         "worst_fee",
     )
 
@@ -44,28 +51,29 @@ class Order(RestingOrder):
         side: Side,
         price: Price,
         quantity: Quantity,
+        instructions: Instructions,
         instrument: Instrument,
         account: ClaimAccount,
         client_order_id: int,
-        time_in_force: TimeInForce,
-        post_only: bool,
         reduce_only: bool,
         free_of_charge: bool,
         at_market: bool = False,
+        label: str = "",
+        good_until: Time | None = None,
+        is_quote: bool = False,
     ) -> None:
-        self.order_id = order_id
-        self.owner = owner
-        self.side = side
-        self.price = price
-        self.remaining = quantity
+        super().__init__(order_id, owner, side, price, quantity, instructions)
+        self.open = quantity  # of what has been told of it so far; `remaining` is ahead within one command
         self.instrument = instrument
         self.account = account
         self.client_order_id = client_order_id
-        self.time_in_force = time_in_force
-        self.post_only = post_only
         self.reduce_only = reduce_only
         self.free_of_charge = free_of_charge
         self.at_market = at_market  # came without a price, and goes no further than its protection
+        self.label = label
+        self.good_until = good_until
+        self.is_quote = is_quote
+        self.replaces: Order | None = None  # the live order that this is to amend
         self.released: Money = 0  # hold that its acceptance sets free: that of the order it replaces
         self.released_risk: Money = 0  # capital at risk that goes with that order
         self.worst_fee = 0 if free_of_charge else max(instrument.fee_maker, instrument.fee_taker)
@@ -89,7 +97,9 @@ class Seat:
     frozen: bool = False  # by a legal order: orders may only reduce, and nothing leaves
     barred: bool = False  # the regime in force would not let it in: orders may only reduce
     set_limit: Money | None = None  # by a directive; counts beside the regime's
-    orders: dict[OrderId, Order] = field(default_factory=dict)
+    orders: dict[OrderId, Order] = field(default_factory=dict)  # live: on a book, or paid for and on the way
+    waiting: dict[OrderId, Order] = field(default_factory=dict)  # for a trigger; nothing is held for them yet
+    protections: dict[InstrumentId, Protection] = field(default_factory=dict)  # of its quotes
     reduce_only_orders: int = 0  # among the live ones
     refusals: dict[InstrumentId, RejectReason | None] = field(default_factory=dict)  # by the regime, if known
     requests: int = 0  # in the second `requests_second`
@@ -107,16 +117,23 @@ class Seat:
 
 @dataclass(slots=True, eq=False)
 class Series:
-    """A listed instrument with its book and the state that it is in."""
+    """A listed instrument with its market and the state that it is in."""
 
     instrument: Instrument
-    book: OrderBook
+    market: Market
     index: Index
     state: SeriesState
     lowest_price: Price
     highest_price: Price
     resumes_as: SeriesState | None = None  # while it is suspended
     published: BestPricesChanged | None = None  # the best prices that the public knows
+    indicated: IndicationChanged | None = None  # of the present call
+    next_phase: tuple[Time, Phase] | None = None  # when the present one ends, and what follows
+    extended: bool = False  # the present call, once
+
+    @property
+    def book(self) -> OrderBook:
+        return self.market.book
 
 
 @dataclass(slots=True, eq=False)

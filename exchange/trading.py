@@ -1,8 +1,13 @@
-"""The road of an order: admit, hold, match, clear, tell. Amendments and cancels take the same way."""
+"""The road of an order: admit, hold, enter the market, clear what it traded, tell. Amendments and cancels too.
 
-from collections.abc import Iterator
+An order that waits for a price goes the same way once it fires; until then nothing is held for it.
+"""
 
-from exchange.commands import AmendOrder, CancelAll, CancelOrder, PlaceOrder
+from collections.abc import Generator, Iterable, Iterator
+from functools import lru_cache
+from typing import Final
+
+from exchange.commands import AmendOrder, CancelAll, CancelOrder, ExpireOrder, LinkOrders, PlaceOrder
 from exchange.events import (
     BestPricesChanged,
     CancelCause,
@@ -13,23 +18,40 @@ from exchange.events import (
     OrderCanceled,
     OrderFilled,
     OrderRejected,
+    OrdersLinked,
+    OrderTriggered,
+    OrderWaiting,
+    QuotesFrozen,
     RequestRejected,
     TradeReported,
+    TradingInterrupted,
 )
 from exchange.reasons import RejectReason
-from exchange.rules.admission import first_refusal
+from exchange.rules.admission import first_refusal, first_refusal_to_wait
 from exchange.rules.permitted import must_reduce, only_reduces
-from exchange.rules.prices import protection_price
-from exchange.rules.resting import prevention_in_force
+from exchange.rules.prices import furthest_price, protection_price
 from exchange.rules.throttles import count_request
+from exchange.schedule import begin_call
 from exchange.state import Order, Seat, Series, State
 from exchange.units import Money
-from matching.continuous import match
-from matching.terms import Fill, OrderId, Quantity, RestingOrder, TimeInForce
+from matching import events as market
+from matching.level import RestingOrder
+from matching.market import keeps_place
+from matching.phases import Phase, collects
+from matching.refusals import Refusal
+from matching.terms import Instructions, OrderId, ParticipantId, PostOnly, Price, Quantity, Side, TimeInForce
+from matching.triggers import PriceSource, Trigger
+
+CAUSES: Final = {
+    market.CANCELED: CancelCause.REQUESTED,
+    market.UNFILLED: CancelCause.NOT_FILLED,
+    market.SELF_TRADE: CancelCause.SELF_TRADE,
+    market.LINKED: CancelCause.LINKED,
+}
 
 
 def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
-    """Admit the order, set aside what it needs, let it meet the book, and rest or cancel what is left."""
+    """Admit the order, set aside what it needs, let it enter the market; or let it wait for its price."""
     seat = state.seats.get(command.participant_id)
     series = state.series.get(command.instrument_id)
     if seat is None:
@@ -39,31 +61,49 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
     if series is None:
         yield _rejected(command, RejectReason.UNKNOWN_INSTRUMENT)
         return
+    order = new_order(command, seat, series, state)
+    if command.trigger_source is not None or command.trail is not None or command.trigger_price is not None:
+        yield from _wait(command, order, seat, series, state)
+        return
+    reason = first_refusal(order, seat, series, state)
+    if reason is not None:
+        yield _rejected(command, reason)
+        return
+    yield from enter(order, seat, series, state)
+    yield from settle_down(series, state)
+
+
+def new_order(
+    command: PlaceOrder, seat: Seat, series: Series, state: State, *, is_quote: bool = False
+) -> Order:
+    """The order that a command asks for, numbered; a market order with the price that protects it."""
     price, time_in_force = command.price, command.time_in_force
     if price is None:
-        price = protection_price(command.side, series)
-        if time_in_force is TimeInForce.GTC:
-            time_in_force = TimeInForce.IOC  # a market order never rests
+        price, time_in_force = _market_price(command.side, time_in_force, series)
     state.orders_placed += 1
     order = Order(
         OrderId(state.orders_placed),
         command.participant_id,
         command.side,
-        series.instrument.reference if price is None else price,
+        price,
         command.quantity,
+        _instructions(time_in_force, command.post_only, command.minimum, command.display),
         series.instrument,
         state.claims.account(seat, command.instrument_id),
         command.client_order_id,
-        time_in_force,
-        command.post_only,
         command.reduce_only or must_reduce(seat, series, state),
         seat.frozen,
         at_market=command.price is None,
+        label=command.label,
+        good_until=command.good_until,
+        is_quote=is_quote,
     )
-    reason = first_refusal(order, seat, series, state)
-    if reason is not None:
-        yield _rejected(command, reason)
-        return
+    series.market.slide(order)
+    return order
+
+
+def enter(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
+    """An admitted order: set aside what it needs, let it enter the market, and settle what it trades."""
     set_aside(state, seat, _open(order))
     yield OrderAccepted(
         participant_id=seat.participant_id,
@@ -74,7 +114,9 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
         price=order.price,
         quantity=order.remaining,
     )
-    yield from _meet_the_book(order, seat, series, state)
+    if order.good_until is not None:
+        _promise_expiry(order, state)
+    yield from follow(series.market.enter(order), order, series, state)
 
 
 def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
@@ -87,36 +129,38 @@ def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
         yield found
         return
     order, seat, series = found
-    if command.price == order.price and 0 < command.quantity <= order.remaining:
-        yield from _shrink(order, seat, series, command.quantity, state)
+    reason = yield from change(order, command.price, command.quantity, seat, series, state)
+    if reason is not None:
+        yield RequestRejected(participant_id=seat.participant_id, order_id=order.order_id, reason=reason)
         return
-    amended = Order(
-        order.order_id,
-        order.owner,
-        order.side,
-        command.price,
-        command.quantity,
-        order.instrument,
-        order.account,
-        order.client_order_id,
-        order.time_in_force,
-        order.post_only,
-        order.reduce_only,
-        order.free_of_charge,
-    )
+    yield from settle_down(series, state)
+
+
+def change(
+    order: Order, price: Price, quantity: Quantity, seat: Seat, series: Series, state: State
+) -> Generator[Event, None, RejectReason | None]:
+    """Amend a live order; returns the reason if it may not be, with nothing changed."""
+    if order.order_id in seat.waiting:
+        return RejectReason.NOT_ON_BOOK
+    if quantity > 0 and keeps_place(order, price, quantity):
+        refusal = series.market.amend_refusal(order.order_id, price, quantity)
+        if refusal is not None:
+            return RejectReason(refusal.value)
+        yield from _shrink(order, seat, series, quantity, state)
+        return None
+    amended = _as_amended(order, price, quantity)
     at_risk = order.account.at_risk.amount
     amended.released = -order.account.close_order(order, order.remaining)
     amended.released_risk = at_risk - order.account.at_risk.amount
     reason = first_refusal(amended, seat, series, state)
     if reason is not None:
         order.account.reopen_order(order)
-        yield RequestRejected(participant_id=seat.participant_id, order_id=order.order_id, reason=reason)
-        return
+        return reason
     set_aside(state, seat, _open(amended) - amended.released)
-    series.book.remove(order)
+    order.lot_losses, order.open = amended.lot_losses, quantity
     _forget(order, seat)
-    yield _amended(amended, kept_priority=False)
-    yield from _meet_the_book(amended, seat, series, state)
+    yield from follow(series.market.requeue(order, price, quantity), order, series, state)
+    return None
 
 
 def cancel_order(command: CancelOrder, state: State) -> Iterator[Event]:
@@ -124,8 +168,8 @@ def cancel_order(command: CancelOrder, state: State) -> Iterator[Event]:
     if isinstance(found, RequestRejected):
         yield found
         return
-    order, seat, series = found
-    yield withdraw(order, seat, series, CancelCause.REQUESTED, state)
+    order, _, series = found
+    yield from withdraw(order, series, CancelCause.REQUESTED, state)
     yield from tell_best_prices(series)
 
 
@@ -139,34 +183,77 @@ def cancel_all(command: CancelAll, state: State) -> Iterator[Event]:
         )
         return
     count_request(seat, state)
-    yield from cancel_orders_of(seat, CancelCause.REQUESTED, state, command.instrument_id)
+    label = command.label
+    wanted = [o for o in _live_orders(seat, command.instrument_id) if label is None or o.label == label]
+    yield from _withdraw_all(wanted, CancelCause.REQUESTED, state)
+
+
+def link_orders(command: LinkOrders, state: State) -> Iterator[Event]:
+    """Make two live orders of the participant cancel each other."""
+    seat = state.seats.get(command.participant_id)
+    reason = RejectReason.UNKNOWN_PARTICIPANT
+    if seat is not None:
+        count_request(seat, state)
+        first, second = _live(command.first, seat), _live(command.second, seat)
+        if command.first == command.second:
+            reason = RejectReason.SAME_ORDER
+        elif first is None or second is None:
+            reason = RejectReason.UNKNOWN_ORDER
+        elif first.instrument is not second.instrument:
+            reason = RejectReason.DIFFERENT_INSTRUMENTS
+        else:
+            series = state.series[first.instrument.instrument_id]
+            linked = series.market.link(first.order_id, second.order_id)
+            if not isinstance(linked, Refusal):
+                yield OrdersLinked(
+                    participant_id=seat.participant_id, first=command.first, second=command.second
+                )
+                return
+            reason = RejectReason(linked.value)
+    yield RequestRejected(participant_id=command.participant_id, order_id=command.first, reason=reason)
+
+
+def expire_order(duty: ExpireOrder, state: State) -> Iterator[Event]:
+    """The hour of a good-til-date order has come."""
+    seat = state.seats[duty.participant_id]
+    order = _live(duty.order_id, seat)
+    if order is not None:
+        yield from _withdraw_all([order], CancelCause.GOOD_UNTIL, state)
 
 
 def cancel_orders_of(
     seat: Seat, cause: CancelCause, state: State, instrument_id: str | None = None
 ) -> Iterator[Event]:
-    """Cancel every live order of a participant, oldest first."""
-    touched: dict[str, Series] = {}
-    for order in list(seat.orders.values()):
-        if instrument_id is None or order.instrument.instrument_id == instrument_id:
-            series = state.series[order.instrument.instrument_id]
-            touched[order.instrument.instrument_id] = series
-            yield withdraw(order, seat, series, cause, state)
-    for series in touched.values():
-        yield from tell_best_prices(series)
+    """Cancel every live order of a participant, oldest first, and then those that wait."""
+    yield from _withdraw_all(_live_orders(seat, instrument_id), cause, state)
 
 
-def cancel_orders_in(series: Series, cause: CancelCause, state: State) -> Iterator[Event]:
-    """Cancel every live order of a series, oldest first."""
-    for resting in sorted(series.book.orders.values(), key=lambda order: order.order_id):
-        yield withdraw(_ours(resting), state.seats[resting.owner], series, cause, state)
+def cancel_orders_in(
+    series: Series, cause: CancelCause, state: State, only: TimeInForce | None = None
+) -> Iterator[Event]:
+    """Cancel every live order of a series, oldest first; only those of one time in force, if it is given."""
+    waiting = [waits.order for waits in series.market.waiting.by_id.values()]
+    found = sorted([*series.book.orders.values(), *waiting], key=lambda order: order.order_id)
+    for resting in found:
+        if only is None or resting.instructions.time_in_force is only:
+            yield from withdraw(_ours(resting), series, cause, state)
     yield from tell_best_prices(series)
 
 
-def withdraw(order: Order, seat: Seat, series: Series, cause: CancelCause, state: State) -> OrderCanceled:
-    """Take a live order off the book and set free what was held for it."""
-    series.book.remove(order)
-    return _release(order, seat, cause, state)
+def withdraw(order: Order, series: Series, cause: CancelCause, state: State) -> Iterator[Event]:
+    """Take a live order off, if its partner has not taken it along already, and set free what was held."""
+    events = series.market.cancel(order.order_id)
+    if isinstance(events, Refusal):
+        return
+    for _, gone, _, quantity in events:
+        yield _release(_ours(gone), cause if gone is order else CancelCause.LINKED, quantity, state)
+
+
+def observe(series: Series, source: PriceSource, price: Price, state: State) -> Iterator[Event]:
+    """A price outside the book has moved: orders that waited for it fire."""
+    series.market.note(source, price)
+    yield from fire(series, state)
+    yield from settle_down(series, state)
 
 
 def set_aside(state: State, seat: Seat, change: Money) -> None:
@@ -177,9 +264,17 @@ def set_aside(state: State, seat: Seat, change: Money) -> None:
         state.ledger.book(((seat.hold_account, seat.cash_account, -change),), state.now)
 
 
+def settle_down(series: Series, state: State) -> Iterator[Event]:
+    """After the orders of a command: let in what has fired, and tell the best prices."""
+    yield from fire(series, state)
+    yield from tell_best_prices(series)
+
+
 def tell_best_prices(series: Series) -> Iterator[Event]:
-    """Publish the best prices if the public does not know them yet."""
+    """Publish the best prices if the public does not know them yet. While a call collects orders, none are."""
     bid, ask = series.book.bids.best, series.book.asks.best
+    if collects(series.market.phase):
+        bid = ask = None
     known = series.published
     if (
         known is not None
@@ -199,7 +294,121 @@ def tell_best_prices(series: Series) -> Iterator[Event]:
     yield series.published
 
 
+def fire(series: Series, state: State) -> Iterator[Event]:
+    """Let the orders in that have fired, one after the other; each must pass admission now."""
+    while fired := series.market.fire():
+        order = _ours(fired[0][1])
+        seat = state.seats[order.owner]
+        del seat.waiting[order.order_id]
+        yield OrderTriggered(
+            participant_id=seat.participant_id,
+            order_id=order.order_id,
+            client_order_id=order.client_order_id,
+            instrument_id=series.instrument.instrument_id,
+            price=fired[0][2],
+        )
+        yield from follow(fired[1:], order, series, state)
+        if order.at_market:
+            order.price, _ = _market_price(order.side, order.instructions.time_in_force, series)
+        series.market.slide(order)
+        reason = first_refusal(order, seat, series, state)
+        if reason is None:
+            yield from enter(order, seat, series, state)
+        else:
+            yield RequestRejected(participant_id=seat.participant_id, order_id=order.order_id, reason=reason)
+            yield _canceled(order, CancelCause.TRIGGER_REFUSED, order.remaining)
+
+
+def follow(events: Iterable[market.Event], incoming: Order, series: Series, state: State) -> Iterator[Event]:
+    """Settle and tell what happened in the market, in order; then hold everybody to what he may have resting."""
+    traded: dict[ParticipantId, None] = {incoming.owner: None}
+    quoted: list[tuple[Order, Quantity]] = []
+    bid: Order | None = None  # of a pair in an uncrossing
+    for kind, resting, price, quantity in events:
+        order = _ours(resting)
+        if kind == market.RESTED:
+            _rest(order, state.seats[order.owner])
+        elif kind == market.FILLED:
+            traded[order.owner] = None
+            yield from _clear(order, incoming, price, quantity, series, state)
+            if order.is_quote:
+                quoted.append((order, quantity))
+        elif kind == market.CROSSED:
+            traded[order.owner] = None
+            if bid is None:
+                bid = order
+            else:
+                yield from _uncross(bid, order, price, quantity, series, state)
+                bid = None
+        elif kind == market.DECREMENTED:
+            yield _decremented(order, quantity, state)
+            yield _decremented(incoming, quantity, state)
+        elif kind in CAUSES:
+            yield _release(order, CAUSES[kind], quantity, state)
+        elif kind == market.REQUEUED:
+            yield _amended(order, kept_priority=False)
+        elif kind == market.WAITING:  # for the next call
+            state.seats[order.owner].orders[order.order_id] = order
+            yield _waiting(order, None, None)
+        elif kind == market.TRIGGERED:  # by the call that begins
+            incoming = order
+        elif kind == market.INTERRUPTED:
+            yield TradingInterrupted(instrument_id=series.instrument.instrument_id, bound=price)
+            yield from begin_call(series, series.instrument.halt_call, Phase.CONTINUOUS, state)
+    for quote, quantity in quoted:
+        yield from _note_quote_traded(quote, quantity, series, state)
+    for owner in traded:
+        yield from _trim_reduce_only(state.seats[owner], series, state)
+
+
 # --- the inner way --------------------------------------------------------------------------------------
+
+
+@lru_cache(maxsize=4096)
+def _instructions(
+    time_in_force: TimeInForce, post_only: PostOnly, minimum: Quantity, display: Quantity
+) -> Instructions:
+    """Orders that ask for the same share one object."""
+    return Instructions(time_in_force, post_only, minimum, display)
+
+
+def _market_price(side: Side, time_in_force: TimeInForce, series: Series) -> tuple[Price, TimeInForce]:
+    """How far a market order goes, and that it never rests: it trades at once, or in the auction it is for."""
+    if time_in_force is TimeInForce.AUCTION:
+        return furthest_price(side, series), time_in_force
+    price = protection_price(side, series)
+    if time_in_force is not TimeInForce.FOK:
+        time_in_force = TimeInForce.IOC
+    return series.instrument.reference if price is None else price, time_in_force
+
+
+def _wait(command: PlaceOrder, order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
+    """Let the order wait for its price, if it names one and could be an order at all."""
+    trigger = _trigger(command)
+    if trigger is None:
+        yield _rejected(command, RejectReason.TRIGGER_INCOMPLETE)
+        return
+    reason = first_refusal_to_wait(order, seat, series, state)
+    if reason is not None:
+        yield _rejected(command, reason)
+        return
+    events = series.market.wait(order, trigger)
+    if isinstance(events, Refusal):
+        yield _rejected(command, RejectReason(events.value))
+        return
+    seat.waiting[order.order_id] = order
+    if order.good_until is not None:
+        _promise_expiry(order, state)
+    yield _waiting(order, trigger.source, events[0][2])
+
+
+def _trigger(command: PlaceOrder) -> Trigger | None:
+    """What the order waits for; None if that is only half said."""
+    source, price, trail = command.trigger_source, command.trigger_price, command.trail
+    if source is None or (price is None and trail is None) or (trail is not None and trail < 1):
+        return None
+    rises = (command.side is Side.BUY) is not command.take_profit
+    return Trigger(source, 1 if price is None else price, rises, trail or 0)
 
 
 def _open(order: Order) -> Money:
@@ -208,51 +417,81 @@ def _open(order: Order) -> Money:
     return order.account.open_order(order.need)
 
 
-def _meet_the_book(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
-    offered = order.remaining
-    if not series.book.would_trade(order.side, order.price) and order.time_in_force is TimeInForce.GTC:
-        _rest(order, seat, series)
-        yield from _trim_reduce_only(seat, series, state)
-        yield from tell_best_prices(series)
-        return
-    outcome = match(series.book, order, prevention_in_force(state))
-    for fill in outcome.fills:
-        offered -= fill.quantity
-        yield from _clear(order, fill, offered, series, state)
-    for resting in outcome.withdrawn:
-        yield _release(_ours(resting), seat, CancelCause.SELF_TRADE, state)
-    if order.remaining:
-        if outcome.stopped:
-            yield _release(order, seat, CancelCause.SELF_TRADE, state)
-        elif order.time_in_force is not TimeInForce.GTC:
-            yield _release(order, seat, CancelCause.NOT_FILLED, state)
-        else:
-            _rest(order, seat, series)
-    for who in dict.fromkeys([seat.participant_id, *(fill.maker.owner for fill in outcome.fills)]):
-        yield from _trim_reduce_only(state.seats[who], series, state)
-    yield from tell_best_prices(series)
+def _as_amended(order: Order, price: Price, quantity: Quantity) -> Order:
+    """The order as it would be, to be looked at by the rules of admission."""
+    amended = Order(
+        order.order_id,
+        order.owner,
+        order.side,
+        price,
+        quantity,
+        order.instructions,
+        order.instrument,
+        order.account,
+        order.client_order_id,
+        order.reduce_only,
+        order.free_of_charge,
+    )
+    amended.good_until = order.good_until
+    amended.replaces = order
+    return amended
 
 
-def _clear(taker: Order, fill: Fill, taker_left: Quantity, series: Series, state: State) -> Iterator[Event]:
+def _clear(
+    maker: Order, taker: Order, price: Price, quantity: Quantity, series: Series, state: State
+) -> Iterator[Event]:
     """Both sides at once: positions, escrow, holds and fees in one chain; then tell the two and the public."""
-    maker, terms = _ours(fill.maker), series.instrument
-    if not maker.remaining:
+    terms = series.instrument
+    maker.open -= quantity
+    taker.open -= quantity
+    if not maker.open:
         _forget(maker, state.seats[maker.owner])
-    maker_fee = 0 if maker.free_of_charge else terms.fee_maker * fill.quantity
-    taker_fee = 0 if taker.free_of_charge else terms.fee_taker * fill.quantity
+    maker_fee = 0 if maker.free_of_charge else terms.fee_maker * quantity
+    taker_fee = 0 if taker.free_of_charge else terms.fee_taker * quantity
     made, taken = (maker, maker_fee), (taker, taker_fee)
     buyer, seller = (taken, made) if taker.side > 0 else (made, taken)
-    state.ledger.book(state.claims.clear(buyer, seller, fill.quantity, fill.price), state.now)
+    state.ledger.book(state.claims.clear(buyer, seller, quantity, price), state.now)
     state.trades += 1
-    yield _filled(maker, fill, maker.remaining, Liquidity.MAKER, maker_fee, state)
-    yield _filled(taker, fill, taker_left, Liquidity.TAKER, taker_fee, state)
-    yield TradeReported(
-        trade_id=state.trades,
-        instrument_id=terms.instrument_id,
-        price=fill.price,
-        quantity=fill.quantity,
-        taker_side=taker.side,
+    yield _filled(maker, price, quantity, Liquidity.MAKER, maker_fee, state)
+    yield _filled(taker, price, quantity, Liquidity.TAKER, taker_fee, state)
+    yield _trade(price, quantity, taker.side, series, state)
+
+
+def _uncross(
+    bid: Order, ask: Order, price: Price, quantity: Quantity, series: Series, state: State
+) -> Iterator[Event]:
+    """As `_clear`, for two orders that met in an auction: both pay what a maker pays."""
+    sides = []
+    for order in (bid, ask):
+        order.open -= quantity
+        if not order.open:
+            _forget(order, state.seats[order.owner])
+        sides.append((order, 0 if order.free_of_charge else series.instrument.fee_maker * quantity))
+    state.ledger.book(state.claims.clear(sides[0], sides[1], quantity, price), state.now)
+    state.trades += 1
+    for order, fee in sides:
+        yield _filled(order, price, quantity, Liquidity.AUCTION, fee, state)
+    yield _trade(price, quantity, None, series, state)
+
+
+def _note_quote_traded(quote: Order, quantity: Quantity, series: Series, state: State) -> Iterator[Event]:
+    """Market-maker protection: too much too fast, and the participant's quotes in the series go."""
+    seat = state.seats[quote.owner]
+    protection = seat.protections.get(series.instrument.instrument_id)
+    if protection is None or not protection.breached(quantity, state.now):
+        return
+    for order in quotes_of(seat, series):
+        yield from withdraw(order, series, CancelCause.MARKET_MAKER_PROTECTION, state)
+    yield QuotesFrozen(
+        participant_id=seat.participant_id,
+        instrument_id=series.instrument.instrument_id,
+        until=protection.frozen_until,
     )
+
+
+def quotes_of(seat: Seat, series: Series) -> list[Order]:
+    """The participant's live quotes in a series, the oldest first."""
+    return [o for o in seat.orders.values() if o.is_quote and o.instrument is series.instrument]
 
 
 def _trim_reduce_only(seat: Seat, series: Series, state: State) -> Iterator[Event]:
@@ -264,12 +503,12 @@ def _trim_reduce_only(seat: Seat, series: Series, state: State) -> Iterator[Even
         return
     bound = [o for o in seat.orders.values() if o.reduce_only and o.instrument is series.instrument]
     for order in reversed(bound):
-        if not only_reduces(order, seat, state):
-            yield withdraw(order, seat, series, CancelCause.NOTHING_TO_REDUCE, state)
+        if order.order_id in seat.orders and not only_reduces(order, seat, state):
+            yield from withdraw(order, series, CancelCause.NOTHING_TO_REDUCE, state)
 
 
-def _rest(order: Order, seat: Seat, series: Series) -> None:
-    series.book.add(order)
+def _rest(order: Order, seat: Seat) -> None:
+    _forget(order, seat)
     seat.orders[order.order_id] = order
     seat.reduce_only_orders += order.reduce_only
 
@@ -285,23 +524,50 @@ def _shrink(order: Order, seat: Seat, series: Series, quantity: Quantity, state:
     taken_off = order.remaining - quantity
     if taken_off:
         set_aside(state, seat, order.account.close_order(order, taken_off))
-        series.book.reduce(order, taken_off)
+        order.open = quantity
+    series.market.shrink(order, quantity)
     yield _amended(order, kept_priority=True)
-    yield from tell_best_prices(series)
 
 
-def _release(order: Order, seat: Seat, cause: CancelCause, state: State) -> OrderCanceled:
-    """Set free what is held for an order that is no longer, or never came to rest, on the book."""
-    set_aside(state, seat, order.account.close_order(order, order.remaining))
-    _forget(order, seat)
-    return OrderCanceled(
-        participant_id=seat.participant_id,
-        order_id=order.order_id,
-        client_order_id=order.client_order_id,
-        instrument_id=order.instrument.instrument_id,
-        remaining=order.remaining,
-        cause=cause,
-    )
+def _decremented(order: Order, quantity: Quantity, state: State) -> Event:
+    """Two orders of one owner met, and each lost so much: what was held for it is free."""
+    if quantity == order.open:
+        return _release(order, CancelCause.SELF_TRADE, quantity, state)
+    seat = state.seats[order.owner]
+    set_aside(state, seat, order.account.close_order(order, quantity))
+    order.open -= quantity
+    return _amended(order, kept_priority=True)
+
+
+def _release(order: Order, cause: CancelCause, quantity: Quantity, state: State) -> OrderCanceled:
+    """Set free what is held for `quantity` lots of an order that is no longer, or never came to rest, live."""
+    seat = state.seats[order.owner]
+    if seat.waiting.pop(order.order_id, None) is None:
+        set_aside(state, seat, order.account.close_order(order, quantity))
+        _forget(order, seat)
+    return _canceled(order, cause, quantity)
+
+
+def _withdraw_all(orders: Iterable[Order], cause: CancelCause, state: State) -> Iterator[Event]:
+    touched: dict[str, Series] = {}
+    for order in orders:
+        series = state.series[order.instrument.instrument_id]
+        touched[order.instrument.instrument_id] = series
+        yield from withdraw(order, series, cause, state)
+    for series in touched.values():
+        yield from tell_best_prices(series)
+
+
+def _live_orders(seat: Seat, instrument_id: str | None) -> list[Order]:
+    return [
+        order
+        for order in (*seat.orders.values(), *seat.waiting.values())
+        if instrument_id is None or order.instrument.instrument_id == instrument_id
+    ]
+
+
+def _live(order_id: OrderId, seat: Seat) -> Order | None:
+    return seat.orders.get(order_id) or seat.waiting.get(order_id)
 
 
 def _own_order(
@@ -313,11 +579,17 @@ def _own_order(
         reason = RejectReason.UNKNOWN_PARTICIPANT
     else:
         count_request(seat, state)
-        order = seat.orders.get(command.order_id)
+        order = _live(command.order_id, seat)
         if order is not None:
             return order, seat, state.series[order.instrument.instrument_id]
         reason = RejectReason.UNKNOWN_ORDER
     return RequestRejected(participant_id=command.participant_id, order_id=command.order_id, reason=reason)
+
+
+def _promise_expiry(order: Order, state: State) -> None:
+    assert order.good_until is not None, "a good-til-date order has one"
+    duty = ExpireOrder(participant_id=order.owner, order_id=order.order_id)
+    state.agenda.promise(order.good_until, duty)
 
 
 def _ours(resting: RestingOrder) -> Order:
@@ -336,6 +608,30 @@ def _rejected(command: PlaceOrder, reason: RejectReason) -> OrderRejected:
     )
 
 
+def _waiting(order: Order, source: PriceSource | None, price: Price | None) -> OrderWaiting:
+    return OrderWaiting(
+        participant_id=order.owner,
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        instrument_id=order.instrument.instrument_id,
+        side=order.side,
+        quantity=order.remaining,
+        source=source,
+        trigger_price=price,
+    )
+
+
+def _canceled(order: Order, cause: CancelCause, quantity: Quantity) -> OrderCanceled:
+    return OrderCanceled(
+        participant_id=order.owner,
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        instrument_id=order.instrument.instrument_id,
+        remaining=quantity,
+        cause=cause,
+    )
+
+
 def _amended(order: Order, kept_priority: bool) -> OrderAmended:
     return OrderAmended(
         participant_id=order.owner,
@@ -343,13 +639,13 @@ def _amended(order: Order, kept_priority: bool) -> OrderAmended:
         client_order_id=order.client_order_id,
         instrument_id=order.instrument.instrument_id,
         price=order.price,
-        remaining=order.remaining,
+        remaining=order.open,
         kept_priority=kept_priority,
     )
 
 
 def _filled(
-    order: Order, fill: Fill, remaining: Quantity, liquidity: Liquidity, fee: Money, state: State
+    order: Order, price: Price, quantity: Quantity, liquidity: Liquidity, fee: Money, state: State
 ) -> OrderFilled:
     return OrderFilled(
         participant_id=order.owner,
@@ -358,9 +654,21 @@ def _filled(
         instrument_id=order.instrument.instrument_id,
         trade_id=state.trades,
         side=order.side,
-        price=fill.price,
-        quantity=fill.quantity,
-        remaining=remaining,
+        price=price,
+        quantity=quantity,
+        remaining=order.open,
         liquidity=liquidity,
         fee=fee,
+    )
+
+
+def _trade(
+    price: Price, quantity: Quantity, taker_side: Side | None, series: Series, state: State
+) -> TradeReported:
+    return TradeReported(
+        trade_id=state.trades,
+        instrument_id=series.instrument.instrument_id,
+        price=price,
+        quantity=quantity,
+        taker_side=taker_side,
     )

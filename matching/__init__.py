@@ -1,33 +1,47 @@
-"""How orders meet: the book and continuous trading. Pure, whole numbers only, and knows no exchange."""
+"""How orders meet: the book, continuous trading and auctions. Whole numbers only, and knows no exchange."""
 
-from matching.book import BookSide, Level, OrderBook
-from matching.continuous import Outcome, fillable, match
+from matching.auction import Indication
+from matching.book import BookSide, OrderBook
+from matching.level import Level, RestingOrder
+from matching.market import Market, MarketTerms
+from matching.phases import Phase
+from matching.refusals import Refusal
 from matching.terms import (
-    Fill,
+    PLAIN,
+    Allocation,
+    Instructions,
     OrderId,
     ParticipantId,
+    PostOnly,
     Price,
     Quantity,
-    RestingOrder,
     SelfTradePrevention,
     Side,
     TimeInForce,
 )
+from matching.triggers import PriceSource, Trigger
 
 __all__ = [
+    "PLAIN",
+    "Allocation",
     "BookSide",
-    "Fill",
+    "Indication",
+    "Instructions",
     "Level",
+    "Market",
+    "MarketTerms",
     "OrderBook",
     "OrderId",
-    "Outcome",
     "ParticipantId",
+    "Phase",
+    "PostOnly",
     "Price",
+    "PriceSource",
     "Quantity",
+    "Refusal",
     "RestingOrder",
     "SelfTradePrevention",
     "Side",
     "TimeInForce",
-    "fillable",
-    "match",
+    "Trigger",
 ]

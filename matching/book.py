@@ -1,68 +1,96 @@
 """The order book: two sides of price levels, each level a first-come queue.
 
-A side sorts its levels by `-side * price`, so the best level of either side is always the first and the
-matcher never asks which side it is on. The sorted keys are touched only when a level appears or disappears;
-a dict finds a level, and the best key is kept beside it, so "does it cross?" is one comparison.
+A side sorts its levels by a signed price, the better the larger, so the best level of either side is always
+the last and nobody asks which side it is on. A dict finds a level and the best is kept at hand, so "does it
+cross?" is one comparison.
 
-A level is an `OrderedDict`, not a `dict`: both keep arrival order, but draining a long queue from the
-front costs a `dict` O(n) an order and an `OrderedDict` O(1).
+The sorted keys are touched only when a price is new and when the best level empties. A level that empties
+behind the best stays, idle: prices that were traded come back. Idle levels are swept out once they outnumber
+the busy ones, which makes each of them cost a constant.
 """
 
-from collections import OrderedDict
 from collections.abc import Iterator
+from typing import Final
 
 from sortedcontainers import SortedList
 
-from matching.terms import OrderId, Price, Quantity, RestingOrder, Side
+from matching.level import Level, RestingOrder
+from matching.terms import BUY, OrderId, Price, Quantity, Side
 
-
-class Level:
-    """The orders at one price, first come first served, and how much they offer together."""
-
-    __slots__ = ("orders", "price", "quantity")
-
-    def __init__(self, price: Price) -> None:
-        self.price = price
-        self.quantity: Quantity = 0
-        self.orders: OrderedDict[OrderId, RestingOrder] = OrderedDict()
-
-    def first(self) -> RestingOrder:
-        return next(iter(self.orders.values()))
+FEW: Final = 64  # idle levels that are not worth a sweep
 
 
 class BookSide:
-    """The levels of one side by key, `-side * price`: the best has the smallest key."""
+    """The levels of one side by key: `sign * price`, so the best has the largest. The last is never idle."""
 
-    __slots__ = ("best", "keys", "levels", "side")
+    __slots__ = ("best", "idle", "keys", "levels", "sign")
 
     def __init__(self, side: Side) -> None:
-        self.side = side
+        self.sign = int(side)
         self.levels: dict[int, Level] = {}
         self.keys: SortedList[int] = SortedList()
         self.best: Level | None = None
+        self.idle = 0  # levels without an order
 
-    def level_for(self, price: Price) -> Level:
-        """The level at `price`, made if there is none. O(log levels) when made."""
-        key = -self.side * price
+    def add(self, order: RestingOrder) -> None:
+        """Queue `order` at its price. O(log levels) where the price is new."""
+        key = self.sign * order.price
         level = self.levels.get(key)
         if level is None:
-            level = self.levels[key] = Level(price)
+            level = self.levels[key] = Level(key, order.price)
             self.keys.add(key)
-            if self.best is None or key < -self.side * self.best.price:
+            if self.best is None or key > self.best.key:
                 self.best = level
-        return level
+        elif level.first is None:
+            self.idle -= 1
+        level.append(order)
 
-    def drop(self, level: Level) -> None:
-        """Forget a level that has become empty. O(log levels)."""
-        key = -self.side * level.price
-        del self.levels[key]
-        self.keys.remove(key)
-        if level is self.best:
-            self.best = self.levels[self.keys[0]] if self.keys else None
+    def remove(self, order: RestingOrder) -> None:
+        """Take `order` out of its queue, wherever it stands."""
+        level = order.level
+        assert level is not None, "only what rests can leave"
+        level.unlink(order)
+        if level.first is None:
+            if level is self.best:
+                self._next_best()
+            else:
+                self.idle += 1
+                if self.idle > FEW and 2 * self.idle > len(self.levels):
+                    self._sweep()
+
+    def _next_best(self) -> None:
+        """The best level is empty: forget it, and the idle ones right behind it."""
+        keys, levels = self.keys, self.levels
+        del levels[keys.pop()]
+        while keys:
+            level = levels[keys[-1]]
+            if level.first is not None:
+                self.best = level
+                return
+            del levels[keys.pop()]
+            self.idle -= 1
+        self.best = None
+
+    def _sweep(self) -> None:
+        """Forget every idle level."""
+        self.levels = {key: level for key, level in self.levels.items() if level.first is not None}
+        self.keys = SortedList(self.levels)
+        self.idle = 0
 
     def __iter__(self) -> Iterator[Level]:
-        """Levels, the best first."""
-        return (self.levels[key] for key in self.keys)
+        """Levels with orders, the best first."""
+        for key in reversed(self.keys):
+            level = self.levels[key]
+            if level.first is not None:
+                yield level
+
+    def orders(self) -> Iterator[RestingOrder]:
+        """Every order, in the order in which it would trade."""
+        for level in self:
+            order = level.first
+            while order is not None:
+                yield order
+                order = order.following
 
 
 class OrderBook:
@@ -76,58 +104,88 @@ class OrderBook:
         self.orders: dict[OrderId, RestingOrder] = {}
 
     def side(self, side: Side) -> BookSide:
-        return self.bids if side > 0 else self.asks
+        return self.bids if side is BUY else self.asks
 
     def opposite(self, side: Side) -> BookSide:
-        return self.asks if side > 0 else self.bids
+        return self.asks if side is BUY else self.bids
 
     def add(self, order: RestingOrder) -> None:
-        """Rest `order` behind all others at its price."""
-        assert order.remaining > 0 and order.order_id not in self.orders, "rests once, with something left"
-        level = self.side(order.side).level_for(order.price)
-        level.orders[order.order_id] = order
-        level.quantity += order.remaining
+        """Rest `order` behind all others at its price, an iceberg with the part that it displays."""
+        assert order.remaining > 0, "nothing rests without something left"
+        display = order.instructions.display
+        order.hidden = order.remaining - display if 0 < display < order.remaining else 0
         self.orders[order.order_id] = order
-
-    def reduce(self, order: RestingOrder, quantity: Quantity) -> None:
-        """Take `quantity` off a resting order, in its place; with nothing left it leaves the book."""
-        assert 0 < quantity <= order.remaining, "never below nothing"
-        side = self.side(order.side)
-        level = side.levels[-order.side * order.price]
-        order.remaining -= quantity
-        level.quantity -= quantity
-        if not order.remaining:
-            del self.orders[order.order_id]
-            del level.orders[order.order_id]
-            if not level.orders:
-                side.drop(level)
+        (self.bids if order.side is BUY else self.asks).add(order)
 
     def remove(self, order: RestingOrder) -> None:
         """Take a resting order off the book; `remaining` stays as it was. Cost does not grow with depth."""
         del self.orders[order.order_id]
-        side = self.side(order.side)
-        level = side.levels[-order.side * order.price]
-        del level.orders[order.order_id]
-        level.quantity -= order.remaining
-        if not level.orders:
-            side.drop(level)
+        (self.bids if order.side is BUY else self.asks).remove(order)
+        order.hidden = 0
+
+    def take(self, order: RestingOrder, quantity: Quantity) -> bool:
+        """Take `quantity` of what a resting order displays; whether an iceberg then shows more, in the last place.
+
+        With nothing left it leaves the book.
+        """
+        level = order.level
+        assert level is not None and quantity <= order.remaining - order.hidden, "no more than is displayed"
+        if quantity == order.remaining:
+            self.remove(order)
+            order.remaining = 0
+            return False
+        order.remaining -= quantity
+        level.quantity -= quantity
+        if order.remaining > order.hidden:
+            return False
+        level.unlink(order)
+        order.hidden -= min(order.instructions.display, order.hidden)
+        level.append(order)
+        return True
+
+    def reduce(self, order: RestingOrder, quantity: Quantity) -> None:
+        """Take `quantity` of the whole of a resting order, first of what it hides; the rest keeps its place."""
+        level = order.level
+        assert level is not None and quantity <= order.remaining, "never below nothing"
+        if quantity == order.remaining:
+            self.remove(order)
+            order.remaining = 0
+            return
+        from_hidden = min(quantity, order.hidden)
+        order.remaining -= quantity
+        order.hidden -= from_hidden
+        level.quantity -= quantity - from_hidden
+
+    def show(self, order: RestingOrder) -> None:
+        """Let an iceberg display its full part again, in its place."""
+        level = order.level
+        if level is not None and order.hidden:
+            displayed = order.remaining - order.hidden
+            order.hidden = max(order.remaining - order.instructions.display, 0)
+            level.quantity += order.remaining - order.hidden - displayed
 
     def would_trade(self, side: Side, price: Price) -> bool:
         """Whether an order at `price` would meet somebody at once."""
-        best = self.opposite(side).best
-        return best is not None and side * (price - best.price) >= 0
+        makers = self.asks if side is BUY else self.bids
+        best = makers.best
+        return best is not None and best.key >= makers.sign * price
+
+    def crossed(self) -> bool:
+        """Whether the best bid is as high as the best ask, as it may be while a call collects orders."""
+        bid, ask = self.bids.best, self.asks.best
+        return bid is not None and ask is not None and bid.price >= ask.price
 
     def depth(self, side: Side, levels: int) -> list[tuple[Price, Quantity]]:
-        """Price and quantity of the best `levels` levels."""
+        """Price and displayed quantity of the best `levels` levels."""
         return [
             (level.price, level.quantity) for _, level in zip(range(levels), self.side(side), strict=False)
         ]
 
     def quantity_to(self, side: Side, price: Price) -> Quantity:
-        """How much rests on `side` at `price` or better."""
-        total = 0
-        for level in self.side(side):
-            if side * (level.price - price) < 0:
+        """How much is displayed on `side` at `price` or better."""
+        total, wanted = 0, self.side(side)
+        for level in wanted:
+            if level.key < wanted.sign * price:
                 break
             total += level.quantity
         return total
@@ -135,20 +193,35 @@ class OrderBook:
     def audit(self) -> list[str]:
         """What is wrong with the book, each as a sentence; empty when it is sound. Walks every order."""
         faults = []
-        for side in (self.bids, self.asks):
+        listed = []
+        for name, side in (("bids", self.bids), ("asks", self.asks)):
             if list(side.keys) != sorted(side.levels):
-                faults.append(f"{side.side.name}: the sorted keys and the levels differ")
-            if side.best is not (side.levels[side.keys[0]] if side.keys else None):
-                faults.append(f"{side.side.name}: the best level is not the first")
-            for level in side:
-                remaining = [order.remaining for order in level.orders.values()]
-                if not remaining or min(remaining) < 1 or sum(remaining) != level.quantity:
-                    faults.append(f"{side.side.name} {level.price}: {remaining} against {level.quantity}")
-                if any((o.price, o.side) != (level.price, side.side) for o in level.orders.values()):
-                    faults.append(f"{side.side.name} {level.price}: an order of another level")
-        if self.bids.best and self.asks.best and self.bids.best.price >= self.asks.best.price:
-            faults.append(f"crossed: {self.bids.best.price} bid, {self.asks.best.price} asked")
-        listed = {i for side in (self.bids, self.asks) for level in side for i in level.orders}
-        if listed != set(self.orders):
+                faults.append(f"{name}: the sorted keys and the levels differ")
+            if side.best is not (side.levels[side.keys[-1]] if side.keys else None):
+                faults.append(f"{name}: the best level is not the last key")
+            if side.best is not None and side.best.first is None:
+                faults.append(f"{name}: the best level is idle")
+            if side.idle != sum(level.first is None for level in side.levels.values()):
+                faults.append(f"{name}: {side.idle} idle levels counted")
+            for level in side.levels.values():
+                faults.extend(f"{name} {level.price}: {fault}" for fault in _faults_in(level))
+            listed += [order.order_id for order in side.orders()]
+        if sorted(listed) != sorted(self.orders):
             faults.append("the orders by id and the orders by level differ")
         return faults
+
+
+def _faults_in(level: Level) -> Iterator[str]:
+    """What is wrong with one queue."""
+    displayed, previous, order = 0, None, level.first
+    while order is not None:
+        if order.level is not level or order.previous is not previous or order.price != level.price:
+            yield f"order {order.order_id} does not belong where it stands"
+        if not 0 <= order.hidden < order.remaining:
+            yield f"order {order.order_id} hides {order.hidden} of {order.remaining}"
+        displayed += order.remaining - order.hidden
+        previous, order = order, order.following
+    if level.last is not previous:
+        yield "the last order is not the end of the queue"
+    if displayed != level.quantity:
+        yield f"{displayed} is displayed, {level.quantity} is counted"

@@ -7,6 +7,7 @@ neither a number, a text nor a choice (an applicant, an instrument, a dictionary
 from collections.abc import Callable, Iterable, Mapping
 from enum import IntEnum, StrEnum
 from functools import partial
+from types import NoneType
 from typing import Any, NamedTuple, TypeAlias, get_args, get_type_hints
 
 import numpy as np
@@ -55,9 +56,13 @@ def _values(choices: list[Any]) -> list[Any]:
     return [choice._value_ for choice in choices]  # `value` takes five times as long
 
 
+def _optional_values(choices: list[Any]) -> list[Any]:
+    return [None if choice is None else choice._value_ for choice in choices]
+
+
 def _choices(kind: Iterable[Any], values: Kept) -> list[Any]:
     known = {choice.value: choice for choice in kind}
-    return [known[value] for value in values]
+    return [None if value is None else known[value] for value in values]
 
 
 def _to_json(values: list[Any]) -> list[str]:
@@ -87,8 +92,13 @@ def _form(hint: Any) -> Form:
     hint = getattr(hint, "__supertype__", hint)  # what a NewType is made of
     if hint in _PLAIN:
         return _PLAIN[hint]
+    kind, *rest = get_args(hint) or (hint,)
+    if rest == [NoneType] and issubclass(kind, IntEnum):
+        return OPTIONAL._replace(restore=partial(_choices, kind))
     if isinstance(hint, type) and issubclass(hint, IntEnum):
         return WHOLE._replace(restore=partial(_choices, hint))
+    if rest == [NoneType] and issubclass(kind, StrEnum):
+        return TEXT._replace(keep=_optional_values, restore=partial(_choices, kind))
     if isinstance(hint, type) and issubclass(hint, StrEnum):
         return TEXT._replace(keep=_values, restore=partial(_choices, hint))
     return TEXT._replace(keep=_to_json, restore=partial(_from_json, hint))

@@ -29,6 +29,7 @@ _SELF_TRADE = {
     SelfTradePrevention.CANCEL_RESTING: "the older order is canceled",
     SelfTradePrevention.CANCEL_INCOMING: "the newer order is canceled",
     SelfTradePrevention.CANCEL_BOTH: "both orders are canceled",
+    SelfTradePrevention.DECREMENT: "both orders lose what they would have traded",
 }
 _NO_RULE = "no rule"
 _GATE = {GateRule.PRO_RATA: "in proportion to what is owed", GateRule.FIRST_COME: "first come, first served"}

@@ -52,7 +52,7 @@ from exchange.units import (
     Time,
     WalletId,
 )
-from matching.terms import OrderId, ParticipantId, Price, Side, TimeInForce
+from matching.terms import OrderId, ParticipantId, PostOnly, Price, Side, TimeInForce
 
 RUBD = AssetId("RUBD")
 BTC_RUB = IndexId("BTC_RUB")
@@ -215,10 +215,12 @@ class Venue:
         price: Price | None,
         *,
         instrument_id: InstrumentId = BTCF,
-        time_in_force: TimeInForce = TimeInForce.GTC,
-        post_only: bool = False,
+        time_in_force: TimeInForce = TimeInForce.DAY,
+        post_only: PostOnly = PostOnly.NO,
         reduce_only: bool = False,
+        **more: object,
     ) -> list[Event]:
+        """Place an order; `more` are other fields of the command."""
         self.asked += 1
         return self.tell(
             PlaceOrder(
@@ -231,6 +233,7 @@ class Venue:
                 time_in_force=time_in_force,
                 post_only=post_only,
                 reduce_only=reduce_only,
+                **more,  # type: ignore[arg-type]
             )
         )
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator
 
-from exchange.clearing.expiry import advance
+from exchange import auctions
+from exchange.clearing.expiry import advance, is_trading
 from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.rounding import to_tick
 from exchange.commands import (
@@ -35,9 +36,12 @@ from exchange.events import (
 )
 from exchange.instruments import Instrument, Product, fault_in
 from exchange.state import Fixing, Order, Series, State
-from exchange.trading import cancel_orders_in
+from exchange.trading import cancel_orders_in, observe
 from exchange.units import BucketId, Time
-from matching.book import OrderBook
+from matching.market import Market, MarketTerms
+from matching.phases import Phase
+from matching.terms import SelfTradePrevention
+from matching.triggers import PriceSource
 
 
 def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
@@ -49,7 +53,8 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
         return
     index = state.indices[terms.underlying]
     bounds = (terms.lowest_price, terms.highest_price)
-    series = Series(terms, OrderBook(), index, SeriesState.LISTED, *bounds)
+    market = Market(market_terms(terms, state), terms.reference, Phase.CLOSED)
+    series = Series(terms, market, index, SeriesState.LISTED, *bounds)
     state.series[terms.instrument_id] = series
     if terms.bucket_id not in state.fixings:
         prior = terms.reference if terms.strike is None else terms.strike
@@ -59,6 +64,15 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     yield InstrumentListed(instrument=terms)
     if state.session_open:
         yield enter(series, SeriesState.TRADING)
+        yield from auctions.open_market(series, state)
+
+
+def market_terms(terms: Instrument, state: State) -> MarketTerms:
+    """How the instrument trades under the regime in force."""
+    prevention = SelfTradePrevention.CANCEL_RESTING
+    if state.regime is not None:
+        prevention = state.regime.market.self_trade_prevention
+    return MarketTerms(terms.allocation, prevention, terms.static_band_bp, terms.dynamic_band_bp)
 
 
 def report_quotes(command: ReportQuotes, state: State) -> Iterator[Event]:
@@ -89,6 +103,11 @@ def publish_index(duty: PublishIndex, state: State) -> Iterator[Event]:
             status=published.status,
             venues=published.venues,
         )
+        for series in state.series.values():
+            if series.index is index and is_trading(series.state):
+                # as long as no mark price of its own is reckoned, the index is the mark
+                for source in (PriceSource.MARK, PriceSource.INDEX):
+                    yield from observe(series, source, published.value // series.instrument.tick, state)
 
 
 def start_fixing(duty: StartFixing, state: State) -> Iterator[Event]:
@@ -105,6 +124,7 @@ def end_trading(duty: EndTrading, state: State) -> Iterator[Event]:
     for series in _series_of(duty.bucket_id, state):
         yield enter(series, SeriesState.HALTED)
         yield from cancel_orders_in(series, CancelCause.EXPIRY, state)
+        yield from auctions.end_market(series, state)
     state.agenda.promise(state.now, FixPrice(bucket_id=duty.bucket_id))
 
 
@@ -196,6 +216,7 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
         ended = SeriesState.TERMINATED_AT_LAST_MARK
     for series in every:
         yield enter(series, ended)
+        yield from auctions.settle_market(series, state)
 
 
 def delist_settled(state: State) -> Iterator[Event]:

@@ -11,7 +11,7 @@ from exchange.reasons import RejectReason
 from exchange.rules.cover import covered
 from exchange.rules.permitted import product_permitted, reduces_if_it_must
 from exchange.rules.prices import inside_band, inside_collar, somebody_opposite
-from exchange.rules.resting import fill_or_kill_fills, post_only_rests
+from exchange.rules.resting import ends_ahead, fits_the_market
 from exchange.rules.sessions import participant_not_suspended, series_trading, session_open
 from exchange.rules.sizes import quantity_allowed
 from exchange.rules.throttles import within_rate
@@ -28,17 +28,40 @@ ADMISSION: tuple[Rule, ...] = (
     somebody_opposite,
     inside_collar,
     inside_band,
-    post_only_rests,
-    fill_or_kill_fills,
+    ends_ahead,
+    fits_the_market,
     reduces_if_it_must,
     covered,
     within_rate,
 )
 
 
+WAITING: tuple[Rule, ...] = (
+    session_open,
+    participant_not_suspended,
+    series_trading,
+    product_permitted,
+    quantity_allowed,
+    inside_collar,
+    ends_ahead,
+    within_rate,
+)
+
+
+def first_refusal_to_wait(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
+    """The same for an order that waits for a price: what will be looked at when it fires is left until then."""
+    return _first(WAITING, order, seat, series, state)
+
+
 def first_refusal(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
     """The first reason in order of precedence, or None if the order may enter."""
-    for rule in ADMISSION:
+    return _first(ADMISSION, order, seat, series, state)
+
+
+def _first(
+    rules: tuple[Rule, ...], order: Order, seat: Seat, series: Series, state: State
+) -> RejectReason | None:
+    for rule in rules:
         reason = rule(order, seat, series, state)
         if reason is not None:
             return reason

@@ -8,8 +8,9 @@ from matching.terms import Price, Side
 
 
 def somebody_opposite(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
-    """A market order needs a best opposite price to be protected from."""
-    empty = order.at_market and series.book.opposite(order.side).best is None
+    """A market order needs a best opposite price to be protected from, unless it is for an auction."""
+    at_once = order.at_market and order.instructions.immediate
+    empty = at_once and series.book.opposite(order.side).best is None
     return RejectReason.NO_OPPOSITE_PRICE if empty else None
 
 
@@ -39,15 +40,21 @@ def protection_price(side: Side, series: Series) -> Price | None:
 
     It is the best opposite price moved by `protection_bp`, and never outside band or collar.
     """
-    terms = series.instrument
     best = series.book.opposite(side).best
     if best is None:
         return None
+    reach = best.price * series.instrument.protection_bp // 10_000
+    furthest = furthest_price(side, series)
+    return min(best.price + reach, furthest) if side > 0 else max(best.price - reach, furthest)
+
+
+def furthest_price(side: Side, series: Series) -> Price:
+    """The worst price at which anybody may order now: the edge of band and collar, whichever is nearer."""
+    terms = series.instrument
     lowest, highest = series.lowest_price, series.highest_price
     if terms.kind is ContractKind.CAPPED_FUTURE:
         reference = reference_price(series)
         band = reference * terms.price_band_bp // 10_000
         lowest = max(lowest, -((band - reference) // terms.tick))
         highest = min(highest, (reference + band) // terms.tick)
-    reach = best.price * terms.protection_bp // 10_000
-    return min(best.price + reach, highest) if side > 0 else max(best.price - reach, lowest)
+    return highest if side > 0 else lowest

@@ -1,29 +1,22 @@
-"""Orders with a will of their own about meeting the book: post-only and fill-or-kill."""
+"""What the market itself says to an order: its phase, icebergs, minimum quantities, post-only, fill-or-kill."""
 
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
-from matching.continuous import fillable
-from matching.terms import SelfTradePrevention, TimeInForce
+from matching.terms import TimeInForce
 
 
-def post_only_rests(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
-    if not order.post_only:
-        return None
-    if order.time_in_force is not TimeInForce.GTC:
-        return RejectReason.POST_ONLY_NEEDS_REST
-    if series.book.would_trade(order.side, order.price):
-        return RejectReason.POST_ONLY_WOULD_TRADE
+def ends_ahead(order: Order, _seat: Seat, _series: Series, state: State) -> RejectReason | None:
+    """A good-til-date order, and no other, ends at an hour that lies ahead."""
+    dated = order.instructions.time_in_force is TimeInForce.GTD
+    if dated != (order.good_until is not None) or (dated and order.good_until <= state.now):  # type: ignore[operator]
+        return RejectReason.GOOD_UNTIL_NOT_AHEAD
     return None
 
 
-def fill_or_kill_fills(order: Order, _seat: Seat, series: Series, state: State) -> RejectReason | None:
-    if order.time_in_force is not TimeInForce.FOK:
-        return None
-    if fillable(series.book, order, prevention_in_force(state)) < order.remaining:
-        return RejectReason.UNFILLABLE_AT_ONCE
-    return None
-
-
-def prevention_in_force(state: State) -> SelfTradePrevention:
-    assert state.regime is not None, "whoever has a seat entered under a regime"
-    return state.regime.market.self_trade_prevention
+def fits_the_market(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
+    """Nothing in the instrument's phase or book speaks against it, be it new or amended."""
+    if order.replaces is None:
+        refusal = series.market.refusal(order)
+    else:
+        refusal = series.market.amend_refusal(order.order_id, order.price, order.remaining)
+    return None if refusal is None else RejectReason(refusal.value)

@@ -102,7 +102,7 @@ class CautiousHolder(Trader):
             return ()
         step = -(-self.limit // self.terms.steps)
         quantity = self.affordable(self.direction, price, min(step, self.room(self.direction)))
-        time_in_force = TimeInForce.IOC if crossing else TimeInForce.GTC
+        time_in_force = TimeInForce.IOC if crossing else TimeInForce.DAY
         return (self.order(self.direction, quantity, price, time_in_force),) if quantity else ()
 
     # --- frightened

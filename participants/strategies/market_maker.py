@@ -17,7 +17,7 @@ from exchange.instruments import Instrument
 from exchange.messages import Message
 from exchange.units import HOUR, MINUTE, Time
 from exchange.views import MarketView
-from matching.terms import Price, Quantity, Side
+from matching.terms import PostOnly, Price, Quantity, Side
 from participants.chance import Dice
 from participants.profile import Profile
 from participants.strategies.trader import Trader
@@ -160,7 +160,7 @@ class MarketMaker(Trader):
             if quantity == 0:
                 return
             room -= quantity
-            yield self.order(side, quantity, _away(side, reference, distance_bp), post_only=True)
+            yield self.order(side, quantity, _away(side, reference, distance_bp), post_only=PostOnly.REJECT)
             distance_bp += self.terms.spacing_bp
 
     @property

@@ -19,7 +19,7 @@ from exchange.events import (
 from exchange.instruments import Instrument
 from exchange.units import IndexPrice, Time
 from exchange.views import MarketView
-from matching.terms import ParticipantId, Price, Quantity, Side, TimeInForce
+from matching.terms import ParticipantId, PostOnly, Price, Quantity, Side, TimeInForce
 from participants.chance import Dice
 from participants.desk import Desk, Holding
 from participants.participant import Decision
@@ -97,9 +97,9 @@ class Trader:
         side: Side,
         quantity: Quantity,
         price: Price | None = None,
-        time_in_force: TimeInForce = TimeInForce.GTC,
+        time_in_force: TimeInForce = TimeInForce.DAY,
         *,
-        post_only: bool = False,
+        post_only: PostOnly = PostOnly.NO,
         reduce_only: bool = False,
     ) -> PlaceOrder:
         return PlaceOrder(

@@ -53,7 +53,10 @@ AMIHUD_BAR = 10 * MINUTE
 
 @once
 def trades(view: RunView) -> list[tuple[Floats, Floats, Floats]]:
-    """By future: notional in kopecks, effective and realised spread in basis points, of each trade."""
+    """By future: notional in kopecks, effective and realised spread in basis points, of each trade.
+
+    A trade of an auction has no taker, and so no spread: it is left out.
+    """
     table = view.table(TradeReported)
     instrument = codes(table["instrument_id"], instrument_codes(view))
     found = []
@@ -62,7 +65,7 @@ def trades(view: RunView) -> list[tuple[Floats, Floats, Floats]]:
     ):
         if not listing.follows_index:
             continue
-        mine = instrument == at
+        mine = (instrument == at) & ~np.isnan(table["taker_side"])
         side, price = table["taker_side"][mine], table["price"][mine]
         before = as_of(sequence, (bid + ask) / 2, table["sequence"][mine])
         after = _mid_at(view, at, table["time"][mine] + REALISED_AFTER)

@@ -27,7 +27,7 @@ from exchange.instruments import Product
 from exchange.reasons import RejectReason
 from exchange.units import HOUR, SECOND, InstrumentId
 from exchange.wellformed import MalformedCommand
-from matching.terms import OrderId, SelfTradePrevention, TimeInForce
+from matching.terms import OrderId, PostOnly, SelfTradePrevention, TimeInForce
 from tests.builders import (
     ANN,
     BOB,
@@ -160,11 +160,13 @@ def test_fill_or_kill_fills_whole_or_is_refused(venue: Venue) -> None:
 
 def test_post_only_never_takes(venue: Venue) -> None:
     venue.rest(BOB, SELL, 2, 80_000)
-    refused = reason_of(venue.place(ANN, BUY, 1, 80_000, post_only=True))
+    refused = reason_of(venue.place(ANN, BUY, 1, 80_000, post_only=PostOnly.REJECT))
     assert refused is RejectReason.POST_ONLY_WOULD_TRADE
-    ioc = reason_of(venue.place(ANN, BUY, 1, 79_999, post_only=True, time_in_force=TimeInForce.IOC))
+    ioc = reason_of(
+        venue.place(ANN, BUY, 1, 79_999, post_only=PostOnly.REJECT, time_in_force=TimeInForce.IOC)
+    )
     assert ioc is RejectReason.POST_ONLY_NEEDS_REST
-    assert of_kind(venue.place(ANN, BUY, 1, 79_999, post_only=True), OrderAccepted)
+    assert of_kind(venue.place(ANN, BUY, 1, 79_999, post_only=PostOnly.REJECT), OrderAccepted)
 
 
 def test_reduce_only_fits_inside_the_position(venue: Venue) -> None:

@@ -1,10 +1,13 @@
-"""The book by itself: priority, levels, depth, and an audit that notices."""
+"""The book by itself: levels, queues, depth, icebergs, and an audit that notices."""
 
-from matching import OrderBook, OrderId, ParticipantId, RestingOrder, SelfTradePrevention, Side, match
+from matching import Instructions, OrderBook, OrderId, ParticipantId, RestingOrder, Side
 
 
-def order(number: int, side: Side, price: int, quantity: int, owner: str = "ann") -> RestingOrder:
-    return RestingOrder(OrderId(number), ParticipantId(owner), side, price, quantity)
+def order(
+    number: int, side: Side, price: int, quantity: int, owner: str = "ann", display: int = 0
+) -> RestingOrder:
+    asked = Instructions(display=display)
+    return RestingOrder(OrderId(number), ParticipantId(owner), side, price, quantity, asked)
 
 
 def a_book(*orders: RestingOrder) -> OrderBook:
@@ -14,37 +17,22 @@ def a_book(*orders: RestingOrder) -> OrderBook:
     return book
 
 
-def test_the_better_price_trades_first_and_then_the_earlier_order() -> None:
-    book = a_book(order(1, Side.SELL, 102, 5), order(2, Side.SELL, 101, 3), order(3, Side.SELL, 101, 4))
-    taker = order(9, Side.BUY, 102, 10, "bob")
-    outcome = match(book, taker, SelfTradePrevention.CANCEL_RESTING)
-    assert [(f.maker.order_id, f.price, f.quantity) for f in outcome.fills] == [
-        (2, 101, 3), (3, 101, 4), (1, 102, 3),
-    ]  # fmt: skip
-    assert taker.remaining == 0
-    assert book.depth(Side.SELL, 5) == [(102, 2)]
-
-
 def test_an_order_reduced_in_place_keeps_its_turn() -> None:
     first, second = order(1, Side.BUY, 100, 5), order(2, Side.BUY, 100, 5)
     book = a_book(first, second)
     book.reduce(first, 4)
-    outcome = match(book, order(9, Side.SELL, 100, 2, "bob"), SelfTradePrevention.CANCEL_RESTING)
-    assert [(f.maker.order_id, f.quantity) for f in outcome.fills] == [(1, 1), (2, 1)]
+    assert list(book.bids.orders()) == [first, second]
+    assert book.depth(Side.BUY, 1) == [(100, 6)]
 
 
-def test_nobody_trades_with_itself() -> None:
-    for prevention, withdrawn, stopped, left in (
-        (SelfTradePrevention.CANCEL_RESTING, [1], False, 2),
-        (SelfTradePrevention.CANCEL_INCOMING, [], True, 5),
-        (SelfTradePrevention.CANCEL_BOTH, [1], True, 5),
-    ):
-        book = a_book(order(1, Side.SELL, 100, 4, "bob"), order(2, Side.SELL, 100, 3, "ann"))
-        taker = order(9, Side.BUY, 100, 5, "bob")
-        outcome = match(book, taker, prevention)
-        assert [o.order_id for o in outcome.withdrawn] == withdrawn
-        assert (outcome.stopped, taker.remaining) == (stopped, left)
-        assert book.audit() == []
+def test_an_iceberg_shows_a_part_and_then_more_of_it_in_the_last_place() -> None:
+    iceberg, other = order(1, Side.SELL, 100, 10, display=3), order(2, Side.SELL, 100, 5)
+    book = a_book(iceberg, other)
+    assert book.depth(Side.SELL, 1) == [(100, 8)]
+    assert book.take(iceberg, 3)
+    assert list(book.asks.orders()) == [other, iceberg]
+    assert (iceberg.remaining, iceberg.hidden) == (7, 4)
+    assert book.audit() == []
 
 
 def test_quantity_to_a_price_counts_that_price_and_better() -> None:
@@ -67,12 +55,35 @@ def test_the_best_level_is_followed_as_levels_come_and_go() -> None:
     assert book.side(Side.SELL).best is None
 
 
+def test_idle_levels_are_swept_out_once_they_outnumber_the_busy_ones() -> None:
+    orders = [order(n, Side.BUY, 1_000 + n, 1) for n in range(300)]
+    book = a_book(*orders)
+    for resting in orders[:250]:
+        book.remove(resting)
+        assert book.audit() == []
+        assert book.bids.idle <= max(64, len(book.bids.levels) // 2)
+    assert book.depth(Side.BUY, 2) == [(1_299, 1), (1_298, 1)]
+
+
+def test_a_price_comes_back_to_its_idle_level() -> None:
+    best, behind = order(1, Side.SELL, 100, 1), order(2, Side.SELL, 101, 1)
+    book = a_book(best, behind)
+    book.remove(behind)
+    again = order(3, Side.SELL, 101, 4)
+    book.add(again)
+    book.remove(best)
+    assert book.asks.best is again.level
+    assert book.audit() == []
+
+
 def test_the_audit_notices_a_level_that_miscounts() -> None:
     book = a_book(order(1, Side.BUY, 100, 5))
-    book.bids.levels[-100].quantity = 4
+    book.bids.levels[100].quantity = 4
     assert book.audit() != []
 
 
-def test_the_audit_notices_a_crossed_book() -> None:
-    book = a_book(order(1, Side.BUY, 101, 5), order(2, Side.SELL, 100, 5))
-    assert book.audit() == ["crossed: 101 bid, 100 asked"]
+def test_the_audit_notices_a_queue_that_is_torn() -> None:
+    first, second = order(1, Side.BUY, 100, 5), order(2, Side.BUY, 100, 5)
+    book = a_book(first, second)
+    second.previous = None
+    assert book.audit() != []

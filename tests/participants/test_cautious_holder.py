@@ -45,7 +45,7 @@ def test_it_joins_the_best_price_or_pays_the_spread() -> None:
     (joins,), (crosses,) = Market().ask(patient), Market().ask(hasty)
     assert isinstance(joins, PlaceOrder)
     assert isinstance(crosses, PlaceOrder)
-    assert (joins.price, joins.quantity, joins.time_in_force) == (79_990, 13, TimeInForce.GTC)
+    assert (joins.price, joins.quantity, joins.time_in_force) == (79_990, 13, TimeInForce.DAY)
     assert (crosses.price, crosses.quantity, crosses.time_in_force) == (80_010, 13, TimeInForce.IOC)
 
 

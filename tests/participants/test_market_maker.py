@@ -10,7 +10,7 @@ import pytest
 from exchange.commands import CancelAll, Command, PlaceOrder
 from exchange.events import CustodyGated, CustodyReopened, IndexStatus, SeriesState
 from exchange.units import HOUR, MINUTE, SECOND
-from matching.terms import Price, Side
+from matching.terms import PostOnly, Price, Side
 from participants.profile import Style
 from participants.strategies.market_maker import MarketMaker, MarketMakerTerms
 from tests.participants.builders import OPENS, RUBD, Market, a_profile, accepted, an_instrument, dice, filled
@@ -39,7 +39,11 @@ def test_it_quotes_both_sides_around_the_index() -> None:
     assert commands[0] == ALL
     assert prices(commands, Side.BUY) == pytest.approx([79_952, 79_792, 79_632], abs=1)
     assert prices(commands, Side.SELL) == pytest.approx([80_048, 80_208, 80_368], abs=1)
-    assert all(one.post_only and one.quantity == 10 for one in commands if isinstance(one, PlaceOrder))
+    assert all(
+        one.post_only is PostOnly.REJECT and one.quantity == 10
+        for one in commands
+        if isinstance(one, PlaceOrder)
+    )
 
 
 def test_it_is_silent_until_the_index_moves_by_its_threshold() -> None:

@@ -18,8 +18,12 @@ from exchange.commands import (
     FreezeParticipant,
     FreezeWallet,
     HaltInstrument,
+    LinkOrders,
     ListInstrument,
     PauseIssuer,
+    ProtectQuotes,
+    Quote,
+    QuoteMarket,
     ReinstateParticipant,
     ResumeInstrument,
     SetLimit,
@@ -29,10 +33,19 @@ from exchange.commands import (
     UnpauseIssuer,
     WithdrawCoins,
 )
-from exchange.events import BucketSettled, ClaimSettled, OrderAccepted
+from exchange.events import BucketSettled, ClaimSettled, OrderAccepted, OrderWaiting
 from exchange.instruments import ContractKind
 from exchange.units import MINUTE, SECOND, Money, WalletId
-from matching.terms import OrderId, ParticipantId, SelfTradePrevention, Side, TimeInForce
+from matching.terms import (
+    Allocation,
+    OrderId,
+    ParticipantId,
+    PostOnly,
+    SelfTradePrevention,
+    Side,
+    TimeInForce,
+)
+from matching.triggers import PriceSource
 from tests.builders import (
     BTCF,
     EXPIRY,
@@ -49,7 +62,15 @@ from tests.builders import (
 
 NAMES = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd", "dan"))
 SERIES = (
-    future(fee_maker=3, fee_taker=7),
+    future(
+        fee_maker=3,
+        fee_taker=7,
+        halt_call=2 * SECOND,
+        call_extension=SECOND,
+        dynamic_band_bp=100,
+        static_band_bp=200,
+        allocation=Allocation.PRO_RATA,
+    ),
     option(ContractKind.CALL, 90_000, reference=4_000, fee_maker=3, fee_taker=7),
     option(ContractKind.DIGITAL_PUT, 70_000, reference=8_000, digital_payoff=16_000),
 )
@@ -82,8 +103,11 @@ class Market(RuleBasedStateMachine):
             assert self.venue.state.claims.at_risk(name) <= max(limit, before[name])
 
     @rule(who=names, side=sides, which=st.sampled_from(SERIES), offset=offsets, quantity=quantities,
-          how=st.sampled_from(TimeInForce), post_only=st.booleans(), reduce_only=st.booleans())  # fmt: skip
-    def place(self, who, side, which, offset, quantity, how, post_only, reduce_only) -> None:  # type: ignore[no-untyped-def]
+          how=st.sampled_from(TimeInForce), post_only=st.sampled_from(PostOnly), reduce_only=st.booleans(),
+          display=st.integers(-1, 4), minimum=st.integers(-1, 3))  # fmt: skip
+    def place(  # type: ignore[no-untyped-def]
+        self, who, side, which, offset, quantity, how, post_only, reduce_only, display, minimum
+    ) -> None:
         self.venue.asked += 1
         before = self.venue.exchange.sequence
         self.orders += [
@@ -96,13 +120,71 @@ class Market(RuleBasedStateMachine):
                     FAIR[which.instrument_id] + offset * 25,
                     instrument_id=which.instrument_id,
                     time_in_force=how,
-                    post_only=post_only and how is TimeInForce.GTC,
+                    post_only=post_only if abs(offset) < 20 else PostOnly.NO,
                     reduce_only=reduce_only and offset > 20,
+                    display=max(display, 0),
+                    minimum=max(minimum, 0),
+                    good_until=self.venue.now + SECOND if how is TimeInForce.GTD else None,
                 ),
                 OrderAccepted,
             )
         ]
         assert self.venue.exchange.sequence > before
+
+    @rule(who=names, side=sides, which=st.sampled_from(SERIES), source=st.sampled_from(PriceSource),
+          offset=offsets, away=offsets, quantity=quantities, trail=st.integers(0, 300),
+          take_profit=st.booleans(), at_market=st.booleans())  # fmt: skip
+    def place_a_waiting_order(  # type: ignore[no-untyped-def]
+        self, who, side, which, source, offset, away, quantity, trail, take_profit, at_market
+    ) -> None:
+        fair = FAIR[which.instrument_id]
+        events = self.venue.place(
+            who,
+            side,
+            quantity,
+            None if at_market else fair + offset * 25,
+            instrument_id=which.instrument_id,
+            trigger_source=source,
+            trigger_price=fair + away * 10,
+            trail=trail or None,
+            take_profit=take_profit,
+        )
+        self.orders += [e.order_id for e in of_kind(events, OrderWaiting)]
+
+    @precondition(lambda self: self.orders)
+    @rule(who=names, first=st.integers(0, 10**6), second=st.integers(0, 10**6))
+    def link(self, who: ParticipantId, first: int, second: int) -> None:
+        seat = self.venue.state.seats[who]
+        mine = [*seat.orders, *seat.waiting] or self.orders
+        pair = (mine[first % len(mine)], mine[second % len(mine)])
+        self.tell(LinkOrders(participant_id=who, first=pair[0], second=pair[1]))
+
+    @rule(who=names, which=st.sampled_from(SERIES), post_only=st.sampled_from(PostOnly),
+          quotes=st.lists(st.tuples(sides, offsets, quantities), max_size=4))  # fmt: skip
+    def quote(self, who, which, post_only, quotes) -> None:  # type: ignore[no-untyped-def]
+        fair = FAIR[which.instrument_id]
+        self.venue.asked += 1
+        self.tell(
+            QuoteMarket(
+                participant_id=who,
+                client_order_id=self.venue.asked,
+                instrument_id=which.instrument_id,
+                quotes=tuple(Quote(side=s, price=fair + o * 25, quantity=q) for s, o, q in quotes),
+                post_only=post_only,
+            )
+        )
+
+    @rule(who=names, limit=st.integers(0, 8))
+    def protect(self, who: ParticipantId, limit: int) -> None:
+        self.tell(
+            ProtectQuotes(
+                participant_id=who,
+                instrument_id=BTCF,
+                quantity_limit=limit,
+                interval=SECOND,
+                freeze=2 * SECOND,
+            )
+        )
 
     @rule(who=names, side=sides, quantity=quantities)
     def place_market(self, who: ParticipantId, side: Side, quantity: int) -> None:

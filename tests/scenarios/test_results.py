@@ -12,6 +12,7 @@ from enum import Enum
 from hashlib import sha256
 from math import isnan, nan
 from pathlib import Path
+from types import NoneType
 from typing import Any, get_args, get_origin, get_type_hints
 from unittest.mock import patch
 
@@ -126,8 +127,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.integers(-(2**63), 2**63 - 1)
     if hint is str:
         return st.text(max_size=5)
-    if hint == int | None:
-        return st.none() | values(int)
+    if NoneType in get_args(hint):
+        return st.none() | values(get_args(hint)[0])
     if get_origin(hint) is tuple:
         part = values(get_args(hint)[0])
         return st.tuples(part, part)

@@ -46,7 +46,7 @@ def states(events: list[Event]) -> list[SeriesState]:
 
 def test_a_series_listed_while_the_venue_is_open_trades_at_once() -> None:
     venue = Venue()
-    listed, trading = venue.tell(ListInstrument(instrument=SERIES))
+    listed, trading, *_ = venue.tell(ListInstrument(instrument=SERIES))
     assert isinstance(listed, InstrumentListed) and listed.instrument == SERIES
     assert trading == SeriesStateChanged(instrument_id=JUNE, state=SeriesState.TRADING)
 

@@ -1,0 +1,166 @@
+"""The road of an instrument's day: pre-open, calls and their uncrossing, continuous trading, halt, close."""
+
+from collections.abc import Iterator
+
+from exchange.clearing.expiry import is_trading
+from exchange.commands import EnterPhase, PublishIndication
+from exchange.events import (
+    AuctionUncrossed,
+    CallExtended,
+    CancelCause,
+    Event,
+    IndicationChanged,
+    PhaseChanged,
+)
+from exchange.schedule import INDICATION_INTERVAL, begin_call, promise_phase
+from exchange.state import Order, Series, State
+from exchange.trading import cancel_orders_in, follow, settle_down
+from exchange.units import Time
+from matching.auction import Indication
+from matching.events import CROSSED
+from matching.phases import Phase
+from matching.refusals import Refusal
+from matching.terms import TimeInForce
+
+
+def open_market(series: Series, state: State) -> Iterator[Event]:
+    """A session begins: collect orders, hold the opening auction, or trade at once, as the terms say."""
+    terms = series.instrument
+    closes = next((s.closes for s in state.sessions if s.opens <= state.now < s.closes), None)
+    if closes is not None and terms.closing_call and closes - terms.closing_call > state.now:
+        duty = EnterPhase(instrument_id=terms.instrument_id, phase=Phase.AUCTION)
+        state.agenda.promise(closes - terms.closing_call, duty)
+    if terms.pre_open:
+        yield from _go(series, Phase.PRE_OPEN, state)
+        promise_phase(series, state.now + terms.pre_open, Phase.AUCTION, state)
+    else:
+        yield from _open_call(series, terms.opening_call, state)
+
+
+def resume_market(series: Series, state: State) -> Iterator[Event]:
+    """After a halt: an auction if the terms ask for one, or if the book was crossed when it began."""
+    yield from _open_call(series, series.instrument.halt_call, state)
+
+
+def halt_market(series: Series, state: State) -> Iterator[Event]:
+    if series.market.phase is not Phase.CLOSED:
+        yield from _go(series, Phase.HALTED, state)
+
+
+def close_market(series: Series, state: State) -> Iterator[Event]:
+    """A session ends: uncross a call that is going on; orders for the day, and for an auction, end here."""
+    if series.market.phase is Phase.AUCTION:
+        yield from _uncross(series, state)
+    for only in (TimeInForce.DAY, TimeInForce.AUCTION):
+        yield from cancel_orders_in(series, CancelCause.SESSION_END, state, only)
+    yield from end_market(series, state)
+
+
+def end_market(series: Series, state: State) -> Iterator[Event]:
+    """Nothing trades any more in this session."""
+    if series.market.phase not in (Phase.CLOSED, Phase.SETTLED):
+        yield from _go(series, Phase.CLOSED, state)
+
+
+def settle_market(series: Series, state: State) -> Iterator[Event]:
+    """Nothing trades any more, ever."""
+    yield from end_market(series, state)
+    yield from _go(series, Phase.SETTLED, state)
+
+
+def enter_phase(duty: EnterPhase, state: State) -> Iterator[Event]:
+    """The hour has come, unless something else has happened to the instrument meanwhile."""
+    series = state.series[duty.instrument_id]
+    closing = duty.phase is Phase.AUCTION and series.market.phase is Phase.CONTINUOUS
+    if series.next_phase != (state.now, duty.phase) and not closing:
+        return
+    if not is_trading(series.state):
+        return
+    if closing:
+        yield from _call(series, 0, None, state)
+    elif series.market.phase is Phase.PRE_OPEN:
+        yield from _open_call(series, series.instrument.opening_call, state)
+    else:
+        yield from _end_call(series, state)
+
+
+def publish_indication(duty: PublishIndication, state: State) -> Iterator[Event]:
+    """Where the call would uncross now, if that has changed; again in a moment, while the call lasts."""
+    series = state.series[duty.instrument_id]
+    if series.market.phase is not Phase.AUCTION:
+        return
+    state.agenda.promise(state.now + INDICATION_INTERVAL, duty)
+    found = series.market.indicative()
+    indicated = IndicationChanged(
+        instrument_id=duty.instrument_id,
+        price=found.price if found else None,
+        volume=found.volume if found else 0,
+        surplus=found.surplus if found else 0,
+    )
+    if indicated != series.indicated:
+        series.indicated = indicated
+        yield indicated
+
+
+def _open_call(series: Series, lasts: Time, state: State) -> Iterator[Event]:
+    """Begin with a call of that length; without one only if the book must be uncrossed first."""
+    if lasts or series.book.crossed():
+        yield from _call(series, lasts, Phase.CONTINUOUS, state)
+    else:
+        yield from _go(series, Phase.CONTINUOUS, state)
+
+
+def _call(series: Series, lasts: Time, then: Phase | None, state: State) -> Iterator[Event]:
+    events = series.market.enter_phase(Phase.AUCTION)
+    assert not isinstance(events, Refusal), f"a call may begin from {series.market.phase}: {events}"
+    yield from begin_call(series, lasts, then, state)
+    if events:
+        yield from follow(events, _incoming(events), series, state)
+    yield from settle_down(series, state)
+
+
+def _end_call(series: Series, state: State) -> Iterator[Event]:
+    """Uncross and trade on; or, once, extend the call if its price would lie outside the bands."""
+    found = series.market.indicative()
+    extension = series.instrument.call_extension
+    if extension and not series.extended and found is not None and _outside(found, series):
+        series.extended = True
+        promise_phase(series, state.now + extension, Phase.CONTINUOUS, state)
+        yield CallExtended(instrument_id=series.instrument.instrument_id, until=state.now + extension)
+        return
+    yield from _uncross(series, state)
+    yield from _go(series, Phase.CONTINUOUS, state)
+
+
+def _outside(found: Indication, series: Series) -> bool:
+    """Whether the price is one at which continuous trading would have been interrupted."""
+    return series.market.outside_bands(found.price)
+
+
+def _uncross(series: Series, state: State) -> Iterator[Event]:
+    """One price for everything that crosses, cleared pair by pair."""
+    events = series.market.uncross()
+    assert not isinstance(events, Refusal), "only a call is uncrossed"
+    crossed = [event for event in events if event[0] == CROSSED]
+    if events:
+        yield from follow(events, _incoming(events), series, state)
+    yield AuctionUncrossed(
+        instrument_id=series.instrument.instrument_id,
+        price=crossed[0][2] if crossed else None,
+        volume=sum(quantity for _, _, _, quantity in crossed) // 2,
+    )
+
+
+def _go(series: Series, phase: Phase, state: State) -> Iterator[Event]:
+    """Go over into a phase; what waited for it enters or fires."""
+    series.next_phase = None
+    refused = series.market.turn(phase)
+    assert refused is None, f"{phase} may follow: {refused}"
+    yield PhaseChanged(instrument_id=series.instrument.instrument_id, phase=phase)
+    yield from settle_down(series, state)
+
+
+def _incoming(events: list) -> Order:  # type: ignore[type-arg]
+    order = events[0][1]
+    assert isinstance(order, Order), "the exchange rests orders of its own kind only"
+    return order

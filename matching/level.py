@@ -1,0 +1,93 @@
+"""Resting orders, and the queue that they form at one price.
+
+The queue is threaded through the orders themselves: whoever leaves it costs the same wherever he stands.
+"""
+
+from mypy_extensions import mypyc_attr
+
+from matching.terms import PLAIN, Instructions, OrderId, ParticipantId, Price, Quantity, Side
+
+
+@mypyc_attr(allow_interpreted_subclasses=True)
+class RestingOrder:
+    """An order that rests, or may come to rest, on a book. `remaining` is what is left to fill.
+
+    Of that, `hidden` is not displayed. Its level and its neighbours in the queue belong to the book.
+    """
+
+    __slots__ = (
+        "following",
+        "hidden",
+        "instructions",
+        "level",
+        "order_id",
+        "owner",
+        "previous",
+        "price",
+        "remaining",
+        "side",
+    )
+
+    def __init__(
+        self,
+        order_id: OrderId,
+        owner: ParticipantId,
+        side: Side,
+        price: Price,
+        remaining: Quantity,
+        instructions: Instructions = PLAIN,
+    ) -> None:
+        self.order_id = order_id
+        self.owner = owner
+        self.side = side
+        self.price = price
+        self.remaining = remaining
+        self.hidden: Quantity = 0
+        self.instructions = instructions
+        self.level: Level | None = None  # while it rests
+        self.previous: RestingOrder | None = None
+        self.following: RestingOrder | None = None
+
+    def __repr__(self) -> str:
+        return f"{self.side.name} {self.remaining}@{self.price} #{self.order_id} of {self.owner}"
+
+
+class Level:
+    """The orders at one price, first come first served, and how much they display together."""
+
+    __slots__ = ("first", "key", "last", "price", "quantity")
+
+    def __init__(self, key: int, price: Price) -> None:
+        self.key = key  # the price, signed so that the better of two levels of a side has the larger key
+        self.price = price
+        self.quantity: Quantity = 0
+        self.first: RestingOrder | None = None
+        self.last: RestingOrder | None = None
+
+    def append(self, order: RestingOrder) -> None:
+        """Queue `order` behind all others."""
+        last = self.last
+        order.level = self
+        order.previous = last
+        if last is None:
+            self.first = order
+        else:
+            last.following = order
+        self.last = order
+        self.quantity += order.remaining - order.hidden
+
+    def unlink(self, order: RestingOrder) -> None:
+        """Take `order` out of the queue."""
+        previous, following = order.previous, order.following
+        if previous is None:
+            self.first = following
+        else:
+            previous.following = following
+            order.previous = None
+        if following is None:
+            self.last = previous
+        else:
+            following.previous = previous
+            order.following = None
+        order.level = None
+        self.quantity -= order.remaining - order.hidden
