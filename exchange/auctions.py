@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exchange.clearing.expiry import is_trading
-from exchange.commands import EnterPhase, PublishIndication
+from exchange.commands import EnterPhase, PublishIndication, StartClosingCall
 from exchange.events import (
     AuctionUncrossed,
     CallExtended,
@@ -13,10 +13,9 @@ from exchange.events import (
     PhaseChanged,
 )
 from exchange.schedule import INDICATION_INTERVAL, begin_call, promise_phase
-from exchange.state import Order, Series, State
+from exchange.state import Series, State
 from exchange.trading import cancel_orders_in, follow, settle_down
 from exchange.units import Time
-from matching.auction import Indication
 from matching.events import CROSSED
 from matching.phases import Phase
 from matching.refusals import Refusal
@@ -26,10 +25,9 @@ from matching.terms import TimeInForce
 def open_market(series: Series, state: State) -> Iterator[Event]:
     """A session begins: collect orders, hold the opening auction, or trade at once, as the terms say."""
     terms = series.instrument
-    closes = next((s.closes for s in state.sessions if s.opens <= state.now < s.closes), None)
-    if closes is not None and terms.closing_call and closes - terms.closing_call > state.now:
-        duty = EnterPhase(instrument_id=terms.instrument_id, phase=Phase.AUCTION)
-        state.agenda.promise(closes - terms.closing_call, duty)
+    closing = _closing_call(series, state)
+    if closing is not None and state.now < closing:
+        state.agenda.promise(closing, StartClosingCall(instrument_id=terms.instrument_id))
     if terms.pre_open:
         yield from _go(series, Phase.PRE_OPEN, state)
         promise_phase(series, state.now + terms.pre_open, Phase.AUCTION, state)
@@ -71,17 +69,21 @@ def settle_market(series: Series, state: State) -> Iterator[Event]:
 def enter_phase(duty: EnterPhase, state: State) -> Iterator[Event]:
     """The hour has come, unless something else has happened to the instrument meanwhile."""
     series = state.series[duty.instrument_id]
-    closing = duty.phase is Phase.AUCTION and series.market.phase is Phase.CONTINUOUS
-    if series.next_phase != (state.now, duty.phase) and not closing:
+    if series.next_phase != (state.now, duty.phase):
         return
-    if not is_trading(series.state):
-        return
-    if closing:
-        yield from _call(series, 0, None, state)
-    elif series.market.phase is Phase.PRE_OPEN:
+    if series.market.phase is Phase.PRE_OPEN:
         yield from _open_call(series, series.instrument.opening_call, state)
     else:
         yield from _end_call(series, state)
+
+
+def start_closing_call(duty: StartClosingCall, state: State) -> Iterator[Event]:
+    """The last call of the session; one that is going on becomes it."""
+    series = state.series[duty.instrument_id]
+    if series.market.phase is Phase.AUCTION:
+        series.next_phase = None
+    elif series.market.phase is not Phase.HALTED and is_trading(series.state):
+        yield from _call(series, 0, None, state)
 
 
 def publish_indication(duty: PublishIndication, state: State) -> Iterator[Event]:
@@ -102,9 +104,22 @@ def publish_indication(duty: PublishIndication, state: State) -> Iterator[Event]
         yield indicated
 
 
+def _closing_call(series: Series, state: State) -> Time | None:
+    """When the present session's closing call begins, if there is one."""
+    lasts = series.instrument.closing_call
+    closes = next((s.closes for s in state.sessions if s.opens <= state.now < s.closes), None)
+    return None if closes is None or not lasts else closes - lasts
+
+
 def _open_call(series: Series, lasts: Time, state: State) -> Iterator[Event]:
-    """Begin with a call of that length; without one only if the book must be uncrossed first."""
-    if lasts or series.book.crossed():
+    """Begin with a call of that length; without one only if the book must be uncrossed first.
+
+    Within the time of the closing call it lasts until the close.
+    """
+    closing = _closing_call(series, state)
+    if closing is not None and closing <= state.now:
+        yield from _call(series, lasts, None, state)
+    elif lasts or series.book.crossed():
         yield from _call(series, lasts, Phase.CONTINUOUS, state)
     else:
         yield from _go(series, Phase.CONTINUOUS, state)
@@ -114,16 +129,15 @@ def _call(series: Series, lasts: Time, then: Phase | None, state: State) -> Iter
     events = series.market.enter_phase(Phase.AUCTION)
     assert not isinstance(events, Refusal), f"a call may begin from {series.market.phase}: {events}"
     yield from begin_call(series, lasts, then, state)
-    if events:
-        yield from follow(events, _incoming(events), series, state)
+    yield from follow(events, None, series, state)
     yield from settle_down(series, state)
 
 
 def _end_call(series: Series, state: State) -> Iterator[Event]:
-    """Uncross and trade on; or, once, extend the call if its price would lie outside the bands."""
+    """Uncross and trade on; or, once, extend the call if continuous trading would not reach its price."""
     found = series.market.indicative()
     extension = series.instrument.call_extension
-    if extension and not series.extended and found is not None and _outside(found, series):
+    if extension and not series.extended and found and series.market.outside_bands(found.price):
         series.extended = True
         promise_phase(series, state.now + extension, Phase.CONTINUOUS, state)
         yield CallExtended(instrument_id=series.instrument.instrument_id, until=state.now + extension)
@@ -132,18 +146,12 @@ def _end_call(series: Series, state: State) -> Iterator[Event]:
     yield from _go(series, Phase.CONTINUOUS, state)
 
 
-def _outside(found: Indication, series: Series) -> bool:
-    """Whether the price is one at which continuous trading would have been interrupted."""
-    return series.market.outside_bands(found.price)
-
-
 def _uncross(series: Series, state: State) -> Iterator[Event]:
     """One price for everything that crosses, cleared pair by pair."""
     events = series.market.uncross()
     assert not isinstance(events, Refusal), "only a call is uncrossed"
     crossed = [event for event in events if event[0] == CROSSED]
-    if events:
-        yield from follow(events, _incoming(events), series, state)
+    yield from follow(events, None, series, state)
     yield AuctionUncrossed(
         instrument_id=series.instrument.instrument_id,
         price=crossed[0][2] if crossed else None,
@@ -158,9 +166,3 @@ def _go(series: Series, phase: Phase, state: State) -> Iterator[Event]:
     assert refused is None, f"{phase} may follow: {refused}"
     yield PhaseChanged(instrument_id=series.instrument.instrument_id, phase=phase)
     yield from settle_down(series, state)
-
-
-def _incoming(events: list) -> Order:  # type: ignore[type-arg]
-    order = events[0][1]
-    assert isinstance(order, Order), "the exchange rests orders of its own kind only"
-    return order

@@ -397,6 +397,13 @@ class EnterPhase(Message):
     phase: Phase
 
 
+class StartClosingCall(Message):
+    """The last call of the session begins; it lasts until the close."""
+
+    precedence: ClassVar[int] = CLOCK
+    instrument_id: InstrumentId
+
+
 class PublishIndication(Message):
     """While a call lasts: where its orders would cross."""
 
@@ -482,6 +489,7 @@ Duty: TypeAlias = (
     OpenSession
     | CloseSession
     | EnterPhase
+    | StartClosingCall
     | PublishIndication
     | ExpireOrder
     | PublishIndex

@@ -50,6 +50,7 @@ from exchange.commands import (
     SetCommitteePrice,
     SetLimit,
     SettleBucket,
+    StartClosingCall,
     StartFixing,
     SuspendParticipant,
     TransferCoins,
@@ -130,6 +131,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return quoting.protect_quotes(command, state)
         case EnterPhase():
             return auctions.enter_phase(command, state)
+        case StartClosingCall():
+            return auctions.start_closing_call(command, state)
         case PublishIndication():
             return auctions.publish_indication(command, state)
         case ReportQuotes():

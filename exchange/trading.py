@@ -319,9 +319,14 @@ def fire(series: Series, state: State) -> Iterator[Event]:
             yield _canceled(order, CancelCause.TRIGGER_REFUSED, order.remaining)
 
 
-def follow(events: Iterable[market.Event], incoming: Order, series: Series, state: State) -> Iterator[Event]:
-    """Settle and tell what happened in the market, in order; then hold everybody to what he may have resting."""
-    traded: dict[ParticipantId, None] = {incoming.owner: None}
+def follow(
+    events: Iterable[market.Event], incoming: Order | None, series: Series, state: State
+) -> Iterator[Event]:
+    """Settle and tell what happened in the market, in order; then hold everybody to what he may have resting.
+
+    `incoming` is the order of the command; None if a call began or ended.
+    """
+    traded: dict[ParticipantId, None] = {} if incoming is None else {incoming.owner: None}
     quoted: list[tuple[Order, Quantity]] = []
     bid: Order | None = None  # of a pair in an uncrossing
     for kind, resting, price, quantity in events:
@@ -329,6 +334,7 @@ def follow(events: Iterable[market.Event], incoming: Order, series: Series, stat
         if kind == market.RESTED:
             _rest(order, state.seats[order.owner])
         elif kind == market.FILLED:
+            assert incoming is not None, "a resting order trades with one that came in"
             traded[order.owner] = None
             yield from _clear(order, incoming, price, quantity, series, state)
             if order.is_quote:
@@ -341,6 +347,7 @@ def follow(events: Iterable[market.Event], incoming: Order, series: Series, stat
                 yield from _uncross(bid, order, price, quantity, series, state)
                 bid = None
         elif kind == market.DECREMENTED:
+            assert incoming is not None, "a resting order gives way to one that came in"
             yield _decremented(order, quantity, state)
             yield _decremented(incoming, quantity, state)
         elif kind in CAUSES:
