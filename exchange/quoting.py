@@ -1,6 +1,7 @@
 """The road of a market maker: many quotes in one message, and the protection that takes them off in a storm."""
 
 from collections.abc import Iterator
+from itertools import zip_longest
 
 from exchange.commands import PlaceOrder, ProtectQuotes, Quote, QuoteMarket
 from exchange.events import CancelCause, Event, OrderRejected, QuotesProtected, RequestRejected
@@ -17,25 +18,24 @@ from matching.terms import OrderId, Side
 def quote_market(command: QuoteMarket, state: State) -> Iterator[Event]:
     """Make the participant's quotes these: those that are too many go first, then the others move or appear.
 
-    The quotes of a side are taken from the best to the worst, old against new. A quote that may not be
-    changed is canceled, and its reason told.
+    A quote at a price that was quoted before is that quote; the others of a side are taken from the best to the
+    worst, old against new. One that may not be changed is canceled, and its reason told.
     """
     seat, series = state.seats.get(command.participant_id), state.series.get(command.instrument_id)
-    reason = None
     if seat is None:
-        reason = RejectReason.UNKNOWN_PARTICIPANT
-    elif series is None:
-        reason = RejectReason.UNKNOWN_INSTRUMENT
-    else:
-        protection = seat.protections.get(command.instrument_id)
-        if protection is not None and protection.frozen(state.now):
-            reason = RejectReason.QUOTES_FROZEN
-    if seat is not None:
-        count_request(seat, state)
-    if reason is not None or seat is None or series is None:
-        for quote in command.quotes:
-            yield _refused(command, quote, reason or RejectReason.UNKNOWN_INSTRUMENT)
+        yield from _refuse_all(command, RejectReason.UNKNOWN_PARTICIPANT)
         return
+    count_request(seat, state)
+    protection = seat.protections.get(command.instrument_id)
+    if series is None:
+        yield from _refuse_all(command, RejectReason.UNKNOWN_INSTRUMENT)
+    elif protection is not None and protection.frozen(state.now):
+        yield from _refuse_all(command, RejectReason.QUOTES_FROZEN)
+    else:
+        yield from _requote(command, seat, series, state)
+
+
+def _requote(command: QuoteMarket, seat: Seat, series: Series, state: State) -> Iterator[Event]:
     pairs = list(_paired(command, quotes_of(seat, series)))
     for old, new in pairs:
         if old is not None and new is None:
@@ -82,14 +82,19 @@ def protect_quotes(command: ProtectQuotes, state: State) -> Iterator[Event]:
 
 
 def _paired(command: QuoteMarket, live: list[Order]) -> Iterator[tuple[Order | None, Quote | None]]:
-    """Old quotes and new ones of each side, both from the best to the worst; None where one has no partner."""
+    """Old quotes and the new ones that take their place; None where one has no partner."""
     for side in (Side.BUY, Side.SELL):
         old = sorted((o for o in live if o.side is side), key=lambda order: -order.side * order.price)
         new = sorted(
             (q for q in command.quotes if q.side is side), key=lambda quote: -quote.side * quote.price
         )
-        for at in range(max(len(old), len(new))):
-            yield old[at] if at < len(old) else None, new[at] if at < len(new) else None
+        for quote in list(new):
+            same = next((order for order in old if order.price == quote.price), None)
+            if same is not None:
+                old.remove(same)
+                new.remove(quote)
+                yield same, quote
+        yield from zip_longest(old, new)
 
 
 def _grows(pair: tuple[Order | None, Quote | None]) -> bool:
@@ -125,6 +130,14 @@ def _place(command: QuoteMarket, new: Quote, seat: Seat, series: Series, state: 
         yield from enter(order, seat, series, state)
     else:
         yield _refused(command, new, reason)
+
+
+def _refuse_all(command: QuoteMarket, reason: RejectReason) -> Iterator[Event]:
+    """The message as a whole cannot be followed: each of its quotes is told so."""
+    for quote in command.quotes:
+        yield _refused(command, quote, reason)
+    if not command.quotes:
+        yield RequestRejected(participant_id=command.participant_id, order_id=OrderId(0), reason=reason)
 
 
 def _refused(command: QuoteMarket, quote: Quote, reason: RejectReason) -> OrderRejected:

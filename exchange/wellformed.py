@@ -4,16 +4,17 @@ What fails here never becomes a command: it is not journaled and changes nothing
 refused, with a reason.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from enum import Enum
 from operator import attrgetter
 from types import NoneType, UnionType
 from typing import Any, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from exchange.commands import Command, Duty
+from exchange.messages import Message
 
 _LARGEST = 2**63 - 1
-_DUTIES = get_args(Duty)
+_DUTIES = frozenset(get_args(Duty))
 
 
 class MalformedCommand(ValueError):  # noqa: N818 - it is the command that is malformed
@@ -31,7 +32,8 @@ class _Shape(NamedTuple):
 
     fields: tuple[_Field, ...]
     values: Callable[[Command], tuple[object, ...]]
-    kinds: tuple[type, ...]
+    known: set[tuple[type, ...]]  # the types of values that were found right before
+    parts: tuple[tuple[str, type[Any]], ...]  # fields that hold several messages of one kind
 
 
 _SHAPES: dict[type[Any], _Shape] = {}
@@ -39,14 +41,31 @@ _SHAPES: dict[type[Any], _Shape] = {}
 
 def check(command: Command) -> None:
     """Raise MalformedCommand if a number is not a whole one within 63 bits, or a choice is none of ours."""
-    kind = type(command)
+    if type(command) in _DUTIES:
+        name = type(command).__name__
+        raise MalformedCommand(f"{name} is what the exchange promises itself; nobody may ask for it")
+    _check_message(command, type(command).__name__)
+
+
+def _check_message(message: Any, where: str) -> None:
+    kind = type(message)
     shape = _SHAPES.get(kind)
     if shape is None:
         shape = _SHAPES[kind] = _shape_of(kind)
-    values = shape.values(command)
-    if tuple(map(type, values)) != shape.kinds or not _small(values):
+    values = shape.values(message)
+    kinds = tuple(map(type, values))
+    if kinds not in shape.known or not _small(values):
         for field, value in zip(shape.fields, values, strict=True):
-            _check_field(kind.__name__, field, value)
+            _check_field(where, field, value)
+        shape.known.add(kinds)
+    for name, wanted in shape.parts:
+        parts = getattr(message, name)
+        if type(parts) is not tuple:
+            raise MalformedCommand(f"{where}.{name} must be a tuple, not {parts!r}")
+        for at, part in enumerate(parts):
+            if type(part) is not wanted:
+                raise MalformedCommand(f"{where}.{name}[{at}] must be a {wanted.__name__}, not {part!r}")
+            _check_message(part, f"{where}.{name}[{at}]")
 
 
 def _small(values: tuple[object, ...]) -> bool:
@@ -67,14 +86,20 @@ def _check_field(command: str, field: _Field, value: object) -> None:
 
 
 def _shape_of(kind: type[Any]) -> _Shape:
-    if kind in _DUTIES:
-        raise MalformedCommand(f"{kind.__name__} is what the exchange promises itself; nobody may ask for it")
     fields = tuple(_fields_of(kind))
     names = [field.name for field in fields]  # attrgetter of a single one would give its bare value
     fetch = (
         attrgetter(*names) if len(names) > 1 else lambda command: tuple(getattr(command, n) for n in names)
     )
-    return _Shape(fields, fetch, tuple(field.kind for field in fields))
+    return _Shape(fields, fetch, set(), tuple(_parts_of(kind)))
+
+
+def _parts_of(kind: type[Any]) -> Iterator[tuple[str, type[Any]]]:
+    """The fields of a message that hold a tuple of messages."""
+    for name, hint in get_type_hints(kind).items():
+        inner = get_args(hint)[0] if get_origin(hint) is tuple else None
+        if isinstance(inner, type) and issubclass(inner, Message):
+            yield name, inner
 
 
 def _fields_of(kind: type[Any]) -> list[_Field]:
