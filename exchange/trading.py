@@ -98,7 +98,8 @@ def new_order(
         good_until=command.good_until,
         is_quote=is_quote,
     )
-    series.market.slide(order)
+    if command.post_only is PostOnly.SLIDE:
+        series.market.slide(order)
     return order
 
 
@@ -116,7 +117,11 @@ def enter(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Ev
     )
     if order.good_until is not None:
         _promise_expiry(order, state)
-    yield from follow(series.market.enter(order), order, series, state)
+    events = series.market.enter(order)
+    if len(events) == 1 and events[0][0] == market.RESTED and not seat.reduce_only_orders:
+        _rest(order, seat)  # most orders just do
+    else:
+        yield from follow(events, order, series, state)
 
 
 def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
@@ -170,7 +175,7 @@ def cancel_order(command: CancelOrder, state: State) -> Iterator[Event]:
         return
     order, _, series = found
     yield from withdraw(order, series, CancelCause.REQUESTED, state)
-    yield from tell_best_prices(series)
+    yield from settle_down(series, state)
 
 
 def cancel_all(command: CancelAll, state: State) -> Iterator[Event]:
@@ -237,7 +242,7 @@ def cancel_orders_in(
     for resting in found:
         if only is None or resting.instructions.time_in_force is only:
             yield from withdraw(_ours(resting), series, cause, state)
-    yield from tell_best_prices(series)
+    yield from settle_down(series, state)
 
 
 def withdraw(order: Order, series: Series, cause: CancelCause, state: State) -> Iterator[Event]:
@@ -252,7 +257,6 @@ def withdraw(order: Order, series: Series, cause: CancelCause, state: State) -> 
 def observe(series: Series, source: PriceSource, price: Price, state: State) -> Iterator[Event]:
     """A price outside the book has moved: orders that waited for it fire."""
     series.market.note(source, price)
-    yield from fire(series, state)
     yield from settle_down(series, state)
 
 
@@ -266,12 +270,14 @@ def set_aside(state: State, seat: Seat, change: Money) -> None:
 
 def settle_down(series: Series, state: State) -> Iterator[Event]:
     """After the orders of a command: let in what has fired, and tell the best prices."""
-    yield from fire(series, state)
-    yield from tell_best_prices(series)
+    if series.market.fired:
+        yield from fire(series, state)
+    if (news := best_prices(series)) is not None:
+        yield news
 
 
-def tell_best_prices(series: Series) -> Iterator[Event]:
-    """Publish the best prices if the public does not know them yet. While a call collects orders, none are."""
+def best_prices(series: Series) -> BestPricesChanged | None:
+    """The best prices, if the public does not know them yet. While a call collects orders there are none."""
     bid, ask = series.book.bids.best, series.book.asks.best
     if collects(series.market.phase):
         bid = ask = None
@@ -283,7 +289,7 @@ def tell_best_prices(series: Series) -> Iterator[Event]:
         and known.bid_quantity == (bid.quantity if bid else 0)
         and known.ask_quantity == (ask.quantity if ask else 0)
     ):
-        return
+        return None
     series.published = BestPricesChanged(
         instrument_id=series.instrument.instrument_id,
         bid=bid.price if bid else None,
@@ -291,7 +297,7 @@ def tell_best_prices(series: Series) -> Iterator[Event]:
         ask=ask.price if ask else None,
         ask_quantity=ask.quantity if ask else 0,
     )
-    yield series.published
+    return series.published
 
 
 def fire(series: Series, state: State) -> Iterator[Event]:
@@ -355,7 +361,7 @@ def follow(
         elif kind == market.REQUEUED:
             yield _amended(order, kept_priority=False)
         elif kind == market.WAITING:  # for the next call
-            state.seats[order.owner].orders[order.order_id] = order
+            _rest(order, state.seats[order.owner])
             yield _waiting(order, None, None)
         elif kind == market.TRIGGERED:  # by the call that begins
             incoming = order
@@ -365,7 +371,8 @@ def follow(
     for quote, quantity in quoted:
         yield from _note_quote_traded(quote, quantity, series, state)
     for owner in traded:
-        yield from _trim_reduce_only(state.seats[owner], series, state)
+        if state.seats[owner].reduce_only_orders:
+            yield from _trim_reduce_only(state.seats[owner], series, state)
 
 
 # --- the inner way --------------------------------------------------------------------------------------
@@ -506,8 +513,6 @@ def _trim_reduce_only(seat: Seat, series: Series, state: State) -> Iterator[Even
 
     A smaller position crowds them out, and so does another order on their side: one sweep could fill them all.
     """
-    if not seat.reduce_only_orders:
-        return
     bound = [o for o in seat.orders.values() if o.reduce_only and o.instrument is series.instrument]
     for order in reversed(bound):
         if order.order_id in seat.orders and not only_reduces(order, seat, state):
@@ -515,9 +520,9 @@ def _trim_reduce_only(seat: Seat, series: Series, state: State) -> Iterator[Even
 
 
 def _rest(order: Order, seat: Seat) -> None:
-    _forget(order, seat)
-    seat.orders[order.order_id] = order
-    seat.reduce_only_orders += order.reduce_only
+    if order.order_id not in seat.orders:
+        seat.orders[order.order_id] = order
+        seat.reduce_only_orders += order.reduce_only
 
 
 def _forget(order: Order, seat: Seat) -> None:
@@ -562,7 +567,7 @@ def _withdraw_all(orders: Iterable[Order], cause: CancelCause, state: State) -> 
         touched[order.instrument.instrument_id] = series
         yield from withdraw(order, series, cause, state)
     for series in touched.values():
-        yield from tell_best_prices(series)
+        yield from settle_down(series, state)
 
 
 def _live_orders(seat: Seat, instrument_id: str | None) -> list[Order]:

@@ -76,7 +76,7 @@ class Market:
         self.waiting = WaitingOrders()
         self.links = Links(self.book, self.waiting)
         self.sequence = 0  # events so far
-        self._fired: deque[tuple[OrderId, Price]] = deque()  # and at which price
+        self.fired: deque[tuple[OrderId, Price]] = deque()  # who is to enter next, and the price that fired it
         self._pro_rata = terms.allocation is Allocation.PRO_RATA
         self._banded = terms.static_band_bp > 0 or terms.dynamic_band_bp > 0
 
@@ -90,7 +90,7 @@ class Market:
         if not order.instructions.plain:
             self.slide(order)
         events = self.enter(order)
-        if self._fired:
+        if self.fired:
             self._enter_fired(events)
         return events
 
@@ -246,7 +246,7 @@ class Market:
         """Remember a price; while trading is continuous, whoever it reaches has fired."""
         self.waiting.observe(source, price)
         if self.phase is CONTINUOUS:
-            self._fired.extend(self.waiting.fired((source,)))
+            self.fired.extend(self.waiting.fired((source,)))
 
     def fire(self) -> list[Event]:
         """What happens when the next order that has fired stops waiting: TRIGGERED, and its partner leaves.
@@ -255,10 +255,10 @@ class Market:
         """
         events: list[Event] = []
         if self.phase is not CONTINUOUS:
-            self.waiting.rearm([order_id for order_id, _ in self._fired])
-            self._fired.clear()
-        while self._fired and not events:
-            order_id, price = self._fired.popleft()
+            self.waiting.rearm([order_id for order_id, _ in self.fired])
+            self.fired.clear()
+        while self.fired and not events:
+            order_id, price = self.fired.popleft()
             if order_id in self.waiting.by_id:
                 order = self.waiting.remove(order_id)
                 events.append((TRIGGERED, order, price, order.remaining))
@@ -288,7 +288,7 @@ class Market:
             return Refusal.BOOK_CROSSED
         self._become(phase)
         if phase is CONTINUOUS:
-            self._fired.extend(self.waiting.fired(tuple(PriceSource)))
+            self.fired.extend(self.waiting.fired(tuple(PriceSource)))
         return None
 
     def indicative(self) -> Indication | None:
@@ -448,7 +448,7 @@ class Market:
 
     def _enter_fired(self, events: list[Event]) -> None:
         """Let in, one after the other, the orders that have fired; what they trade may fire more."""
-        while self._fired and (fired := self.fire()):
+        while self.fired and (fired := self.fire()):
             events += fired
             order = fired[0][1]
             if self.refusal(order) is None:
