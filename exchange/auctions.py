@@ -19,7 +19,7 @@ from exchange.units import Time
 from matching.events import CROSSED
 from matching.phases import Phase
 from matching.refusals import Refusal
-from matching.terms import TimeInForce
+from matching.terms import Price, Quantity, Side, TimeInForce
 
 
 def open_market(series: Series, state: State) -> Iterator[Event]:
@@ -47,11 +47,16 @@ def halt_market(series: Series, state: State) -> Iterator[Event]:
 
 def close_market(series: Series, state: State) -> Iterator[Event]:
     """A session ends: uncross a call that is going on; orders for the day, and for an auction, end here."""
-    if series.market.phase is Phase.AUCTION:
-        yield from _uncross(series, state)
+    yield from finish_call(series, state)
     for only in (TimeInForce.DAY, TimeInForce.AUCTION):
         yield from cancel_orders_in(series, CancelCause.SESSION_END, state, only)
     yield from end_market(series, state)
+
+
+def finish_call(series: Series, state: State) -> Iterator[Event]:
+    """If a call is going on, it ends now: whatever crosses is traded."""
+    if series.market.phase is Phase.AUCTION:
+        yield from _uncross(series, state)
 
 
 def end_market(series: Series, state: State) -> Iterator[Event]:
@@ -147,16 +152,19 @@ def _end_call(series: Series, state: State) -> Iterator[Event]:
 
 
 def _uncross(series: Series, state: State) -> Iterator[Event]:
-    """One price for everything that crosses, cleared pair by pair."""
+    """One price for everything that crosses, cleared pair by pair.
+
+    Where linked orders left meanwhile, the rest may cross anew, at a price of its own.
+    """
     events = series.market.uncross()
     assert not isinstance(events, Refusal), "only a call is uncrossed"
-    crossed = [event for event in events if event[0] == CROSSED]
+    volumes: dict[Price | None, Quantity] = {}
+    for kind, order, price, quantity in events:
+        if kind == CROSSED and order.side is Side.BUY:
+            volumes[price] = volumes.get(price, 0) + quantity
     yield from follow(events, None, series, state)
-    yield AuctionUncrossed(
-        instrument_id=series.instrument.instrument_id,
-        price=crossed[0][2] if crossed else None,
-        volume=sum(quantity for _, _, _, quantity in crossed) // 2,
-    )
+    for uncrossed, volume in (volumes or {None: 0}).items():
+        yield AuctionUncrossed(instrument_id=series.instrument.instrument_id, price=uncrossed, volume=volume)
 
 
 def _go(series: Series, phase: Phase, state: State) -> Iterator[Event]:

@@ -122,6 +122,7 @@ def start_fixing(duty: StartFixing, state: State) -> Iterator[Event]:
 def end_trading(duty: EndTrading, state: State) -> Iterator[Event]:
     """The last instant: no order of this instant enters, live ones are canceled, the price is fixed next."""
     for series in _series_of(duty.bucket_id, state):
+        yield from auctions.finish_call(series, state)
         yield enter(series, SeriesState.HALTED)
         yield from cancel_orders_in(series, CancelCause.EXPIRY, state)
         yield from auctions.end_market(series, state)

@@ -26,8 +26,8 @@ from exchange.commands import (
     UnpauseIssuer,
 )
 from exchange.instruments import Asset, ContractKind, Instrument, fault_in
-from exchange.units import MINUTE, AssetId, IndexId, InstrumentId, Time, WalletId
-from matching.terms import ParticipantId
+from exchange.units import MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
+from matching.terms import Allocation, ParticipantId
 from participants.population import PopulationTerms, market_maker
 from participants.strategies.market_maker import MarketMakerTerms
 from scenarios.config.reading import (
@@ -56,6 +56,7 @@ RunDay = Annotated[date, Field(strict=True, ge=date(1970, 1, 2), le=date(2261, 1
 ExactRoubles = Annotated[Decimal, Field(ge=0, le=1_000_000_000_000_000)]
 BasisPointsNumber = Annotated[float, Field(ge=0, le=10_000)]
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
+Seconds = Annotated[int, Field(strict=True, ge=0, le=86_400)]
 
 
 class CalendarTable(Table):
@@ -136,6 +137,14 @@ class InstrumentTable(Table):
     max_quantity: Count = 10_000
     price_band_percent: Percent = 7_00
     protection_percent: Percent = 1_00
+    allocation: Allocation = Allocation.PRICE_TIME
+    pre_open_seconds: Seconds = 0
+    opening_call_seconds: Seconds = 0
+    closing_call_seconds: Seconds = 0
+    halt_call_seconds: Seconds = 0
+    call_extension_seconds: Seconds = 0
+    static_band_percent: Percent = 0
+    dynamic_band_percent: Percent = 0
 
     def instrument(self, index_id: str, cash: AssetId, midnight: Time) -> Instrument:
         tick = self.tick_rub  # an index unit is a kopeck
@@ -155,7 +164,20 @@ class InstrumentTable(Table):
             price_band_bp=self.price_band_percent,
             protection_bp=self.protection_percent,
             expiry=midnight + seconds_of(self.expires),
+            allocation=self.allocation,
+            pre_open=self.pre_open_seconds * SECOND,
+            opening_call=self.opening_call_seconds * SECOND,
+            closing_call=self.closing_call_seconds * SECOND,
+            halt_call=self.halt_call_seconds * SECOND,
+            call_extension=self.call_extension_seconds * SECOND,
+            static_band_bp=self.static_band_percent,
+            dynamic_band_bp=self.dynamic_band_percent,
         )
+
+    def trades_between_calls(self, calendar: CalendarTable) -> bool:
+        """Whether there is time between the opening call and the closing one, or the expiry."""
+        begins = seconds_of(calendar.opens) + (self.pre_open_seconds + self.opening_call_seconds) * SECOND
+        return begins < seconds_of(self.expires) - self.closing_call_seconds * SECOND
 
     def _kopecks(self, key: str) -> int:
         amount = getattr(self, key) * 100
@@ -323,6 +345,18 @@ class ScenarioFile(Table):
                 raise fault(
                     f"expires at {instrument.expires}, outside the session from {calendar.opens} to {calendar.closes}",
                     "choose an hour inside it",
+                    at=f"instruments.{instrument.id}",
+                )
+            if instrument.closing_call_seconds and instrument.expires != calendar.closes:
+                raise fault(
+                    f"has a closing call but expires at {instrument.expires}, before the session closes",
+                    f"let it expire at {calendar.closes}, or leave the closing call out",
+                    at=f"instruments.{instrument.id}",
+                )
+            if not instrument.trades_between_calls(calendar):
+                raise fault(
+                    "is never in continuous trading: its pre-open and its calls fill the time that it has",
+                    "shorten them",
                     at=f"instruments.{instrument.id}",
                 )
             if instrument.id in ids[number:]:

@@ -7,13 +7,21 @@ import pytest
 
 from exchange.commands import FreezeWallet, HaltInstrument, PauseIssuer, UnfreezeWallet
 from exchange.events import (
+    AuctionUncrossed,
+    CallExtended,
     IndexPublished,
+    IndicationChanged,
     ParticipantStateChanged,
+    PhaseChanged,
     RegimeAdopted,
     SettlementPostponed,
     SettlementPriceFinal,
+    TradeReported,
+    TradingInterrupted,
 )
 from exchange.units import MINUTE, SECOND
+from matching.phases import Phase
+from matching.terms import Allocation
 from scenarios.assembly import assemble
 from scenarios.cells import CellResult
 from scenarios.config.reading import ConfigurationError
@@ -24,6 +32,7 @@ from scenarios.run import run_cell
 from tests.scenarios.small_worlds import CLOSES, MIDNIGHT, OPENS, SHORT_DAY, a_world, live, short_day
 
 OPEN = "ru_open_counterfactual"
+CONTRACT = "instruments.BTC_RUBD-18DEC26"
 
 
 def fault_in(folder: Path, *changes: tuple[str, str]) -> ConfigurationError:
@@ -56,6 +65,44 @@ def test_hours_become_moments_and_the_run_is_a_little_longer_than_the_session(tm
     assert world.instruments[0].expiry == MIDNIGHT + 645 * MINUTE
     assert world.path.knots[0] == (world.starts, 800_000_000)  # the first price holds before its knot
     assert world.path.knots[-1] == (world.ends, 730_000_000)  # and the last one after it
+
+
+CALLS = """\
+allocation = "pro_rata"
+pre_open_seconds = 60
+opening_call_seconds = 120
+closing_call_seconds = 300
+halt_call_seconds = 90
+call_extension_seconds = 30
+static_band_percent = 2
+dynamic_band_percent = 0.75
+"""
+WITH_CALLS = ("cap_rub", f"{CALLS}cap_rub"), ("expires = 10:45:00", "expires = 10:50:00")
+
+
+def test_allocation_calls_and_bands_reach_the_instrument(tmp_path: Path) -> None:
+    (instrument,) = a_world(tmp_path, *WITH_CALLS).instruments
+    assert instrument.allocation is Allocation.PRO_RATA
+    assert (instrument.pre_open, instrument.opening_call, instrument.closing_call) == (
+        MINUTE, 2 * MINUTE, 5 * MINUTE,
+    )  # fmt: skip
+    assert (instrument.halt_call, instrument.call_extension) == (90 * SECOND, 30 * SECOND)
+    assert (instrument.static_band_bp, instrument.dynamic_band_bp) == (200, 75)
+
+
+def test_an_instrument_that_says_nothing_of_them_trades_at_once_by_price_and_time(tmp_path: Path) -> None:
+    (instrument,) = a_world(tmp_path).instruments
+    assert instrument.allocation is Allocation.PRICE_TIME
+    assert (instrument.pre_open, instrument.opening_call, instrument.closing_call) == (0, 0, 0)
+    assert (instrument.halt_call, instrument.call_extension) == (0, 0)
+    assert (instrument.static_band_bp, instrument.dynamic_band_bp) == (0, 0)
+
+
+def test_calls_and_bands_read_back_from_their_resolved_form(tmp_path: Path) -> None:
+    world = a_world(tmp_path, *WITH_CALLS)
+    path = tmp_path / "resolved.toml"
+    path.write_text(toml_text(world.resolved), encoding="utf-8")
+    assert load_world(str(path)) == world
 
 
 def test_directives_are_commands_in_order_of_time_with_the_signatures_they_need(tmp_path: Path) -> None:
@@ -154,6 +201,16 @@ def test_a_scenario_goes_by_its_name_or_by_its_path(tmp_path: Path) -> None:
         ("cap_rub = 16_000_000", "cap_rub = inf", "instruments.BTC_RUBD-18DEC26.cap_rub", "must lie between"),
         ("cap_rub = 16_000_000", "cap_rub = 0.015", "instruments.BTC_RUBD-18DEC26.cap_rub", "two decimals"),
         ('id = "aster"', 'id = "Aster!"', "index.venues.Aster!.id", "lower-case letters"),
+        ("cap_rub", 'allocation = "prorata"\ncap_rub', f"{CONTRACT}.allocation", "nearest that is valid is “pro_rata”"),
+        ("cap_rub", "allocation = 1\ncap_rub", f"{CONTRACT}.allocation", "cannot be 1"),
+        ("cap_rub", "pre_open_secs = 1\ncap_rub", f"{CONTRACT}.pre_open_secs", "valid is “pre_open_seconds”"),
+        ("cap_rub", "pre_open_seconds = -1\ncap_rub", f"{CONTRACT}.pre_open_seconds", "greater than or equal to 0"),
+        ("cap_rub", "opening_call_seconds = 0.5\ncap_rub", f"{CONTRACT}.opening_call_seconds", "a whole number"),
+        ("cap_rub", 'closing_call_seconds = "5m"\ncap_rub', f"{CONTRACT}.closing_call_seconds", "a whole number"),
+        ("cap_rub", "halt_call_seconds = true\ncap_rub", f"{CONTRACT}.halt_call_seconds", "a whole number"),
+        ("cap_rub", "call_extension_seconds = 86_401\ncap_rub", f"{CONTRACT}.call_extension_seconds", "less than"),
+        ("cap_rub", "static_band_percent = -1\ncap_rub", f"{CONTRACT}.static_band_percent", "must lie between"),
+        ("cap_rub", "dynamic_band_percent = 0.125\ncap_rub", f"{CONTRACT}.dynamic_band_percent", "two decimals"),
         ('id = "short_day"\n', "", "id", "is missing"),
         ("[coin]\nissuer", "[coin]\ntitle", "coin.issuer", "is missing"),
     ],
@@ -167,7 +224,6 @@ def test_an_unknown_key_or_a_wrong_type_names_file_key_and_remedy(
     assert sentence in str(fault)
 
 
-CONTRACT = "instruments.BTC_RUBD-18DEC26"
 MAKER = '[[makers]]\nid = "maker_alpha"\ndeposit_rub = 60_000_000\nown_funds_rub = 9_000_000_000\n'
 
 
@@ -209,6 +265,12 @@ MAKER = '[[makers]]\nid = "maker_alpha"\ndeposit_rub = 60_000_000\nown_funds_rub
         ([("fee_maker_rub = 0.20", "fee_maker_rub = 1e300")], f"{CONTRACT}.fee_maker_rub", "less than or equal to"),
         ([("cap_rub", "tick_value_rub = 1e300\ncap_rub")], f"{CONTRACT}.tick_value_rub", "less than or equal to"),
         ([("cap_rub", "tick_value_rub = 1e14\ncap_rub")], CONTRACT, "63 bits"),
+        ([("cap_rub", "static_band_percent = 2\ncap_rub")], CONTRACT, "cannot be listed: a band that interrupts"),
+        ([("cap_rub", "dynamic_band_percent = 2\ncap_rub")], CONTRACT, "needs a halt_call"),
+        ([("cap_rub", "pre_open_seconds = 60\nopening_call_seconds = 2_640\ncap_rub")], CONTRACT, "never in contin"),
+        ([("cap_rub", "closing_call_seconds = 3_000\ncap_rub"), ("expires = 10:45", "expires = 10:50")],
+         CONTRACT, "never in continuous trading"),
+        ([("cap_rub", "closing_call_seconds = 60\ncap_rub")], CONTRACT, "has a closing call but expires at 10:45:00"),
     ],
 )  # fmt: skip
 def test_an_impossible_world_is_refused_before_anything_happens(
@@ -309,3 +371,28 @@ def test_one_outside_venue_makes_no_index_and_the_future_ends_at_its_reference(t
     (postponed,) = kept.events(SettlementPostponed)
     assert (postponed.valid_samples, postponed.samples) == (0, 300)
     assert kept.events(SettlementPriceFinal) == []  # the run ends before the half hour of its extension
+
+
+def test_a_day_with_calls_opens_pauses_and_closes_at_one_price_each(tmp_path: Path) -> None:
+    """The fall from 10:20 on leaves the bands. The future expires with the session, as one with a closing call must."""
+    kept = live(a_world(tmp_path, *WITH_CALLS))
+    phases = [
+        (entry.time - OPENS, entry.event.phase)
+        for entry in kept.told
+        if isinstance(entry.event, PhaseChanged)
+    ]
+    assert phases[:3] == [
+        (0, Phase.PRE_OPEN), (MINUTE, Phase.AUCTION), (3 * MINUTE, Phase.CONTINUOUS),
+    ]  # fmt: skip
+    assert phases[-3:] == [
+        (45 * MINUTE, Phase.AUCTION), (50 * MINUTE, Phase.CLOSED), (50 * MINUTE, Phase.SETTLED),
+    ]  # fmt: skip
+    calls = [phase for _, phase in phases].count(Phase.AUCTION)
+    assert len(kept.events(AuctionUncrossed)) == calls == 2 + len(kept.events(TradingInterrupted)) > 2
+    assert kept.events(CallExtended)
+    opening, closing = kept.events(AuctionUncrossed)[0], kept.events(AuctionUncrossed)[-1]
+    assert opening.price is not None and closing.price is not None
+    indicated = {(event.price, event.volume) for event in kept.events(IndicationChanged)}
+    assert {(opening.price, opening.volume), (closing.price, closing.volume)} <= indicated
+    in_auctions = [trade.quantity for trade in kept.events(TradeReported) if trade.taker_side is None]
+    assert sum(in_auctions) == sum(event.volume for event in kept.events(AuctionUncrossed)) > 0
