@@ -12,7 +12,7 @@ from exchange.events import (
     IndicationChanged,
     PhaseChanged,
 )
-from exchange.schedule import INDICATION_INTERVAL, begin_call, promise_phase
+from exchange.schedule import begin_call, promise_indication, promise_phase
 from exchange.state import Series, State
 from exchange.trading import cancel_orders_in, follow, settle_down
 from exchange.units import Time
@@ -22,12 +22,17 @@ from matching.refusals import Refusal
 from matching.terms import Price, Quantity, Side, TimeInForce
 
 
+def promise_closing_call(series: Series, state: State) -> None:
+    """A session has begun: its closing call will."""
+    closing = _closing_call(series, state)
+    if closing is not None and state.now < closing:
+        duty = StartClosingCall(instrument_id=series.instrument.instrument_id)
+        state.agenda.promise(closing, duty)
+
+
 def open_market(series: Series, state: State) -> Iterator[Event]:
     """A session begins: collect orders, hold the opening auction, or trade at once, as the terms say."""
     terms = series.instrument
-    closing = _closing_call(series, state)
-    if closing is not None and state.now < closing:
-        state.agenda.promise(closing, StartClosingCall(instrument_id=terms.instrument_id))
     if terms.pre_open:
         yield from _go(series, Phase.PRE_OPEN, state)
         promise_phase(series, state.now + terms.pre_open, Phase.AUCTION, state)
@@ -94,9 +99,9 @@ def start_closing_call(duty: StartClosingCall, state: State) -> Iterator[Event]:
 def publish_indication(duty: PublishIndication, state: State) -> Iterator[Event]:
     """Where the call would uncross now, if that has changed; again in a moment, while the call lasts."""
     series = state.series[duty.instrument_id]
-    if series.market.phase is not Phase.AUCTION:
+    if series.market.phase is not Phase.AUCTION or series.next_indication != state.now:
         return
-    state.agenda.promise(state.now + INDICATION_INTERVAL, duty)
+    promise_indication(series, state)
     found = series.market.indicative()
     indicated = IndicationChanged(
         instrument_id=duty.instrument_id,
@@ -117,14 +122,14 @@ def _closing_call(series: Series, state: State) -> Time | None:
 
 
 def _open_call(series: Series, lasts: Time, state: State) -> Iterator[Event]:
-    """Begin with a call of that length; without one only if the book must be uncrossed first.
+    """Begin with a call of that length; without one only if something waits on the book to be uncrossed.
 
     Within the time of the closing call it lasts until the close.
     """
     closing = _closing_call(series, state)
     if closing is not None and closing <= state.now:
         yield from _call(series, lasts, None, state)
-    elif lasts or series.book.crossed():
+    elif lasts or series.market.awaits_uncrossing():
         yield from _call(series, lasts, Phase.CONTINUOUS, state)
     else:
         yield from _go(series, Phase.CONTINUOUS, state)

@@ -109,6 +109,7 @@ def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
     for series in state.series.values():
         if series.state is SeriesState.LISTED:
             yield house.enter(series, SeriesState.TRADING)
+        auctions.promise_closing_call(series, state)
         if is_trading(series.state):
             yield from auctions.open_market(series, state)
 

@@ -26,11 +26,8 @@ def quote_market(command: QuoteMarket, state: State) -> Iterator[Event]:
         yield from _refuse_all(command, RejectReason.UNKNOWN_PARTICIPANT)
         return
     count_request(seat, state)
-    protection = seat.protections.get(command.instrument_id)
     if series is None:
         yield from _refuse_all(command, RejectReason.UNKNOWN_INSTRUMENT)
-    elif protection is not None and protection.frozen(state.now):
-        yield from _refuse_all(command, RejectReason.QUOTES_FROZEN)
     else:
         yield from _requote(command, seat, series, state)
 

@@ -15,7 +15,6 @@ class RejectReason(StrEnum):
     PARTICIPANT_SUSPENDED = "participant_suspended"
     INSTRUMENT_HALTED = "instrument_halted"
     INSTRUMENT_EXPIRED = "instrument_expired"
-    INSTRUMENT_CLOSED = "instrument_closed"
     QUOTES_FROZEN = "quotes_frozen"  # by the market-maker protection
     SPOT_OUTSIDE_TEST_ENVIRONMENT = "spot_outside_test_environment"
     PRODUCT_NOT_PERMITTED = "product_not_permitted"
@@ -26,6 +25,8 @@ class RejectReason(StrEnum):
     PRICE_OUTSIDE_COLLAR = "price_outside_collar"
     PRICE_OUTSIDE_BAND = "price_outside_band"
     GOOD_UNTIL_NOT_AHEAD = "good_until_not_ahead"
+    TRIGGER_INCOMPLETE = "trigger_incomplete"  # it needs a price or a distance, and a source
+    INSTRUMENT_CLOSED = "instrument_closed"
     DISPLAY_TOO_SMALL = "display_too_small"
     DISPLAY_NOT_BELOW_QUANTITY = "display_not_below_quantity"
     MINIMUM_ABOVE_QUANTITY = "minimum_above_quantity"
@@ -33,7 +34,6 @@ class RejectReason(StrEnum):
     POST_ONLY_NEEDS_REST = "post_only_needs_rest"
     POST_ONLY_WOULD_TRADE = "post_only_would_trade"
     UNFILLABLE_AT_ONCE = "unfillable_at_once"
-    TRIGGER_INCOMPLETE = "trigger_incomplete"  # it needs a price or a distance, and a source
     TRIGGER_NOT_POSITIVE = "trigger_not_positive"
     TRIGGER_PASSED = "trigger_passed"
     REDUCE_ONLY = "reduce_only"

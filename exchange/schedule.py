@@ -18,8 +18,14 @@ def begin_call(series: Series, lasts: Time, then: Phase | None, state: State) ->
     series.next_phase = None
     if then is not None:
         promise_phase(series, state.now + lasts, then, state)
+    promise_indication(series, state)
+
+
+def promise_indication(series: Series, state: State) -> None:
+    """The next indication comes then. One that was promised earlier falls."""
+    series.next_indication = state.now + INDICATION_INTERVAL
     duty = PublishIndication(instrument_id=series.instrument.instrument_id)
-    state.agenda.promise(state.now + INDICATION_INTERVAL, duty)
+    state.agenda.promise(series.next_indication, duty)
 
 
 def promise_phase(series: Series, at: Time, phase: Phase, state: State) -> None:

@@ -20,6 +20,7 @@ from matching.level import RestingOrder
 from matching.market import Market
 from matching.phases import Phase
 from matching.terms import Instructions, OrderId, ParticipantId, Price, Quantity, Side
+from matching.triggers import Trigger
 
 
 class Order(RestingOrder):
@@ -41,6 +42,7 @@ class Order(RestingOrder):
         "released",
         "released_risk",
         "replaces",
+        "trigger",
         "worst_fee",
     )
 
@@ -73,6 +75,7 @@ class Order(RestingOrder):
         self.label = label
         self.good_until = good_until
         self.is_quote = is_quote
+        self.trigger: Trigger | None = None  # what it waits for
         self.replaces: Order | None = None  # the live order that this is to amend
         self.released: Money = 0  # hold that its acceptance sets free: that of the order it replaces
         self.released_risk: Money = 0  # capital at risk that goes with that order
@@ -129,6 +132,7 @@ class Series:
     published: BestPricesChanged | None = None  # the best prices that the public knows
     indicated: IndicationChanged | None = None  # of the present call
     next_phase: tuple[Time, Phase] | None = None  # when the present one ends, and what follows
+    next_indication: Time | None = None  # of the present call
     extended: bool = False  # the present call, once
 
     @property

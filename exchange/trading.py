@@ -3,6 +3,7 @@
 An order that waits for a price goes the same way once it fires; until then nothing is held for it.
 """
 
+from collections import Counter
 from collections.abc import Generator, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
@@ -27,9 +28,9 @@ from exchange.events import (
     TradingInterrupted,
 )
 from exchange.reasons import RejectReason
-from exchange.rules.admission import first_refusal, first_refusal_to_wait
+from exchange.rules.admission import first_refusal, first_refusal_to_wait, first_refusal_when_fired
 from exchange.rules.permitted import must_reduce, only_reduces
-from exchange.rules.prices import furthest_price, protection_price
+from exchange.rules.prices import furthest_price, protection_price, reference_price
 from exchange.rules.throttles import count_request
 from exchange.schedule import begin_call
 from exchange.state import Order, Seat, Series, State
@@ -62,7 +63,7 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
         yield _rejected(command, RejectReason.UNKNOWN_INSTRUMENT)
         return
     order = new_order(command, seat, series, state)
-    if command.trigger_source is not None or command.trail is not None or command.trigger_price is not None:
+    if _asks_to_wait(command):
         yield from _wait(command, order, seat, series, state)
         return
     reason = first_refusal(order, seat, series, state)
@@ -78,8 +79,10 @@ def new_order(
 ) -> Order:
     """The order that a command asks for, numbered; a market order with the price that protects it."""
     price, time_in_force = command.price, command.time_in_force
+    waits = _asks_to_wait(command)
     if price is None:
-        price, time_in_force = _market_price(command.side, time_in_force, series)
+        price, at_once = _market_price(command.side, time_in_force, series)
+        time_in_force = time_in_force if waits else at_once
     state.orders_placed += 1
     order = Order(
         OrderId(state.orders_placed),
@@ -98,7 +101,9 @@ def new_order(
         good_until=command.good_until,
         is_quote=is_quote,
     )
-    if command.post_only is PostOnly.SLIDE:
+    if waits:
+        order.trigger = _trigger(command, series)
+    elif command.post_only is PostOnly.SLIDE:
         series.market.slide(order)
     return order
 
@@ -315,9 +320,9 @@ def fire(series: Series, state: State) -> Iterator[Event]:
         )
         yield from follow(fired[1:], order, series, state)
         if order.at_market:
-            order.price, _ = _market_price(order.side, order.instructions.time_in_force, series)
+            _price_at_market(order, series)
         series.market.slide(order)
-        reason = first_refusal(order, seat, series, state)
+        reason = first_refusal_when_fired(order, seat, series, state)
         if reason is None:
             yield from enter(order, seat, series, state)
         else:
@@ -333,7 +338,7 @@ def follow(
     `incoming` is the order of the command; None if a call began or ended.
     """
     traded: dict[ParticipantId, None] = {} if incoming is None else {incoming.owner: None}
-    quoted: list[tuple[Order, Quantity]] = []
+    quoted: Counter[ParticipantId] = Counter()  # lots that quotes have traded
     bid: Order | None = None  # of a pair in an uncrossing
     for kind, resting, price, quantity in events:
         order = _ours(resting)
@@ -343,10 +348,10 @@ def follow(
             assert incoming is not None, "a resting order trades with one that came in"
             traded[order.owner] = None
             yield from _clear(order, incoming, price, quantity, series, state)
-            if order.is_quote:
-                quoted.append((order, quantity))
+            quoted.update({one.owner: quantity for one in (order, incoming) if one.is_quote})
         elif kind == market.CROSSED:
             traded[order.owner] = None
+            quoted.update({order.owner: quantity} if order.is_quote else {})
             if bid is None:
                 bid = order
             else:
@@ -368,8 +373,8 @@ def follow(
         elif kind == market.INTERRUPTED:
             yield TradingInterrupted(instrument_id=series.instrument.instrument_id, bound=price)
             yield from begin_call(series, series.instrument.halt_call, Phase.CONTINUOUS, state)
-    for quote, quantity in quoted:
-        yield from _note_quote_traded(quote, quantity, series, state)
+    for owner, quantity in quoted.items():
+        yield from _note_quotes_traded(state.seats[owner], quantity, series, state)
     for owner in traded:
         if state.seats[owner].reduce_only_orders:
             yield from _trim_reduce_only(state.seats[owner], series, state)
@@ -398,31 +403,51 @@ def _market_price(side: Side, time_in_force: TimeInForce, series: Series) -> tup
 
 def _wait(command: PlaceOrder, order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
     """Let the order wait for its price, if it names one and could be an order at all."""
-    trigger = _trigger(command)
-    if trigger is None:
-        yield _rejected(command, RejectReason.TRIGGER_INCOMPLETE)
-        return
     reason = first_refusal_to_wait(order, seat, series, state)
     if reason is not None:
         yield _rejected(command, reason)
         return
+    trigger = order.trigger
+    assert trigger is not None, "an order that may wait has one"
     events = series.market.wait(order, trigger)
-    if isinstance(events, Refusal):
-        yield _rejected(command, RejectReason(events.value))
-        return
+    assert not isinstance(events, Refusal), "nothing spoke against it"
     seat.waiting[order.order_id] = order
     if order.good_until is not None:
         _promise_expiry(order, state)
     yield _waiting(order, trigger.source, events[0][2])
 
 
-def _trigger(command: PlaceOrder) -> Trigger | None:
-    """What the order waits for; None if that is only half said."""
+def _asks_to_wait(command: PlaceOrder) -> bool:
+    return (
+        command.trigger_source is not None or command.trigger_price is not None or command.trail is not None
+    )
+
+
+def _trigger(command: PlaceOrder, series: Series) -> Trigger | None:
+    """What the order waits for; None if that is only half said.
+
+    A trailing one that names no price begins at its distance from the present price; before there is one, from
+    the latest index, or for the last price from that of the last auction or the listing.
+    """
     source, price, trail = command.trigger_source, command.trigger_price, command.trail
     if source is None or (price is None and trail is None) or (trail is not None and trail < 1):
         return None
     rises = (command.side is Side.BUY) is not command.take_profit
-    return Trigger(source, 1 if price is None else price, rises, trail or 0)
+    if price is None:
+        assert trail is not None, "it names one or the other"
+        start = series.market.reference
+        if source is not PriceSource.LAST:
+            start = reference_price(series) // series.instrument.tick
+        price = max(start + trail if rises else start - trail, 1)
+    return Trigger(source, price, rises, trail or 0)
+
+
+def _price_at_market(order: Order, series: Series) -> None:
+    """A market order that has waited gets its protection price, and is now one that never rests."""
+    asked = order.instructions
+    order.price, time_in_force = _market_price(order.side, asked.time_in_force, series)
+    order.instructions = _instructions(time_in_force, asked.post_only, asked.minimum, asked.display)
+    order.good_until = None
 
 
 def _open(order: Order) -> Money:
@@ -488,9 +513,8 @@ def _uncross(
     yield _trade(price, quantity, None, series, state)
 
 
-def _note_quote_traded(quote: Order, quantity: Quantity, series: Series, state: State) -> Iterator[Event]:
+def _note_quotes_traded(seat: Seat, quantity: Quantity, series: Series, state: State) -> Iterator[Event]:
     """Market-maker protection: too much too fast, and the participant's quotes in the series go."""
-    seat = state.seats[quote.owner]
     protection = seat.protections.get(series.instrument.instrument_id)
     if protection is None or not protection.breached(quantity, state.now):
         return

@@ -2,7 +2,9 @@
 
 The price, over every tick p, with D(p) bid at p or higher and S(p) offered at p or lower: the largest volume
 min(D, S); of those the smallest surplus |D - S|; of those the highest if buyers are left over at all of them
-(the pressure is upward), the lowest if sellers are; otherwise the tick nearest to the reference price.
+(the pressure is upward), the lowest if sellers are. If it is buyers at the lower and sellers at the higher ones, those
+two remain where the pressure turns; and of what remains, the tick nearest to the reference price is taken. So whoever
+would have paid more than the price is filled, and whoever asked less.
 
 D falls and S rises, each only at prices where somebody stands, so between two such prices nothing changes and
 the ticks that are left at each step lie side by side: it is enough to look at each price and its neighbours.
@@ -47,6 +49,9 @@ def indicate(book: OrderBook, reference: Price) -> Indication | None:
         return found[-1]
     if found[0].surplus < 0:
         return found[0]
+    if found[0].surplus:
+        turn = next(i for i, at in enumerate(found) if at.surplus < 0)
+        found = found[turn - 1 : turn + 1]
     price = min(max(reference, found[0].price), found[-1].price)
     surplus = next(at.surplus for at in reversed(found) if at.price <= price)
     return Indication(price, volume, surplus)

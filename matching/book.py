@@ -1,18 +1,18 @@
 """The order book: two sides of price levels, each level a first-come queue.
 
-A side sorts its levels by a signed price, the better the larger, so the best level of either side is always
-the last and nobody asks which side it is on. A dict finds a level and the best is kept at hand, so "does it
-cross?" is one comparison.
+Levels compare by a signed price, the better the smaller, so nobody asks which side it is on. A dict finds a
+level and the best is kept at hand, so "does it cross?" is one comparison.
 
-The sorted keys are touched only when a price is new and when the best level empties. A level that empties
-behind the best stays, idle: prices that were traded come back. Idle levels are swept out once they outnumber
-the busy ones, which makes each of them cost a constant.
+The levels behind the best are kept in a heap: what comes after the best is all that trading asks for, and only
+who looks at the depth has them sorted, as far as he looks. A price that is new behind the best goes in for a
+constant on average, any price for the logarithm of the number of levels. A level that empties behind the best
+stays, idle: prices that were traded come back. Idle levels are swept out once they outnumber the busy ones,
+which makes each of them cost a constant.
 """
 
 from collections.abc import Iterator
+from heapq import heapify, heappop, heappush
 from typing import Final
-
-from sortedcontainers import SortedList
 
 from matching.level import Level, RestingOrder
 from matching.terms import BUY, OrderId, Price, Quantity, Side
@@ -21,66 +21,71 @@ FEW: Final = 64  # idle levels that are not worth a sweep
 
 
 class BookSide:
-    """The levels of one side by key: `sign * price`, so the best has the largest. The last is never idle."""
+    """The levels of one side by price, and a heap of their keys. The best level is never idle.
+
+    A key is `sign * price`, so the best has the smallest.
+    """
 
     __slots__ = ("best", "idle", "keys", "levels", "sign")
 
     def __init__(self, side: Side) -> None:
-        self.sign = int(side)
-        self.levels: dict[int, Level] = {}
-        self.keys: SortedList[int] = SortedList()
+        self.sign = -int(side)
+        self.levels: dict[Price, Level] = {}
+        self.keys: list[int] = []
         self.best: Level | None = None
         self.idle = 0  # levels without an order
 
-    def add(self, order: RestingOrder) -> None:
-        """Queue `order` at its price. O(log levels) where the price is new."""
-        key = self.sign * order.price
-        level = self.levels.get(key)
-        if level is None:
-            level = self.levels[key] = Level(key, order.price)
-            self.keys.add(key)
-            if self.best is None or key > self.best.key:
-                self.best = level
-        elif level.first is None:
-            self.idle -= 1
-        level.append(order)
+    def open(self, price: Price) -> Level:
+        """A level at a price that has none. Its first order is to follow. O(log levels)."""
+        key = self.sign * price
+        level = self.levels[price] = Level(key, price)
+        heappush(self.keys, key)
+        if self.best is None or key < self.best.key:
+            self.best = level
+        return level
 
-    def remove(self, order: RestingOrder) -> None:
-        """Take `order` out of its queue, wherever it stands."""
-        level = order.level
-        assert level is not None, "only what rests can leave"
-        level.unlink(order)
-        if level.first is None:
-            if level is self.best:
-                self._next_best()
-            else:
-                self.idle += 1
-                if self.idle > FEW and 2 * self.idle > len(self.levels):
-                    self._sweep()
+    def emptied(self, level: Level) -> None:
+        """The last order of `level` has left. O(log levels) at the best, elsewhere a constant."""
+        if level is self.best:
+            self._next_best()
+        else:
+            self.idle += 1
+            if self.idle > FEW and 2 * self.idle > len(self.levels):
+                self._sweep()
 
     def _next_best(self) -> None:
         """The best level is empty: forget it, and the idle ones right behind it."""
-        keys, levels = self.keys, self.levels
-        del levels[keys.pop()]
+        keys, levels, sign = self.keys, self.levels, self.sign
+        del levels[sign * heappop(keys)]
         while keys:
-            level = levels[keys[-1]]
+            level = levels[sign * keys[0]]
             if level.first is not None:
                 self.best = level
                 return
-            del levels[keys.pop()]
+            del levels[sign * heappop(keys)]
             self.idle -= 1
         self.best = None
 
     def _sweep(self) -> None:
         """Forget every idle level."""
-        self.levels = {key: level for key, level in self.levels.items() if level.first is not None}
-        self.keys = SortedList(self.levels)
+        self.levels = {price: level for price, level in self.levels.items() if level.first is not None}
+        self.keys = [level.key for level in self.levels.values()]
+        heapify(self.keys)
         self.idle = 0
 
     def __iter__(self) -> Iterator[Level]:
-        """Levels with orders, the best first."""
-        for key in reversed(self.keys):
-            level = self.levels[key]
+        """Levels with orders, the best first. A step costs the logarithm of the number of steps so far.
+
+        In a heap whatever comes next hangs below something that came already: only that edge is kept sorted.
+        """
+        keys = self.keys
+        edge = [(keys[0], 0)] if keys else []  # keys, and where they are
+        while edge:
+            key, at = heappop(edge)
+            for below in (2 * at + 1, 2 * at + 2):
+                if below < len(keys):
+                    heappush(edge, (keys[below], below))
+            level = self.levels[self.sign * key]
             if level.first is not None:
                 yield level
 
@@ -94,7 +99,10 @@ class BookSide:
 
 
 class OrderBook:
-    """Both sides and every resting order by its id. It rests and removes; it never trades."""
+    """Both sides and every resting order by its id. It rests and removes; it never trades.
+
+    Nothing happens more often than `add` and `remove`, so they thread the queues themselves, in one step.
+    """
 
     __slots__ = ("asks", "bids", "orders")
 
@@ -113,15 +121,43 @@ class OrderBook:
         """Rest `order` behind all others at its price, an iceberg with the part that it displays."""
         assert order.remaining > 0, "nothing rests without something left"
         display = order.instructions.display
-        order.hidden = order.remaining - display if 0 < display < order.remaining else 0
+        if display:
+            order.hidden = max(order.remaining - display, 0)
         self.orders[order.order_id] = order
-        (self.bids if order.side is BUY else self.asks).add(order)
+        side = self.bids if order.side is BUY else self.asks
+        level = side.levels.get(order.price)
+        if level is None:
+            level = side.open(order.price)
+        elif level.first is None:
+            side.idle -= 1
+        last = level.last
+        if last is None:
+            level.first = order
+        else:
+            last.following = order
+            order.previous = last
+        level.last = order
+        order.level = level
+        level.quantity += order.remaining - order.hidden
 
     def remove(self, order: RestingOrder) -> None:
         """Take a resting order off the book; `remaining` stays as it was. Cost does not grow with depth."""
+        level, previous, following = order.level, order.previous, order.following
+        assert level is not None, "only what rests can leave"
         del self.orders[order.order_id]
-        (self.bids if order.side is BUY else self.asks).remove(order)
+        level.quantity -= order.remaining - order.hidden
         order.hidden = 0
+        order.level = order.previous = order.following = None
+        if following is None:
+            level.last = previous
+        else:
+            following.previous = previous
+        if previous is not None:
+            previous.following = following
+            return
+        level.first = following
+        if following is None:
+            (self.bids if order.side is BUY else self.asks).emptied(level)
 
     def take(self, order: RestingOrder, quantity: Quantity) -> bool:
         """Take `quantity` of what a resting order displays; whether an iceberg then shows more, in the last place.
@@ -138,9 +174,8 @@ class OrderBook:
         level.quantity -= quantity
         if order.remaining > order.hidden:
             return False
-        level.unlink(order)
-        order.hidden -= min(order.instructions.display, order.hidden)
-        level.append(order)
+        self.remove(order)
+        self.add(order)
         return True
 
     def reduce(self, order: RestingOrder, quantity: Quantity) -> None:
@@ -168,7 +203,7 @@ class OrderBook:
         """Whether an order at `price` would meet somebody at once."""
         makers = self.asks if side is BUY else self.bids
         best = makers.best
-        return best is not None and best.key >= makers.sign * price
+        return best is not None and best.key <= makers.sign * price
 
     def crossed(self) -> bool:
         """Whether the best bid is as high as the best ask, as it may be while a call collects orders."""
@@ -185,7 +220,7 @@ class OrderBook:
         """How much is displayed on `side` at `price` or better."""
         total, wanted = 0, self.side(side)
         for level in wanted:
-            if level.key < wanted.sign * price:
+            if level.key > wanted.sign * price:
                 break
             total += level.quantity
         return total
@@ -195,10 +230,15 @@ class OrderBook:
         faults = []
         listed = []
         for name, side in (("bids", self.bids), ("asks", self.asks)):
-            if list(side.keys) != sorted(side.levels):
-                faults.append(f"{name}: the sorted keys and the levels differ")
-            if side.best is not (side.levels[side.keys[-1]] if side.keys else None):
-                faults.append(f"{name}: the best level is not the last key")
+            keys, levels = side.keys, side.levels
+            if any(level.price != price or level.key != side.sign * price for price, level in levels.items()):
+                faults.append(f"{name}: a level is not where its price is")
+            if sorted(keys) != sorted(level.key for level in levels.values()):
+                faults.append(f"{name}: the keys and the levels differ")
+            if any(keys[(i - 1) // 2] > keys[i] for i in range(1, len(keys))):
+                faults.append(f"{name}: the keys are not a heap")
+            if side.best is not (levels.get(side.sign * keys[0]) if keys else None):
+                faults.append(f"{name}: the best level is not the first key")
             if side.best is not None and side.best.first is None:
                 faults.append(f"{name}: the best level is idle")
             if side.idle != sum(level.first is None for level in side.levels.values()):

@@ -9,7 +9,7 @@ from matching.book import BookSide, OrderBook
 from matching.events import DECREMENTED, FILLED, REPLENISHED, SELF_TRADE, Event
 from matching.level import Level, RestingOrder
 from matching.links import Links
-from matching.terms import Allocation, Quantity, SelfTradePrevention
+from matching.terms import Allocation, Price, Quantity, SelfTradePrevention
 from matching.triggers import WaitingOrders
 
 CANCEL_RESTING: Final = SelfTradePrevention.CANCEL_RESTING
@@ -24,14 +24,15 @@ def match(
     prevention: SelfTradePrevention,
     links: Links,
     events: list[Event],
-) -> None:
+) -> Price | None:
     """Trade `taker`, first come first served at each price, with every level whose key is `reach` or better.
 
-    A taker that met its owner and had to give way has nothing remaining afterwards.
+    Returns the price of the last trade, if there was one. A taker that met its owner and had to give way has
+    nothing remaining afterwards.
     """
     makers = book.opposite(taker.side)
-    owner, remaining = taker.owner, taker.remaining
-    while remaining and (level := makers.best) is not None and level.key >= reach:
+    owner, remaining, last = taker.owner, taker.remaining, None
+    while remaining and (level := makers.best) is not None and level.key <= reach:
         maker = level.first
         assert maker is not None, "the best level has somebody in it"
         if maker.owner == owner:
@@ -44,13 +45,15 @@ def match(
             quantity = remaining
         remaining -= quantity
         replenished = book.take(maker, quantity)
-        events.append((FILLED, maker, level.price, quantity))
+        last = level.price
+        events.append((FILLED, maker, last, quantity))
         if replenished:
             events.append((REPLENISHED, maker, level.price, maker.remaining - maker.hidden))
         if links.partners:
             links.dissolve(maker, events)
             links.dissolve(taker, events)
     taker.remaining = remaining
+    return last
 
 
 def match_pro_rata(
@@ -60,10 +63,11 @@ def match_pro_rata(
     prevention: SelfTradePrevention,
     links: Links,
     events: list[Event],
-) -> None:
+) -> Price | None:
     """As `match`, but at each price the first in time is filled first and the others by what they display."""
     makers = book.opposite(taker.side)
-    while taker.remaining and (level := makers.best) is not None and level.key >= reach:
+    last = None
+    while taker.remaining and (level := makers.best) is not None and level.key <= reach:
         own = _first_of(level, taker)
         if own is not None:
             give_way(book, taker, own, own.remaining - own.hidden, prevention, links, events)
@@ -73,11 +77,13 @@ def match_pro_rata(
                 continue  # its partner's fill has taken it away; what it leaves is shared out anew
             taker.remaining -= quantity
             replenished = book.take(maker, quantity)
-            events.append((FILLED, maker, level.price, quantity))
+            last = level.price
+            events.append((FILLED, maker, last, quantity))
             if replenished:
                 events.append((REPLENISHED, maker, level.price, maker.remaining - maker.hidden))
             links.dissolve(maker, events)
             links.dissolve(taker, events)
+    return last
 
 
 def shares(level: Level, quantity: Quantity) -> list[tuple[RestingOrder, Quantity]]:
@@ -85,7 +91,7 @@ def shares(level: Level, quantity: Quantity) -> list[tuple[RestingOrder, Quantit
 
     Shares are rounded down; lots left over go round once in time order, to whoever still shows something.
     """
-    orders = list(_queue(level))
+    orders = list(queue(level))
     displayed = [order.remaining - order.hidden for order in orders]
     if quantity >= level.quantity:
         return list(zip(orders, displayed, strict=True))
@@ -150,11 +156,11 @@ def fillable(
     """How much of `taker` would trade at once, found by trading a copy of it on a copy of what it can reach."""
     copy = OrderBook()
     copies: dict[int, RestingOrder] = {}
-    for level in _within(book.opposite(taker.side), reach):
-        for order in _queue(level):
+    for level in within(book.opposite(taker.side), reach):
+        for order in queue(level):
             twin = copies[order.order_id] = copy_of(order)
             copy.add(twin)
-            copy.side(twin.side).levels[level.key].quantity += twin.hidden - order.hidden
+            copy.side(twin.side).levels[level.price].quantity += twin.hidden - order.hidden
             twin.hidden = order.hidden
     twins = Links(copy, WaitingOrders())
     for order_id, twin in copies.items():
@@ -177,13 +183,14 @@ def copy_of(order: RestingOrder) -> RestingOrder:
 
 def _first_of(level: Level, taker: RestingOrder) -> RestingOrder | None:
     """The first order at a price that has the taker's owner."""
-    for order in _queue(level):
+    for order in queue(level):
         if order.owner == taker.owner:
             return order
     return None
 
 
-def _queue(level: Level) -> list[RestingOrder]:
+def queue(level: Level) -> list[RestingOrder]:
+    """The orders at one price, in time order."""
     found = []
     order = level.first
     while order is not None:
@@ -192,10 +199,11 @@ def _queue(level: Level) -> list[RestingOrder]:
     return found
 
 
-def _within(side: BookSide, reach: int) -> list[Level]:
+def within(side: BookSide, reach: int) -> list[Level]:
+    """The levels whose key is `reach` or better, the best first."""
     found = []
     for level in side:
-        if level.key < reach:
+        if level.key > reach:
             break
         found.append(level)
     return found

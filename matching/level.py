@@ -53,41 +53,13 @@ class RestingOrder:
 
 
 class Level:
-    """The orders at one price, first come first served, and how much they display together."""
+    """The orders at one price, first come first served, and how much they display together. The book fills it."""
 
     __slots__ = ("first", "key", "last", "price", "quantity")
 
     def __init__(self, key: int, price: Price) -> None:
-        self.key = key  # the price, signed so that the better of two levels of a side has the larger key
+        self.key = key  # the price, signed so that the better of two levels of a side has the smaller key
         self.price = price
         self.quantity: Quantity = 0
         self.first: RestingOrder | None = None
         self.last: RestingOrder | None = None
-
-    def append(self, order: RestingOrder) -> None:
-        """Queue `order` behind all others."""
-        last = self.last
-        order.level = self
-        order.previous = last
-        if last is None:
-            self.first = order
-        else:
-            last.following = order
-        self.last = order
-        self.quantity += order.remaining - order.hidden
-
-    def unlink(self, order: RestingOrder) -> None:
-        """Take `order` out of the queue."""
-        previous, following = order.previous, order.following
-        if previous is None:
-            self.first = following
-        else:
-            previous.following = following
-            order.previous = None
-        if following is None:
-            self.last = previous
-        else:
-            following.previous = previous
-            order.following = None
-        order.level = None
-        self.quantity -= order.remaining - order.hidden

@@ -11,10 +11,9 @@ from typing import Final, NamedTuple
 from matching import auction
 from matching.auction import Indication
 from matching.book import BookSide, OrderBook
-from matching.continuous import fillable, give_way, match, match_pro_rata
+from matching.continuous import fillable, give_way, match, match_pro_rata, queue, within
 from matching.events import (
     CANCELED,
-    FILLED,
     INTERRUPTED,
     REDUCED,
     REQUEUED,
@@ -42,6 +41,7 @@ from matching.terms import (
 from matching.triggers import PriceSource, Trigger, WaitingOrders
 
 CONTINUOUS: Final = Phase.CONTINUOUS
+SETTLED: Final = Phase.SETTLED
 LAST: Final = PriceSource.LAST
 
 SHUT: Final = {
@@ -76,7 +76,9 @@ class Market:
         self.waiting = WaitingOrders()
         self.links = Links(self.book, self.waiting)
         self.sequence = 0  # events so far
-        self.fired: deque[tuple[OrderId, Price]] = deque()  # who is to enter next, and the price that fired it
+        self.fired: deque[tuple[OrderId, Price]] = (
+            deque()
+        )  # who is to enter next, and the price that fired it
         self._pro_rata = terms.allocation is Allocation.PRO_RATA
         self._banded = terms.static_band_bp > 0 or terms.dynamic_band_bp > 0
 
@@ -109,6 +111,14 @@ class Market:
 
     def enter(self, order: RestingOrder) -> list[Event]:
         """Let an order in that `refusal` has found nothing against: trade it, and rest or cancel what is left."""
+        book = self.book
+        if self.phase is CONTINUOUS and order.instructions.plain:
+            makers = book.asks if order.side is BUY else book.bids
+            best = makers.best
+            if best is None or best.key > makers.sign * order.price:  # there is nobody to meet: it only rests
+                book.add(order)
+                self.sequence += 1
+                return [(RESTED, order, order.price, order.remaining)]
         events: list[Event] = []
         if self.phase is CONTINUOUS:
             self._trade(order, events)
@@ -120,7 +130,7 @@ class Market:
     def cancel(self, order_id: OrderId) -> list[Event] | Refusal:
         """Take a live order off, wherever it stands; it costs the same at any depth."""
         order = self.book.orders.get(order_id)
-        if self.phase is Phase.SETTLED:
+        if self.phase is SETTLED:
             return Refusal.INSTRUMENT_SETTLED
         if order is not None:
             self.book.remove(order)
@@ -245,7 +255,7 @@ class Market:
     def note(self, source: PriceSource, price: Price) -> None:
         """Remember a price; while trading is continuous, whoever it reaches has fired."""
         self.waiting.observe(source, price)
-        if self.phase is CONTINUOUS:
+        if self.waiting.by_id and self.phase is CONTINUOUS:
             self.fired.extend(self.waiting.fired((source,)))
 
     def fire(self) -> list[Event]:
@@ -332,6 +342,11 @@ class Market:
             return None
         return min(bounds) if side is BUY else max(bounds)
 
+    def awaits_uncrossing(self) -> bool:
+        """Whether orders on the book can only be dealt with by a call: they cross, or are for the auction."""
+        every = (*self.book.bids.orders(), *self.book.asks.orders())
+        return self.book.crossed() or any(o.instructions.time_in_force is TimeInForce.AUCTION for o in every)
+
     def outside_bands(self, price: Price) -> bool:
         """Whether continuous trading would be interrupted before it reached that price."""
         highest, lowest = self.bound(Side.BUY), self.bound(Side.SELL)
@@ -382,7 +397,7 @@ class Market:
         makers = self.book.opposite(order.side)
         wanted = makers.sign * order.price
         best = makers.best
-        if best is not None and best.key >= wanted:
+        if best is not None and best.key <= wanted:
             self._meet(order, makers, wanted, events)
         if order.remaining:
             if asked.immediate:
@@ -399,14 +414,12 @@ class Market:
         """Match the order; where a band stops it, trading is interrupted."""
         reach = self._reach(order, makers) if self._banded else wanted
         trade = match_pro_rata if self._pro_rata else match
-        trade(self.book, order, reach, self.terms.prevention, self.links, events)
-        for kind, _, price, _ in reversed(events):
-            if kind == FILLED:
-                self.last = price
-                self.note(LAST, price)
-                break
+        last = trade(self.book, order, reach, self.terms.prevention, self.links, events)
+        if last is not None:
+            self.last = last
+            self.note(LAST, last)
         best = makers.best
-        if reach > wanted and order.remaining and best is not None and best.key >= wanted:
+        if reach < wanted and order.remaining and best is not None and best.key <= wanted:
             self._become(Phase.AUCTION)
             events.append((INTERRUPTED, order, makers.sign * reach, order.remaining))
 
@@ -414,8 +427,9 @@ class Market:
         """Rest the order in the call; the owner's orders that it could meet there give way now."""
         makers = self.book.opposite(order.side)
         wanted = makers.sign * order.price
-        for resting in list(makers.orders()):
-            if makers.sign * resting.price < wanted or not order.remaining:
+        met = [resting for level in within(makers, wanted) for resting in queue(level)]
+        for resting in met:
+            if not order.remaining:
                 break
             if resting.owner == order.owner and resting.level is not None:
                 give_way(
@@ -432,7 +446,7 @@ class Market:
         """The key of the furthest level that the order may trade with: by its price and by the bands."""
         wanted = makers.sign * order.price
         bound = self.bound(order.side)
-        return wanted if bound is None else max(wanted, makers.sign * bound)
+        return wanted if bound is None else min(wanted, makers.sign * bound)
 
     def _become(self, phase: Phase) -> None:
         self.phase = phase

@@ -64,6 +64,7 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     yield InstrumentListed(instrument=terms)
     if state.session_open:
         yield enter(series, SeriesState.TRADING)
+        auctions.promise_closing_call(series, state)
         yield from auctions.open_market(series, state)
 
 

@@ -11,7 +11,7 @@ from exchange.reasons import RejectReason
 from exchange.rules.cover import covered
 from exchange.rules.permitted import product_permitted, reduces_if_it_must
 from exchange.rules.prices import inside_band, inside_collar, somebody_opposite
-from exchange.rules.resting import ends_ahead, fits_the_market
+from exchange.rules.resting import ends_ahead, fits_the_market, may_wait, quotes_not_frozen
 from exchange.rules.sessions import participant_not_suspended, series_trading, session_open
 from exchange.rules.sizes import quantity_allowed
 from exchange.rules.throttles import within_rate
@@ -23,6 +23,7 @@ ADMISSION: tuple[Rule, ...] = (
     session_open,
     participant_not_suspended,
     series_trading,
+    quotes_not_frozen,
     product_permitted,
     quantity_allowed,
     somebody_opposite,
@@ -44,13 +45,20 @@ WAITING: tuple[Rule, ...] = (
     quantity_allowed,
     inside_collar,
     ends_ahead,
+    may_wait,
     within_rate,
 )
+FIRED = tuple(rule for rule in ADMISSION if rule is not within_rate)  # to fire is no request
 
 
 def first_refusal_to_wait(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
     """The same for an order that waits for a price: what will be looked at when it fires is left until then."""
     return _first(WAITING, order, seat, series, state)
+
+
+def first_refusal_when_fired(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
+    """The same once its price has come."""
+    return _first(FIRED, order, seat, series, state)
 
 
 def first_refusal(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:

@@ -13,6 +13,22 @@ def ends_ahead(order: Order, _seat: Seat, _series: Series, state: State) -> Reje
     return None
 
 
+def quotes_not_frozen(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
+    """The market-maker protection has not taken the participant's quotes off a moment ago."""
+    if not order.is_quote:
+        return None
+    protection = seat.protections.get(series.instrument.instrument_id)
+    return RejectReason.QUOTES_FROZEN if protection is not None and protection.frozen(state.now) else None
+
+
+def may_wait(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
+    """An order that waits says for which price, and that has not come yet."""
+    if order.trigger is None:
+        return RejectReason.TRIGGER_INCOMPLETE
+    refusal = series.market.wait_refusal(order, order.trigger)
+    return None if refusal is None else RejectReason(refusal.value)
+
+
 def fits_the_market(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
     """Nothing in the instrument's phase or book speaks against it, be it new or amended."""
     if order.replaces is None:

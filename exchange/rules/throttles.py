@@ -8,7 +8,9 @@ from exchange.units import SECOND
 def within_rate(_order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
     assert state.regime is not None, "whoever has a seat entered under a regime"
     allowed = state.regime.market.max_requests_per_second
-    return RejectReason.TOO_MANY_REQUESTS if allowed is not None and seat.requests > allowed else None
+    if allowed is None or seat.requests_second != state.now // SECOND:
+        return None
+    return RejectReason.TOO_MANY_REQUESTS if seat.requests > allowed else None
 
 
 def count_request(seat: Seat, state: State) -> None:

@@ -547,6 +547,10 @@ class NaiveMarket:
             return ticks[-1]
         if all(demand < supply for _, demand, supply in ticks):
             return ticks[0]
+        buyers_left = [tick for tick in ticks if tick[1] > tick[2]]
+        sellers_left = [tick for tick in ticks if tick[1] < tick[2]]
+        if buyers_left and sellers_left:
+            ticks = [buyers_left[-1], sellers_left[0]]
         middle = self.reference if self.last is None else self.last
         return min(ticks, key=lambda tick: abs(tick[0] - middle))
 
