@@ -10,6 +10,7 @@ from exchange.instruments import Instrument, Product
 from exchange.messages import Message
 from exchange.reasons import AccessRefusal, CashRefusal, RejectReason
 from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
+from matching.feed import LevelDelta, OrderDelta, Update
 from matching.phases import Phase
 from matching.terms import OrderId, ParticipantId, Price, Quantity, Side
 from matching.triggers import PriceSource
@@ -345,6 +346,32 @@ class BestPricesChanged(PublicEvent):
     ask_quantity: Quantity
 
 
+class BookChanged(PublicEvent):
+    """What a command changed in the displayed book of an instrument that publishes it (`matching.feed`).
+
+    Checksums as 16 hexadecimal digits: they use all 64 bits.
+    """
+
+    instrument_id: InstrumentId
+    previous_delta: int  # its number
+    last_delta: int
+    orders: tuple[OrderDelta, ...]
+    levels: tuple[LevelDelta, ...]
+    order_checksum: str
+    level_checksum: str
+
+    def update(self) -> Update:
+        """The same for a reader of `matching.readers`."""
+        return Update(
+            self.previous_delta,
+            self.last_delta,
+            list(self.orders),
+            list(self.levels),
+            int(self.order_checksum, 16),
+            int(self.level_checksum, 16),
+        )
+
+
 class DepthReported(PublicEvent):
     """Lots within each distance of the mid price, in basis points, on either side."""
 
@@ -531,6 +558,7 @@ Event: TypeAlias = (
     | IndicationChanged
     | AuctionUncrossed
     | BestPricesChanged
+    | BookChanged
     | DepthReported
     | IndexPublished
     | SettlementPriceProvisional

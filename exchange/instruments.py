@@ -68,6 +68,7 @@ class Instrument(Message):
     strike: Price | None = None  # of an option
     digital_payoff: Price = 0  # ticks that a digital option pays
     allocation: Allocation = Allocation.PRICE_TIME
+    publishes_book: bool = False  # every change of the displayed book, order by order and level by level
     pre_open: Time = 0  # before the opening call: orders are collected, no indication is published
     opening_call: Time = 0  # how long the call auction at a session's opening lasts; 0: there is none
     closing_call: Time = 0

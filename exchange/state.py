@@ -16,6 +16,8 @@ from exchange.protection import Protection
 from exchange.reasons import RejectReason
 from exchange.units import AssetId, BucketId, IndexId, InstrumentId, Money, Time, WalletId
 from matching.book import OrderBook
+from matching.events import Event as MarketEvent
+from matching.feed import Feed
 from matching.level import RestingOrder
 from matching.market import Market
 from matching.phases import Phase
@@ -134,6 +136,8 @@ class Series:
     next_phase: tuple[Time, Phase] | None = None  # when the present one ends, and what follows
     next_indication: Time | None = None  # of the present call
     extended: bool = False  # the present call, once
+    feed: Feed | None = None  # if the book is published
+    changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet
 
     @property
     def book(self) -> OrderBook:

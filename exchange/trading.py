@@ -11,6 +11,7 @@ from typing import Final
 from exchange.commands import AmendOrder, CancelAll, CancelOrder, ExpireOrder, LinkOrders, PlaceOrder
 from exchange.events import (
     BestPricesChanged,
+    BookChanged,
     CancelCause,
     Event,
     Liquidity,
@@ -125,6 +126,8 @@ def enter(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Ev
     events = series.market.enter(order)
     if len(events) == 1 and events[0][0] == market.RESTED and not seat.reduce_only_orders:
         _rest(order, seat)  # most orders just do
+        if series.feed is not None:
+            series.changes += events
     else:
         yield from follow(events, order, series, state)
 
@@ -255,6 +258,8 @@ def withdraw(order: Order, series: Series, cause: CancelCause, state: State) -> 
     events = series.market.cancel(order.order_id)
     if isinstance(events, Refusal):
         return
+    if series.feed is not None:
+        series.changes += events
     for _, gone, _, quantity in events:
         yield _release(_ours(gone), cause if gone is order else CancelCause.LINKED, quantity, state)
 
@@ -279,6 +284,8 @@ def settle_down(series: Series, state: State) -> Iterator[Event]:
         yield from fire(series, state)
     if (news := best_prices(series)) is not None:
         yield news
+    if series.changes:
+        yield from _tell_book(series)
 
 
 def best_prices(series: Series) -> BestPricesChanged | None:
@@ -331,13 +338,15 @@ def fire(series: Series, state: State) -> Iterator[Event]:
 
 
 def follow(
-    events: Iterable[market.Event], incoming: Order | None, series: Series, state: State
+    events: list[market.Event], incoming: Order | None, series: Series, state: State
 ) -> Iterator[Event]:
     """Settle and tell what happened in the market, in order; then hold everybody to what he may have resting.
 
     `incoming` is the order of the command; None if a call began or ended.
     """
     traded: dict[ParticipantId, None] = {} if incoming is None else {incoming.owner: None}
+    if series.feed is not None:
+        series.changes += events
     quoted: Counter[ParticipantId] = Counter()  # lots that quotes have traded
     bid: Order | None = None  # of a pair in an uncrossing
     for kind, resting, price, quantity in events:
@@ -532,6 +541,23 @@ def quotes_of(seat: Seat, series: Series) -> list[Order]:
     return [o for o in seat.orders.values() if o.is_quote and o.instrument is series.instrument]
 
 
+def _tell_book(series: Series) -> Iterator[Event]:
+    """What the command changed in the displayed book, for an instrument that publishes it."""
+    assert series.feed is not None, "changes are kept for a feed only"
+    update = series.feed.publish(series.changes)
+    series.changes = []
+    if update.sequence != update.previous:
+        yield BookChanged(
+            instrument_id=series.instrument.instrument_id,
+            previous_delta=update.previous,
+            last_delta=update.sequence,
+            orders=tuple(update.orders),
+            levels=tuple(update.levels),
+            order_checksum=f"{update.order_checksum:016x}",
+            level_checksum=f"{update.level_checksum:016x}",
+        )
+
+
 def _trim_reduce_only(seat: Seat, series: Series, state: State) -> Iterator[Event]:
     """Cancel resting reduce-only orders that no longer fit inside the position, oldest kept longest.
 
@@ -561,7 +587,9 @@ def _shrink(order: Order, seat: Seat, series: Series, quantity: Quantity, state:
     if taken_off:
         set_aside(state, seat, order.account.close_order(order, taken_off))
         order.open = quantity
-    series.market.shrink(order, quantity)
+    events = series.market.shrink(order, quantity)
+    if series.feed is not None:
+        series.changes += events
     yield _amended(order, kept_priority=True)
 
 

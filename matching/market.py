@@ -413,8 +413,11 @@ class Market:
     def _meet(self, order: RestingOrder, makers: BookSide, wanted: int, events: list[Event]) -> None:
         """Match the order; where a band stops it, trading is interrupted."""
         reach = self._reach(order, makers) if self._banded else wanted
-        trade = match_pro_rata if self._pro_rata else match
-        last = trade(self.book, order, reach, self.terms.prevention, self.links, events)
+        prevention = self.terms.prevention
+        if self._pro_rata:
+            last = match_pro_rata(self.book, order, reach, prevention, self.links, events)
+        else:
+            last = match(self.book, order, reach, prevention, self.links, events)
         if last is not None:
             self.last = last
             self.note(LAST, last)

@@ -38,6 +38,7 @@ from exchange.instruments import Instrument, Product, fault_in
 from exchange.state import Fixing, Order, Series, State
 from exchange.trading import cancel_orders_in, observe
 from exchange.units import BucketId, Time
+from matching.feed import Feed
 from matching.market import Market, MarketTerms
 from matching.phases import Phase
 from matching.terms import SelfTradePrevention
@@ -55,6 +56,7 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     bounds = (terms.lowest_price, terms.highest_price)
     market = Market(market_terms(terms, state), terms.reference, Phase.CLOSED)
     series = Series(terms, market, index, SeriesState.LISTED, *bounds)
+    series.feed = Feed(market) if terms.publishes_book else None
     state.series[terms.instrument_id] = series
     if terms.bucket_id not in state.fixings:
         prior = terms.reference if terms.strike is None else terms.strike

@@ -138,6 +138,7 @@ class InstrumentTable(Table):
     price_band_percent: Percent = 7_00
     protection_percent: Percent = 1_00
     allocation: Allocation = Allocation.PRICE_TIME
+    publishes_book: bool = False
     pre_open_seconds: Seconds = 0
     opening_call_seconds: Seconds = 0
     closing_call_seconds: Seconds = 0
@@ -165,6 +166,7 @@ class InstrumentTable(Table):
             protection_bp=self.protection_percent,
             expiry=midnight + seconds_of(self.expires),
             allocation=self.allocation,
+            publishes_book=self.publishes_book,
             pre_open=self.pre_open_seconds * SECOND,
             opening_call=self.opening_call_seconds * SECOND,
             closing_call=self.closing_call_seconds * SECOND,

@@ -134,6 +134,8 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.tuples(part, part)
     if get_origin(hint) is dict:
         return st.dictionaries(*map(values, get_args(hint)), max_size=3)
+    if issubclass(hint, tuple):  # a named one
+        return st.builds(hint, *map(values, get_type_hints(hint).values()))
     if issubclass(hint, Enum):
         return st.sampled_from(list(hint))
     assert issubclass(hint, Message), f"a field of type {hint} needs a form in scenarios/columns.py"
