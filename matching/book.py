@@ -1,18 +1,17 @@
 """The order book: two sides of price levels, each level a first-come queue.
 
-Levels compare by a signed price, the better the smaller, so nobody asks which side it is on. A dict finds a
+Levels compare by a signed price, the better the larger, so nobody asks which side it is on. A dict finds a
 level and the best is kept at hand, so "does it cross?" is one comparison.
 
-The levels behind the best are kept in a heap: what comes after the best is all that trading asks for, and only
-who looks at the depth has them sorted, as far as he looks. A price that is new behind the best goes in for a
-constant on average, any price for the logarithm of the number of levels. A level that empties behind the best
-stays, idle: prices that were traded come back. Idle levels are swept out once they outnumber the busy ones,
-which makes each of them cost a constant.
+The sorted keys are touched only when a price is new and when the best level empties, and then at their end. A
+level that empties behind the best stays, idle: prices that were traded come back. Idle levels are swept out once
+they outnumber the busy ones, which makes each of them cost a constant.
 """
 
 from collections.abc import Iterator
-from heapq import heapify, heappop, heappush
 from typing import Final
+
+from sortedcontainers import SortedList
 
 from matching.level import Level, RestingOrder
 from matching.terms import BUY, OrderId, Price, Quantity, Side
@@ -21,17 +20,17 @@ FEW: Final = 64  # idle levels that are not worth a sweep
 
 
 class BookSide:
-    """The levels of one side by price, and a heap of their keys. The best level is never idle.
+    """The levels of one side by price, and their keys in order. The best level is never idle.
 
-    A key is `sign * price`, so the best has the smallest.
+    A key is `sign * price`, so the best has the largest.
     """
 
     __slots__ = ("best", "idle", "keys", "levels", "sign")
 
     def __init__(self, side: Side) -> None:
-        self.sign = -int(side)
+        self.sign = int(side)
         self.levels: dict[Price, Level] = {}
-        self.keys: list[int] = []
+        self.keys: SortedList[int] = SortedList()
         self.best: Level | None = None
         self.idle = 0  # levels without an order
 
@@ -39,13 +38,13 @@ class BookSide:
         """A level at a price that has none. Its first order is to follow. O(log levels)."""
         key = self.sign * price
         level = self.levels[price] = Level(key, price)
-        heappush(self.keys, key)
-        if self.best is None or key < self.best.key:
+        self.keys.add(key)
+        if self.best is None or key > self.best.key:
             self.best = level
         return level
 
     def emptied(self, level: Level) -> None:
-        """The last order of `level` has left. O(log levels) at the best, elsewhere a constant."""
+        """The last order of `level` has left."""
         if level is self.best:
             self._next_best()
         else:
@@ -56,35 +55,25 @@ class BookSide:
     def _next_best(self) -> None:
         """The best level is empty: forget it, and the idle ones right behind it."""
         keys, levels, sign = self.keys, self.levels, self.sign
-        del levels[sign * heappop(keys)]
+        del levels[sign * keys.pop()]
         while keys:
-            level = levels[sign * keys[0]]
+            level = levels[sign * keys[-1]]
             if level.first is not None:
                 self.best = level
                 return
-            del levels[sign * heappop(keys)]
+            del levels[sign * keys.pop()]
             self.idle -= 1
         self.best = None
 
     def _sweep(self) -> None:
         """Forget every idle level."""
         self.levels = {price: level for price, level in self.levels.items() if level.first is not None}
-        self.keys = [level.key for level in self.levels.values()]
-        heapify(self.keys)
+        self.keys = SortedList(level.key for level in self.levels.values())
         self.idle = 0
 
     def __iter__(self) -> Iterator[Level]:
-        """Levels with orders, the best first. A step costs the logarithm of the number of steps so far.
-
-        In a heap whatever comes next hangs below something that came already: only that edge is kept sorted.
-        """
-        keys = self.keys
-        edge = [(keys[0], 0)] if keys else []  # keys, and where they are
-        while edge:
-            key, at = heappop(edge)
-            for below in (2 * at + 1, 2 * at + 2):
-                if below < len(keys):
-                    heappush(edge, (keys[below], below))
+        """Levels with orders, the best first."""
+        for key in reversed(self.keys):
             level = self.levels[self.sign * key]
             if level.first is not None:
                 yield level
@@ -203,7 +192,7 @@ class OrderBook:
         """Whether an order at `price` would meet somebody at once."""
         makers = self.asks if side is BUY else self.bids
         best = makers.best
-        return best is not None and best.key <= makers.sign * price
+        return best is not None and best.key >= makers.sign * price
 
     def crossed(self) -> bool:
         """Whether the best bid is as high as the best ask, as it may be while a call collects orders."""
@@ -220,7 +209,7 @@ class OrderBook:
         """How much is displayed on `side` at `price` or better."""
         total, wanted = 0, self.side(side)
         for level in wanted:
-            if level.key > wanted.sign * price:
+            if level.key < wanted.sign * price:
                 break
             total += level.quantity
         return total
@@ -233,12 +222,10 @@ class OrderBook:
             keys, levels = side.keys, side.levels
             if any(level.price != price or level.key != side.sign * price for price, level in levels.items()):
                 faults.append(f"{name}: a level is not where its price is")
-            if sorted(keys) != sorted(level.key for level in levels.values()):
-                faults.append(f"{name}: the keys and the levels differ")
-            if any(keys[(i - 1) // 2] > keys[i] for i in range(1, len(keys))):
-                faults.append(f"{name}: the keys are not a heap")
-            if side.best is not (levels.get(side.sign * keys[0]) if keys else None):
-                faults.append(f"{name}: the best level is not the first key")
+            if list(keys) != sorted(level.key for level in levels.values()):
+                faults.append(f"{name}: the sorted keys and the levels differ")
+            if side.best is not (levels.get(side.sign * keys[-1]) if keys else None):
+                faults.append(f"{name}: the best level is not the last key")
             if side.best is not None and side.best.first is None:
                 faults.append(f"{name}: the best level is idle")
             if side.idle != sum(level.first is None for level in side.levels.values()):

@@ -32,7 +32,7 @@ def match(
     """
     makers = book.opposite(taker.side)
     owner, remaining, last = taker.owner, taker.remaining, None
-    while remaining and (level := makers.best) is not None and level.key <= reach:
+    while remaining and (level := makers.best) is not None and level.key >= reach:
         maker = level.first
         assert maker is not None, "the best level has somebody in it"
         if maker.owner == owner:
@@ -67,7 +67,7 @@ def match_pro_rata(
     """As `match`, but at each price the first in time is filled first and the others by what they display."""
     makers = book.opposite(taker.side)
     last = None
-    while taker.remaining and (level := makers.best) is not None and level.key <= reach:
+    while taker.remaining and (level := makers.best) is not None and level.key >= reach:
         own = _first_of(level, taker)
         if own is not None:
             give_way(book, taker, own, own.remaining - own.hidden, prevention, links, events)
@@ -203,7 +203,7 @@ def within(side: BookSide, reach: int) -> list[Level]:
     """The levels whose key is `reach` or better, the best first."""
     found = []
     for level in side:
-        if level.key > reach:
+        if level.key < reach:
             break
         found.append(level)
     return found

@@ -58,7 +58,7 @@ class Level:
     __slots__ = ("first", "key", "last", "price", "quantity")
 
     def __init__(self, key: int, price: Price) -> None:
-        self.key = key  # the price, signed so that the better of two levels of a side has the smaller key
+        self.key = key  # the price, signed so that the better of two levels of a side has the larger key
         self.price = price
         self.quantity: Quantity = 0
         self.first: RestingOrder | None = None

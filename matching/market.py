@@ -115,7 +115,7 @@ class Market:
         if self.phase is CONTINUOUS and order.instructions.plain:
             makers = book.asks if order.side is BUY else book.bids
             best = makers.best
-            if best is None or best.key > makers.sign * order.price:  # there is nobody to meet: it only rests
+            if best is None or best.key < makers.sign * order.price:  # there is nobody to meet: it only rests
                 book.add(order)
                 self.sequence += 1
                 return [(RESTED, order, order.price, order.remaining)]
@@ -397,7 +397,7 @@ class Market:
         makers = self.book.opposite(order.side)
         wanted = makers.sign * order.price
         best = makers.best
-        if best is not None and best.key <= wanted:
+        if best is not None and best.key >= wanted:
             self._meet(order, makers, wanted, events)
         if order.remaining:
             if asked.immediate:
@@ -422,7 +422,7 @@ class Market:
             self.last = last
             self.note(LAST, last)
         best = makers.best
-        if reach < wanted and order.remaining and best is not None and best.key <= wanted:
+        if reach > wanted and order.remaining and best is not None and best.key >= wanted:
             self._become(Phase.AUCTION)
             events.append((INTERRUPTED, order, makers.sign * reach, order.remaining))
 
@@ -449,7 +449,7 @@ class Market:
         """The key of the furthest level that the order may trade with: by its price and by the bands."""
         wanted = makers.sign * order.price
         bound = self.bound(order.side)
-        return wanted if bound is None else min(wanted, makers.sign * bound)
+        return wanted if bound is None else max(wanted, makers.sign * bound)
 
     def _become(self, phase: Phase) -> None:
         self.phase = phase
