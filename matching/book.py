@@ -3,9 +3,9 @@
 Levels compare by a signed price, the better the larger, so nobody asks which side it is on. A dict finds a
 level and the best is kept at hand, so "does it cross?" is one comparison.
 
-The sorted keys are touched only when a price is new and when the best level empties, and then at their end. A
-level that empties behind the best stays, idle: prices that were traded come back. Idle levels are swept out once
-they outnumber the busy ones, which makes each of them cost a constant.
+The sorted keys are those of the levels behind the best. They are touched only when a price is new and when the best
+level empties, and then at their end. A level that empties behind the best stays, idle: prices that were traded
+come back. Idle levels are swept out once they outnumber the busy ones, which makes each of them cost a constant.
 """
 
 from collections.abc import Iterator
@@ -20,9 +20,9 @@ FEW: Final = 64  # idle levels that are not worth a sweep
 
 
 class BookSide:
-    """The levels of one side by price, and their keys in order. The best level is never idle.
+    """The levels of one side by price, the best of them, and the keys of the others in order.
 
-    A key is `sign * price`, so the best has the largest.
+    A key is `sign * price`, so the better has the larger. The best level is never idle.
     """
 
     __slots__ = ("best", "idle", "keys", "levels", "sign")
@@ -38,14 +38,20 @@ class BookSide:
         """A level at a price that has none. Its first order is to follow. O(log levels)."""
         key = self.sign * price
         level = self.levels[price] = Level(key, price)
-        self.keys.add(key)
-        if self.best is None or key > self.best.key:
+        best = self.best
+        if best is None:
             self.best = level
+        elif key > best.key:
+            self.keys.add(best.key)
+            self.best = level
+        else:
+            self.keys.add(key)
         return level
 
     def emptied(self, level: Level) -> None:
         """The last order of `level` has left."""
         if level is self.best:
+            del self.levels[level.price]
             self._next_best()
         else:
             self.idle += 1
@@ -53,26 +59,27 @@ class BookSide:
                 self._sweep()
 
     def _next_best(self) -> None:
-        """The best level is empty: forget it, and the idle ones right behind it."""
-        keys, levels, sign = self.keys, self.levels, self.sign
-        del levels[sign * keys.pop()]
-        while keys:
-            level = levels[sign * keys[-1]]
+        """The first level behind that has an order; the idle ones before it are forgotten."""
+        levels = self.levels
+        while levels:
+            level = levels[self.sign * self.keys.pop()]
             if level.first is not None:
                 self.best = level
                 return
-            del levels[sign * keys.pop()]
+            del levels[level.price]
             self.idle -= 1
         self.best = None
 
     def _sweep(self) -> None:
         """Forget every idle level."""
         self.levels = {price: level for price, level in self.levels.items() if level.first is not None}
-        self.keys = SortedList(level.key for level in self.levels.values())
+        self.keys = SortedList(level.key for level in self.levels.values() if level is not self.best)
         self.idle = 0
 
     def __iter__(self) -> Iterator[Level]:
         """Levels with orders, the best first."""
+        if self.best is not None:
+            yield self.best
         for key in reversed(self.keys):
             level = self.levels[self.sign * key]
             if level.first is not None:
@@ -222,10 +229,12 @@ class OrderBook:
             keys, levels = side.keys, side.levels
             if any(level.price != price or level.key != side.sign * price for price, level in levels.items()):
                 faults.append(f"{name}: a level is not where its price is")
-            if list(keys) != sorted(level.key for level in levels.values()):
-                faults.append(f"{name}: the sorted keys and the levels differ")
-            if side.best is not (levels.get(side.sign * keys[-1]) if keys else None):
-                faults.append(f"{name}: the best level is not the last key")
+            if list(keys) != sorted(level.key for level in levels.values() if level is not side.best):
+                faults.append(f"{name}: the sorted keys and the levels behind the best differ")
+            if (side.best is None and levels) or (
+                side.best is not None and keys and side.best.key < keys[-1]
+            ):
+                faults.append(f"{name}: there is a better level than the best")
             if side.best is not None and side.best.first is None:
                 faults.append(f"{name}: the best level is idle")
             if side.idle != sum(level.first is None for level in side.levels.values()):
