@@ -289,7 +289,7 @@ def _values(hint: Any, name: str = "") -> st.SearchStrategy[Any]:
 def _plain(kind: type[Any]) -> st.SearchStrategy[Any]:
     if issubclass(kind, Enum):
         return st.sampled_from(list(kind))
-    if issubclass(kind, Message):
+    if issubclass(kind, Message | tuple):  # a tuple that names its fields
         return st.builds(kind, **{name: _values(hint, name) for name, hint in get_type_hints(kind).items()})
     simple: dict[type, Callable[[], st.SearchStrategy[Any]]] = {
         bool: st.booleans,
