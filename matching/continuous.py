@@ -140,7 +140,7 @@ def give_way(
         book.remove(resting)
         events.append((SELF_TRADE, resting, price, resting.remaining))
         links.dissolve(resting, events)
-    if prevention is not CANCEL_RESTING:
+    if prevention is not CANCEL_RESTING and incoming.remaining:  # its partner may have taken it along
         events.append((SELF_TRADE, incoming, incoming.price, incoming.remaining))
         incoming.remaining = 0
         links.dissolve(incoming, events)
