@@ -313,7 +313,8 @@ class Market:
         while (indication := self.indicative()) is not None:  # again if linked orders left and made a gap
             auction.uncross(self.book, indication.price, self.links, events)
             self.last = self.reference = indication.price
-            self.note(LAST, indication.price)
+        if events and self.last is not None:
+            self.note(LAST, self.last)  # once a command
         assert not self.book.crossed(), "an uncrossing leaves nothing that could have traded"
         for order in [*self.book.bids.orders(), *self.book.asks.orders()]:
             if order.instructions.time_in_force is TimeInForce.AUCTION and order.level is not None:
