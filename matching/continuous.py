@@ -91,7 +91,7 @@ def shares(level: Level, quantity: Quantity) -> list[tuple[RestingOrder, Quantit
 
     Shares are rounded down; lots left over go round once in time order, to whoever still shows something.
     """
-    orders = list(queue(level))
+    orders = queue(level)
     displayed = [order.remaining - order.hidden for order in orders]
     if quantity >= level.quantity:
         return list(zip(orders, displayed, strict=True))

@@ -391,7 +391,7 @@ class Market:
     def _trade(self, order: RestingOrder, events: list[Event]) -> None:
         """Trade the order as far as its price and the bands allow; then rest it, or cancel what is left."""
         asked = order.instructions
-        if not asked.plain and asked.time_in_force is TimeInForce.AUCTION:
+        if asked.time_in_force is TimeInForce.AUCTION:
             self.waiting.add_for_call(order)
             events.append((WAITING, order, order.price, order.remaining))
             return

@@ -49,7 +49,7 @@ class Waiting:
 class Watch:
     """The waiting orders of one source of prices."""
 
-    __slots__ = ("falling", "highest", "lowest", "price", "rising", "trailing")
+    __slots__ = ("falling", "price", "rising", "trailing")
 
     def __init__(self) -> None:
         self.price: Price | None = None  # the last one observed
@@ -97,10 +97,6 @@ class WaitingOrders:
         self.by_id: dict[OrderId, Waiting] = {}
         self._watches = {source: Watch() for source in PriceSource}
         self._numbers = 0
-
-    def price(self, source: PriceSource) -> Price | None:
-        """The last price observed of a source."""
-        return self._watches[source].price
 
     def passed(self, trigger: Trigger) -> bool:
         return not trigger.offset and self._watches[trigger.source].passed(trigger)
