@@ -24,8 +24,8 @@ def audit_books(_duty: AuditBooks, state: State) -> Iterator[Event]:
         checks=CHECKS,
         ledger_head=state.ledger.head(),
         claims=sum(_claims_on(asset_id, state) for asset_id in state.coins),
-        escrow=sum(state.claims.pool(bucket_id) for bucket_id in state.claims.buckets),
-        open_interest=sum(state.claims.open_interest(instrument_id) for instrument_id in state.series),
+        escrow=sum(state.covers.full.pool(bucket_id) for bucket_id in state.covers.full.buckets),
+        open_interest=sum(state.covers.open_interest(instrument_id) for instrument_id in state.series),
         supply=sum(coin.issuer.supply for coin in state.coins.values()),
         mobile=sum(sum(coin.spendable(state.ledger).values()) for coin in state.coins.values()),
     )
@@ -67,7 +67,7 @@ def _holds(state: State) -> Iterator[str]:
     for seat in state.seats.values():
         needed = sum(
             bucket.accounts[seat.participant_id].hold
-            for bucket in state.claims.buckets.values()
+            for bucket in state.covers.full.buckets.values()
             if seat.participant_id in bucket.accounts
         )
         held = state.ledger.posted(seat.hold_account)
@@ -79,7 +79,7 @@ def _holds(state: State) -> Iterator[str]:
 
 def _order_rows(state: State) -> Iterator[str]:
     """I-24: the rows kept order by order equal those reckoned from nothing."""
-    for bucket in state.claims.buckets.values():
+    for bucket in state.covers.full.buckets.values():
         for participant_id, account in bucket.accounts.items():
             seat = state.seats[participant_id]
             rows = [[0] * len(bucket.nodes)]
@@ -102,7 +102,7 @@ def _order_rows(state: State) -> Iterator[str]:
 
 def _positions(state: State) -> Iterator[str]:
     """I-13 to I-15: positions are those of the ledger, add up to nothing, and so does what was paid for them."""
-    for bucket in state.claims.buckets.values():
+    for bucket in state.covers.full.buckets.values():
         for instrument_id in bucket.instruments:
             quantities = {p: a.quantities.get(instrument_id, 0) for p, a in bucket.accounts.items()}
             if sum(quantities.values()):
@@ -120,7 +120,7 @@ def _positions(state: State) -> Iterator[str]:
 
 def _escrow(state: State) -> Iterator[str]:
     """I-18 to I-20: the pool is the sum of locks, covers every claim at every node, and is width times lots."""
-    for bucket in state.claims.buckets.values():
+    for bucket in state.covers.full.buckets.values():
         pool = state.ledger.posted(bucket.escrow)
         locks = sum(account.lock for account in bucket.accounts.values())
         if pool != locks or pool < 0:
@@ -139,13 +139,13 @@ def _escrow(state: State) -> Iterator[str]:
 def _limits(state: State) -> Iterator[str]:
     """I-24, I-26: free cash is never below zero; capital at risk is what the buckets add up to."""
     at_risk: Counter[str] = Counter()
-    for bucket in state.claims.buckets.values():
+    for bucket in state.covers.full.buckets.values():
         for participant_id, account in bucket.accounts.items():
             at_risk[participant_id] += max(account.worst, 0)
     for seat in state.seats.values():
         if state.ledger.available(seat.cash_account) < 0:
             yield f"I-24 {seat.participant_id}: free cash is below zero"
-        if state.claims.at_risk(seat.participant_id) != at_risk[seat.participant_id]:
+        if state.covers.at_risk(seat.participant_id) != at_risk[seat.participant_id]:
             yield f"I-26 {seat.participant_id}: capital at risk has drifted"
 
 

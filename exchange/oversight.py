@@ -284,7 +284,7 @@ def set_limit(command: SetLimit, state: State) -> Iterator[Event]:
     yield LimitChanged(
         participant_id=seat.participant_id,
         limit=seat.limit,
-        used=state.claims.at_risk(seat.participant_id),
+        used=state.covers.at_risk(seat.participant_id),
     )
 
 

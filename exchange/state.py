@@ -5,8 +5,9 @@ from dataclasses import dataclass, field
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.coin import Coin
+from exchange.clearing.cover import Account, Requirement
+from exchange.clearing.covers import Covers
 from exchange.clearing.fixing import Fixed
-from exchange.clearing.full import ClaimAccount, FullCover, Requirement
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
 from exchange.commands import SessionTerms
@@ -57,7 +58,7 @@ class Order(RestingOrder):
         quantity: Quantity,
         instructions: Instructions,
         instrument: Instrument,
-        account: ClaimAccount,
+        account: Account,
         client_order_id: int,
         reduce_only: bool,
         free_of_charge: bool,
@@ -171,9 +172,9 @@ class State:
     indices: dict[IndexId, Index] = field(default_factory=dict)
     series: dict[InstrumentId, Series] = field(default_factory=dict)
     fixings: dict[BucketId, Fixing] = field(default_factory=dict)
-    claims: FullCover = field(init=False)
+    covers: Covers = field(init=False)
     orders_placed: int = 0
     trades: int = 0
 
     def __post_init__(self) -> None:
-        self.claims = FullCover(self.ledger)
+        self.covers = Covers(self.ledger)

@@ -93,7 +93,7 @@ def new_order(
         command.quantity,
         _instructions(time_in_force, command.post_only, command.minimum, command.display),
         series.instrument,
-        state.claims.account(seat, command.instrument_id),
+        state.covers.account(seat, command.instrument_id, command.side),
         command.client_order_id,
         command.reduce_only or must_reduce(seat, series, state),
         seat.frozen,
@@ -111,7 +111,7 @@ def new_order(
 
 def enter(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
     """An admitted order: set aside what it needs, let it enter the market, and settle what it trades."""
-    set_aside(state, seat, _open(order))
+    set_aside(state, order, _open(order))
     yield OrderAccepted(
         participant_id=seat.participant_id,
         order_id=order.order_id,
@@ -169,7 +169,7 @@ def change(
     if reason is not None:
         order.account.reopen_order(order)
         return reason
-    set_aside(state, seat, _open(amended) - amended.released)
+    set_aside(state, order, _open(amended) - amended.released)
     order.lot_losses, order.open = amended.lot_losses, quantity
     _forget(order, seat)
     yield from follow(series.market.requeue(order, price, quantity), order, series, state)
@@ -270,12 +270,13 @@ def observe(series: Series, source: PriceSource, price: Price, state: State) -> 
     yield from settle_down(series, state)
 
 
-def set_aside(state: State, seat: Seat, change: Money) -> None:
-    """Bring the hold account to what the live orders need: one transfer, either way."""
+def set_aside(state: State, order: Order, change: Money) -> None:
+    """Bring the hold account to what the live orders of the order's account need: one transfer, either way."""
+    account = order.account
     if change > 0:
-        state.ledger.book(((seat.cash_account, seat.hold_account, change),), state.now)
+        state.ledger.book(((account.source, account.hold_account, change),), state.now)
     elif change < 0:
-        state.ledger.book(((seat.hold_account, seat.cash_account, -change),), state.now)
+        state.ledger.book(((account.hold_account, account.source, -change),), state.now)
 
 
 def settle_down(series: Series, state: State) -> Iterator[Event]:
@@ -498,7 +499,7 @@ def _clear(
     taker_fee = 0 if taker.free_of_charge else terms.fee_taker * quantity
     made, taken = (maker, maker_fee), (taker, taker_fee)
     buyer, seller = (taken, made) if taker.side > 0 else (made, taken)
-    state.ledger.book(state.claims.clear(buyer, seller, quantity, price), state.now)
+    state.ledger.book(state.covers.clear(buyer, seller, quantity, price), state.now)
     state.trades += 1
     yield _filled(maker, price, quantity, Liquidity.MAKER, maker_fee, state)
     yield _filled(taker, price, quantity, Liquidity.TAKER, taker_fee, state)
@@ -515,7 +516,7 @@ def _uncross(
         if not order.open:
             _forget(order, state.seats[order.owner])
         sides.append((order, 0 if order.free_of_charge else series.instrument.fee_maker * quantity))
-    state.ledger.book(state.claims.clear(sides[0], sides[1], quantity, price), state.now)
+    state.ledger.book(state.covers.clear(sides[0], sides[1], quantity, price), state.now)
     state.trades += 1
     for order, fee in sides:
         yield _filled(order, price, quantity, Liquidity.AUCTION, fee, state)
@@ -585,7 +586,7 @@ def _shrink(order: Order, seat: Seat, series: Series, quantity: Quantity, state:
     """Less of the same: the order keeps its place in the queue."""
     taken_off = order.remaining - quantity
     if taken_off:
-        set_aside(state, seat, order.account.close_order(order, taken_off))
+        set_aside(state, order, order.account.close_order(order, taken_off))
         order.open = quantity
     events = series.market.shrink(order, quantity)
     if series.feed is not None:
@@ -597,8 +598,7 @@ def _decremented(order: Order, quantity: Quantity, state: State) -> Event:
     """Two orders of one owner met, and each lost so much: what was held for it is free."""
     if quantity == order.open:
         return _release(order, CancelCause.SELF_TRADE, quantity, state)
-    seat = state.seats[order.owner]
-    set_aside(state, seat, order.account.close_order(order, quantity))
+    set_aside(state, order, order.account.close_order(order, quantity))
     order.open -= quantity
     return _amended(order, kept_priority=True)
 
@@ -607,7 +607,7 @@ def _release(order: Order, cause: CancelCause, quantity: Quantity, state: State)
     """Set free what is held for `quantity` lots of an order that is no longer, or never came to rest, live."""
     seat = state.seats[order.owner]
     if seat.waiting.pop(order.order_id, None) is None:
-        set_aside(state, seat, order.account.close_order(order, quantity))
+        set_aside(state, order, order.account.close_order(order, quantity))
         _forget(order, seat)
     return _canceled(order, cause, quantity)
 

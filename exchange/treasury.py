@@ -483,4 +483,4 @@ def _committed(state: State, participant_id: ParticipantId, asset_id: AssetId) -
     if state.regime is None or asset_id != state.regime.cash.settlement_asset:
         return 0
     seat = state.seats[participant_id]
-    return state.ledger.posted(seat.hold_account) + state.claims.locked(participant_id)
+    return state.ledger.posted(seat.hold_account) + state.covers.locked(participant_id)

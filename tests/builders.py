@@ -286,13 +286,13 @@ class Venue:
         return int(self.state.ledger.posted(self.state.seats[name].hold_account))
 
     def locked(self, name: ParticipantId) -> Money:
-        return int(self.state.claims.locked(name))
+        return int(self.state.covers.locked(name))
 
     def position(self, name: ParticipantId, instrument_id: InstrumentId = BTCF) -> int:
-        return int(self.state.claims.position(name, instrument_id))
+        return int(self.state.covers.position(name, instrument_id))
 
     def pool(self, instrument: Instrument | None = None) -> Money:
-        return int(self.state.claims.pool((instrument or future()).bucket_id))
+        return int(self.state.covers.full.pool((instrument or future()).bucket_id))
 
 
 E = TypeVar("E")

@@ -15,48 +15,15 @@ Losses are kept in minor units at each node of the bucket; a lock may be negativ
 
 from collections.abc import Iterable
 from operator import add
-from typing import NamedTuple, Protocol, TypeAlias
+from typing import NamedTuple
 
 from exchange.clearing import accounts
+from exchange.clearing.cover import CapitalAtRisk, Holder, Order, Requirement, TradeSide
 from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.instruments import Instrument
+from exchange.reasons import RejectReason
 from exchange.units import AssetId, BucketId, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
-
-
-class Holder(Protocol):
-    """What this room needs to know of a participant's seat."""
-
-    @property
-    def participant_id(self) -> ParticipantId: ...
-    @property
-    def cash_account(self) -> str: ...
-    @property
-    def hold_account(self) -> str: ...
-
-
-class Order(Protocol):
-    """What this room needs to know of an order; `remaining` is what may still fill."""
-
-    @property
-    def instrument(self) -> Instrument: ...
-    @property
-    def account(self) -> "ClaimAccount": ...
-    @property
-    def side(self) -> Side: ...
-    @property
-    def price(self) -> Price: ...
-    @property
-    def remaining(self) -> Quantity: ...
-    @property
-    def worst_fee(self) -> Money: ...  # of one lot
-
-    lot_losses: list[Money]  # of one lot at each node of the bucket; this room fills it in
-
-
-# What an account needs once an order is among the live ones: their loss at each node, the fees reserved for
-# them, the worst case of positions and orders, and the part of it that is held beside the lock, with the fees.
-Requirement: TypeAlias = tuple[list[Money], Money, Money, Money]
 
 
 class Payout(NamedTuple):
@@ -65,15 +32,6 @@ class Payout(NamedTuple):
     holder: Holder
     payout: Money
     gain: Money  # since the claims were opened, before fees
-
-
-class CapitalAtRisk:
-    """Of one participant, at cost: the worst case of every bucket, none below zero."""
-
-    __slots__ = ("amount",)
-
-    def __init__(self) -> None:
-        self.amount: Money = 0
 
 
 class ClaimAccount:
@@ -85,17 +43,20 @@ class ClaimAccount:
         "cost",
         "fee_reserve",
         "hold",
+        "hold_account",
         "holder",
         "lock",
         "loss",
         "order_loss",
         "positions",
         "quantities",
+        "source",
         "worst",
     )
 
     def __init__(self, holder: Holder, bucket: "Bucket", at_risk: CapitalAtRisk) -> None:
         self.holder = holder
+        self.source, self.hold_account = holder.cash_account, holder.hold_account
         self.bucket = bucket
         self.at_risk = at_risk
         self.quantities: dict[InstrumentId, int] = {}
@@ -115,6 +76,12 @@ class ClaimAccount:
         worst = max(map(add, self.loss, order_loss))
         reserve = self.fee_reserve + order.worst_fee * order.remaining
         return order_loss, reserve, worst, worst - self.lock + reserve
+
+    def lack(self, order: Order, spendable: Money) -> RejectReason | None:
+        """Whether the hold can be raised to what the order needs."""
+        assert order.need is not None, "reckoned before it is paid for"
+        short = order.need[3] - self.hold - order.released > spendable
+        return RejectReason.INSUFFICIENT_CASH if short else None
 
     def open_order(self, need: Requirement) -> Money:
         """Count an order among the live ones, as `requirement_with` reckoned it; the change of the hold."""
@@ -175,9 +142,6 @@ class ClaimAccount:
         self.at_risk.amount += max(self.worst, 0) - max(before, 0)
 
 
-TradeSide: TypeAlias = tuple[Order, Money]  # on which order, and the fee it pays
-
-
 class Bucket:
     """Claims on one underlying with one expiry: they share an escrow pool and net against each other."""
 
@@ -231,7 +195,8 @@ class Bucket:
             account.order_loss = [0] * len(self.nodes)
         for order in live:
             order.lot_losses = self.lot_losses(order)
-            order.account.order_loss = order.account.order_loss_with(order, order.remaining)
+            account = self.accounts[order.owner]
+            account.order_loss = account.order_loss_with(order, order.remaining)
         for account in self.accounts.values():
             account.reckon()
         return None
@@ -257,11 +222,11 @@ class Bucket:
 class FullCover:
     """All buckets, and what each participant has at risk over all of them."""
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, ledger: Ledger, at_risk: dict[ParticipantId, CapitalAtRisk]) -> None:
         self._ledger = ledger
         self.buckets: dict[BucketId, Bucket] = {}
         self._bucket_of: dict[InstrumentId, Bucket] = {}
-        self._at_risk: dict[ParticipantId, CapitalAtRisk] = {}
+        self._at_risk = at_risk
 
     # --- listing and reading ------------------------------------------------------------------------
 
@@ -281,7 +246,7 @@ class FullCover:
             self._ledger.open(bucket.houses[instrument.instrument_id], lots, Rule.FREE)
         return fault
 
-    def account(self, holder: Holder, instrument_id: InstrumentId) -> ClaimAccount:
+    def account(self, holder: Holder, instrument_id: InstrumentId, _side: Side) -> ClaimAccount:
         """The account in which the holder's orders in that series count, opened if there is none."""
         bucket = self._bucket_of[instrument_id]
         account = bucket.accounts.get(holder.participant_id)
@@ -289,11 +254,6 @@ class FullCover:
             at_risk = self._at_risk.setdefault(holder.participant_id, CapitalAtRisk())
             account = bucket.accounts[holder.participant_id] = ClaimAccount(holder, bucket, at_risk)
         return account
-
-    def at_risk(self, participant_id: ParticipantId) -> Money:
-        """Capital at risk over all buckets."""
-        risk = self._at_risk.get(participant_id)
-        return risk.amount if risk else 0
 
     def locked(self, participant_id: ParticipantId) -> Money:
         """The participant's share of the escrow pools: negative where a certain gain has been paid out."""
@@ -309,10 +269,10 @@ class FullCover:
         """What the bucket's escrow holds."""
         return self._ledger.posted(self.buckets[bucket_id].escrow)
 
-    def open_interest(self, instrument_id: InstrumentId) -> Quantity:
-        """Lots held long, which are as many as are held short."""
-        held = self._bucket_of[instrument_id].accounts.values()
-        return sum(max(account.quantities.get(instrument_id, 0), 0) for account in held)
+    def positions(self, instrument_id: InstrumentId) -> dict[ParticipantId, int]:
+        """Lots of everybody who has traded the series, signed."""
+        held = self._bucket_of[instrument_id].accounts.items()
+        return {who: account.quantities.get(instrument_id, 0) for who, account in held}
 
     # --- trades -------------------------------------------------------------------------------------
 
@@ -320,16 +280,17 @@ class FullCover:
         """Book a trade on both sides at once: lots through the house, then all that is due in, then all
         that is free out. One chain; an order that was accepted can always be cleared.
         """
-        bucket = buyer[0].account.bucket
+        bucket = self._bucket_of[buyer[0].instrument.instrument_id]
         house = bucket.houses[buyer[0].instrument.instrument_id]
         due: list[Move] = [
-            (self._position_account(seller[0]), house, quantity),
-            (house, self._position_account(buyer[0]), quantity),
+            (self._position_account(seller[0], bucket), house, quantity),
+            (house, self._position_account(buyer[0], bucket), quantity),
         ]
         free: list[Move] = []
         for (order, fee), change in ((buyer, quantity), (seller, -quantity)):
-            holder = order.account.holder
-            lock_change, hold_change = order.account.fill(order, change, price)
+            account = bucket.accounts[order.owner]
+            holder = account.holder
+            lock_change, hold_change = account.fill(order, change, price)
             kept = hold_change + fee  # what the hold still gains, or has too much
             freed = 0  # of the escrow, for the participant's cash
             if lock_change > 0:
@@ -347,9 +308,9 @@ class FullCover:
                 free.append((holder.hold_account, holder.cash_account, -kept))
         return due + free
 
-    def _position_account(self, order: Order) -> str:
+    def _position_account(self, order: Order, bucket: Bucket) -> str:
         """The ledger account of a position, opened at its first trade."""
-        instrument_id, account = order.instrument.instrument_id, order.account
+        instrument_id, account = order.instrument.instrument_id, bucket.accounts[order.owner]
         account_id = account.positions.get(instrument_id)
         if account_id is None:
             account_id = accounts.position(account.holder.participant_id, instrument_id)

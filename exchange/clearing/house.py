@@ -48,7 +48,7 @@ from matching.triggers import PriceSource
 def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     """Open a series, its bucket if it is the first there, and promise its expiry."""
     terms = command.instrument
-    fault = _listing_fault(terms, state) or state.claims.list_series(terms, _live_orders(terms, state))
+    fault = _listing_fault(terms, state) or state.covers.list_series(terms, _live_orders(terms, state))
     if fault is not None:
         yield DirectiveRefused(directive=f"list {terms.instrument_id}", explanation=fault)
         return
@@ -203,8 +203,8 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
     )
     for series in every:
         yield enter(series, SeriesState.SETTLING)
-    pool = state.claims.pool(duty.bucket_id)
-    payouts, moves = state.claims.settle(duty.bucket_id, price)
+    pool = state.covers.full.pool(duty.bucket_id)
+    payouts, moves = state.covers.full.settle(duty.bucket_id, price)
     state.ledger.book(moves, state.now)
     assert sum(paid.payout for paid in payouts) == pool, "every claim is paid in full and the pool is empty"
     for paid in payouts:
@@ -293,4 +293,4 @@ def _series_of(bucket_id: BucketId, state: State) -> list[Series]:
 
 def _terms(bucket_id: BucketId, state: State) -> Instrument:
     """Terms that all series of a bucket share: underlying, tick, collar, cash."""
-    return next(iter(state.claims.buckets[bucket_id].instruments.values()))
+    return next(iter(state.covers.full.buckets[bucket_id].instruments.values()))

@@ -12,7 +12,7 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
     """
     account = order.account
     order.need = account.requirement_with(order)
-    _, _, worst, hold = order.need
+    worst = order.need[2]
     at_risk = account.at_risk.amount
     after = at_risk - max(account.worst, 0) + max(worst, 0)
     if after > at_risk + order.released_risk:
@@ -21,7 +21,5 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
         if seat.own_funds_limit is not None and after > seat.own_funds_limit:
             return RejectReason.OWN_FUNDS_COVER
     # nothing leaves an account under a legal order, not even into a hold
-    spendable = 0 if seat.frozen else state.ledger.available(seat.cash_account)
-    if hold - account.hold - order.released > spendable:
-        return RejectReason.INSUFFICIENT_CASH
-    return None
+    spendable = 0 if seat.frozen else state.ledger.available(account.source)
+    return account.lack(order, spendable)

@@ -36,7 +36,7 @@ def may_close(seat: Seat, series: Series, state: State) -> bool:
 def only_reduces(order: Order, seat: Seat, state: State) -> bool:
     """Whether the order, with all that already rests on its side, fits inside the opposite position."""
     instrument_id = order.instrument.instrument_id
-    held = state.claims.position(seat.participant_id, instrument_id)
+    held = state.covers.position(seat.participant_id, instrument_id)
     resting = sum(
         other.remaining
         for other in seat.orders.values()

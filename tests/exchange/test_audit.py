@@ -50,7 +50,7 @@ def a_venue(*more_series: object) -> Venue:
 
 
 def account_of_ann(state: State):  # type: ignore[no-untyped-def]
-    return state.claims.buckets[BUCKET].accounts[ANN]
+    return state.covers.full.buckets[BUCKET].accounts[ANN]
 
 
 def book(state: State, debit: str, credit: str, amount: int) -> None:
@@ -109,7 +109,7 @@ def a_lot_is_booked_to_the_house(state: State) -> None:
 
 def two_positions_are_swapped(state: State) -> None:
     for name, change in ((ANN, 1), (BOB, -1)):
-        state.claims.buckets[BUCKET].accounts[name].quantities[BTCF] += change
+        state.covers.full.buckets[BUCKET].accounts[name].quantities[BTCF] += change
 
 
 def a_price_paid_is_not_received(state: State) -> None:

@@ -102,7 +102,7 @@ def test_e8_orders_need_only_their_worst_subset() -> None:
     venue.rest(ANN, BUY, 2, 79_000)
     venue.rest(ANN, BUY, 1, 78_000)
     assert venue.held(ANN) == 23_600 * ROUBLE
-    assert venue.state.claims.at_risk(ANN) == 47_600 * ROUBLE
+    assert venue.state.covers.at_risk(ANN) == 47_600 * ROUBLE
     venue.cancel(ANN, ask)
     assert venue.held(ANN) == 23_600 * ROUBLE
 
@@ -134,7 +134,7 @@ def test_a_new_strike_is_reckoned_into_what_is_there_already() -> None:
     venue.trade(ANN, BOB, 10, 80_000)
     venue.rest(BOB, SELL, 3, 81_000)
     venue.tell(ListInstrument(instrument=option(ContractKind.PUT, 60_000, reference=900)))
-    assert venue.state.claims.buckets[future().bucket_id].nodes == (0, 60_000, 160_000)
+    assert venue.state.covers.full.buckets[future().bucket_id].nodes == (0, 60_000, 160_000)
     venue.trade(CYD, BOB, 2, 900, option(ContractKind.PUT, 60_000).instrument_id)
 
 
@@ -173,7 +173,7 @@ def test_the_requirement_is_the_worst_over_every_subset_of_fills_and_every_settl
               (KINDS[3], BUY, 3, 8_500), (KINDS[4], SELL, 1, 8_800), (KINDS[0], BUY, 2, 78_000)]  # fmt: skip
     for instrument, side, quantity, price in orders:
         venue.place(ANN, side, quantity, price, instrument_id=instrument.instrument_id)
-    account = venue.state.claims.buckets[future().bucket_id].accounts[ANN]
+    account = venue.state.covers.full.buckets[future().bucket_id].accounts[ANN]
     worst = None
     settlements = sorted({0, 160_000, *(k + d for i in KINDS for k in i.kinks for d in (-1, 0, 1))})
     for filled in every_combination(*[range(quantity + 1) for _, _, quantity, _ in orders]):

@@ -95,7 +95,7 @@ class World:
         return SimpleNamespace(cash=SimpleNamespace(gate=self.gate, settlement_asset=RUBD))
 
     @property
-    def claims(self) -> Any:
+    def covers(self) -> Any:
         return SimpleNamespace(locked=lambda who: self.locks.get(who, 0))
 
     @property

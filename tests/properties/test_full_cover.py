@@ -94,7 +94,7 @@ def check(traded: list[tuple[Instrument, int, int]], placed: list[tuple[Instrume
     )  # fmt: skip
     assert venue.locked(ANN) == lock
     assert venue.held(ANN) == worst - lock
-    assert venue.state.claims.at_risk(ANN) == max(worst, 0)
+    assert venue.state.covers.at_risk(ANN) == max(worst, 0)
     assert venue.locked(ANN) + venue.locked(BOB) == venue.pool(SERIES[0])
 
 

@@ -96,11 +96,11 @@ class Market(RuleBasedStateMachine):
 
     def tell(self, command: object) -> None:
         """`Venue.tell` audits every invariant; here the strict limit is checked as well (I-26)."""
-        before = {name: self.venue.state.claims.at_risk(name) for name in NAMES}
+        before = {name: self.venue.state.covers.at_risk(name) for name in NAMES}
         events = self.venue.tell(command)  # type: ignore[arg-type]
         self.orders += [e.order_id for e in of_kind(events, OrderAccepted)]
         for name, limit in self.limits.items():
-            assert self.venue.state.claims.at_risk(name) <= max(limit, before[name])
+            assert self.venue.state.covers.at_risk(name) <= max(limit, before[name])
 
     @rule(who=names, side=sides, which=st.sampled_from(SERIES), offset=offsets, quantity=quantities,
           how=st.sampled_from(TimeInForce), post_only=st.sampled_from(PostOnly), reduce_only=st.booleans(),

@@ -42,7 +42,7 @@ def amend(venue: Venue, price: int, quantity: int) -> list[Event]:
 
 
 def at_risk(venue: Venue) -> int:
-    return int(venue.state.claims.at_risk(ANN)) // ROUBLE
+    return int(venue.state.covers.at_risk(ANN)) // ROUBLE
 
 
 def test_nothing_is_taken_away_and_a_bid_that_rests_may_still_fill(venue: Venue) -> None:

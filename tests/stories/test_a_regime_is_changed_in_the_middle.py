@@ -128,7 +128,7 @@ def test_whoever_is_still_admitted_falls_into_a_class_of_the_new_regime(venue: V
 def test_a_cap_below_use_is_grandfathered(venue: Venue) -> None:
     tight = a_class(Permission.ALLOWED, caps=Caps(capital_at_risk=100_000 * ROUBLE))
     assert not canceled(adopt(venue, a_regime(classes=(tight,))))
-    assert venue.state.claims.at_risk(ANN) == 870_000 * ROUBLE
+    assert venue.state.covers.at_risk(ANN) == 870_000 * ROUBLE
     assert reason_of(venue.place(ANN, BUY, 1, 80_000)) is RejectReason.EXPOSURE_LIMIT
     assert of_kind(venue.place(ANN, SELL, 100, 80_000), OrderAccepted)
 

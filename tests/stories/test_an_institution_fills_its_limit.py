@@ -33,7 +33,7 @@ def a_bank(cover_bp: int = 10_000, exposure_cap_bp: int = 100, cap: int = 50 * M
     venue.admit(ANN, applicant=BANK)
     venue.admit(BOB)
     venue.trade(ANN, BOB, 25_000, 79_800)
-    assert venue.state.claims.at_risk(ANN) == 19_950_000 * ROUBLE
+    assert venue.state.covers.at_risk(ANN) == 19_950_000 * ROUBLE
     return venue
 
 
@@ -54,7 +54,7 @@ def test_fifty_thousand_passes_and_a_kopeck_more_does_not() -> None:
     assert (told.limit, told.own_funds_limit) == (50 * MILLION, 20_000_000 * ROUBLE)
     assert buy(venue, 141, 35_461) is RejectReason.OWN_FUNDS_COVER
     assert buy(venue, 125, 40_000) is None
-    assert venue.state.claims.at_risk(ANN) == 20_000_000 * ROUBLE
+    assert venue.state.covers.at_risk(ANN) == 20_000_000 * ROUBLE
     assert buy(venue, 1, 1) is RejectReason.OWN_FUNDS_COVER
 
 

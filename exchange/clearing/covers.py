@@ -1,0 +1,55 @@
+"""Which cover each listed series has, and what a participant holds and risks over all of them."""
+
+from collections.abc import Iterable
+
+from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order, TradeSide
+from exchange.clearing.full import FullCover
+from exchange.clearing.ledger import Ledger, Move
+from exchange.instruments import Instrument
+from exchange.units import InstrumentId, Money
+from matching.terms import ParticipantId, Price, Quantity, Side
+
+
+class Covers:
+    """One cover of each kind; a series is listed under one of them and stays there."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._at_risk: dict[ParticipantId, CapitalAtRisk] = {}
+        self.full = FullCover(ledger, self._at_risk)
+        self._every: tuple[Cover, ...] = (self.full,)
+        self._cover_of: dict[InstrumentId, Cover] = {}
+
+    def list_series(self, instrument: Instrument, live: Iterable[Order]) -> str | None:
+        """Put the series under its cover, or say why it cannot be listed."""
+        cover = self.full
+        fault = cover.list_series(instrument, live)
+        if fault is None:
+            self._cover_of[instrument.instrument_id] = cover
+        return fault
+
+    def account(self, holder: Holder, instrument_id: InstrumentId, side: Side) -> Account:
+        """The account in which the holder's orders of that side in the series count."""
+        return self._cover_of[instrument_id].account(holder, instrument_id, side)
+
+    def clear(self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price) -> list[Move]:
+        """Book a trade on both sides at once, in one chain."""
+        cover = self._cover_of[buyer[0].instrument.instrument_id]
+        return cover.clear(buyer, seller, quantity, price)
+
+    def position(self, participant_id: ParticipantId, instrument_id: InstrumentId) -> int:
+        """Lots that the participant holds: positive if long."""
+        return self._cover_of[instrument_id].position(participant_id, instrument_id)
+
+    def open_interest(self, instrument_id: InstrumentId) -> Quantity:
+        """Lots held long, which are as many as are held short."""
+        held = self._cover_of[instrument_id].positions(instrument_id)
+        return sum(max(quantity, 0) for quantity in held.values())
+
+    def at_risk(self, participant_id: ParticipantId) -> Money:
+        """Capital at risk under all covers."""
+        risk = self._at_risk.get(participant_id)
+        return risk.amount if risk else 0
+
+    def locked(self, participant_id: ParticipantId) -> Money:
+        """What the house keeps for all positions of the participant, in minor units of the settlement asset."""
+        return sum(cover.locked(participant_id) for cover in self._every)
