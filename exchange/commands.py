@@ -5,6 +5,7 @@ clearing, expiry, default, treasury, reports. A freeze beats every order of its 
 orders; cancels beat new orders; expiry beats withdrawals.
 """
 
+from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from exchange.access.regime import Applicant, Regime
@@ -14,6 +15,25 @@ from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId,
 from matching.phases import Phase
 from matching.terms import OrderId, ParticipantId, PostOnly, Price, Quantity, Side, TimeInForce
 from matching.triggers import PriceSource
+
+class HouseLayer(StrEnum):
+    """What money of the house stands for. Each is an account of its own."""
+
+    SKIN_IN_THE_GAME = "sitg"
+    SECOND_SKIN_IN_THE_GAME = "sitg2"
+    FURTHER_AMOUNT = "further"
+    EQUITY = "equity"
+    INSURANCE = "insurance"
+    LIQUIDITY = "liquidity"  # bridges late payments; it is paid back
+
+
+class DefaultReason(StrEnum):
+    WORTH_LESS_THAN_NOTHING = "worth_less_than_nothing"  # its equity is negative
+    BEYOND_STEPS = "beyond_steps"  # too little is left to close it step by step
+    CALL_MISSED = "call_missed"
+    MEMBER_CLAIM_UNPAID = "member_claim_unpaid"  # a member did not stand in for its client
+    DECLARED = "declared"
+
 
 CLOCK, EXTERNAL, PRICES, RISK, CANCELS, ORDERS, CLEARING, EXPIRY, DEFAULT, TREASURY, REPORTS = range(11)
 
@@ -378,6 +398,61 @@ class SetCommitteePrice(Message):
     grounds: str
 
 
+# --- clearing -------------------------------------------------------------------------------------------
+
+
+class FundHouse(Message):
+    """The house brings coins of its own, from a wallet outside, for one purpose: a layer of the waterfall or
+    liquidity (`HouseLayer`)."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    source: WalletId
+    layer: HouseLayer
+    amount: Money
+
+
+class DeclareDefault(Message):
+    """The authority declares that a participant cannot meet its obligations: it is insolvent."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+    grounds: str
+
+
+class AppointMember(Message):
+    """The authority makes a participant with own funds a clearing member: others may clear through it."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+
+
+class ChooseMember(Message):
+    """Clear through that member from now on: it stands in for what the participant cannot pay."""
+
+    precedence: ClassVar[int] = RISK
+    participant_id: ParticipantId
+    member_id: ParticipantId
+
+
+class OfferToPort(Message):
+    """A member will take over clients of a failed one, up to so much initial margin; zero takes the offer back."""
+
+    precedence: ClassVar[int] = RISK
+    participant_id: ParticipantId
+    most_margin: Money
+
+
+class BidForPortfolio(Message):
+    """A sealed bid for all positions of a defaulter: paid if positive, demanded for taking them if negative.
+    The last bid of each bidder counts."""
+
+    precedence: ClassVar[int] = DEFAULT
+    participant_id: ParticipantId
+    defaulter: ParticipantId
+    amount: Money
+
+
 # --- duties: what the exchange promised itself ---------------------------------------------------------
 
 
@@ -444,6 +519,64 @@ class SettleBucket(Message):
     bucket_id: BucketId
 
 
+class ValueAccounts(Message):
+    """Reckon every margin account at the marks of now."""
+
+    precedence: ClassVar[int] = RISK
+
+
+class MarkVariation(Message):
+    """What prices have given and taken since the last clearing is owed from now on."""
+
+    precedence: ClassVar[int] = CLEARING
+    clearing: int  # which of the schedule
+
+
+class PayVariation(Message):
+    """What is owed is collected, and then paid."""
+
+    precedence: ClassVar[int] = CLEARING
+
+
+class EndMarginCall(Message):
+    """The deadline of a margin call."""
+
+    precedence: ClassVar[int] = CLOCK
+    participant_id: ParticipantId
+    call: int
+
+
+class LiquidatePositions(Message):
+    """The house closes a step of what an account can no longer cover."""
+
+    precedence: ClassVar[int] = DEFAULT
+    participant_id: ParticipantId
+
+
+class BeginDefault(Message):
+    precedence: ClassVar[int] = DEFAULT
+    participant_id: ParticipantId
+    reason: DefaultReason
+
+
+class CloseOut(Message):
+    """The next attempt to close a defaulter's positions."""
+
+    precedence: ClassVar[int] = DEFAULT
+    participant_id: ParticipantId
+
+
+class EndDefaultAuction(Message):
+    precedence: ClassVar[int] = DEFAULT
+    participant_id: ParticipantId
+
+
+class SizeFund(Message):
+    """Reckon how large the default fund must be, and bring the members' shares to it."""
+
+    precedence: ClassVar[int] = CLEARING
+
+
 class ConfirmWithdrawal(Message):
     """The issuer's ledger should now show the withdrawal: post it, or give the money back."""
 
@@ -469,6 +602,9 @@ Request: TypeAlias = (
     | ProtectQuotes
     | DepositCoins
     | WithdrawCoins
+    | ChooseMember
+    | OfferToPort
+    | BidForPortfolio
 )
 
 Directive: TypeAlias = (
@@ -483,6 +619,8 @@ Directive: TypeAlias = (
     | ResumeInstrument
     | PostponeSettlement
     | SetCommitteePrice
+    | DeclareDefault
+    | AppointMember
 )
 
 Duty: TypeAlias = (
@@ -497,6 +635,15 @@ Duty: TypeAlias = (
     | EndTrading
     | FixPrice
     | SettleBucket
+    | ValueAccounts
+    | MarkVariation
+    | PayVariation
+    | EndMarginCall
+    | LiquidatePositions
+    | BeginDefault
+    | CloseOut
+    | EndDefaultAuction
+    | SizeFund
     | ConfirmWithdrawal
     | ReportDepth
     | AuditBooks
@@ -514,6 +661,7 @@ Command: TypeAlias = (
     | MintCoins
     | TransferCoins
     | RedeemCoins
+    | FundHouse
     | FreezeWallet
     | UnfreezeWallet
     | PauseIssuer

@@ -6,9 +6,13 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from exchange.access.regime import Applicant, Permission
+from exchange.clearing.default_auction import NoWinner
+from exchange.clearing.liquidation import MarginState
+from exchange.clearing.waterfall import Layer
+from exchange.commands import DefaultReason, HouseLayer
 from exchange.instruments import Instrument, Product
 from exchange.messages import Message
-from exchange.reasons import AccessRefusal, CashRefusal, RejectReason
+from exchange.reasons import AccessRefusal, CashRefusal, ClearingRefusal, RejectReason
 from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
 from matching.feed import LevelDelta, OrderDelta, Update
 from matching.phases import Phase
@@ -22,6 +26,14 @@ class Liquidity(StrEnum):
     MAKER = "maker"
     TAKER = "taker"
     AUCTION = "auction"
+
+
+class TransferCause(StrEnum):
+    """Why lots changed hands without an order."""
+
+    AUCTION = "default_auction"
+    TEAR_UP = "tear_up"
+    DELEVERAGING = "deleveraging"
 
 
 class CancelCause(StrEnum):
@@ -44,6 +56,7 @@ class ParticipantState(StrEnum):
     REDUCE_ONLY = "reduce_only"
     LEGALLY_FROZEN = "legally_frozen"
     SUSPENDED = "suspended"
+    DEFAULTED = "defaulted"
 
 
 class SeriesState(StrEnum):
@@ -256,6 +269,98 @@ class LossShared(PrivateEvent):
     amount: Money
 
 
+class PositionSettled(PrivateEvent):
+    """The last variation of margined positions in a bucket, and what its options pay; it is owed from now on."""
+
+    bucket_id: BucketId
+    amount: Money
+
+
+class VariationPaid(PrivateEvent):
+    """A clearing has paid the participant, or collected from it if the amount is negative."""
+
+    asset_id: AssetId
+    amount: Money
+
+
+class VariationLate(PrivateEvent):
+    """What the participant owed and did not bring to a clearing."""
+
+    asset_id: AssetId
+    amount: Money
+
+
+class MarginStateChanged(PrivateEvent):
+    """How the participant's margin account stands now, in minor units."""
+
+    state: MarginState
+    equity: Money
+    initial: Money
+    maintenance: Money
+
+
+class MarginCalled(PrivateEvent):
+    """So much is missing to initial margin, and due by the deadline."""
+
+    amount: Money
+    deadline: Time
+
+
+class LiquidationStep(PrivateEvent):
+    """The house has put an order to the market that reduces the participant's position."""
+
+    instrument_id: InstrumentId
+    side: Side
+    quantity: Quantity
+    limit: Price
+
+
+class PositionTransferred(PrivateEvent):
+    """Lots that changed hands without an order, in default management; negative lots were given away.
+
+    `amount`: what was received for them beside the mark; negative: paid."""
+
+    instrument_id: InstrumentId
+    lots: int
+    price: Price
+    cause: TransferCause
+    amount: Money = 0
+
+
+class LossBorne(PrivateEvent):
+    """The participant's part of a default loss."""
+
+    defaulter: ParticipantId
+    layer: Layer
+    amount: Money
+
+
+class FundContributionChanged(PrivateEvent):
+    """The member's share of the default fund; `missing` is what it could not bring yet."""
+
+    asset_id: AssetId
+    share: Money
+    missing: Money
+
+
+class MemberChosen(PrivateEvent):
+    """Through whom the participant clears from now on; None: nobody stands in for it any more."""
+
+    member_id: ParticipantId | None
+    ported: bool
+
+
+class PortingOffered(PrivateEvent):
+    most_margin: Money
+
+
+class ClearingRequestRejected(PrivateEvent):
+    """A choice of member, an offer to port or a bid was refused; nothing has changed."""
+
+    request: str
+    reason: ClearingRefusal
+
+
 # --- told to all ---------------------------------------------------------------------------------------
 
 
@@ -419,6 +524,92 @@ class BucketSettled(PublicEvent):
     holders: int
 
 
+class AccountsValued(PublicEvent):
+    """All margin accounts at the marks of now, in minor units."""
+
+    initial: Money
+    collateral: Money
+    uncovered: Money  # losses not collected yet, above the collateral of those who owe them
+
+
+class VariationMarked(PublicEvent):
+    """What prices gave since the last clearing is owed now; it is paid then."""
+
+    asset_id: AssetId
+    amount: Money
+    pays: Time
+
+
+class VariationCleared(PublicEvent):
+    """A clearing: collected, then distributed; `liquidity` of the house was used, or paid back if negative."""
+
+    asset_id: AssetId
+    collected: Money
+    distributed: Money
+    late: Money
+    liquidity: Money
+
+
+class DefaultDeclared(PublicEvent):
+    defaulter: ParticipantId
+    reason: DefaultReason
+    grounds: str
+
+
+class DefaultAuctionOpened(PublicEvent):
+    """All that the defaulter holds, signed lots by instrument, goes to the best sealed bid."""
+
+    defaulter: ParticipantId
+    lots: dict[InstrumentId, int]
+    until: Time
+
+
+class DefaultAuctionEnded(PublicEvent):
+    """`amount` of the winning bid, or why nobody won."""
+
+    defaulter: ParticipantId
+    bidders: int
+    amount: Money | None
+    failure: NoWinner | None
+
+
+class LayerUsed(PublicEvent):
+    """One layer of the waterfall has paid, in full before the next was touched."""
+
+    defaulter: ParticipantId
+    layer: Layer
+    amount: Money
+
+
+class DefaultClosed(PublicEvent):
+    """No position is left. The loss beyond the defaulter's own money, and what nobody could pay of it."""
+
+    defaulter: ParticipantId
+    loss: Money
+    residual: Money
+
+
+class FundSized(PublicEvent):
+    """The default fund as it must be for the largest groups, and as it is, in minor units."""
+
+    asset_id: AssetId
+    cover_one: Money
+    cover_two: Money
+    fund: Money
+    paid_in: Money
+    uncovered: Money  # by fund and skin in the game: a warning
+
+
+class MemberAppointed(PublicEvent):
+    member_id: ParticipantId
+
+
+class HouseFunded(PublicEvent):
+    asset_id: AssetId
+    layer: HouseLayer
+    amount: Money
+
+
 class CoinsMinted(PublicEvent):
     asset_id: AssetId
     wallet_id: WalletId
@@ -545,6 +736,18 @@ Event: TypeAlias = (
     | CashRequestRejected
     | ClaimSettled
     | LossShared
+    | PositionSettled
+    | VariationPaid
+    | VariationLate
+    | MarginStateChanged
+    | MarginCalled
+    | LiquidationStep
+    | PositionTransferred
+    | LossBorne
+    | FundContributionChanged
+    | MemberChosen
+    | PortingOffered
+    | ClearingRequestRejected
     | VenueEstablished
     | RegimeAdopted
     | InstrumentListed
@@ -565,6 +768,17 @@ Event: TypeAlias = (
     | SettlementPostponed
     | SettlementPriceFinal
     | BucketSettled
+    | AccountsValued
+    | VariationMarked
+    | VariationCleared
+    | DefaultDeclared
+    | DefaultAuctionOpened
+    | DefaultAuctionEnded
+    | LayerUsed
+    | DefaultClosed
+    | FundSized
+    | MemberAppointed
+    | HouseFunded
     | CoinsMinted
     | CoinsTransferred
     | CoinsRedeemed

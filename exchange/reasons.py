@@ -13,6 +13,7 @@ class RejectReason(StrEnum):
     UNKNOWN_INSTRUMENT = "unknown_instrument"
     SESSION_CLOSED = "session_closed"
     PARTICIPANT_SUSPENDED = "participant_suspended"
+    PARTICIPANT_DEFAULTED = "participant_defaulted"
     INSTRUMENT_HALTED = "instrument_halted"
     INSTRUMENT_EXPIRED = "instrument_expired"
     QUOTES_FROZEN = "quotes_frozen"  # by the market-maker protection
@@ -39,7 +40,9 @@ class RejectReason(StrEnum):
     REDUCE_ONLY = "reduce_only"
     EXPOSURE_LIMIT = "exposure_limit"
     OWN_FUNDS_COVER = "own_funds_cover"
+    MEMBER_CAPACITY = "member_capacity"  # own funds of the clearing member, over all of its clients
     INSUFFICIENT_CASH = "insufficient_cash"
+    INSUFFICIENT_MARGIN = "insufficient_margin"
     TOO_MANY_REQUESTS = "too_many_requests"
     # of a cancel, an amendment or a link
     SAME_ORDER = "same_order"
@@ -57,6 +60,20 @@ class AccessRefusal(StrEnum):
     WALLET_TAKEN = "wallet_taken"  # by another participant or by the venue: whoever names it could empty it
     NO_CLASS = "meets_no_class_of_the_regime"
     NOTHING_PERMITTED = "class_may_trade_nothing"
+
+
+class ClearingRefusal(StrEnum):
+    """Why a choice of member, an offer to port or a bid was refused, in order of precedence."""
+
+    UNKNOWN_PARTICIPANT = "unknown_participant"
+    NOT_UNDER_MARGIN = "not_under_margin"  # under full cover nobody can default on anything
+    NOT_A_MEMBER = "not_a_member"
+    IS_A_MEMBER = "is_a_member"  # a member clears for itself
+    DEFAULTED = "defaulted"
+    MEMBER_CAPACITY = "member_capacity"
+    AMOUNT_NEGATIVE = "amount_negative"
+    NO_AUCTION = "no_auction"
+    INSUFFICIENT_MARGIN = "insufficient_margin"
 
 
 class CashRefusal(StrEnum):
@@ -81,6 +98,8 @@ class CashRefusal(StrEnum):
     NOT_FROZEN = "not_frozen"
     PARTICIPANT_FROZEN = "participant_frozen"
     GATED = "gated"
+    BRAKED = "braked"  # an account was worth less than nothing, or the index is out
+    NEEDED_AS_MARGIN = "needed_as_margin"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     INSUFFICIENT_RESERVES = "insufficient_reserves"
     NOT_PAUSED = "not_paused"

@@ -18,6 +18,41 @@ def hold(participant_id: ParticipantId, asset_id: AssetId) -> str:
     return f"hold:{participant_id}:{asset_id}"
 
 
+def collateral(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """What a participant has posted for margined positions (liability)."""
+    return f"marg:{participant_id}:{asset_id}"
+
+
+def fund_share(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """A member's share of the default fund (liability)."""
+    return f"df:{participant_id}:{asset_id}"
+
+
+def layer(name: str, asset_id: AssetId) -> str:
+    """Money of the house that stands for one purpose: a layer of the waterfall, liquidity (liability)."""
+    return f"ccp:{name}:{asset_id}"
+
+
+def clearing_transit(asset_id: AssetId) -> str:
+    """Where a clearing collects before it pays: empty outside of one (liability)."""
+    return f"ccp:settle:{asset_id}"
+
+
+def obligation(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """What the house owes a participant and has not paid yet; negative: what it owes (unconstrained)."""
+    return f"obl:{participant_id}:{asset_id}"
+
+
+def house_obligation(asset_id: AssetId) -> str:
+    """The other side of all obligations (unconstrained)."""
+    return f"obl:ccp:{asset_id}"
+
+
+def obligation_asset(asset_id: AssetId) -> AssetId:
+    """The ledger partition of what is owed in a coin: not money."""
+    return AssetId(f"OBL:{asset_id}")
+
+
 def escrow(bucket_id: BucketId) -> str:
     """The pool from which a bucket of bounded claims is paid (liability)."""
     return f"escrow:{bucket_id}"

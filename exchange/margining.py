@@ -1,0 +1,281 @@
+"""The road of margin: value all accounts, clear what prices gave and took, call for money, close what is not covered.
+
+Under full cover nothing of this ever happens. Whoever cannot be saved here goes on to default management.
+"""
+
+from collections.abc import Iterator
+
+from exchange import trading
+from exchange.clearing import accounts
+from exchange.clearing.ledger import Rule
+from exchange.clearing.liquidation import MarginState, advance, follows_equity, state_of
+from exchange.clearing.margin import MarginAccount, MarginCover, Portfolio
+from exchange.clearing.scenario_margin import maintenance_margin
+from exchange.clearing.variation import owe, pay
+from exchange.commands import (
+    BeginDefault,
+    DefaultReason,
+    EndMarginCall,
+    HouseLayer,
+    LiquidatePositions,
+    MarkVariation,
+    PayVariation,
+    ValueAccounts,
+)
+from exchange.events import (
+    AccountsValued,
+    CancelCause,
+    Event,
+    IndexStatus,
+    MarginCalled,
+    MarginStateChanged,
+    PositionSettled,
+    VariationCleared,
+    VariationLate,
+    VariationMarked,
+    VariationPaid,
+)
+from exchange.state import Order, State
+from exchange.units import DAY, BucketId, IndexId, IndexPrice, Money, Time
+from matching.terms import ParticipantId, Price
+
+# --- the beginning --------------------------------------------------------------------------------------
+
+
+def begin(state: State) -> None:
+    """A regime with margin is in force: promise its valuations and clearings, and open the house's accounts."""
+    margin = state.covers.margin
+    assert margin is not None, "called for a regime with margin"
+    rules, cash = margin.rules, margin.cash
+    state.ledger.open(accounts.clearing_transit(cash), cash, Rule.LIABILITY)
+    state.ledger.open(accounts.house_obligation(cash), accounts.obligation_asset(cash), Rule.FREE)
+    for layer in HouseLayer:
+        state.ledger.open(accounts.layer(layer, cash), cash, Rule.LIABILITY)
+    _promise_valuation(state.now + rules.revaluation, state)
+    for number in range(len(rules.variation.clearings)):
+        _promise_clearing(number, state)
+
+
+# --- valuation ------------------------------------------------------------------------------------------
+
+
+def value_accounts(_duty: ValueAccounts, state: State) -> Iterator[Event]:
+    """At its interval, or at once after a large move of an index."""
+    if state.now != state.next_valuation:
+        return  # an earlier one took its place
+    margin = _margin(state)
+    _promise_valuation(state.now + margin.rules.revaluation, state)
+    yield from value_all(state)
+
+
+def value_if_moved(index_id: IndexId, state: State) -> None:
+    """After a publication of the index: a large move brings the next valuation at once."""
+    margin = state.covers.margin
+    if margin is None:
+        return
+    latest = state.indices[index_id].latest
+    for portfolio in margin.portfolios.values():
+        if portfolio.portfolio_id.underlying == index_id and latest is not None:
+            moved = abs(latest.value - portfolio.valued_at)
+            if moved * 10_000 > margin.rules.revaluation_move_bp * portfolio.valued_at:
+                _promise_valuation(state.now, state)
+
+
+def value_all(state: State) -> Iterator[Event]:
+    """Every account at the marks of now, then what follows from it for each.
+
+    While an index is stale its marks stay as they are, and so no requirement falls.
+    """
+    margin = _margin(state)
+    for portfolio in margin.portfolios.values():
+        latest = state.indices[portfolio.portfolio_id.underlying].latest
+        if latest is not None and latest.status is not IndexStatus.STALE and portfolio.instruments:
+            _value(portfolio, latest.value, margin, state)
+    yield from review(state)
+    yield _valued(margin, state)
+
+
+def _value(portfolio: Portfolio, index: IndexPrice, margin: MarginCover, state: State) -> None:
+    marks = {instrument_id: state.series[instrument_id].mark for instrument_id in portfolio.instruments}
+    tick = next(iter(portfolio.instruments.values())).tick
+
+    def live(who: ParticipantId, of: Portfolio) -> list[Order]:
+        orders = state.seats[who].orders.values()
+        return [order for order in orders if order.instrument.instrument_id in of.instruments]
+
+    portfolio.valued_at = index
+    margin.revalue(portfolio, index // tick, marks, live, state.now)
+
+
+def review(state: State) -> Iterator[Event]:
+    """Post or free collateral, and move each account to the state that its equity calls for."""
+    margin = _margin(state)
+    for account in list(margin.accounts.values()):
+        if not follows_equity(account.state):
+            continue
+        moves = account.sweep()
+        if moves:
+            state.ledger.book(moves, state.now)
+        equity, initial = account.equity, account.initial
+        maintenance = maintenance_margin(initial, margin.rules.scenarios)
+        level = max(initial * margin.rules.call_level_bp // 10_000, maintenance)
+        stands = state_of(equity, initial, level, maintenance, margin.rules.liquidation)
+        if stands is not account.state:
+            yield from _enter(account, stands, equity, maintenance, state)
+        elif stands is MarginState.NORMAL:
+            account.call = 0
+
+
+def _enter(
+    account: MarginAccount, to: MarginState, equity: Money, maintenance: Money, state: State
+) -> Iterator[Event]:
+    """The account stands differently now: tell it, call for money, or hand it to those who close it."""
+    seat = state.seats[account.holder.participant_id]
+    account.state = advance(account.state, to)
+    yield MarginStateChanged(
+        participant_id=seat.participant_id,
+        state=to,
+        equity=equity,
+        initial=account.initial,
+        maintenance=maintenance,
+    )
+    if equity < 0:
+        state.braked_until = state.now + _margin(state).rules.brake
+    match to:
+        case MarginState.NORMAL:
+            account.call = 0
+            state.ledger.book(account.sweep(), state.now)
+        case MarginState.CALL:
+            yield from call_for(account, account.initial - equity, state)
+        case MarginState.LIQUIDATING:
+            yield from call_for(account, account.initial - equity, state)
+            yield from trading.cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
+            state.agenda.promise(state.now, LiquidatePositions(participant_id=seat.participant_id))
+        case MarginState.BACKSTOP:
+            _promise_default(account, DefaultReason.BEYOND_STEPS, state)
+        case MarginState.DEFAULT:
+            _promise_default(account, DefaultReason.WORTH_LESS_THAN_NOTHING, state)
+
+
+def call_for(account: MarginAccount, amount: Money, state: State) -> Iterator[Event]:
+    """Call for money, unless a call is open: the deadline of the first one stands."""
+    if account.call:
+        return
+    state.calls += 1
+    account.call = state.calls
+    deadline = state.now + _margin(state).rules.liquidation.call_deadline
+    who = account.holder.participant_id
+    state.agenda.promise(deadline, EndMarginCall(participant_id=who, call=account.call))
+    yield MarginCalled(participant_id=who, amount=amount, deadline=deadline)
+
+
+def end_margin_call(duty: EndMarginCall, state: State) -> Iterator[Event]:
+    """Whoever has not met its call by the deadline defaults."""
+    account = _margin(state).accounts[duty.participant_id]
+    if account.call == duty.call and follows_equity(account.state):
+        _promise_default(account, DefaultReason.CALL_MISSED, state)
+    return
+    yield
+
+
+def _promise_default(account: MarginAccount, reason: DefaultReason, state: State) -> None:
+    who = account.holder.participant_id
+    state.agenda.promise(state.now, BeginDefault(participant_id=who, reason=reason))
+
+
+def _valued(margin: MarginCover, state: State) -> AccountsValued:
+    posted = uncovered = initial = 0
+    for account in margin.accounts.values():
+        has = state.ledger.posted(account.collateral)
+        lost = -min(account.value + state.ledger.posted(account.obligation), 0)
+        initial += account.initial
+        posted += has
+        uncovered += max(lost - has, 0)
+    return AccountsValued(initial=initial, collateral=posted, uncovered=uncovered)
+
+
+# --- variation ------------------------------------------------------------------------------------------
+
+
+def mark_variation(duty: MarkVariation, state: State) -> Iterator[Event]:
+    """Value all accounts; what prices gave and took is owed now, and paid now or at its hour."""
+    margin = _margin(state)
+    _promise_clearing(duty.clearing, state)
+    clearing = margin.rules.variation.clearings[duty.clearing]
+    yield from value_all(state)
+    pays = state.now + clearing.pays - clearing.marks
+    yield from owe_variation(pays, state)
+    if pays == state.now:
+        yield from clear(state)
+    else:
+        state.agenda.promise(pays, PayVariation())
+
+
+def owe_variation(pays: Time, state: State) -> Iterator[Event]:
+    margin = _margin(state)
+    dues = margin.variation()
+    state.ledger.book(owe(dues, margin.cash), state.now)
+    given = sum(due.amount for due in dues if due.amount > 0)
+    yield VariationMarked(asset_id=margin.cash, amount=given, pays=pays)
+
+
+def pay_variation(_duty: PayVariation, state: State) -> Iterator[Event]:
+    yield from clear(state)
+
+
+def clear(state: State) -> Iterator[Event]:
+    """Collect all that is owed, then pay; whoever is late is called upon, and defaults at the deadline."""
+    margin = _margin(state)
+    payment = pay(margin.accounts.values(), margin.cash, state.ledger, margin.rules.scenarios)
+    state.ledger.book(payment.moves, state.now)
+    for account, amount in payment.paid:
+        yield VariationPaid(
+            participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount
+        )
+    late = sum(due.amount for due in payment.late)
+    yield VariationCleared(
+        asset_id=margin.cash,
+        collected=payment.collected,
+        distributed=payment.distributed,
+        late=late,
+        liquidity=payment.liquidity,
+    )
+    for account, amount in payment.late:
+        yield VariationLate(
+            participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount
+        )
+        if follows_equity(account.state):
+            yield from call_for(account, amount, state)
+    yield from review(state)
+
+
+def settle_margined(bucket_id: BucketId, price: Price, state: State) -> Iterator[Event]:
+    """The last variation of a bucket, with its settlement price as the mark; cleared at once with all else owed."""
+    margin = _margin(state)
+    dues, lots = margin.settle(bucket_id, price)
+    state.ledger.book([*lots, *owe(dues, margin.cash)], state.now)
+    for account, amount in dues:
+        yield PositionSettled(
+            participant_id=account.holder.participant_id, bucket_id=bucket_id, amount=amount
+        )
+    yield from clear(state)
+
+
+# --- the inner way --------------------------------------------------------------------------------------
+
+
+def _margin(state: State) -> MarginCover:
+    assert state.covers.margin is not None, "margin is promised under a regime with margin only"
+    return state.covers.margin
+
+
+def _promise_valuation(at: Time, state: State) -> None:
+    state.next_valuation = at
+    state.agenda.promise(at, ValueAccounts())
+
+
+def _promise_clearing(number: int, state: State) -> None:
+    """The next time that this clearing of the schedule marks."""
+    marks = _margin(state).rules.variation.clearings[number].marks
+    today = state.now - state.now % DAY + marks
+    state.agenda.promise(today if today > state.now else today + DAY, MarkVariation(clearing=number))
