@@ -16,6 +16,7 @@ from matching.phases import Phase
 from matching.terms import OrderId, ParticipantId, PostOnly, Price, Quantity, Side, TimeInForce
 from matching.triggers import PriceSource
 
+
 class HouseLayer(StrEnum):
     """What money of the house stands for. Each is an account of its own."""
 

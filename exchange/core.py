@@ -7,20 +7,38 @@ its own hour however late it is woken; so late waking cannot change history.
 from collections.abc import Iterator
 from typing import assert_never
 
-from exchange import auctions, audit, oversight, quoting, trading, treasury
+from exchange import (
+    auctions,
+    audit,
+    closeout,
+    margining,
+    membership,
+    oversight,
+    quoting,
+    trading,
+    treasury,
+)
 from exchange.clearing import house
 from exchange.commands import (
     REPORTS,
     AdoptRegime,
     AmendOrder,
     ApplyForAccess,
+    AppointMember,
     AuditBooks,
+    BeginDefault,
+    BidForPortfolio,
     CancelAll,
     CancelOrder,
+    ChooseMember,
+    CloseOut,
     CloseSession,
     Command,
     ConfirmWithdrawal,
+    DeclareDefault,
     DepositCoins,
+    EndDefaultAuction,
+    EndMarginCall,
     EndTrading,
     EnterPhase,
     EstablishVenue,
@@ -28,12 +46,17 @@ from exchange.commands import (
     FixPrice,
     FreezeParticipant,
     FreezeWallet,
+    FundHouse,
     HaltInstrument,
     LinkOrders,
+    LiquidatePositions,
     ListInstrument,
+    MarkVariation,
     MintCoins,
+    OfferToPort,
     OpenSession,
     PauseIssuer,
+    PayVariation,
     PlaceOrder,
     PostponeSettlement,
     ProtectQuotes,
@@ -50,6 +73,7 @@ from exchange.commands import (
     SetCommitteePrice,
     SetLimit,
     SettleBucket,
+    SizeFund,
     StartClosingCall,
     StartFixing,
     SuspendParticipant,
@@ -57,6 +81,7 @@ from exchange.commands import (
     UnfreezeParticipant,
     UnfreezeWallet,
     UnpauseIssuer,
+    ValueAccounts,
     WipeWallet,
     WithdrawCoins,
 )
@@ -155,6 +180,36 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return house.set_committee_price(command, state)
         case SettleBucket():
             return house.settle_bucket(command, state)
+        case ValueAccounts():
+            return margining.value_accounts(command, state)
+        case MarkVariation():
+            return margining.mark_variation(command, state)
+        case PayVariation():
+            return margining.pay_variation(command, state)
+        case EndMarginCall():
+            return margining.end_margin_call(command, state)
+        case LiquidatePositions():
+            return closeout.liquidate_positions(command, state)
+        case DeclareDefault():
+            return closeout.declare_default(command, state)
+        case BeginDefault():
+            return closeout.begin_default(command, state)
+        case CloseOut():
+            return closeout.close_out(command, state)
+        case BidForPortfolio():
+            return closeout.bid_for_portfolio(command, state)
+        case EndDefaultAuction():
+            return closeout.end_default_auction(command, state)
+        case AppointMember():
+            return membership.appoint_member(command, state)
+        case ChooseMember():
+            return membership.choose_member(command, state)
+        case OfferToPort():
+            return membership.offer_to_port(command, state)
+        case SizeFund():
+            return membership.size_fund(command, state)
+        case FundHouse():
+            return treasury.fund_house(command, state)
         case RecordFiatReceipt():
             return treasury.record_fiat_receipt(command, state)
         case MintCoins():

@@ -493,6 +493,13 @@ class IndexPublished(PublicEvent):
     venues: int  # how many were valid
 
 
+class MarkPublished(PublicEvent):
+    """At what margined positions in the series are reckoned from now on."""
+
+    instrument_id: InstrumentId
+    price: Price
+
+
 class SettlementPriceProvisional(PublicEvent):
     bucket_id: BucketId
     price: Price
@@ -764,6 +771,7 @@ Event: TypeAlias = (
     | BookChanged
     | DepthReported
     | IndexPublished
+    | MarkPublished
     | SettlementPriceProvisional
     | SettlementPostponed
     | SettlementPriceFinal

@@ -35,7 +35,7 @@ from exchange.events import (
     VariationMarked,
     VariationPaid,
 )
-from exchange.state import Order, State
+from exchange.state import Order, Series, State
 from exchange.units import DAY, BucketId, IndexId, IndexPrice, Money, Time
 from matching.terms import ParticipantId, Price
 
@@ -57,6 +57,14 @@ def begin(state: State) -> None:
 
 
 # --- valuation ------------------------------------------------------------------------------------------
+
+
+def value_listed(series: Series, state: State) -> None:
+    """A series has come to its portfolio: its mark and risk array are those of now."""
+    margin = state.covers.margin
+    instrument_id = series.instrument.instrument_id
+    if margin is not None:
+        margin.portfolio(instrument_id).value(instrument_id, series.mark, state.now)
 
 
 def value_accounts(_duty: ValueAccounts, state: State) -> Iterator[Event]:
@@ -174,8 +182,7 @@ def end_margin_call(duty: EndMarginCall, state: State) -> Iterator[Event]:
     account = _margin(state).accounts[duty.participant_id]
     if account.call == duty.call and follows_equity(account.state):
         _promise_default(account, DefaultReason.CALL_MISSED, state)
-    return
-    yield
+    return iter(())
 
 
 def _promise_default(account: MarginAccount, reason: DefaultReason, state: State) -> None:
@@ -229,9 +236,7 @@ def clear(state: State) -> Iterator[Event]:
     payment = pay(margin.accounts.values(), margin.cash, state.ledger, margin.rules.scenarios)
     state.ledger.book(payment.moves, state.now)
     for account, amount in payment.paid:
-        yield VariationPaid(
-            participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount
-        )
+        yield VariationPaid(participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount)
     late = sum(due.amount for due in payment.late)
     yield VariationCleared(
         asset_id=margin.cash,
@@ -241,9 +246,7 @@ def clear(state: State) -> Iterator[Event]:
         liquidity=payment.liquidity,
     )
     for account, amount in payment.late:
-        yield VariationLate(
-            participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount
-        )
+        yield VariationLate(participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount)
         if follows_equity(account.state):
             yield from call_for(account, amount, state)
     yield from review(state)

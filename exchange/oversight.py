@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exchange import auctions
+from exchange import auctions, margining, membership
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
@@ -11,6 +11,7 @@ from exchange.clearing import accounts, house
 from exchange.clearing.expiry import is_trading
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Rule
+from exchange.clearing.terms import ClearingMode, fault_in_clearing
 from exchange.commands import (
     AdoptRegime,
     ApplyForAccess,
@@ -149,16 +150,40 @@ def report_depth(duty: ReportDepth, state: State) -> Iterator[Event]:
 def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
     """Put a regime in force. Whoever it no longer admits may only reduce; limits below use are grandfathered."""
     regime = command.regime
-    fault = _settlement_fault(regime.cash.settlement_asset, state)
+    fault = _settlement_fault(regime.cash.settlement_asset, state) or _clearing_fault(regime, state)
     if fault is not None:
         yield DirectiveRefused(directive=f"adopt {regime.regime_id}", explanation=fault)
         return
+    if state.regime is None or state.regime.clearing != regime.clearing:
+        state.regime = regime
+        _begin_clearing(regime, state)
     state.regime = regime
     for series in state.series.values():
         series.market.terms = house.market_terms(series.instrument, state)
     yield RegimeAdopted(regime_id=regime.regime_id, title=regime.title)
     for seat in state.seats.values():
         yield from _judge_anew(seat, regime, state)
+
+
+def _begin_clearing(regime: Regime, state: State) -> None:
+    """The regime clears by margin: promise what that takes. Only before anything is listed."""
+    if regime.clearing.mode is ClearingMode.RISK:
+        state.covers.begin_margin(regime.clearing, regime.cash.settlement_asset)
+        margining.begin(state)
+        membership.promise_fund(state)
+
+
+def _clearing_fault(regime: Regime, state: State) -> str | None:
+    """Why the venue cannot clear by the regime's rules: what is listed keeps those that it was listed under."""
+    if state.regime is not None and state.regime.clearing != regime.clearing and state.series:
+        return "series are listed under other clearing rules; a venue clears by one set, from the beginning"
+    if (
+        state.regime is not None
+        and state.covers.margin is not None
+        and state.regime.clearing != regime.clearing
+    ):
+        return "the venue has begun to clear by margin; its clearing rules stay"
+    return fault_in_clearing(regime.clearing)
 
 
 def _settlement_fault(asset_id: AssetId, state: State) -> str | None:

@@ -7,9 +7,12 @@ from exchange.agenda import Agenda
 from exchange.cash.coin import Coin
 from exchange.clearing.cover import Account, Requirement
 from exchange.clearing.covers import Covers
+from exchange.clearing.default_auction import Bid
 from exchange.clearing.fixing import Fixed
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
+from exchange.clearing.marks import FutureMark
+from exchange.clearing.waterfall import Assessment
 from exchange.commands import SessionTerms
 from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
@@ -102,6 +105,11 @@ class Seat:
     suspended: bool = False  # by a directive: no orders at all
     frozen: bool = False  # by a legal order: orders may only reduce, and nothing leaves
     barred: bool = False  # the regime in force would not let it in: orders may only reduce
+    defaulted: bool = False  # no orders at all, for good
+    is_member: bool = False  # others may clear through it
+    member_id: ParticipantId | None = None  # through whom it clears; None: for itself
+    unguaranteed: bool = False  # its member failed and nobody took it over: orders may only reduce
+    porting_offer: Money = 0  # of a member: how much initial margin of others' clients it would take over
     set_limit: Money | None = None  # by a directive; counts beside the regime's
     orders: dict[OrderId, Order] = field(default_factory=dict)  # live: on a book, or paid for and on the way
     waiting: dict[OrderId, Order] = field(default_factory=dict)  # for a trigger; nothing is held for them yet
@@ -114,11 +122,14 @@ class Seat:
     @property
     def state(self) -> ParticipantState:
         """The strictest restriction on its orders that is in force."""
+        if self.defaulted:
+            return ParticipantState.DEFAULTED
         if self.suspended:
             return ParticipantState.SUSPENDED
         if self.frozen:
             return ParticipantState.LEGALLY_FROZEN
-        return ParticipantState.REDUCE_ONLY if self.barred else ParticipantState.ACTIVE
+        bound = self.barred or self.unguaranteed
+        return ParticipantState.REDUCE_ONLY if bound else ParticipantState.ACTIVE
 
 
 @dataclass(slots=True, eq=False)
@@ -137,6 +148,8 @@ class Series:
     next_phase: tuple[Time, Phase] | None = None  # when the present one ends, and what follows
     next_indication: Time | None = None  # of the present call
     extended: bool = False  # the present call, once
+    mark: Price = 0  # what positions are reckoned at
+    future_mark: FutureMark | None = None  # of a future: how its mark is made
     feed: Feed | None = None  # if the book is published
     changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet
 
@@ -158,6 +171,16 @@ class Fixing:
 
 
 @dataclass(slots=True, eq=False)
+class DefaultCase:
+    """How far the management of one default has come."""
+
+    defaulter: ParticipantId
+    cleared: dict[ParticipantId, Money]  # variation of all, when it was declared
+    steps_left: int  # on the book
+    bids: list[Bid] | None = None  # while an auction is open
+
+
+@dataclass(slots=True, eq=False)
 class State:
     now: Time = 0
     ledger: Ledger = field(default_factory=Ledger)
@@ -173,6 +196,14 @@ class State:
     series: dict[InstrumentId, Series] = field(default_factory=dict)
     fixings: dict[BucketId, Fixing] = field(default_factory=dict)
     covers: Covers = field(init=False)
+    next_valuation: Time | None = None  # of margin accounts
+    calls: int = 0  # of margin, so far
+    braked_until: Time = 0  # no withdrawals before
+    defaults: dict[ParticipantId, DefaultCase] = field(default_factory=dict)
+    assessments: list[Assessment] = field(default_factory=list)
+    contributions: dict[ParticipantId, Money] = field(
+        default_factory=dict
+    )  # to the default fund, as required
     orders_placed: int = 0
     trades: int = 0
 

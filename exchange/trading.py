@@ -109,6 +109,27 @@ def new_order(
     return order
 
 
+def house_order(
+    seat: Seat, series: Series, side: Side, quantity: Quantity, price: Price, state: State
+) -> Order:
+    """An order that the house places for a participant who must reduce: it trades at once, free of charge."""
+    state.orders_placed += 1
+    instrument_id = series.instrument.instrument_id
+    return Order(
+        OrderId(state.orders_placed),
+        seat.participant_id,
+        side,
+        price,
+        quantity,
+        _instructions(TimeInForce.IOC, PostOnly.NO, 0, 0),
+        series.instrument,
+        state.covers.account(seat, instrument_id, side),
+        client_order_id=0,
+        reduce_only=True,
+        free_of_charge=True,
+    )
+
+
 def enter(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
     """An admitted order: set aside what it needs, let it enter the market, and settle what it trades."""
     set_aside(state, order, _open(order))

@@ -20,6 +20,7 @@ from exchange.commands import (
     ConfirmWithdrawal,
     DepositCoins,
     FreezeWallet,
+    FundHouse,
     MintCoins,
     PauseIssuer,
     RecordFiatReceipt,
@@ -41,6 +42,7 @@ from exchange.events import (
     CustodyReopened,
     Event,
     FiatReceived,
+    HouseFunded,
     IssuerPaused,
     IssuerUnpaused,
     LossAllocated,
@@ -62,6 +64,7 @@ IssuerCommand = (
     | MintCoins
     | TransferCoins
     | RedeemCoins
+    | FundHouse
     | FreezeWallet
     | UnfreezeWallet
     | PauseIssuer
@@ -150,6 +153,27 @@ def transfer_coins(command: TransferCoins, coin: Coin, state: State) -> Iterator
         asset_id=command.asset_id, source=command.source, target=command.target, amount=command.amount
     )
     yield from _take_in_for_the_house(command.target, command.amount, coin, state)
+
+
+@_on_known_coin
+def fund_house(command: FundHouse, coin: Coin, state: State) -> Iterator[Event]:
+    """The house brings coins of its own into custody, for one layer or for liquidity."""
+    target = coin.custody.deposit_wallet(coin.issuer)
+    reason = None
+    if coin.is_of_the_venue(command.source):
+        reason = CashRefusal.WALLET_OF_THE_VENUE
+    elif target is None:
+        reason = CashRefusal.WALLET_FROZEN
+    else:
+        reason = coin.issuer.transfer(command.source, target, command.amount, state.now)
+    if reason is not None or target is None:
+        yield _refused(command, reason or CashRefusal.WALLET_FROZEN)
+        return
+    layer = accounts.layer(command.layer, command.asset_id)
+    state.ledger.open(layer, command.asset_id, Rule.LIABILITY)
+    chain = [state.ledger.transfer(coin.mirror(target), layer, command.amount, code="house")]
+    state.ledger.commit(chain, state.now)
+    yield HouseFunded(asset_id=command.asset_id, layer=command.layer, amount=command.amount)
 
 
 @_on_known_coin
@@ -378,9 +402,32 @@ def _withdrawal_refusal(command: WithdrawCoins, state: State) -> CashRefusal | N
         (coin.issuer.paused, CashRefusal.ISSUER_PAUSED),
         (coin.issuer.is_frozen_in(seat.wallet_id), CashRefusal.WALLET_FROZEN),
         (seat.frozen, CashRefusal.PARTICIPANT_FROZEN),
+        (_is_braked(state), CashRefusal.BRAKED),
         (gate is not None and command.amount > gate.withdrawable(who), CashRefusal.GATED),
         (command.amount > _free_cash(state, who, command.asset_id), CashRefusal.INSUFFICIENT_FUNDS),
+        (_is_needed(command, state), CashRefusal.NEEDED_AS_MARGIN),
     )
+
+
+def _is_braked(state: State) -> bool:
+    """Under margin nobody may leave while it is not known who owes what: shortly after an account was worth less
+    than nothing, and while an index is out.
+    """
+    margin = state.covers.margin
+    if margin is None:
+        return False
+    longest = margin.rules.brake_outage
+    out = longest and any(index.out_for(state.now) > longest for index in state.indices.values())
+    return bool(out) or state.now < state.braked_until
+
+
+def _is_needed(command: WithdrawCoins, state: State) -> bool:
+    """Whether the participant's equity without the amount would be below its requirement."""
+    margin = state.covers.margin
+    account = None if margin is None else margin.accounts.get(command.participant_id)
+    if margin is None or account is None or command.asset_id != margin.cash:
+        return False
+    return bool(account.required) and account.excess < command.amount
 
 
 def confirm_withdrawal(command: ConfirmWithdrawal, state: State) -> Iterator[Event]:

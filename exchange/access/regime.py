@@ -6,6 +6,7 @@ among the `keys` of a source or among the `assumptions`, so that the two can nev
 
 from enum import StrEnum
 
+from exchange.clearing.terms import ClearingRules
 from exchange.instruments import Product
 from exchange.messages import Message
 from exchange.units import AssetId, BasisPoints, Money
@@ -151,6 +152,7 @@ class Regime(Message):
     market: MarketRules
     cash: CashRules
     offshore_share_bp: BasisPoints  # of refused demand that trades offshore instead
+    clearing: ClearingRules = ClearingRules()
 
 
 def roubles(amount: Money) -> str:

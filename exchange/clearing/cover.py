@@ -61,10 +61,17 @@ TradeSide: TypeAlias = tuple[Order, Money]  # on which order, and the fee it pay
 class CapitalAtRisk:
     """Of one participant, at cost: the worst case of every account, none below zero."""
 
-    __slots__ = ("amount",)
+    __slots__ = ("amount", "behind")
 
     def __init__(self) -> None:
         self.amount: Money = 0
+        self.behind: CapitalAtRisk | None = None  # of the member that stands in, over all of its clients
+
+    def note(self, change: Money) -> None:
+        """So much more is at risk, or less."""
+        self.amount += change
+        if self.behind is not None:
+            self.behind.amount += change
 
 
 class Account(Protocol):

@@ -5,8 +5,10 @@ from collections.abc import Iterable
 from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order, TradeSide
 from exchange.clearing.full import FullCover
 from exchange.clearing.ledger import Ledger, Move
+from exchange.clearing.margin import MarginCover
+from exchange.clearing.terms import ClearingRules
 from exchange.instruments import Instrument
-from exchange.units import InstrumentId, Money
+from exchange.units import AssetId, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
 
 
@@ -15,13 +17,19 @@ class Covers:
 
     def __init__(self, ledger: Ledger) -> None:
         self._at_risk: dict[ParticipantId, CapitalAtRisk] = {}
+        self._behind: dict[ParticipantId, CapitalAtRisk] = {}  # by member
         self.full = FullCover(ledger, self._at_risk)
-        self._every: tuple[Cover, ...] = (self.full,)
+        self.margin: MarginCover | None = None  # under a regime with margin
+        self._ledger = ledger
         self._cover_of: dict[InstrumentId, Cover] = {}
+
+    def begin_margin(self, rules: ClearingRules, cash: AssetId) -> None:
+        """From now on derivatives are listed under margin; those that are listed already stay as they are."""
+        self.margin = MarginCover(self._ledger, self._at_risk, rules, cash)
 
     def list_series(self, instrument: Instrument, live: Iterable[Order]) -> str | None:
         """Put the series under its cover, or say why it cannot be listed."""
-        cover = self.full
+        cover: Cover = self.margin or self.full
         fault = cover.list_series(instrument, live)
         if fault is None:
             self._cover_of[instrument.instrument_id] = cover
@@ -50,6 +58,21 @@ class Covers:
         risk = self._at_risk.get(participant_id)
         return risk.amount if risk else 0
 
+    def behind(self, member_id: ParticipantId) -> Money:
+        """Capital at risk of a member and of all for whom it stands in."""
+        total = self._behind.get(member_id)
+        return total.amount if total else self.at_risk(member_id)
+
+    def stand_behind(self, participant_id: ParticipantId, member_id: ParticipantId | None) -> None:
+        """From now on what the participant risks counts with that member; a member stands behind itself."""
+        own = self._at_risk.setdefault(participant_id, CapitalAtRisk())
+        if own.behind is not None:
+            own.behind.amount -= own.amount
+        own.behind = None if member_id is None else self._behind.setdefault(member_id, CapitalAtRisk())
+        if own.behind is not None:
+            own.behind.amount += own.amount
+
     def locked(self, participant_id: ParticipantId) -> Money:
         """What the house keeps for all positions of the participant, in minor units of the settlement asset."""
-        return sum(cover.locked(participant_id) for cover in self._every)
+        margined = self.margin.locked(participant_id) if self.margin else 0
+        return self.full.locked(participant_id) + margined

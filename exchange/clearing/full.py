@@ -139,7 +139,7 @@ class ClaimAccount:
         self._note_risk(risk_before)
 
     def _note_risk(self, before: Money) -> None:
-        self.at_risk.amount += max(self.worst, 0) - max(before, 0)
+        self.at_risk.note(max(self.worst, 0) - max(before, 0))
 
 
 class Bucket:

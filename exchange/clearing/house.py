@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 
-from exchange import auctions
+from exchange import auctions, margining
 from exchange.clearing.expiry import advance, is_trading
 from exchange.clearing.fixing import Fixed, decide
+from exchange.clearing.index import IndexValue
+from exchange.clearing.marks import FutureMark, MarkTerms, cost_of
+from exchange.clearing.pricing import mark_of_option
 from exchange.clearing.rounding import to_tick
+from exchange.clearing.terms import ClearingRules
 from exchange.commands import (
     EndTrading,
     FixPrice,
@@ -27,6 +31,7 @@ from exchange.events import (
     IndexPublished,
     IndexStatus,
     InstrumentListed,
+    MarkPublished,
     PriceRule,
     SeriesState,
     SeriesStateChanged,
@@ -34,14 +39,14 @@ from exchange.events import (
     SettlementPriceFinal,
     SettlementPriceProvisional,
 )
-from exchange.instruments import Instrument, Product, fault_in
+from exchange.instruments import ContractKind, Instrument, Product, fault_in
 from exchange.state import Fixing, Order, Series, State
 from exchange.trading import cancel_orders_in, observe
-from exchange.units import BucketId, Time
+from exchange.units import BucketId, IndexPrice, Time
 from matching.feed import Feed
 from matching.market import Market, MarketTerms
 from matching.phases import Phase
-from matching.terms import SelfTradePrevention
+from matching.terms import Price, SelfTradePrevention
 from matching.triggers import PriceSource
 
 
@@ -63,6 +68,10 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
         state.fixings[terms.bucket_id] = Fixing(terms.expiry, prior)
         state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
         state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
+    series.mark = terms.reference
+    if terms.kind is ContractKind.CAPPED_FUTURE:
+        series.future_mark = FutureMark(terms, _mark_terms(state))
+    margining.value_listed(series, state)
     yield InstrumentListed(instrument=terms)
     if state.session_open:
         yield enter(series, SeriesState.TRADING)
@@ -106,11 +115,40 @@ def publish_index(duty: PublishIndex, state: State) -> Iterator[Event]:
             status=published.status,
             venues=published.venues,
         )
-        for series in state.series.values():
-            if series.index is index and is_trading(series.state):
-                # as long as no mark price of its own is reckoned, the index is the mark
-                for source in (PriceSource.MARK, PriceSource.INDEX):
-                    yield from observe(series, source, published.value // series.instrument.tick, state)
+        trading = [s for s in state.series.values() if s.index is index and is_trading(s.state)]
+        for series in trading:
+            yield from _publish_mark(series, published, state)
+            yield from observe(series, PriceSource.INDEX, published.value // series.instrument.tick, state)
+        margining.value_if_moved(duty.index_id, state)
+
+
+def _publish_mark(series: Series, published: IndexValue, state: State) -> Iterator[Event]:
+    """A future follows the index and its own book, an option the future that expires with it. A stale index
+    moves no mark."""
+    sound = published.status is not IndexStatus.STALE
+    before = series.mark
+    if series.future_mark is not None:
+        depth = _mark_terms(state).depth
+        bids, asks = cost_of(series.book.bids, depth), cost_of(series.book.asks, depth)
+        series.mark = series.future_mark.observe(published.value if sound else None, bids, asks)
+    elif sound:
+        series.mark = _option_mark(series, published.value, state)
+    if series.mark != before and state.covers.margin is not None:
+        yield MarkPublished(instrument_id=series.instrument.instrument_id, price=series.mark)
+    yield from observe(series, PriceSource.MARK, series.mark, state)
+
+
+def _option_mark(series: Series, index: IndexPrice, state: State) -> Price:
+    terms = series.instrument
+    siblings = (s for s in _series_of(terms.bucket_id, state) if s.future_mark is not None)
+    future = next(siblings, None)
+    forward = index // terms.tick if future is None else future.mark
+    volatility = (state.regime.clearing if state.regime else ClearingRules()).scenarios.volatility_bp
+    return mark_of_option(terms, forward, terms.expiry - state.now, volatility)
+
+
+def _mark_terms(state: State) -> MarkTerms:
+    return (state.regime.clearing if state.regime else ClearingRules()).marks
 
 
 def start_fixing(duty: StartFixing, state: State) -> Iterator[Event]:
@@ -203,24 +241,32 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
     )
     for series in every:
         yield enter(series, SeriesState.SETTLING)
-    pool = state.covers.full.pool(duty.bucket_id)
-    payouts, moves = state.covers.full.settle(duty.bucket_id, price)
-    state.ledger.book(moves, state.now)
-    assert sum(paid.payout for paid in payouts) == pool, "every claim is paid in full and the pool is empty"
-    for paid in payouts:
-        yield ClaimSettled(
-            participant_id=paid.holder.participant_id,
-            bucket_id=duty.bucket_id,
-            payout=paid.payout,
-            gain=paid.gain,
-        )
-    yield BucketSettled(bucket_id=duty.bucket_id, pool=pool, holders=len(payouts))
+    if duty.bucket_id in state.covers.full.buckets:
+        yield from _pay_claims(duty.bucket_id, price, state)
+    else:
+        yield from margining.settle_margined(duty.bucket_id, price, state)
     ended = SeriesState.SETTLED
     if rule is PriceRule.LAST_SETTLEMENT:
         ended = SeriesState.TERMINATED_AT_LAST_MARK
     for series in every:
         yield enter(series, ended)
         yield from auctions.settle_market(series, state)
+
+
+def _pay_claims(bucket_id: BucketId, price: Price, state: State) -> Iterator[Event]:
+    """Every claim of a fully covered bucket, from its pool, in one chain."""
+    pool = state.covers.full.pool(bucket_id)
+    payouts, moves = state.covers.full.settle(bucket_id, price)
+    state.ledger.book(moves, state.now)
+    assert sum(paid.payout for paid in payouts) == pool, "every claim is paid in full and the pool is empty"
+    for paid in payouts:
+        yield ClaimSettled(
+            participant_id=paid.holder.participant_id,
+            bucket_id=bucket_id,
+            payout=paid.payout,
+            gain=paid.gain,
+        )
+    yield BucketSettled(bucket_id=bucket_id, pool=pool, holders=len(payouts))
 
 
 def delist_settled(state: State) -> Iterator[Event]:
@@ -293,4 +339,4 @@ def _series_of(bucket_id: BucketId, state: State) -> list[Series]:
 
 def _terms(bucket_id: BucketId, state: State) -> Instrument:
     """Terms that all series of a bucket share: underlying, tick, collar, cash."""
-    return next(iter(state.covers.full.buckets[bucket_id].instruments.values()))
+    return _series_of(bucket_id, state)[0].instrument

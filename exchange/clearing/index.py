@@ -68,6 +68,13 @@ class Index:
                 venue.mid = quote.bid + quote.ask if 0 < quote.bid < quote.ask else 0
                 venue.at = quote.at
 
+    def out_for(self, now: Time) -> Time:
+        """How long the index has been stale; nothing before its first value."""
+        latest = self.latest
+        if latest is None or latest.status is not IndexStatus.STALE:
+            return 0
+        return now - self.history[-1].time
+
     def report_rate(self, source: str, rate: IndexPrice, at: Time) -> None:
         """Take in a reference rate; that of a venue of the index is not independent and is passed over."""
         if source not in self._venues:

@@ -11,6 +11,7 @@ Premiums are paid when an option trades; a future pays nothing until variation m
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from operator import add
 from typing import NamedTuple, TypeAlias
 
@@ -25,15 +26,17 @@ from exchange.clearing.scenario_margin import (
     initial_margin,
     inter_expiry_charge,
     order_cell_losses,
-    cells,
     risk_array,
     short_option_minimum,
     worst_net_size,
 )
+from exchange.clearing.scenario_margin import (
+    cells as scenario_cells,
+)
 from exchange.clearing.terms import ClearingRules
 from exchange.instruments import Instrument, Product
 from exchange.reasons import RejectReason
-from exchange.units import AssetId, BucketId, IndexId, InstrumentId, Money, Time
+from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time
 from matching.terms import ParticipantId, Price, Quantity, Side
 
 
@@ -64,7 +67,10 @@ class MarginAccount:
     """One participant's standing: what it has paid in and gained, against what its portfolios require."""
 
     __slots__ = (
+        "_ledger",
+        "_options_count",
         "accrued",
+        "call",
         "cleared",
         "collateral",
         "fund",
@@ -77,8 +83,7 @@ class MarginAccount:
         "required",
         "reserved",
         "state",
-        "_ledger",
-        "_options_count",
+        "vain_steps",
     )
 
     def __init__(self, holder: Holder, cash: AssetId, ledger: Ledger, rules: ClearingRules) -> None:
@@ -95,6 +100,8 @@ class MarginAccount:
         self.option_value: Money = 0  # at the marks; of short options negative
         self.cleared: Money = 0  # variation margin of all clearings so far
         self.state = MarginState.NORMAL
+        self.call = 0  # the number of the open margin call; 0: none
+        self.vain_steps = 0  # of liquidation since one last closed something
         self._ledger = ledger
         self._options_count = rules.options_count
 
@@ -159,6 +166,7 @@ class PortfolioAccount:
         "bought",
         "cells",
         "costs",
+        "entries",
         "fee_reserve",
         "hold",
         "hold_account",
@@ -187,7 +195,10 @@ class PortfolioAccount:
         self.source, self.hold_account = margin.holder.cash_account, margin.holder.hold_account
         self.quantities: dict[InstrumentId, int] = {}
         self.positions: dict[InstrumentId, str] = {}  # the ledger accounts in which they are booked
-        self.costs: dict[InstrumentId, int] = {}  # in ticks: of futures since the last clearing, of options paid
+        self.costs: dict[
+            InstrumentId, int
+        ] = {}  # in ticks: of futures since the last clearing, of options paid
+        self.entries: dict[InstrumentId, int] = {}  # in ticks: what the lots held cost when they were traded
         self.cells: list[Money] = [0] * portfolio.width
         self.order_cells: list[Money] = [0] * portfolio.width
         self.bought = self.sold = self.written = 0  # lots that live orders could add
@@ -270,7 +281,9 @@ class PortfolioAccount:
     def _sizes_with(self, order: Order, lots: int) -> tuple[Quantity, Quantity, Quantity]:
         """Lots that live orders could add: to the net size, upward and downward, and to short options."""
         portfolio, instrument_id = self.portfolio, order.instrument.instrument_id
-        written = self.written + lots if order.side < 0 and portfolio.is_option[instrument_id] else self.written
+        written = (
+            self.written + lots if order.side < 0 and portfolio.is_option[instrument_id] else self.written
+        )
         if order.side * portfolio.directions[instrument_id] > 0:
             return self.bought + lots, self.sold, written
         return self.bought, self.sold + lots, written
@@ -294,12 +307,16 @@ class PortfolioAccount:
         portfolio = self.portfolio
         mark, tick_value = portfolio.marks[instrument_id], portfolio.tick_value
         held, cost = self.quantities.get(instrument_id, 0), self.costs.get(instrument_id, 0)
+        entry = self.entries.get(instrument_id, 0)
         closed = min(abs(held), abs(change)) if held * change < 0 else 0
-        left = cost - cost * closed // abs(held) if closed else cost  # the average of what is held goes
-        opened = abs(change) - closed
+        left = cost
+        if closed:  # the average of what is held goes
+            left -= cost * closed // abs(held)
+            entry -= entry * closed // abs(held)
         sign = 1 if change > 0 else -1
+        opened = sign * (abs(change) - closed) * price
         self.quantities[instrument_id] = held + change
-        self.costs[instrument_id] = left + sign * opened * price
+        self.costs[instrument_id], self.entries[instrument_id] = left + opened, entry + opened
         if portfolio.is_option[instrument_id]:
             self.option_value += tick_value * change * mark
             self.margin.option_value += tick_value * change * mark
@@ -344,6 +361,7 @@ class PortfolioAccount:
     def close_series(self, instrument_id: InstrumentId, price: Price, payoff: Price) -> Money:
         """The series is over at `price`: what it pays beyond what has been paid; the position is gone."""
         quantity, cost = self.quantities.pop(instrument_id, 0), self.costs.pop(instrument_id, 0)
+        self.entries.pop(instrument_id, None)
         tick_value, mark = self.portfolio.tick_value, self.portfolio.marks[instrument_id]
         if self.portfolio.is_option[instrument_id]:
             due = tick_value * quantity * payoff
@@ -368,6 +386,20 @@ class PortfolioAccount:
         star = portfolio.requirement(self, worst, self.bought, self.sold, self.written)
         self._note(portfolio.requirement(self, max(self.cells), 0, 0, 0), star)
 
+    def initial_without(self, instrument_id: InstrumentId) -> Money:
+        """Initial margin of positions if those in one series were gone."""
+        gone = -self.quantities[instrument_id]
+        array = self.portfolio.arrays[instrument_id]
+        cells = [loss + gone * lot for loss, lot in zip(self.cells, array, strict=True)]
+        with _changed(self, {instrument_id: gone}):
+            return self.portfolio.requirement(self, max(cells), 0, 0, 0)
+
+    def star_with(self, other: "PortfolioAccount") -> Money:
+        """The requirement with all positions of another account of the portfolio beside the own and the orders."""
+        worst = max(map(sum, zip(self.cells, other.cells, self.order_cells, strict=True)))
+        with _changed(self, other.quantities):
+            return self.portfolio.requirement(self, worst, self.bought, self.sold, self.written)
+
     def _note(self, initial: Money, star: Money) -> None:
         margin, before = self.margin, self.worst
         margin.initial += initial - self.initial
@@ -375,7 +407,18 @@ class PortfolioAccount:
         self.initial, self.star = initial, star
         self.worst = star + self.premia
         self.hold = self.fee_reserve + self.premium_reserve
-        self.at_risk.amount += self.worst - before
+        self.at_risk.note(self.worst - before)
+
+
+@contextmanager
+def _changed(account: PortfolioAccount, changes: Mapping[InstrumentId, int]) -> Iterator[None]:
+    """The account as if it held these lots more, for as long as charges on its size are reckoned."""
+    kept, net = dict(account.quantities), account.net
+    for instrument_id, change in changes.items():
+        account.quantities[instrument_id] = account.quantities.get(instrument_id, 0) + change
+        account.net += account.portfolio.directions[instrument_id] * change
+    yield
+    account.quantities, account.net = kept, net
 
 
 class Portfolio:
@@ -396,6 +439,7 @@ class Portfolio:
         "portfolio_id",
         "terms",
         "tick_value",
+        "valued_at",
         "width",
     )
 
@@ -406,7 +450,8 @@ class Portfolio:
         self.terms = terms
         self.tick_value = instrument.tick_value
         self.forward: Price = instrument.reference if instrument.strike is None else instrument.strike
-        self.width = len(cells(terms))
+        self.width = len(scenario_cells(terms))
+        self.valued_at: IndexPrice = self.forward * instrument.tick  # the index at the last valuation
         self.instruments: dict[InstrumentId, Instrument] = {}
         self.houses: dict[InstrumentId, str] = {}  # the house's side of every trade
         self.marks: dict[InstrumentId, Price] = {}
@@ -416,8 +461,8 @@ class Portfolio:
         self.expiries: dict[Time, list[InstrumentId]] = {}
         self.accounts: dict[ParticipantId, PortfolioAccount] = {}
 
-    def admit(self, instrument: Instrument, now: Time) -> str | None:
-        """Take one more series into the portfolio, at its reference price, or say why it does not belong."""
+    def admit(self, instrument: Instrument) -> str | None:
+        """Take one more series into the portfolio, or say why it does not belong. It must be valued next."""
         if instrument.tick_value != self.tick_value:
             return f"series on {instrument.underlying} that are margined together must share their tick value"
         instrument_id = instrument.instrument_id
@@ -426,7 +471,6 @@ class Portfolio:
         self.is_option[instrument_id] = instrument.product is Product.OPTION
         self.directions[instrument_id] = direction(instrument)
         self.expiries.setdefault(instrument.expiry, []).append(instrument_id)
-        self.value(instrument_id, instrument.reference, now)
         return None
 
     def value(self, instrument_id: InstrumentId, mark: Price, now: Time) -> None:
@@ -448,6 +492,11 @@ class Portfolio:
         instrument_id = order.instrument.instrument_id
         array, mark = self.arrays[instrument_id], self.marks[instrument_id]
         return order_cell_losses(array, order.side, order.price, mark, self.tick_value)
+
+    def premia_of(self, account: PortfolioAccount) -> Money:
+        """What was paid for the options that an account holds long."""
+        held = account.quantities.items()
+        return self.tick_value * sum(account.entries[i] for i, q in held if q > 0 and self.is_option[i])
 
     def premium(self, order: Order) -> Money:
         """What each lot of `order` would pay at once."""
@@ -489,26 +538,35 @@ class Portfolio:
             yield lot * sum(self.directions[i] * account.quantities.get(i, 0) for i in series)
 
 
+# the live orders of a participant in the series of a portfolio
+Live: TypeAlias = Callable[[ParticipantId, Portfolio], Iterable[Order]]
+
+
 class MarginCover:
     """All portfolios, and how each participant stands over all of them."""
 
     def __init__(
-        self, ledger: Ledger, at_risk: dict[ParticipantId, CapitalAtRisk], rules: ClearingRules
+        self,
+        ledger: Ledger,
+        at_risk: dict[ParticipantId, CapitalAtRisk],
+        rules: ClearingRules,
+        cash: AssetId,
     ) -> None:
         self._ledger = ledger
         self._at_risk = at_risk
         self.rules = rules
+        self.cash = cash
         self.portfolios: dict[PortfolioId, Portfolio] = {}
         self.accounts: dict[ParticipantId, MarginAccount] = {}
         self._portfolio_of: dict[InstrumentId, Portfolio] = {}
 
     # --- listing and reading ------------------------------------------------------------------------
 
-    def list_series(self, instrument: Instrument, _live: Iterable[Order], now: Time) -> str | None:
+    def list_series(self, instrument: Instrument, _live: Iterable[Order]) -> str | None:
         """Open the instrument's portfolio, if it is the first of it, or say why it cannot be listed."""
         portfolio_id = portfolio_of(instrument)
         portfolio = self.portfolios.get(portfolio_id) or Portfolio(instrument, self.rules.scenarios)
-        fault = portfolio.admit(instrument, now)
+        fault = portfolio.admit(instrument)
         if fault is None:
             self.portfolios[portfolio_id] = portfolio
             self._portfolio_of[instrument.instrument_id] = portfolio
@@ -570,9 +628,7 @@ class MarginCover:
         instrument_id = buyer[0].instrument.instrument_id
         portfolio = self._portfolio_of[instrument_id]
         premium = price * portfolio.tick_value * quantity if portfolio.is_option[instrument_id] else 0
-        moves = self._lots(
-            portfolio, instrument_id, quantity, source=seller[0].owner, target=buyer[0].owner
-        )
+        moves = self._lots(portfolio, instrument_id, quantity, source=seller[0].owner, target=buyer[0].owner)
         freed: list[tuple[PortfolioAccount, Money]] = []
         for (order, fee), change in ((buyer, quantity), (seller, -quantity)):
             account = portfolio.accounts[order.owner]
@@ -679,15 +735,11 @@ class MarginCover:
             for instrument_id in ending:
                 portfolio.drop(instrument_id)
         settled = [Due(self.accounts[who], due) for who, due in dues.items()]
-        for due in settled:
-            due.account.cleared += due.amount
+        for account_due in settled:
+            account_due.account.cleared += account_due.amount
         return settled, moves
 
 
 def portfolio_of(instrument: Instrument) -> PortfolioId:
     """Series on one underlying that pay in one coin are margined together."""
     return PortfolioId(instrument.underlying, instrument.cash)
-
-
-# the live orders of a participant in the series of a portfolio
-Live: TypeAlias = Callable[[ParticipantId, Portfolio], Iterable[Order]]

@@ -2,11 +2,12 @@
 
 from enum import StrEnum
 
+from exchange.clearing.default_auction import AuctionTerms, fault_in_auction
 from exchange.clearing.fund import FundTerms, fault_in_fund
 from exchange.clearing.liquidation import LiquidationTerms, fault_in_liquidation
 from exchange.clearing.marks import MarkTerms, fault_in_marks
 from exchange.clearing.scenario_margin import ScenarioTerms, fault_in_scenarios
-from exchange.clearing.waterfall import WaterfallTerms, fault_in_waterfall
+from exchange.clearing.waterfall import LAYERS, LossOrder, WaterfallTerms, fault_in_waterfall
 from exchange.messages import Message
 from exchange.units import DAY, HOUR, MINUTE, BasisPoints, Time
 
@@ -50,14 +51,6 @@ class VariationSchedule(Message):
         return self.kind is VariationKind.REALISED_ONLY
 
 
-class AuctionTerms(Message):
-    """How a defaulter's positions are closed: on the book, then in a sealed auction, then torn up."""
-
-    book_steps: int = 5  # attempts on the book, one an interval of liquidation
-    lasts: Time = 5 * MINUTE  # for bids
-    fewest_bidders: int = 2
-
-
 class ClearingRules(Message):
     """How a venue clears. Everything below `mode` is for margin alone."""
 
@@ -66,9 +59,12 @@ class ClearingRules(Message):
     scenarios: ScenarioTerms = ScenarioTerms()
     marks: MarkTerms = MarkTerms()
     liquidation: LiquidationTerms = LiquidationTerms()
+    book_steps: int = 5  # attempts to close a defaulter on the book, an interval of liquidation apart
     auction: AuctionTerms = AuctionTerms()
     fund: FundTerms = FundTerms()
-    waterfall: WaterfallTerms = WaterfallTerms()
+    waterfall: WaterfallTerms = WaterfallTerms(
+        order=LossOrder.DEFAULT_FUND, layers=LAYERS[LossOrder.DEFAULT_FUND]
+    )
     revaluation: Time = MINUTE  # between two valuations of all accounts
     revaluation_move_bp: BasisPoints = 50  # of the index; a larger move brings the next one at once
     call_level_bp: BasisPoints = 9_000  # of initial margin; below it money is called
@@ -88,6 +84,7 @@ def fault_in_clearing(rules: ClearingRules) -> str | None:
         or fault_in_liquidation(rules.liquidation)
         or fault_in_fund(rules.fund)
         or fault_in_waterfall(rules.waterfall)
+        or fault_in_auction(rules.auction)
         or _fault_in_intervals(rules)
     )
 
@@ -98,7 +95,9 @@ def fault_in_variation(schedule: VariationSchedule) -> str | None:
         return "variation needs a clearing a day or more; name when it marks and when it pays"
     for clearing in schedule.clearings:
         if clearing.pays < clearing.marks:
-            return f"a clearing pays at {clearing.pays}, before it marks at {clearing.marks}; let it pay later"
+            return (
+                f"a clearing pays at {clearing.pays}, before it marks at {clearing.marks}; let it pay later"
+            )
         if not 0 <= clearing.marks < DAY or clearing.pays - clearing.marks > DAY:
             return "a clearing marks within the day, and pays within 24 hours of it"
         if schedule.kind is VariationKind.T_PLUS_ONE and clearing.pays < DAY:
@@ -113,7 +112,6 @@ def _fault_in_intervals(rules: ClearingRules) -> str | None:
         return "brake and brake_outage must not be negative; 0 means that there is none"
     if not rules.scenarios.mm_ratio_bp <= rules.call_level_bp <= 10_000:
         return f"call_level_bp must lie between mm_ratio_bp and 10000, not be {rules.call_level_bp}"
-    auction = rules.auction
-    if auction.book_steps < 0 or auction.lasts < 1 or auction.fewest_bidders < 1:
-        return "an auction needs book_steps of zero or more, a time that it lasts, and a bidder or more"
+    if rules.book_steps < 1:
+        return f"book_steps must be one or more, not {rules.book_steps}"
     return None

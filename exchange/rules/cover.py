@@ -2,6 +2,14 @@
 
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
+from exchange.units import Money
+from matching.terms import ParticipantId
+
+
+def beyond_capacity(member_id: ParticipantId, more: Money, state: State) -> bool:
+    """Whether a member's own funds do not bear so much more at risk among those for whom it stands in."""
+    limit = state.seats[member_id].own_funds_limit
+    return limit is not None and state.covers.behind(member_id) + more > limit
 
 
 def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
@@ -20,6 +28,8 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
             return RejectReason.EXPOSURE_LIMIT
         if seat.own_funds_limit is not None and after > seat.own_funds_limit:
             return RejectReason.OWN_FUNDS_COVER
+        if seat.member_id is not None and beyond_capacity(seat.member_id, after - at_risk, state):
+            return RejectReason.MEMBER_CAPACITY
     # nothing leaves an account under a legal order, not even into a hold
     spendable = 0 if seat.frozen else state.ledger.available(account.source)
     return account.lack(order, spendable)

@@ -13,6 +13,8 @@ def session_open(_order: Order, _seat: Seat, _series: Series, state: State) -> R
 def participant_not_suspended(
     _order: Order, seat: Seat, _series: Series, _state: State
 ) -> RejectReason | None:
+    if seat.defaulted:
+        return RejectReason.PARTICIPANT_DEFAULTED
     return RejectReason.PARTICIPANT_SUSPENDED if seat.suspended else None
 
 

@@ -96,7 +96,7 @@ class World:
 
     @property
     def covers(self) -> Any:
-        return SimpleNamespace(locked=lambda who: self.locks.get(who, 0))
+        return SimpleNamespace(margin=None, locked=lambda who: self.locks.get(who, 0))
 
     @property
     def coin(self) -> Coin:
