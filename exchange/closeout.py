@@ -338,14 +338,13 @@ def _deleverage(account: MarginAccount, margin: MarginCover, state: State) -> It
     losses = allocate(loss, worth)
     own = sum(amount for _, _, amount in _taken(account, loss, account.collateral, state))
     insurance = state.ledger.available(accounts.layer(HouseLayer.INSURANCE, margin.cash))
-    for (part, instrument_id, held), lost in zip(held_now, losses, strict=True):
+    for (_, instrument_id, held), lost in zip(held_now, losses, strict=True):
         holders = {
             who: Holder(lots, _entry(margin, who, instrument_id), margin.accounts[who].equity)
             for who, lots in margin.positions(instrument_id).items()
             if lots and who != account.holder.participant_id
         }
-        mark = part.portfolio.marks[instrument_id]
-        shared = allocate_in_crypto_order(lost, min(own, lost), min(insurance, lost), held, mark, holders)
+        shared = allocate_in_crypto_order(lost, min(own, lost), min(insurance, lost), held, holders)
         own, insurance = own - shared.margin, insurance - shared.insurance_fund
         sign = 1 if held > 0 else -1
         for who, lots, forgone in shared.deleveraged:
