@@ -4,16 +4,17 @@ Tests walk them after every event; a run does so at each session's close. A viol
 the run: the assertion names the invariant.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 
-from exchange.clearing import accounts
+from exchange.clearing import accounts, margin_audit
+from exchange.clearing.cover import Account
 from exchange.clearing.ledger import Rule
 from exchange.commands import AuditBooks
 from exchange.events import BooksAudited, Event
 from exchange.instruments import Product
 from exchange.state import State
 from exchange.units import AssetId, Money
+from matching.terms import ParticipantId
 
 
 def audit_books(_duty: AuditBooks, state: State) -> Iterator[Event]:
@@ -65,16 +66,23 @@ def _books(state: State) -> Iterator[str]:
 def _holds(state: State) -> Iterator[str]:
     """I-12: a hold is exactly what the live orders need over the lock, and nothing without orders."""
     for seat in state.seats.values():
-        needed = sum(
-            bucket.accounts[seat.participant_id].hold
-            for bucket in state.covers.full.buckets.values()
-            if seat.participant_id in bucket.accounts
-        )
+        needed = sum(account.hold for account in _accounts_of(seat.participant_id, state))
         held = state.ledger.posted(seat.hold_account)
         if needed != held:
             yield f"I-12 {seat.participant_id}: orders need {needed}, {held} is held"
         if held and not seat.orders:
             yield f"I-12 {seat.participant_id}: {held} is held without an order"
+
+
+def _accounts_of(participant_id: ParticipantId, state: State) -> Iterator[Account]:
+    """All accounts of a participant in which orders count."""
+    covers = state.covers
+    for bucket in covers.full.buckets.values():
+        if participant_id in bucket.accounts:
+            yield bucket.accounts[participant_id]
+    for portfolio in covers.margin.portfolios.values() if covers.margin else ():
+        if participant_id in portfolio.accounts:
+            yield portfolio.accounts[participant_id]
 
 
 def _order_rows(state: State) -> Iterator[str]:
@@ -138,15 +146,29 @@ def _escrow(state: State) -> Iterator[str]:
 
 def _limits(state: State) -> Iterator[str]:
     """I-24, I-26: free cash is never below zero; capital at risk is what the buckets add up to."""
-    at_risk: Counter[str] = Counter()
-    for bucket in state.covers.full.buckets.values():
-        for participant_id, account in bucket.accounts.items():
-            at_risk[participant_id] += max(account.worst, 0)
     for seat in state.seats.values():
         if state.ledger.available(seat.cash_account) < 0:
             yield f"I-24 {seat.participant_id}: free cash is below zero"
-        if state.covers.at_risk(seat.participant_id) != at_risk[seat.participant_id]:
+        at_risk = sum(max(account.worst, 0) for account in _accounts_of(seat.participant_id, state))
+        if state.covers.at_risk(seat.participant_id) != at_risk:
             yield f"I-26 {seat.participant_id}: capital at risk has drifted"
+
+
+def _margin(state: State) -> Iterator[str]:
+    """I-10, I-12 to I-15, I-24, I-27, I-30 for positions that are covered by margin."""
+    margin = state.covers.margin
+    if margin is not None:
+        yield from margin_audit.faults(margin, lambda who: state.seats[who].orders.values(), state.ledger)
+
+
+def _members(state: State) -> Iterator[str]:
+    """I-26: what counts with a member is what it and those for whom it stands in have at risk."""
+    for member in state.seats.values():
+        if member.is_member:
+            group = [member, *(s for s in state.seats.values() if s.member_id == member.participant_id)]
+            at_risk = sum(state.covers.at_risk(seat.participant_id) for seat in group)
+            if state.covers.behind(member.participant_id) != at_risk:
+                yield f"I-26 {member.participant_id}: what it stands in for has drifted"
 
 
 def _custody(state: State) -> Iterator[str]:
@@ -168,5 +190,5 @@ def _claims_on(asset_id: AssetId, state: State) -> Money:
     )
 
 
-_WALKS = (_ledger, _books, _holds, _order_rows, _positions, _escrow, _limits, _custody)
+_WALKS = (_ledger, _books, _holds, _order_rows, _positions, _escrow, _limits, _margin, _members, _custody)
 CHECKS = len(_WALKS)

@@ -45,6 +45,8 @@ def appoint_member(command: AppointMember, state: State) -> Iterator[Event]:
     seat.is_member = True
     _stand_behind(seat, None, state)
     yield MemberAppointed(member_id=seat.participant_id)
+    if state.covers.margin is not None:
+        yield from _size(state.covers.margin, state)
 
 
 def choose_member(command: ChooseMember, state: State) -> Iterator[Event]:
@@ -155,6 +157,10 @@ def size_fund(_duty: SizeFund, state: State) -> Iterator[Event]:
     promise_fund(state)
     margin = state.covers.margin
     assert margin is not None, "only under margin is there a fund"
+    yield from _size(margin, state)
+
+
+def _size(margin: MarginCover, state: State) -> Iterator[Event]:
     members = sorted(s.participant_id for s in state.seats.values() if s.is_member and not s.defaulted)
     skin = margin.rules.waterfall.skin_in_the_game
     losses = stressed_losses(margin, state)

@@ -181,14 +181,14 @@ class Venue:
 
     def tell(self, command: Command) -> list[Event]:
         events = [entry.event for entry in self.exchange.handle(command, self.now)]
-        assert audit(self.exchange.state) == []
+        assert not (faults := audit(self.exchange.state)), faults
         return events
 
     def wait_until(self, time: Time) -> list[Event]:
         """Let time pass; what fell due on the way."""
         self.now = max(self.now, time)
         events = [entry.event for entry in self.exchange.advance(self.now)]
-        assert audit(self.exchange.state) == []
+        assert not (faults := audit(self.exchange.state)), faults
         return events
 
     def admit(

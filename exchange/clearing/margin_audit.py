@@ -1,0 +1,109 @@
+"""A second look at cover by margin: everything that is kept up to date is reckoned again from positions and orders."""
+
+from collections.abc import Callable, Iterable, Iterator
+
+from exchange.clearing import accounts
+from exchange.clearing.cover import Order
+from exchange.clearing.ledger import Ledger
+from exchange.clearing.margin import MarginAccount, MarginCover, Portfolio, PortfolioAccount
+from exchange.clearing.scenario_margin import maintenance_margin
+from matching.terms import ParticipantId
+
+LiveOrders = Callable[[ParticipantId], Iterable[Order]]
+
+
+def faults(margin: MarginCover, live: LiveOrders, ledger: Ledger) -> Iterator[str]:
+    """Each violated invariant, as a sentence with its number."""
+    transit = accounts.clearing_transit(margin.cash)
+    if ledger.posted(transit):
+        yield f"I-10 {transit}: {ledger.posted(transit)} is left after a clearing"
+    gained = sum(standing.accrued + standing.cleared for standing in margin.accounts.values())
+    if gained:
+        yield f"I-15 what prices gave and took, cleared or not, differs by {gained}"
+    for portfolio in margin.portfolios.values():
+        yield from _positions(portfolio, ledger)
+        for who, account in portfolio.accounts.items():
+            orders = [o for o in live(who) if o.instrument.instrument_id in portfolio.instruments]
+            yield from _rows(who, account, orders)
+            yield from _values(who, account)
+    for who, standing in margin.accounts.items():
+        yield from _standing(who, standing, margin, ledger)
+
+
+def _positions(portfolio: Portfolio, ledger: Ledger) -> Iterator[str]:
+    """I-13, I-14: positions are those of the ledger and add up to nothing, and the house is flat."""
+    for instrument_id in portfolio.instruments:
+        held = {who: one.quantities.get(instrument_id, 0) for who, one in portfolio.accounts.items()}
+        if sum(held.values()) or ledger.posted(portfolio.houses[instrument_id]):
+            yield f"I-13 {instrument_id}: positions add up to {sum(held.values())}"
+        for who, account in portfolio.accounts.items():
+            if instrument_id in account.positions:
+                booked = ledger.posted(account.positions[instrument_id])
+                if booked != held[who]:
+                    yield f"I-14 {who} in {instrument_id}: {held[who]} here, {booked} booked"
+
+
+def _rows(who: ParticipantId, account: PortfolioAccount, orders: list[Order]) -> Iterator[str]:
+    """I-12, I-24: the rows that are kept order by order equal those reckoned from nothing."""
+    portfolio = account.portfolio
+    rows = [0] * portfolio.width
+    reserve = premiums = bought = sold = written = 0
+    for order in orders:
+        lots, instrument_id = order.remaining, order.instrument.instrument_id
+        rows = [row + lots * lot for row, lot in zip(rows, portfolio.lot_losses(order), strict=True)]
+        reserve += order.worst_fee * lots
+        premiums += portfolio.premium(order) * lots
+        up = order.side * portfolio.directions[instrument_id] > 0
+        bought, sold = bought + lots * up, sold + lots * (not up)
+        written += lots * (order.side < 0 and portfolio.is_option[instrument_id])
+    kept = (account.order_cells, account.fee_reserve, account.premium_reserve, account.bought, account.sold)
+    if kept != (rows, reserve, premiums, bought, sold) or account.written != written:
+        yield f"I-24 {who}: the rows of its orders have drifted"
+    if account.hold != reserve + premiums:
+        yield f"I-12 {who}: orders need {reserve + premiums}, {account.hold} is set aside for them"
+
+
+def _values(who: ParticipantId, account: PortfolioAccount) -> Iterator[str]:
+    """I-24, I-27: losses in the cells, requirement, accrued gains and option value, from positions alone."""
+    portfolio = account.portfolio
+    cells = [0] * portfolio.width
+    net = options = futures = 0
+    for instrument_id, quantity in account.quantities.items():
+        array, mark = portfolio.arrays[instrument_id], portfolio.marks[instrument_id]
+        cells = [cell + quantity * lot for cell, lot in zip(cells, array, strict=True)]
+        net += quantity * portfolio.directions[instrument_id]
+        if portfolio.is_option[instrument_id]:
+            options += portfolio.tick_value * quantity * mark
+        else:
+            futures += portfolio.tick_value * (quantity * mark - account.costs[instrument_id])
+    if (account.cells, account.net, account.option_value) != (cells, net, options):
+        yield f"I-24 {who}: the rows of its positions have drifted"
+    if account.accrued != futures + account.realised:
+        yield f"I-30 {who}: {account.accrued} accrued, {futures + account.realised} by its positions"
+    worst = max(map(sum, zip(cells, account.order_cells, strict=True)))
+    star = portfolio.requirement(account, worst, account.bought, account.sold, account.written)
+    if account.star != star or account.initial != portfolio.requirement(account, max(cells), 0, 0, 0):
+        yield f"I-24 {who}: the requirement has drifted"
+    if account.initial > account.star:
+        yield f"I-27 {who}: positions alone need more than with orders"
+
+
+def _standing(who: ParticipantId, standing: MarginAccount, margin: MarginCover, ledger: Ledger) -> Iterator[str]:
+    """I-27: sums over portfolios; nothing is required of nothing; maintenance does not exceed initial margin."""
+    parts = list(standing.portfolios.values())
+    kept = (standing.initial, standing.required, standing.reserved, standing.accrued, standing.option_value)
+    summed = (
+        sum(part.initial for part in parts),
+        sum(part.star for part in parts),
+        sum(part.fee_reserve for part in parts),
+        sum(part.accrued for part in parts),
+        sum(part.option_value for part in parts),
+    )
+    if kept != summed:
+        yield f"I-24 {who}: its standing is not the sum of its portfolios"
+    if not standing.has_positions and standing.initial:
+        yield f"I-27 {who}: {standing.initial} is required of no position"
+    if not 0 <= maintenance_margin(standing.initial, margin.rules.scenarios) <= standing.initial:
+        yield f"I-27 {who}: maintenance margin exceeds initial margin"
+    if min(ledger.available(standing.collateral), ledger.available(standing.fund)) < 0:
+        yield f"I-3 {who}: collateral or fund share is below zero"

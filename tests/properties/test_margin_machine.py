@@ -1,0 +1,292 @@
+"""Under margin, whatever participants, prices and the authority do: every invariant holds after every event.
+
+What is checked beside the audit: nobody is let into a position that its equity does not bear (I-24), no accepted
+order is ever refused its clearing (I-25), the layers pay in their order (I-31), and money is neither made nor lost.
+"""
+
+import os
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+
+from exchange.access.regime import Applicant, ApplicantKind
+from exchange.clearing.default_auction import AuctionTerms
+from exchange.clearing.fund import FundTerms
+from exchange.clearing.liquidation import LiquidationTerms, MarginState
+from exchange.clearing.terms import (
+    ClearingMode,
+    ClearingRules,
+    ClearingTime,
+    VariationKind,
+    VariationSchedule,
+)
+from exchange.clearing.waterfall import LAYERS, LossOrder, WaterfallTerms
+from exchange.commands import (
+    AmendOrder,
+    AppointMember,
+    BidForPortfolio,
+    CancelAll,
+    CancelOrder,
+    ChooseMember,
+    Command,
+    DeclareDefault,
+    DepositCoins,
+    FreezeParticipant,
+    FundHouse,
+    HouseLayer,
+    IndexTerms,
+    MintCoins,
+    OfferToPort,
+    PlaceOrder,
+    RecordFiatReceipt,
+    UnfreezeParticipant,
+    WithdrawCoins,
+)
+from exchange.events import Event, LayerUsed, OrderAccepted
+from exchange.instruments import ContractKind
+from exchange.units import DAY, HOUR, MINUTE, SECOND, WalletId
+from matching.terms import OrderId, ParticipantId, PostOnly, Side, TimeInForce
+from tests.builders import (
+    BTC_RUB,
+    EXPIRY,
+    OPENS,
+    ROUBLE,
+    RUBD,
+    VENUES,
+    Venue,
+    a_regime,
+    coin_terms,
+    future,
+    of_kind,
+    option,
+)
+
+NAMES = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd", "dan", "eve"))
+MEMBERS = NAMES[3:]
+SERIES = (
+    future(fee_maker=3, fee_taker=7),
+    option(ContractKind.CALL, 90_000, reference=4_000, fee_maker=3, fee_taker=7),
+    option(ContractKind.PUT, 75_000, reference=3_000, fee_taker=5),
+)
+HOUSE = WalletId("house")
+MIDNIGHT = OPENS - OPENS % DAY
+
+names = st.sampled_from(NAMES)
+sides = st.sampled_from(Side)
+quantities = st.integers(1, 40)
+lot_amounts = st.integers(-20_000, 20_000)
+
+
+def clearing_at(offset: int, kind: VariationKind) -> VariationSchedule:
+    marks = OPENS - MIDNIGHT + offset
+    pays = marks + (DAY - marks if kind is VariationKind.T_PLUS_ONE else 0)
+    return VariationSchedule(kind=kind, clearings=(ClearingTime(marks=marks, pays=pays),))
+
+
+class MarginMachine(RuleBasedStateMachine):
+    @initialize(
+        kind=st.sampled_from([k for k in VariationKind if k is not VariationKind.T_PLUS_ONE]),
+        order=st.sampled_from(LossOrder),
+        options_count=st.booleans(),
+        trades=st.lists(
+            st.tuples(names, names, st.integers(0, 2), st.integers(10, 60)), min_size=3, max_size=8
+        ),
+    )
+    def open(  # type: ignore[no-untyped-def]
+        self, kind: VariationKind, order: LossOrder, options_count: bool, trades
+    ) -> None:
+        size = 2_000 * ROUBLE
+        rules = ClearingRules(
+            mode=ClearingMode.RISK,
+            variation=clearing_at(20 * MINUTE, kind),
+            options_count=options_count,
+            revaluation=30 * SECOND,
+            book_steps=2,
+            liquidation=LiquidationTerms(call_deadline=5 * MINUTE, interval=20 * SECOND),
+            auction=AuctionTerms(bidding=2 * MINUTE),
+            fund=FundTerms(minimum=500 * ROUBLE),
+            waterfall=WaterfallTerms(
+                order=order,
+                layers=LAYERS[order],
+                skin_in_the_game=size,
+                second_skin_in_the_game=size,
+                further_amount=size,
+                equity=size,
+            ),
+        )
+        index = IndexTerms(
+            index_id=BTC_RUB,
+            venues=VENUES,
+            weights_ppm=(250_000,) * len(VENUES),
+            interval=10 * SECOND,
+            outage_age=3 * HOUR,
+            stale_age=3 * HOUR,
+            fixing_samples=30,
+            fixing_spacing=MINUTE,
+        )
+        regime = a_regime(clearing=rules)
+        self.venue = Venue(*SERIES, regime=regime, coin=coin_terms(2), index=index)
+        firm = Applicant(
+            kind=ApplicantKind.COMPANY, qualified_by_law=True, knowledge_test_passed=True
+        )
+        for name in NAMES:
+            self.venue.admit(name, 60_000 * ROUBLE, applicant=firm if name in MEMBERS else None)
+        for member in MEMBERS:
+            self.venue.tell(AppointMember(participant_id=member))
+        self.fund_house(size)
+        self.price = 80_000
+        self.venue.quote(self.price * 10_000)
+        self.orders: list[OrderId] = []
+        self.venue.wait_until(OPENS + 11 * SECOND)
+        for buyer, seller, series, lots in trades:
+            self.trade(buyer, seller, SERIES[series], lots)
+
+    def fund_house(self, size: int) -> None:
+        amount = size * len(HouseLayer)
+        self.venue.tell(RecordFiatReceipt(asset_id=RUBD, receipt_id="house", amount=amount))
+        self.venue.tell(
+            MintCoins(asset_id=RUBD, minter="minter", receipt_id="house", wallet_id=HOUSE, amount=amount)
+        )
+        for layer in HouseLayer:
+            self.venue.tell(FundHouse(asset_id=RUBD, source=HOUSE, layer=layer, amount=size))
+
+    def tell(self, command: Command) -> list[Event]:
+        margin = self.venue.state.covers.margin
+        assert margin is not None
+        before = {who: one.required for who, one in margin.accounts.items()}
+        events = self.venue.tell(command)
+        for accepted in of_kind(events, OrderAccepted):
+            self.orders.append(accepted.order_id)
+            account = margin.accounts[accepted.participant_id]
+            rose = account.required > before.get(accepted.participant_id, 0)
+            if rose and account.state is MarginState.NORMAL:
+                assert account.equity >= account.required, "I-24: let in without the equity for it"
+        self.check_layers(events)
+        return events
+
+    def check_layers(self, events: list[Event]) -> None:
+        order = [layer for kind in LossOrder for layer in LAYERS[kind]]
+        used: dict[ParticipantId, list[int]] = {}
+        for event in of_kind(events, LayerUsed):
+            used.setdefault(event.defaulter, []).append(order.index(event.layer))
+        for places in used.values():
+            assert places == sorted(places), "I-31: a layer before its turn"
+
+    # --- participants -------------------------------------------------------------------------------
+
+    @rule(who=names, side=sides, offset=st.integers(-30, 30), quantity=quantities,
+          which=st.sampled_from(SERIES), how=st.sampled_from([TimeInForce.DAY, TimeInForce.IOC]),
+          reduce_only=st.booleans())  # fmt: skip
+    def place(self, who, side, offset, quantity, which, how, reduce_only) -> None:  # type: ignore[no-untyped-def]
+        fair = self.venue.state.series[which.instrument_id].mark
+        self.venue.asked += 1
+        self.tell(
+            PlaceOrder(
+                participant_id=who,
+                client_order_id=self.venue.asked,
+                instrument_id=which.instrument_id,
+                side=side,
+                quantity=quantity,
+                price=max(fair + offset * 20, 1),
+                time_in_force=how,
+                post_only=PostOnly.NO,
+                reduce_only=reduce_only and offset > 15,
+            )
+        )
+
+    @rule(buyer=names, seller=names, which=st.sampled_from(SERIES), lots=quantities)
+    def trade(self, buyer, seller, which, lots) -> None:  # type: ignore[no-untyped-def]
+        for who, side in ((seller, Side.SELL), (buyer, Side.BUY)):
+            self.place(who, side, 0, lots, which, TimeInForce.DAY, False)
+
+    @rule(who=names, number=st.integers(0, 50), price=st.integers(-30, 30), quantity=quantities)
+    def amend(self, who: ParticipantId, number: int, price: int, quantity: int) -> None:
+        if self.orders:
+            order_id = self.orders[-1 - number % len(self.orders)]
+            self.tell(
+                AmendOrder(
+                    participant_id=who, order_id=order_id, price=self.price + price * 20, quantity=quantity
+                )
+            )
+
+    @rule(who=names, number=st.integers(0, 50))
+    def cancel(self, who: ParticipantId, number: int) -> None:
+        if self.orders:
+            order_id = self.orders[-1 - number % len(self.orders)]
+            self.tell(CancelOrder(participant_id=who, order_id=order_id))
+
+    @rule(who=names)
+    def cancel_all(self, who: ParticipantId) -> None:
+        self.tell(CancelAll(participant_id=who))
+
+    @rule(who=names, amount=st.integers(1, 30_000))
+    def withdraw(self, who: ParticipantId, amount: int) -> None:
+        self.tell(WithdrawCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+
+    @rule(who=names, amount=st.integers(1, 30_000))
+    def deposit(self, who: ParticipantId, amount: int) -> None:
+        self.tell(DepositCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+
+    @rule(who=names, member=st.sampled_from(NAMES))
+    def choose_member(self, who: ParticipantId, member: ParticipantId) -> None:
+        self.tell(ChooseMember(participant_id=who, member_id=member))
+
+    @rule(who=names, amount=st.integers(-1, 40_000))
+    def offer_to_port(self, who: ParticipantId, amount: int) -> None:
+        self.tell(OfferToPort(participant_id=who, most_margin=amount * ROUBLE))
+
+    @rule(who=names, defaulter=names, amount=lot_amounts)
+    def bid(self, who: ParticipantId, defaulter: ParticipantId, amount: int) -> None:
+        self.tell(BidForPortfolio(participant_id=who, defaulter=defaulter, amount=amount * ROUBLE))
+
+    # --- the world ----------------------------------------------------------------------------------
+
+    @rule(move_bp=st.integers(-1_500, 1_500), seconds=st.integers(1, 90))
+    def price_moves(self, move_bp: int, seconds: int) -> None:
+        if self.venue.now + seconds * SECOND < EXPIRY:
+            self.price = min(max(self.price * (10_000 + move_bp) // 10_000, 20_000), 150_000)
+            self.venue.quote(self.price * 10_000)
+            self.check_layers(self.venue.wait_until(self.venue.now + seconds * SECOND))
+
+    @rule(move_bp=st.sampled_from((-4_000, -2_500, 3_000, 6_000)))
+    def price_gaps(self, move_bp: int) -> None:
+        self.price_moves(move_bp, 5)
+
+    @rule(minutes=st.integers(1, 8))
+    def time_passes(self, minutes: int) -> None:
+        if self.venue.now + minutes * MINUTE < EXPIRY:
+            self.check_layers(self.venue.wait_until(self.venue.now + minutes * MINUTE))
+
+    @rule(who=names, wants=st.integers(0, 3))
+    def declare(self, who: ParticipantId, wants: int) -> None:
+        if not wants:
+            self.tell(DeclareDefault(participant_id=who, grounds="insolvent"))
+
+    @rule(who=names, wants=st.integers(0, 2))
+    def freeze(self, who: ParticipantId, wants: int) -> None:
+        if not wants:
+            self.tell(FreezeParticipant(participant_id=who, order_ref="order"))
+
+    @rule(who=names)
+    def unfreeze(self, who: ParticipantId) -> None:
+        self.tell(UnfreezeParticipant(participant_id=who, order_ref="order"))
+
+    def teardown(self) -> None:
+        """At the end all is settled: no position is left, and what was owed adds up to nothing."""
+        if not hasattr(self, "venue"):
+            return
+        self.venue.quote_until(EXPIRY + MINUTE, self.price * 10_000)
+        margin = self.venue.state.covers.margin
+        assert margin is not None
+        assert not any(account.has_positions for account in margin.accounts.values())
+        assert not any(account.initial for account in margin.accounts.values())
+
+
+TestMarginMachine = MarginMachine.TestCase
+TestMarginMachine.settings = settings(
+    max_examples=int(os.environ.get("MARGIN_EXAMPLES", "40")),
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+)
