@@ -12,8 +12,8 @@ class RejectReason(StrEnum):
     UNKNOWN_PARTICIPANT = "unknown_participant"
     UNKNOWN_INSTRUMENT = "unknown_instrument"
     SESSION_CLOSED = "session_closed"
-    PARTICIPANT_SUSPENDED = "participant_suspended"
     PARTICIPANT_DEFAULTED = "participant_defaulted"
+    PARTICIPANT_SUSPENDED = "participant_suspended"
     INSTRUMENT_HALTED = "instrument_halted"
     INSTRUMENT_EXPIRED = "instrument_expired"
     QUOTES_FROZEN = "quotes_frozen"  # by the market-maker protection

@@ -93,6 +93,8 @@ def _form(hint: Any) -> Form:
     if hint in _PLAIN:
         return _PLAIN[hint]
     kind, *rest = get_args(hint) or (hint,)
+    if rest == [NoneType] and getattr(kind, "__supertype__", kind) is str:
+        return TEXT
     if rest == [NoneType] and issubclass(kind, IntEnum):
         return OPTIONAL._replace(restore=partial(_choices, kind))
     if isinstance(hint, type) and issubclass(hint, IntEnum):

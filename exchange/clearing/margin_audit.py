@@ -88,7 +88,9 @@ def _values(who: ParticipantId, account: PortfolioAccount) -> Iterator[str]:
         yield f"I-27 {who}: positions alone need more than with orders"
 
 
-def _standing(who: ParticipantId, standing: MarginAccount, margin: MarginCover, ledger: Ledger) -> Iterator[str]:
+def _standing(
+    who: ParticipantId, standing: MarginAccount, margin: MarginCover, ledger: Ledger
+) -> Iterator[str]:
     """I-27: sums over portfolios; nothing is required of nothing; maintenance does not exceed initial margin."""
     parts = list(standing.portfolios.values())
     kept = (standing.initial, standing.required, standing.reserved, standing.accrued, standing.option_value)

@@ -127,9 +127,7 @@ class MarginMachine(RuleBasedStateMachine):
         )
         regime = a_regime(clearing=rules)
         self.venue = Venue(*SERIES, regime=regime, coin=coin_terms(2), index=index)
-        firm = Applicant(
-            kind=ApplicantKind.COMPANY, qualified_by_law=True, knowledge_test_passed=True
-        )
+        firm = Applicant(kind=ApplicantKind.COMPANY, qualified_by_law=True, knowledge_test_passed=True)
         for name in NAMES:
             self.venue.admit(name, 60_000 * ROUBLE, applicant=firm if name in MEMBERS else None)
         for member in MEMBERS:
