@@ -8,6 +8,7 @@ from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.partitions import PARTITION, PARTITIONS
 from exchange.clearing.rounding import to_tick
 from exchange.commands import (
+    AuditBooks,
     EndTrading,
     FixPrice,
     ListInstrument,
@@ -233,6 +234,8 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
     for series in every:
         yield enter(series, ended)
         yield from auctions.settle_market(series, state)
+    if not state.session_open:
+        state.agenda.promise(state.now, AuditBooks())  # those of the session were audited at its close
 
 
 def delist_settled(state: State) -> Iterator[Event]:
