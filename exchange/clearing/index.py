@@ -190,6 +190,6 @@ def _reaches(low: int, high: int, value: int, band_bp: int) -> bool:
 
 
 def _publications_kept(terms: IndexTerms) -> int:
-    """How many cover a window, its extension, the hour before, and an objection to each of the first two."""
+    """How many cover a window, its extension, the hour before, and an objection to each of the first three rungs."""
     window = terms.fixing_samples * terms.fixing_spacing
-    return (2 * window + 2 * terms.fixing_objection + HOUR) // terms.interval + 2
+    return (2 * window + 3 * terms.fixing_objection + HOUR) // terms.interval + 2
