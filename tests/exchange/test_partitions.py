@@ -162,7 +162,9 @@ def test_without_trades_and_without_an_index_settlement_is_postponed() -> None:
 def test_what_is_reported_after_the_expiry_comes_too_late() -> None:
     index = traded_in(7)
     assert by_volume(index) == Postponed(LATER, 0, 300)
-    index.report_trades([trade(80_000 * TICK, 1, "Amber", at) for at in STARTS[7:]], now=LATER)
+    soon = EXPIRY + MINUTE
+    index.report_trades([trade(80_000 * TICK, 1, "Amber", at) for at in STARTS[7:]], now=soon)
+    assert by_volume(index, now=soon) == Postponed(LATER, 0, 300)
     assert by_volume(index, now=LATER) == Fixed(0, PriceRule.LAST_SETTLEMENT, 0, 600)
 
 

@@ -176,8 +176,8 @@ def test_the_price_is_found_again_after_every_objection() -> None:
     for source in ("bureau", "agency"):
         venue.tell(PublishReferenceRate(index_id=BTC_RUB, source=source, rate=AT_8_1M))
     bucket_id = future(expiry=EXPIRES).bucket_id
-    too_early = SetCommitteePrice(bucket_id=bucket_id, price=1, grounds="there is a price")
-    assert of_kind(venue.tell(too_early), DirectiveRefused)
+    too_late = SetCommitteePrice(bucket_id=bucket_id, price=1, grounds="there is a price already")
+    assert of_kind(venue.tell(too_late), DirectiveRefused)
     rungs = []
     for until in (EXPIRES + 2 * MINUTE, *(EXPIRES + minute * MINUTE for minute in range(31, 35))):
         venue.tell(PostponeSettlement(bucket_id=bucket_id))
@@ -188,6 +188,7 @@ def test_the_price_is_found_again_after_every_objection() -> None:
         again = recompute(venue.record, venue.commands, bucket_id)
         last = of_kind([e.event for e in venue.record], SettlementPriceProvisional)[-1]
         assert again == (last.price, last.rule, last.valid_samples, last.samples)
+        assert of_kind(venue.tell(too_late), DirectiveRefused)
     assert rungs == [
         PriceRule.WINDOW,
         PriceRule.EXTENDED_WINDOW,
