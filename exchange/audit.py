@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from exchange.clearing import accounts, margin_audit
 from exchange.clearing.cover import Account
+from exchange.clearing.expiry import is_over
 from exchange.clearing.ledger import Rule
 from exchange.commands import AuditBooks
 from exchange.events import BooksAudited, Event
@@ -61,6 +62,28 @@ def _books(state: State) -> Iterator[str]:
     for order_id, order in live.items():
         if order.open != order.remaining:
             yield f"I-16 order {order_id}: {order.remaining} remain, {order.open} are told"
+
+
+def _prices(state: State) -> Iterator[str]:
+    """I-49 to I-51: indices keep to their venues, and a price that is final is the one that was provisional."""
+    for index in state.indices.values():
+        yield from index.audit()
+    for bucket_id, fixing in state.fixings.items():
+        every = [s for s in state.series.values() if s.instrument.bucket_id == bucket_id]
+        over = {is_over(series.state) for series in every}
+        if over != {fixing.final is not None}:
+            yield f"I-51 {bucket_id}: its final price is {fixing.final}, but its series say otherwise"
+        if fixing.final is not None:
+            terms = every[0].instrument
+            provisional = fixing.provisional
+            if provisional is None or fixing.final != min(max(provisional.price, terms.floor), terms.cap):
+                yield f"I-51 {bucket_id}: its final price {fixing.final} is not the provisional one"
+
+
+def _markets(state: State) -> Iterator[str]:
+    """What the venue shows: its books, and the prices from outside."""
+    yield from _books(state)
+    yield from _prices(state)
 
 
 def _holds(state: State) -> Iterator[str]:
@@ -190,5 +213,16 @@ def _claims_on(asset_id: AssetId, state: State) -> Money:
     )
 
 
-_WALKS = (_ledger, _books, _holds, _order_rows, _positions, _escrow, _limits, _margin, _members, _custody)
+_WALKS = (
+    _ledger,
+    _markets,
+    _holds,
+    _order_rows,
+    _positions,
+    _escrow,
+    _limits,
+    _margin,
+    _members,
+    _custody,
+)
 CHECKS = len(_WALKS)

@@ -157,6 +157,23 @@ class ReportQuotes(Message):
     quotes: tuple[VenueQuote, ...]
 
 
+class VenueTrade(Message):
+    """One trade on an outside venue: its price in index units, its quantity in a unit that all venues share."""
+
+    venue: str
+    price: IndexPrice
+    quantity: int
+    at: Time
+
+
+class ReportTrades(Message):
+    """What was traded on the outside venues of an index since the last report. Our own trades are never among them."""
+
+    precedence: ClassVar[int] = PRICES
+    index_id: IndexId
+    trades: tuple[VenueTrade, ...]
+
+
 class PublishReferenceRate(Message):
     """An independent reference rate, for the fallback ladder of a fixing and the index's sanity check."""
 
@@ -657,6 +674,7 @@ Command: TypeAlias = (
     | EstablishVenue
     | ApplyForAccess
     | ReportQuotes
+    | ReportTrades
     | PublishReferenceRate
     | RecordFiatReceipt
     | MintCoins

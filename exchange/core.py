@@ -69,6 +69,7 @@ from exchange.commands import (
     ReinstateParticipant,
     ReportDepth,
     ReportQuotes,
+    ReportTrades,
     ResumeInstrument,
     SetCommitteePrice,
     SetLimit,
@@ -162,6 +163,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return auctions.publish_indication(command, state)
         case ReportQuotes():
             return house.report_quotes(command, state)
+        case ReportTrades():
+            return house.report_trades(command, state)
         case PublishIndex():
             return house.publish_index(command, state)
         case PublishReferenceRate():

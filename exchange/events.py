@@ -85,6 +85,8 @@ class IndexStatus(StrEnum):
 class PriceRule(StrEnum):
     """The rung of the ladder that gave a settlement price."""
 
+    PARTITIONS = "mean_of_partitions"
+    SNAPSHOT = "snapshot_of_the_index"
     WINDOW = "twap_of_the_window"
     EXTENDED_WINDOW = "twap_of_the_extended_window"
     BEFORE_OUTAGE = "last_hour_before_the_outage"

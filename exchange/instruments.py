@@ -7,7 +7,7 @@ price) and what a seller can lose (the width less that price) are known when the
 
 from enum import StrEnum
 
-from exchange.messages import Message
+from exchange.messages import UNSTATED, Message, Unstated
 from exchange.units import AssetId, BasisPoints, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time
 from matching.terms import Allocation, Price, Quantity
 
@@ -27,6 +27,14 @@ class ContractKind(StrEnum):
     DIGITAL_CALL = "digital_call"
     DIGITAL_PUT = "digital_put"
     SPOT = "spot"
+
+
+class SettlementRule(StrEnum):
+    """Where a settlement price is looked for first. What follows if it is not found there is one ladder for all."""
+
+    TWAP_CAPPED = "twap_capped"  # the mean of the index over the last half hour
+    PARTITIONED_VWM = "partitioned_vwm"  # what outside venues traded at in the last hour, in twelve parts
+    SNAPSHOT = "snapshot"  # the index at the expiry; for comparison only, for it is easily pushed
 
 
 PRODUCT_OF: dict[ContractKind, Product] = {
@@ -78,6 +86,12 @@ class Instrument(Message):
         0  # around the last auction price; beyond it trading is interrupted; 0: none
     )
     dynamic_band_bp: BasisPoints = 0  # around the last trade
+    settlement_rule: SettlementRule | Unstated = UNSTATED  # unstated: TWAP_CAPPED
+
+    @property
+    def fixed_by(self) -> SettlementRule:
+        """How its settlement price comes about; all series of a bucket share it."""
+        return self.settlement_rule or SettlementRule.TWAP_CAPPED
 
     @property
     def product(self) -> Product:
@@ -154,4 +168,7 @@ def fault_in(terms: Instrument) -> str | None:
         return "calls and bands must not be negative; 0 means that there is none"
     if max(terms.static_band_bp, terms.dynamic_band_bp) and not terms.halt_call:
         return "a band that interrupts trading needs a halt_call, the auction that follows"
+    if type(terms.fixed_by) is not SettlementRule:
+        known = ", ".join(rule.name for rule in SettlementRule)
+        return f"settlement_rule must be one of {known}, not {terms.settlement_rule!r}"
     return None

@@ -9,7 +9,7 @@ from exchange.access.regime import AccessClass, Permission, Regime
 from exchange.cash.coin import Coin
 from exchange.clearing import accounts, house
 from exchange.clearing.expiry import is_trading
-from exchange.clearing.index import Index
+from exchange.clearing.index import OWN_VENUE, Index
 from exchange.clearing.ledger import Rule
 from exchange.clearing.terms import ClearingMode, fault_in_clearing
 from exchange.commands import (
@@ -91,6 +91,8 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
             yield f"{terms.index_id}: every venue is named once and has one weight"
         if min(terms.weights_ppm, default=0) < 1:
             yield f"{terms.index_id}: it needs venues, and every weight must be positive"
+        if OWN_VENUE in terms.venues:
+            yield f"{terms.index_id}: {OWN_VENUE} is this venue, and no trade of ours is part of an index"
     for coin in command.coins:
         if not len(coin.venue_wallets) == len(frozenset(coin.venue_wallets)) > 0:
             yield f"{coin.asset_id}: the venue needs wallets, each named once"

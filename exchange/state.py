@@ -168,6 +168,7 @@ class Fixing:
     final_at: Time | None = None  # while the provisional price is open to objection
     committee: tuple[Price, str] | None = None  # price and grounds
     objected: PriceRule | None = None  # the rung whose price the authority refused
+    final: Price | None = None  # held within the collar; never changed once it is there
 
 
 @dataclass(slots=True, eq=False)

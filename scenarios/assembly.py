@@ -4,8 +4,10 @@ The population applies whole, whoever the regime lets in: a refusal is part of t
 the same dice under every regime.
 """
 
+import heapq
 from collections.abc import Iterator, Sequence
 from itertools import count
+from operator import itemgetter
 from typing import NamedTuple
 
 from exchange.access.regime import Regime
@@ -16,8 +18,10 @@ from exchange.commands import (
     DepositCoins,
     ListInstrument,
     MintCoins,
+    PublishReferenceRate,
     RecordFiatReceipt,
     ReportQuotes,
+    ReportTrades,
 )
 from exchange.core import Exchange
 from exchange.events import CoinsDeposited, DirectiveRefused, Entry, ParticipantAdmitted
@@ -30,7 +34,7 @@ from participants.population import draw_population
 from participants.profile import Profile
 from participants.strategies import participant_for
 from scenarios.config.reading import ConfigurationError
-from scenarios.index_path import venue_quotes
+from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
 from scenarios.world import LinkTerms, MakerTerms, World
 
@@ -146,8 +150,23 @@ def _join(simulation: Simulation, participant: Participant, link: LinkTerms, see
 
 
 def _outside(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
+    """What comes from outside, in order of time: quotes, trades, and rates of independent sources."""
+    return heapq.merge(_quotes(world, seed), _trades(world, seed), _rates(world, seed), key=itemgetter(0))
+
+
+def _quotes(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
     for at, quotes in venue_quotes(world.path, world.index, seed):
         yield at, ReportQuotes(index_id=world.index.index_id, quotes=quotes)
+
+
+def _trades(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
+    for at, trades in venue_trades(world.path, world.index, seed):
+        yield at, ReportTrades(index_id=world.index.index_id, trades=trades)
+
+
+def _rates(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
+    for at, source, rate in reference_rates(world.path, seed):
+        yield at, PublishReferenceRate(index_id=world.index.index_id, source=source, rate=rate)
 
 
 def _must_pass(entries: list[Entry], world: World) -> None:

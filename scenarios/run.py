@@ -1,6 +1,6 @@
 """One run: a world under a regime with a seed, kept in a folder or only measured; and the replay of a kept one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from hashlib import sha256
 from math import isclose, isnan
 from pathlib import Path
@@ -86,7 +86,7 @@ def run(
     provenance = provenance_of(world.scenario_id, world.resolved, rules.regime_id, stated(regime_file), seed)
     with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
         assembled = assemble(world, rules, seed, kept)
-        _let_time_pass(assembled, world, watch)
+        let_time_pass(assembled.simulation, world, watch)
         measures = measure_run(_view(kept.record(), assembled, rules, world))
         manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures)
     return Finished(manifest.digest, measures, assembled.simulation.malformed)
@@ -105,7 +105,7 @@ def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> C
     world, rules = load_world(scenario, population), load_regime(regime)
     keeper = _Unkept()
     assembled = assemble(world, rules, seed, keeper)
-    _let_time_pass(assembled, world, None)
+    let_time_pass(assembled.simulation, world)
     _check_ledger(assembled)
     view = _view(keeper.record.record(), assembled, rules, world)
     return CellResult(
@@ -130,6 +130,8 @@ def replay(folder: Path) -> str:
             rules = command.regime
         digest.update(exchange.handle(command, time))
     digest.update(exchange.advance(world.ends))
+    for until in overtime(exchange, world):
+        digest.update(exchange.advance(until))
     reached = digest.hexdigest()
     if reached != manifest.digest:
         raise ReplayError(
@@ -166,12 +168,22 @@ def _alike(told: float | None, value: float) -> bool:
     return told is not None and (isclose(told, value, rel_tol=1e-9) or (isnan(told) and isnan(value)))
 
 
-def _let_time_pass(assembled: Assembled, world: World, watch: Watcher | None) -> None:
-    simulation = assembled.simulation
+def let_time_pass(simulation: Simulation, world: World, watch: Watcher | None = None) -> None:
+    """Run the world to its end, and on while a settlement price is still out."""
     for now in range(world.starts, world.ends, _PROGRESS_STEP):
         simulation.run(min(now + _PROGRESS_STEP, world.ends))
         if watch is not None:
             watch(min((now + _PROGRESS_STEP - world.starts) / (world.ends - world.starts), 1.0))
+    for until in overtime(simulation.exchange, world):
+        simulation.run(until)
+
+
+def overtime(exchange: Exchange, world: World) -> Iterator[Time]:
+    """The minutes after the end until every bucket is settled. Let each pass before the next is asked for."""
+    until = world.ends
+    while until < world.latest and any(fixing.final is None for fixing in exchange.state.fixings.values()):
+        until = min(until + MINUTE, world.latest)
+        yield until
 
 
 def _check_ledger(assembled: Assembled) -> str:

@@ -1,6 +1,7 @@
 """A whole world as plain objects: calendar, prices outside, contracts, the coin, who comes, and what happens when."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
 
 from exchange.commands import CoinTerms, Command, EstablishVenue, IndexTerms
@@ -11,15 +12,46 @@ from participants.profile import Profile
 from participants.strategies.market_maker import MarketMakerTerms
 
 
+class AttackKind(StrEnum):
+    """What is done to what outside venues show."""
+
+    PUSH = "push"  # their prices are away from the common one
+    DRIFT = "drift"  # the same, but growing evenly from nothing
+    SILENCE = "silence"  # they show nothing new, and their last quotes grow old
+    FREEZE = "freeze"  # they show their last prices again and again, as if they were new
+    WASH = "wash"  # they report more volume than there is
+
+
+@dataclass(frozen=True, slots=True)
+class AttackTerms:
+    """One attack on what outside venues show, from `starts` to `ends`, both included."""
+
+    kind: AttackKind
+    venues: tuple[str, ...]
+    starts: Time
+    ends: Time
+    push: float = 0.0  # of the price, at the end of a drift; 0.1 is a tenth up
+    volume_times: float = 1.0  # the reported quantity over the real one
+
+
 @dataclass(frozen=True, slots=True)
 class PathTerms:
-    """The outside price: it passes through every knot, with noise between them."""
+    """The outside price: it passes through every knot, with noise between them, and strays after the last one.
+
+    Attacks change what venues show of it, never the price itself, nor the rates of independent sources.
+    """
 
     knots: tuple[tuple[Time, IndexPrice], ...]
     volatility_a_day: float  # deviation of the log price over 24 hours, between knots
     step: Time  # between two quotes of the outside venues
     venue_noise_bp: float  # deviation of one venue's mid from the common price
     venue_spread_bp: float  # ask less bid of one outside venue
+    until: Time = 0  # how long it goes on, if that is later than the last knot
+    attacks: tuple[AttackTerms, ...] = ()
+    trades_a_minute: float = 0.0  # on one outside venue
+    trade_spans: tuple[tuple[Time, Time], ...] = ()  # in which trades are reported
+    reference_sources: tuple[str, ...] = ()  # each publishes the common price as its reference rate
+    reference_step: Time = 600_000_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +81,8 @@ class World:
     starts: Time  # the first command
     opens: Time
     closes: Time
-    ends: Time  # nothing happens after
+    ends: Time  # nothing happens after, unless a settlement price is still out
+    latest: Time  # when even the last rung of the ladder has been taken, whatever is objected to
     index: IndexTerms
     path: PathTerms
     coin: CoinTerms

@@ -169,7 +169,12 @@ def test_a_freeze_and_a_gap_break_no_invariant_at_any_step(
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SEED, POPULATION = 7, 20
-CELLS = [("calm_day", OPEN), *(("freeze_and_gap", regime) for regime in shipped_regimes())]
+CELLS = [
+    ("calm_day", OPEN),
+    *(("freeze_and_gap", regime) for regime in shipped_regimes()),
+    ("index_attack", OPEN),
+    ("index_outage", OPEN),
+]
 
 
 def digest_of(scenario: str, regime: str) -> str:

@@ -1,8 +1,10 @@
-"""The settlement price: the mean of the index over the last half hour, and what is done when that is missing.
+"""The settlement price: what the rule of the series says, and what is done when that is missing.
 
-    the window -> the window extended -> the last hour before the outage -> reference rates -> the committee
+    its rule -> the window -> the window extended -> the last hour before the outage -> reference rates -> the committee
     -> the last settlement price
 
+The rule is one of three: the mean of the index over the window, the last half hour; the mean of the medians of
+what outside venues traded at in the last hour; or the index at the expiry, which is there to be compared with.
 Each rung is tried only when the one before gave no price, or gave one that the authority objected to. A price
 follows from what was published alone, so whoever keeps the record can work it out again.
 """
@@ -13,8 +15,10 @@ from operator import attrgetter
 from typing import NamedTuple, TypeAlias
 
 from exchange.clearing.index import Index, IndexValue
+from exchange.clearing.partitions import FEWEST_PARTITIONS, PARTITIONS, twice_medians
 from exchange.clearing.rounding import to_tick
 from exchange.events import IndexStatus, PriceRule
+from exchange.instruments import SettlementRule
 from exchange.units import HOUR, IndexPrice, Time
 from matching.terms import Price
 
@@ -27,7 +31,7 @@ Sample: TypeAlias = IndexPrice | None  # None where the index was not OK
 
 
 class Fixed(NamedTuple):
-    """A price in ticks, before the collar; the samples are those of the mean, or those that were too few."""
+    """A price in ticks, before the collar; the samples (or partitions) are those of the mean, or were too few."""
 
     price: Price
     rule: PriceRule
@@ -46,6 +50,7 @@ class Postponed(NamedTuple):
 def decide(
     index: Index,
     *,
+    settlement_rule: SettlementRule = SettlementRule.TWAP_CAPPED,
     expiry: Time,
     tick: IndexPrice,
     prior: Price,
@@ -58,7 +63,7 @@ def decide(
     `prior` is the last settlement price, `committee` a price with its grounds, and `objected` the rung whose
     price the authority refused: only those below it count, and against the last one no objection helps.
     """
-    for answer in _ladder(index, expiry, tick, prior, committee, now):
+    for answer in _ladder(index, settlement_rule, expiry, tick, prior, committee, now):
         if isinstance(answer, Postponed) or _is_below(answer.rule, objected):
             break
     return answer
@@ -78,6 +83,7 @@ def suffice(samples: Sequence[Sample]) -> bool:
 
 def _ladder(
     index: Index,
+    settlement_rule: SettlementRule,
     expiry: Time,
     tick: IndexPrice,
     prior: Price,
@@ -86,6 +92,12 @@ def _ladder(
 ) -> Iterator[Fixed | Postponed]:
     """What each rung has to say, from the top; the last one always has a price."""
     history, count, spacing = index.history, index.terms.fixing_samples, index.terms.fixing_spacing
+    if settlement_rule is SettlementRule.PARTITIONED_VWM and now == expiry:  # later reports are too late
+        yield from _partitioned(index, expiry, tick, prior)
+    if settlement_rule is SettlementRule.SNAPSHOT:
+        snapshot = take_samples(history, until=expiry, count=1, spacing=spacing)
+        if suffice(snapshot):
+            yield _mean_of(snapshot, PriceRule.SNAPSHOT, tick, prior)
     window = take_samples(history, until=expiry, count=count, spacing=spacing)
     if suffice(window):
         yield _mean_of(window, PriceRule.WINDOW, tick, prior)
@@ -108,6 +120,14 @@ def _ladder(
     if committee is not None:
         yield Fixed(committee[0], PriceRule.COMMITTEE, *had)
     yield Fixed(prior, PriceRule.LAST_SETTLEMENT, *had)
+
+
+def _partitioned(index: Index, expiry: Time, tick: IndexPrice, prior: Price) -> Iterator[Fixed]:
+    """The mean of the partitions with trades in them, each of one weight, if there are enough; rounded once."""
+    doubled = twice_medians(index.trades, until=expiry, drop_bp=index.terms.drop_bp)
+    if len(doubled) >= FEWEST_PARTITIONS:
+        price = to_tick(sum(doubled), 2 * len(doubled) * tick, prior)
+        yield Fixed(price, PriceRule.PARTITIONS, len(doubled), PARTITIONS)
 
 
 def _is_below(rule: PriceRule, objected: PriceRule | None) -> bool:

@@ -7,10 +7,12 @@ from exchange.clearing.expiry import advance, is_trading
 from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.index import IndexValue
 from exchange.clearing.marks import FutureMark, MarkTerms, cost_of
+from exchange.clearing.partitions import PARTITION, PARTITIONS
 from exchange.clearing.pricing import mark_of_option
 from exchange.clearing.rounding import to_tick
 from exchange.clearing.terms import ClearingRules
 from exchange.commands import (
+    AuditBooks,
     EndTrading,
     FixPrice,
     ListInstrument,
@@ -18,6 +20,7 @@ from exchange.commands import (
     PublishIndex,
     PublishReferenceRate,
     ReportQuotes,
+    ReportTrades,
     SetCommitteePrice,
     SettleBucket,
     StartFixing,
@@ -39,7 +42,7 @@ from exchange.events import (
     SettlementPriceFinal,
     SettlementPriceProvisional,
 )
-from exchange.instruments import ContractKind, Instrument, Product, fault_in
+from exchange.instruments import ContractKind, Instrument, Product, SettlementRule, fault_in
 from exchange.state import Fixing, Order, Series, State
 from exchange.trading import cancel_orders_in, observe
 from exchange.units import BucketId, IndexPrice, Time
@@ -94,6 +97,15 @@ def report_quotes(command: ReportQuotes, state: State) -> Iterator[Event]:
         yield DirectiveRefused(directive="report quotes", explanation=f"there is no index {command.index_id}")
     else:
         index.report(command.quotes)
+
+
+def report_trades(command: ReportTrades, state: State) -> Iterator[Event]:
+    """Take in what was traded on the outside venues; it counts for fixings alone, never for the index."""
+    index = state.indices.get(command.index_id)
+    if index is None:
+        yield DirectiveRefused(directive="report trades", explanation=f"there is no index {command.index_id}")
+    else:
+        index.report_trades(command.trades, state.now)
 
 
 def publish_reference_rate(command: PublishReferenceRate, state: State) -> Iterator[Event]:
@@ -176,6 +188,7 @@ def fix_price(duty: FixPrice, state: State) -> Iterator[Event]:
     index = state.indices[terms.underlying]
     decided = decide(
         index,
+        settlement_rule=terms.fixed_by,
         expiry=fixing.expiry,
         tick=terms.tick,
         prior=fixing.prior,
@@ -231,7 +244,7 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
         return  # objected to in time, or promised for a price that was
     fixing.final_at = None
     rule, unclamped = fixing.provisional.rule, fixing.provisional.price
-    price = min(max(unclamped, terms.floor), terms.cap)
+    price = fixing.final = min(max(unclamped, terms.floor), terms.cap)
     grounds = fixing.committee[1] if fixing.committee and rule is PriceRule.COMMITTEE else ""
     every = _series_of(duty.bucket_id, state)
     for series in every:
@@ -251,6 +264,8 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
     for series in every:
         yield enter(series, ended)
         yield from auctions.settle_market(series, state)
+    if not state.session_open:
+        state.agenda.promise(state.now, AuditBooks())  # those of the session were audited at its close
 
 
 def _pay_claims(bucket_id: BucketId, price: Price, state: State) -> Iterator[Event]:
@@ -312,13 +327,18 @@ def _listing_fault(terms: Instrument, state: State) -> str | None:
     if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
         return f"it pays in {terms.cash}, but the venue settles in {state.regime.cash.settlement_asset}"
     fault = fault_in(terms)
+    siblings = _series_of(terms.bucket_id, state)
+    if fault is None and siblings and siblings[0].instrument.fixed_by is not terms.fixed_by:
+        fault = f"series of bucket {terms.bucket_id} must share its settlement rule"
     if fault is None and terms.expiry - _window(terms, state) <= state.now:
         fault = "its fixing would have begun before it is listed; choose a later expiry"
     return fault
 
 
 def _window(terms: Instrument, state: State) -> Time:
-    """How long before the expiry its first sample is taken."""
+    """How long before the expiry its first sample is taken, or the first trade counts."""
+    if terms.fixed_by is SettlementRule.PARTITIONED_VWM:
+        return PARTITIONS * PARTITION
     index = state.indices[terms.underlying].terms
     return index.fixing_samples * index.fixing_spacing
 

@@ -246,6 +246,12 @@ Percent = Annotated[  # basis points in the object
     PlainSerializer(_in_units),
     _number_schema("0", "100"),
 ]
+SignedPercent = Annotated[  # the same, either way
+    int,
+    BeforeValidator(partial(_hundredths, unit="percent", least=Decimal(-99), most=Decimal(1_000))),
+    PlainSerializer(_in_units),
+    _number_schema("-99", "1e3"),
+]
 CoverPercent = Annotated[  # the same, where more than the whole may be asked for
     int,
     BeforeValidator(partial(_hundredths, unit="percent", least=Decimal("0.01"), most=Decimal(10_000))),

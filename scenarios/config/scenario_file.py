@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
+from exchange.clearing.index import OWN_VENUE
 from exchange.commands import (
     AdoptRegime,
     CoinTerms,
@@ -20,13 +21,16 @@ from exchange.commands import (
     HaltInstrument,
     IndexTerms,
     PauseIssuer,
+    PostponeSettlement,
     ResumeInstrument,
     SessionTerms,
     UnfreezeWallet,
     UnpauseIssuer,
 )
-from exchange.instruments import Asset, ContractKind, Instrument, fault_in
-from exchange.units import MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
+from exchange.events import PriceRule
+from exchange.instruments import Asset, ContractKind, Instrument, SettlementRule, fault_in
+from exchange.messages import UNSTATED
+from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
 from matching.terms import Allocation, ParticipantId
 from participants.population import PopulationTerms, market_maker
 from participants.strategies.market_maker import MarketMakerTerms
@@ -36,6 +40,7 @@ from scenarios.config.reading import (
     Identifier,
     Percent,
     Roubles,
+    SignedPercent,
     Table,
     Text,
     check,
@@ -47,7 +52,7 @@ from scenarios.config.reading import (
 from scenarios.config.regime_file import load_regime
 from scenarios.config.shipped import Shipped
 from scenarios.index_path import moment_of, read_knots, seconds_of
-from scenarios.world import LinkTerms, MakerTerms, PathTerms, World
+from scenarios.world import AttackKind, AttackTerms, LinkTerms, MakerTerms, PathTerms, World
 
 LEAD, LAG = 10 * MINUTE, MINUTE  # of a run, before the session opens and after it closes
 
@@ -88,6 +93,14 @@ class VenueTable(Table):
     id: Identifier
     weight_percent: Percent
 
+    @model_validator(mode="after")
+    def _is_outside(self) -> "VenueTable":
+        if self.id == OWN_VENUE:
+            raise fault(
+                "is this venue, and no trade of ours may be part of an index", "name outside venues", at="id"
+            )
+        return self
+
 
 class IndexTable(Table):
     """The outside price and the index that is made of it."""
@@ -99,6 +112,9 @@ class IndexTable(Table):
     volatility_percent_a_day: Percent
     venue_noise_bp: BasisPointsNumber = 1.0
     venue_spread_bp: BasisPointsNumber = 2.0
+    venue_trades_a_minute: Annotated[float, Field(ge=0, le=60)] = 6.0
+    reference_sources: tuple[Identifier, ...] = ()
+    objection_seconds: Seconds = 0
 
     @model_validator(mode="after")
     def _one_path(self) -> "IndexTable":
@@ -119,6 +135,13 @@ class IndexTable(Table):
                 raise fault("has no weight", "give it one, or leave it out", at=f"venues.{venue.id}")
         if sum(venue.weight_percent for venue in self.venues) != 10_000:
             raise fault("must have weights that add up to 100", "correct the weights", at="venues")
+        for source in self.reference_sources:
+            if source in (*names, OWN_VENUE):
+                raise fault(
+                    f"names {source}, whose prices are not independent of the index",
+                    "name somebody else",
+                    at="reference_sources",
+                )
         return self
 
 
@@ -146,6 +169,7 @@ class InstrumentTable(Table):
     call_extension_seconds: Seconds = 0
     static_band_percent: Percent = 0
     dynamic_band_percent: Percent = 0
+    settlement_rule: SettlementRule = SettlementRule.TWAP_CAPPED
 
     def instrument(self, index_id: str, cash: AssetId, midnight: Time) -> Instrument:
         tick = self.tick_rub  # an index unit is a kopeck
@@ -174,7 +198,12 @@ class InstrumentTable(Table):
             call_extension=self.call_extension_seconds * SECOND,
             static_band_bp=self.static_band_percent,
             dynamic_band_bp=self.dynamic_band_percent,
+            settlement_rule=self._settlement_rule() or UNSTATED,
         )
+
+    def _settlement_rule(self) -> SettlementRule | None:
+        """The rule, unless it is the one that goes without saying."""
+        return None if self.settlement_rule is SettlementRule.TWAP_CAPPED else self.settlement_rule
 
     def trades_between_calls(self, calendar: CalendarTable) -> bool:
         """Whether there is time between the opening call and the closing one, or the expiry."""
@@ -265,6 +294,9 @@ class LinksTable(Table):
     public: LinkTable = LinkTable(fixed_ms=20, jitter_ms=30)
 
 
+_ABOUT_AN_INSTRUMENT = ("halt_instrument", "resume_instrument", "postpone_settlement")
+
+
 class DirectiveTable(Table):
     """What the authority, or the issuer at its word, does at a given hour."""
 
@@ -277,6 +309,7 @@ class DirectiveTable(Table):
         "halt_instrument",
         "resume_instrument",
         "adopt_regime",
+        "postpone_settlement",
     ]
     wallets: Count | None = None  # how many of the venue's wallets, all if not said
     instrument: Text | None = None
@@ -293,7 +326,7 @@ class DirectiveTable(Table):
             )
         return self
 
-    def commands(self, coin: CoinTerms) -> tuple[Command, ...]:
+    def commands(self, coin: CoinTerms, instruments: tuple[Instrument, ...]) -> tuple[Command, ...]:
         chosen = coin.venue_wallets[: self.wallets]
         asset, signed = coin.asset_id, coin.venue_freeze_signatures
         match self.do:
@@ -317,6 +350,48 @@ class DirectiveTable(Table):
                 return (ResumeInstrument(instrument_id=InstrumentId(self.instrument or "")),)
             case "adopt_regime":
                 return (AdoptRegime(regime=load_regime(self.regime or "")),)
+            case "postpone_settlement":
+                named = [i for i in instruments if i.instrument_id == self.instrument]
+                return (PostponeSettlement(bucket_id=named[0].bucket_id),)
+
+
+class AttackTable(Table):
+    """What is done to what outside venues show, to move the index or a settlement price."""
+
+    kind: AttackKind
+    venues: tuple[Text, ...] = Field(min_length=1)
+    starts: Clock
+    ends: Clock | None = None  # for good, if not said
+    push_percent: SignedPercent | None = None
+    volume_times: Annotated[float, Field(gt=0, le=1_000)] | None = None
+
+    @model_validator(mode="after")
+    def _says_what_it_needs(self) -> "AttackTable":
+        for key, kinds in (
+            ("push_percent", (AttackKind.PUSH, AttackKind.DRIFT)),
+            ("volume_times", (AttackKind.WASH,)),
+        ):
+            if (getattr(self, key) is not None) != (self.kind in kinds):
+                named = " or ".join(f"“{kind}”" for kind in kinds)
+                raise fault(f"goes with kind = {named} and with nothing else", "give it there only", at=key)
+        if self.kind is AttackKind.DRIFT and self.ends is None:
+            raise fault("is needed, for a drift grows until then", "say when it ends", at="ends")
+        if self.ends is not None and self.ends <= self.starts:
+            raise fault(f"is {self.ends}, not after {self.starts}", "choose a later hour", at="ends")
+        if len(set(self.venues)) < len(self.venues):
+            raise fault("name one twice", "name each venue once", at="venues")
+        return self
+
+    def terms(self, midnight: Time, latest: Time) -> AttackTerms:
+        ends = latest if self.ends is None else midnight + seconds_of(self.ends)
+        return AttackTerms(
+            self.kind,
+            self.venues,
+            midnight + seconds_of(self.starts),
+            ends,
+            push=(self.push_percent or 0) / 10_000,
+            volume_times=self.volume_times or 1.0,
+        )
 
 
 class ScenarioFile(Table):
@@ -333,6 +408,7 @@ class ScenarioFile(Table):
     makers: tuple[MakerTable, ...] = ()
     links: LinksTable = LinksTable()
     directives: tuple[DirectiveTable, ...] = ()
+    attacks: tuple[AttackTable, ...] = ()
 
     @model_validator(mode="after")
     def _is_possible(self) -> "ScenarioFile":
@@ -377,7 +453,7 @@ class ScenarioFile(Table):
                     at=f"makers.{maker.id}",
                 )
         for directive in self.directives:
-            if "instrument" in directive.do and directive.instrument not in ids:
+            if directive.do in _ABOUT_AN_INSTRUMENT and directive.instrument not in ids:
                 raise fault(
                     f"names no instrument: {directive.instrument}",
                     nearest(str(directive.instrument), ids),
@@ -385,7 +461,30 @@ class ScenarioFile(Table):
                 )
             if directive.wallets is not None and directive.wallets > self.coin.venue_wallets:
                 raise fault("names more wallets than the venue has", "lower the number", at="directives")
+        self._check_attacks()
         return self
+
+    def _check_attacks(self) -> None:
+        """Each attack is on a venue of the index, and changes something that is looked at."""
+        venues = [venue.id for venue in self.index.venues]
+        for number, attack in enumerate(self.attacks, 1):
+            for venue in attack.venues:
+                if venue not in venues:
+                    raise fault(
+                        f"names {venue}, which is no venue of the index",
+                        nearest(venue, venues),
+                        at=f"attacks.{number}.venues",
+                    )
+            if attack.kind is AttackKind.WASH and not self._partitioned():
+                raise fault(
+                    "adds volume, but no instrument is settled by what outside venues trade",
+                    "give one the settlement_rule “partitioned_vwm”, or leave the attack out",
+                    at=f"attacks.{number}",
+                )
+
+    def _partitioned(self) -> list[InstrumentTable]:
+        """The instruments for which trades of outside venues count."""
+        return [i for i in self.instruments if i.settlement_rule is SettlementRule.PARTITIONED_VWM]
 
     def _check_hours(self) -> None:
         """Nothing happens before the run starts or after it has ended."""
@@ -393,6 +492,7 @@ class ScenarioFile(Table):
         last = seconds_of(self.calendar.closes) + LAG
         hours = [("index.knots", knot.at) for knot in self.index.knots]
         hours += [("directives", directive.at) for directive in self.directives]
+        hours += [("attacks", at) for attack in self.attacks for at in (attack.starts, attack.ends) if at]
         for key, at in hours:
             if not first <= seconds_of(at) <= last:
                 raise fault(
@@ -411,6 +511,7 @@ class ScenarioFile(Table):
             index_id=IndexId(self.index.id),
             venues=tuple(venue.id for venue in self.index.venues),
             weights_ppm=tuple(venue.weight_percent * 100 for venue in self.index.venues),
+            fixing_objection=self.index.objection_seconds * SECOND,
         )
         starts, ends = opens - LEAD, closes + LAG
         scenario = self._with_csv_read(folder, starts, ends)
@@ -421,10 +522,11 @@ class ScenarioFile(Table):
             sessions=(SessionTerms(opens=opens, closes=closes),),
         )
         instruments = tuple(i.instrument(self.index.id, coin.asset_id, midnight) for i in self.instruments)
+        latest = max(ends, LAG + max(i.expiry for i in instruments) + _longest_ladder(index))
         directives = [
             (midnight + seconds_of(directive.at), command)
             for directive in self.directives
-            for command in directive.commands(coin)
+            for command in directive.commands(coin, instruments)
         ]
         return World(
             scenario_id=self.id,
@@ -434,6 +536,7 @@ class ScenarioFile(Table):
             opens=opens,
             closes=closes,
             ends=ends,
+            latest=latest,
             index=index,
             path=PathTerms(
                 knots=scenario._whole_path(starts, ends),
@@ -441,6 +544,11 @@ class ScenarioFile(Table):
                 step=index.interval,
                 venue_noise_bp=self.index.venue_noise_bp,
                 venue_spread_bp=self.index.venue_spread_bp,
+                until=latest,
+                attacks=tuple(attack.terms(midnight, latest) for attack in self.attacks),
+                trades_a_minute=self.index.venue_trades_a_minute,
+                trade_spans=self._trade_spans(),
+                reference_sources=self.index.reference_sources,
             ),
             coin=coin,
             cash=coin.asset_id,
@@ -453,6 +561,11 @@ class ScenarioFile(Table):
             established=established,
             resolved=resolved(scenario),
         )
+
+    def _trade_spans(self) -> tuple[tuple[Time, Time], ...]:
+        """The hour before each expiry at which trades of outside venues count."""
+        expiries = {self.calendar.midnight + seconds_of(i.expires) for i in self._partitioned()}
+        return tuple((expiry - HOUR, expiry) for expiry in sorted(expiries))
 
     def _with_csv_read(self, folder: Path, starts: Time, ends: Time) -> "ScenarioFile":
         """The same scenario with the prices of its CSV file among its knots, so that nothing else is needed."""
@@ -471,6 +584,11 @@ class ScenarioFile(Table):
         before = ((starts, first[1]),) if first[0] > starts else ()
         after = ((ends, last[1]),) if last[0] < ends else ()
         return (*before, *knots, *after)
+
+
+def _longest_ladder(index: IndexTerms) -> Time:
+    """How long after its expiry a series is settled if every price is objected to."""
+    return index.fixing_samples * index.fixing_spacing + len(PriceRule) * index.fixing_objection
 
 
 def with_population(scenario: ScenarioFile, size: int | None) -> ScenarioFile:

@@ -10,13 +10,14 @@ from exchange.commands import AuditBooks, FreezeWallet, PauseIssuer
 from exchange.events import BooksAudited
 from exchange.instruments import ContractKind
 from exchange.state import State
-from exchange.units import WalletId
+from exchange.units import MINUTE, WalletId
 from tests.builders import (
     ANN,
     BOB,
     BTC_RUB,
     BTCF,
     BUY,
+    EXPIRY,
     RUBD,
     SELL,
     Venue,
@@ -160,6 +161,60 @@ def the_gate_promises_too_much(state: State) -> None:
     gate = state.coins[RUBD].gate
     assert gate is not None
     gate.admit(ANN, 10**12)
+
+
+def an_index_leaves_its_venues(state: State) -> None:
+    index = state.indices[BTC_RUB]
+    assert index.latest is not None
+    index.latest = index.latest._replace(value=index.latest.value + 2)
+
+
+def an_index_is_pushed_by_one_venue(state: State) -> None:
+    """It lies among its venues, but far from their median and from all but one."""
+    index = state.indices[BTC_RUB]
+    index._counted = (*index._counted[:-1], 2 * AT_8_8M)
+    assert index.latest is not None
+    index.latest = index.latest._replace(value=(AT_8M + AT_8_8M) // 2)
+
+
+AT_8M, AT_8_8M = 800_000_000, 880_000_000
+
+
+@pytest.mark.parametrize(
+    ("damage", "invariants"),
+    [
+        (an_index_leaves_its_venues, {"I-49"}),
+        (an_index_is_pushed_by_one_venue, {"I-49", "I-50"}),
+    ],
+)
+def test_an_index_that_was_pushed_is_named(damage: Callable[[State], None], invariants: set[str]) -> None:
+    venue = a_venue()
+    venue.quote_until(venue.now + MINUTE, AT_8M)
+    damage(venue.state)
+    assert {fault[:4] for fault in audit(venue.state)} == invariants
+
+
+def a_final_price_is_restated(state: State) -> None:
+    state.fixings[BUCKET].final = 80_001
+
+
+def a_final_price_is_withdrawn(state: State) -> None:
+    state.fixings[BUCKET].final = None
+
+
+def a_provisional_price_is_found_anew(state: State) -> None:
+    state.fixings[BUCKET].provisional = None
+
+
+@pytest.mark.parametrize(
+    "damage", [a_final_price_is_restated, a_final_price_is_withdrawn, a_provisional_price_is_found_anew]
+)
+def test_a_price_that_changes_after_it_was_final_is_named(damage: Callable[[State], None]) -> None:
+    venue = a_venue()
+    venue.quote_until(EXPIRY, AT_8M)
+    assert venue.state.fixings[BUCKET].final == 80_000
+    damage(venue.state)
+    assert [fault[:4] for fault in audit(venue.state)] == ["I-51"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,8 @@
 
 import pytest
 
-from exchange.instruments import ContractKind, Instrument, Product, fault_in
+from exchange.instruments import ContractKind, Instrument, Product, SettlementRule, fault_in
+from exchange.messages import decode, encode
 from tests.builders import future, option
 
 FLOORED = {"floor": 40_000, "cap": 120_000}
@@ -84,3 +85,21 @@ def test_a_future_and_its_options_share_a_bucket_and_another_expiry_does_not() -
 def test_terms_that_cannot_be_listed_are_told_with_a_remedy(terms: Instrument, fault: str | None) -> None:
     found = fault_in(terms)
     assert found is None if fault is None else found is not None and fault in found
+
+
+def test_a_settlement_rule_is_one_of_ours() -> None:
+    for rule in SettlementRule:
+        assert fault_in(future(settlement_rule=rule)) is None
+        assert future(settlement_rule=rule).fixed_by is rule
+    fault = fault_in(future(settlement_rule="twap"))
+    assert fault == "settlement_rule must be one of TWAP_CAPPED, PARTITIONED_VWM, SNAPSHOT, not 'twap'"
+
+
+def test_terms_that_say_nothing_of_the_rule_are_written_as_they_always_were() -> None:
+    """So a record from before there was a choice keeps its digest, and reads back."""
+    silent = future()
+    assert silent.fixed_by is SettlementRule.TWAP_CAPPED
+    assert b"settlement_rule" not in encode(silent)
+    assert decode(encode(silent), Instrument) == silent
+    stated = future(settlement_rule=SettlementRule.SNAPSHOT)
+    assert decode(encode(stated), Instrument) == stated != silent

@@ -44,6 +44,7 @@ def test_a_venue_may_open_at_once_and_close_and_open_in_one_instant() -> None:
         ({"indices": (index(venues=(VENUES[0], *VENUES[:3])),)}, "every venue is named once"),
         ({"indices": (index(weights_ppm=(1, 1, 1, 0)),)}, "every weight must be positive"),
         ({"indices": (index(venues=(), weights_ppm=()),)}, "it needs venues"),
+        ({"indices": (index(venues=(*VENUES[:3], "ringfence")),)}, "no trade of ours is part of an index"),
         ({"coins": (coin_terms(0),)}, "the venue needs wallets, each named once"),
         ({"coins": (coin_terms(venue_wallets=(WalletId("w"), WalletId("w"))),)}, "each named once"),
         ({"sessions": (session(-1, 10),)}, "sessions must lie ahead"),

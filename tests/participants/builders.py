@@ -26,7 +26,7 @@ from exchange.events import (
     SeriesStateChanged,
 )
 from exchange.instruments import Instrument
-from exchange.messages import Message
+from exchange.messages import UNSTATED, Message, Unstated
 from exchange.reasons import CashRefusal
 from exchange.units import MINUTE, SECOND, AssetId, InstrumentId, Money, Time, WalletId
 from exchange.views import MarketView, PublicTape
@@ -278,7 +278,8 @@ def _values(hint: Any, name: str = "") -> st.SearchStrategy[Any]:
         return _values(hint.__supertype__)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (UnionType, Union):
-        return st.one_of([st.none() if part is type(None) else _values(part) for part in arguments])
+        nothing = {type(None): st.none(), Unstated: st.just(UNSTATED)}
+        return st.one_of([nothing[part] if part in nothing else _values(part) for part in arguments])
     if origin is tuple:
         return st.lists(_values(arguments[0]), max_size=3).map(tuple)
     if origin is dict:

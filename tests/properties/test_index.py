@@ -107,6 +107,7 @@ def compare(weights: list[int], price: int, rates: list[int], seconds: Steps) ->
             naive.quotes[venue] = (bid, bid + spread, now - age)
             index.report([VenueQuote(venue=venue, bid=bid, ask=bid + spread, at=(now - age) * SECOND)])
         published, expected = index.publish(now * SECOND), naive.publish(now)
+        assert list(index.audit()) == []
         if expected is None:
             assert published is None
         else:

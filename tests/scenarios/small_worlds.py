@@ -10,6 +10,7 @@ from exchange.units import MINUTE, Time
 from scenarios.assembly import assemble
 from scenarios.config.regime_file import load_regime
 from scenarios.config.scenario_file import load_world
+from scenarios.run import let_time_pass
 from scenarios.world import World
 
 E = TypeVar("E", bound=Event)
@@ -116,5 +117,5 @@ class Kept:
 def live(world: World, regime: str = "ru_open_counterfactual", seed: int = 1) -> Kept:
     """Let the whole world happen."""
     kept = Kept()
-    assemble(world, load_regime(regime), seed, kept).simulation.run(world.ends)
+    let_time_pass(assemble(world, load_regime(regime), seed, kept).simulation, world)
     return kept

@@ -10,9 +10,11 @@ from exchange.events import (
     AuctionUncrossed,
     CallExtended,
     IndexPublished,
+    IndexStatus,
     IndicationChanged,
     ParticipantStateChanged,
     PhaseChanged,
+    PriceRule,
     RegimeAdopted,
     SettlementPostponed,
     SettlementPriceFinal,
@@ -370,7 +372,20 @@ def test_one_outside_venue_makes_no_index_and_the_future_ends_at_its_reference(t
     assert kept.events(IndexPublished) == []
     (postponed,) = kept.events(SettlementPostponed)
     assert (postponed.valid_samples, postponed.samples) == (0, 300)
-    assert kept.events(SettlementPriceFinal) == []  # the run ends before the half hour of its extension
+    (final,) = kept.events(SettlementPriceFinal)  # half an hour later, and the run went on for it
+    assert (final.rule, final.price) == (PriceRule.LAST_SETTLEMENT, 80_000)
+
+
+def test_two_outside_venues_make_no_sound_index_and_the_future_ends_at_the_last_settlement_price(
+    tmp_path: Path,
+) -> None:
+    """The index is degraded all day: nothing is left out silently, and every step is told."""
+    venues = SHORT_DAY[SHORT_DAY.index('    { id = "aster"') : SHORT_DAY.index("]\nknots")]
+    two = "".join(f'    {{ id = "{name}", weight_percent = 50 }},\n' for name in ("aster", "boreal"))
+    kept = live(a_world(tmp_path, (venues, two)))
+    assert {event.status for event in kept.events(IndexPublished)} == {IndexStatus.DEGRADED}
+    (final,) = kept.events(SettlementPriceFinal)
+    assert (final.rule, final.price) == (PriceRule.LAST_SETTLEMENT, 80_000)
 
 
 def test_a_day_with_calls_opens_pauses_and_closes_at_one_price_each(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """Every rung of the settlement price, from a whole window down to the last settlement price; and objections."""
 
+import pytest
+
 from exchange.commands import IndexTerms, PostponeSettlement, PublishReferenceRate, SetCommitteePrice
 from exchange.events import (
     ClaimSettled,
@@ -83,6 +85,25 @@ def test_with_less_than_sixty_percent_the_window_is_extended_and_nobody_is_paid_
     events = quote_steadily(venue, EXPIRES + 30 * MINUTE, AT_8_2M)
     assert final(events).rule is PriceRule.EXTENDED_WINDOW
     assert state_of(venue) is SeriesState.SETTLED
+
+
+@pytest.mark.parametrize(
+    ("minutes", "lost", "rule"),
+    [(12, 116, PriceRule.WINDOW), (13, 126, PriceRule.EXTENDED_WINDOW), (19, 186, PriceRule.EXTENDED_WINDOW)],
+)
+def test_an_outage_of_two_fifths_is_borne_and_one_of_three_fifths_is_waited_for(
+    minutes: int, lost: int, rule: PriceRule
+) -> None:
+    """F5: whatever is lost, the claims are paid once, at the price that is final, and to the last kopeck."""
+    venue = a_venue()
+    quote_steadily(venue, EXPIRES - 25 * MINUTE, AT_8_2M)
+    venue.wait_until(EXPIRES - 25 * MINUTE + minutes * MINUTE)
+    events = quote_steadily(venue, EXPIRES, AT_8_2M)
+    told = of_kind(events, SettlementPriceProvisional) or of_kind(events, SettlementPostponed)
+    assert told[0].valid_samples == 300 - lost
+    events += quote_steadily(venue, EXPIRES + 30 * MINUTE, AT_8_2M)
+    assert (final(events).rule, final(events).price) == (rule, 82_000)
+    assert (gain_of_ann(events), venue.pool(future(expiry=EXPIRES))) == (200_000, 0)
 
 
 def test_an_index_that_stays_away_settles_at_the_hour_before() -> None:
