@@ -159,6 +159,11 @@ def _custody(state: State) -> Iterator[str]:
         yield from coin.audit(state.ledger)
 
 
+def _settlement(state: State) -> Iterator[str]:
+    """I-37 to I-41: legs move together, instructions end once, nothing stays with the house or is taken back."""
+    yield from state.settlement.audit()
+
+
 def _claims_on(asset_id: AssetId, state: State) -> Money:
     """All that the house owes in one cash asset, to participants and to itself."""
     return sum(
@@ -168,5 +173,5 @@ def _claims_on(asset_id: AssetId, state: State) -> Money:
     )
 
 
-_WALKS = (_ledger, _books, _holds, _order_rows, _positions, _escrow, _limits, _custody)
+_WALKS = (_ledger, _books, _holds, _order_rows, _positions, _escrow, _limits, _custody, _settlement)
 CHECKS = len(_WALKS)

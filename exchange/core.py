@@ -7,7 +7,7 @@ its own hour however late it is woken; so late waking cannot change history.
 from collections.abc import Iterator
 from typing import assert_never
 
-from exchange import auctions, audit, oversight, quoting, trading, treasury
+from exchange import auctions, audit, oversight, quoting, settling, trading, treasury
 from exchange.clearing import house
 from exchange.commands import (
     REPORTS,
@@ -16,19 +16,25 @@ from exchange.commands import (
     ApplyForAccess,
     AuditBooks,
     CancelAll,
+    CancelInstruction,
     CancelOrder,
     CloseSession,
     Command,
+    CompleteCycle,
     ConfirmWithdrawal,
+    CreditUnits,
+    DebitUnits,
     DepositCoins,
     EndTrading,
     EnterPhase,
     EstablishVenue,
+    ExpireInstruction,
     ExpireOrder,
     FixPrice,
     FreezeParticipant,
     FreezeWallet,
     HaltInstrument,
+    InstructSettlement,
     LinkOrders,
     ListInstrument,
     MintCoins,
@@ -44,12 +50,15 @@ from exchange.commands import (
     RecordFiatReceipt,
     RedeemCoins,
     ReinstateParticipant,
+    ReleaseInstruction,
     ReportDepth,
     ReportQuotes,
     ResumeInstrument,
+    RunSettlementCycle,
     SetCommitteePrice,
     SetLimit,
     SettleBucket,
+    SettleCycle,
     StartClosingCall,
     StartFixing,
     SuspendParticipant,
@@ -179,6 +188,24 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return treasury.unpause_issuer(command, state)
         case WipeWallet():
             return treasury.wipe_wallet(command, state)
+        case InstructSettlement():
+            return settling.instruct_settlement(command, state)
+        case ReleaseInstruction():
+            return settling.release_instruction(command, state)
+        case CancelInstruction():
+            return settling.cancel_instruction(command, state)
+        case ExpireInstruction():
+            return settling.expire_instruction(command, state)
+        case RunSettlementCycle():
+            return settling.run_settlement_cycle(command, state)
+        case SettleCycle():
+            return settling.settle_cycle(command, state)
+        case CompleteCycle():
+            return settling.complete_cycle(command, state)
+        case CreditUnits():
+            return settling.credit_units(command, state)
+        case DebitUnits():
+            return settling.debit_units(command, state)
         case EstablishVenue():
             return oversight.establish_venue(command, state)
         case OpenSession():

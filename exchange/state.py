@@ -9,6 +9,7 @@ from exchange.clearing.fixing import Fixed
 from exchange.clearing.full import ClaimAccount, FullCover, Requirement
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
+from exchange.clearing.settlement import Settlement
 from exchange.commands import SessionTerms
 from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
@@ -172,8 +173,10 @@ class State:
     series: dict[InstrumentId, Series] = field(default_factory=dict)
     fixings: dict[BucketId, Fixing] = field(default_factory=dict)
     claims: FullCover = field(init=False)
+    settlement: Settlement = field(init=False)
     orders_placed: int = 0
     trades: int = 0
 
     def __post_init__(self) -> None:
         self.claims = FullCover(self.ledger)
+        self.settlement = Settlement(self.ledger, self.coins)

@@ -33,6 +33,36 @@ def loss_layer(asset_id: AssetId) -> str:
     return f"ccp:ndl:{asset_id}"
 
 
+def settlement(asset_id: AssetId) -> str:
+    """What passes through the house's hands within one batch: nothing before and after (liability)."""
+    return f"ccp:settle:{asset_id}"
+
+
+def guarantee(asset_id: AssetId) -> str:
+    """Net cash paid in for units that are delivered already, until the end of the cycle (liability)."""
+    return f"ccp:guarantee:{asset_id}"
+
+
+def unclaimed(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """What a participant is owed whose own account may take nothing in (liability)."""
+    return f"ccp:unclaimed:{participant_id}:{asset_id}"
+
+
+def units(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """Free units of an asset that is no cash (liability)."""
+    return f"unit:{participant_id}:{asset_id}"
+
+
+def unit_hold(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """Units that a participant's live orders would deliver (liability)."""
+    return f"unit:hold:{participant_id}:{asset_id}"
+
+
+def register(asset_id: AssetId) -> str:
+    """Mirror of the venue's entry in the register where units are kept (mirror)."""
+    return f"ext:reg:{asset_id}"
+
+
 def wallet(wallet_id: WalletId, asset_id: AssetId) -> str:
     """Mirror of a venue wallet on the issuer's ledger (mirror)."""
     return f"ext:wallet:{wallet_id}:{asset_id}"

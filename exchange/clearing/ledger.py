@@ -191,6 +191,23 @@ class Ledger:
             account.posted,
         )
 
+    def is_frozen_out(self, account_id: str) -> bool:
+        """Whether nothing may leave. Raises KeyError as `available` does."""
+        return self._accounts[account_id].frozen_out_at < _NEVER
+
+    def is_frozen_in(self, account_id: str) -> bool:
+        """Whether nothing may enter. Raises KeyError as `available` does."""
+        return self._accounts[account_id].frozen_in_at < _NEVER
+
+    def committed(self, transfer_id: TransferId) -> Transfer | None:
+        """The transfer of that id, if it was ever committed."""
+        return self._known.get(transfer_id)
+
+    @property
+    def last_time(self) -> Time:
+        """When the last record was written."""
+        return self._last_time
+
     @property
     def history(self) -> Sequence[LedgerRecord]:
         """All that was committed, in order of time; to be read only."""
