@@ -788,7 +788,8 @@ class Settlement:
         for cycle in self.cycles.values():
             for (_, asset_id), amount in cycle.owed.items():
                 owed[asset_id] += amount
-        for asset_id in self._coins:
+        every = (i.terms.asset_id for i in (*self.open.values(), *self.over.values()))
+        for asset_id in dict.fromkeys([*self._coins, *every]):
             for name, due in ((accounts.settlement, 0), (accounts.guarantee, owed[asset_id])):
                 account = name(asset_id)
                 held = self._ledger.posted(account) if account in self._ledger else 0

@@ -102,7 +102,12 @@ def test_the_gridlock_step_takes_in_what_was_taken_out_for_another():
 
 def test_the_gridlock_step_takes_in_a_ring_whole():
     """Two that pay each other return together, though neither can alone."""
-    deals = [payment(1, A, B, 90), payment(2, B, A, 90), payment(3, A, C, 20, priority=1), payment(4, A, D, 9)]
+    deals = [
+        payment(1, A, B, 90),
+        payment(2, B, A, 90),
+        payment(3, A, C, 20, priority=1),
+        payment(4, A, D, 9),
+    ]
     room = {(A, COIN): 10, (B, COIN): 0}
     plain = together(deals, room)
     assert plain is not None and [deal.deal_id for deal in plain.deals] == []

@@ -36,7 +36,9 @@ def net_cycle(
         for deal in left:
             if any(flow[0] == party and flow[2] == asset for flow in deal.flows):
                 lower = lowest is None or deal.priority < lowest.priority
-                newer = lowest is not None and deal.priority == lowest.priority and deal.number > lowest.number
+                newer = (
+                    lowest is not None and deal.priority == lowest.priority and deal.number > lowest.number
+                )
                 if lower or newer:
                     lowest = deal
         assert lowest is not None
@@ -44,9 +46,7 @@ def net_cycle(
         failed[lowest.number] = party
 
 
-def every_feasible_set(
-    deals: list[NaiveDeal], balances: dict[tuple[str, str], int]
-) -> list[frozenset[int]]:
+def every_feasible_set(deals: list[NaiveDeal], balances: dict[tuple[str, str], int]) -> list[frozenset[int]]:
     """All sets of deals that could settle together, by trying each."""
     found = []
     for mask in range(2 ** len(deals)):
