@@ -149,7 +149,7 @@ class Ledger:
     """
 
     def __init__(self, *, freeze_respects_finality: bool = False) -> None:
-        self._freeze_respects_finality = freeze_respects_finality
+        self.freeze_respects_finality = freeze_respects_finality
         self._accounts: dict[str, Account] = {}
         self._known: dict[TransferId, Transfer] = {}  # as submitted
         self._burned: set[TransferId] = set()
@@ -442,7 +442,7 @@ class Ledger:
         time = self._next_time(now)
         if mode is not _VOID:
             # 6, 7. Neither is closed, or was frozen when the transfer was entered.
-            entered = pending.time if pending and transfer.final and self._freeze_respects_finality else time
+            entered = pending.time if pending and transfer.final and self.freeze_respects_finality else time
             fault = _account_fault(debtor, creditor, entered)
             if fault is not _OK:
                 return fault

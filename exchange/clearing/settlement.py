@@ -176,6 +176,8 @@ class Cycle:
     terms: SettlementCycleTerms
     due: list[Instruction]
     value_due: Counter[AssetId]
+    frozen: Collection[ParticipantId]  # who delivers nothing at the step that is being taken
+    now: Time  # when that is
     parts: dict[int, int] = field(default_factory=dict)  # by instruction: how much of its amount is ready
     locks: dict[int, list[Lock]] = field(default_factory=dict)  # by instruction; of all, under 0
     owed: dict[Place, Money] = field(default_factory=dict)  # out of the guarantee
@@ -207,6 +209,12 @@ class Settled(NamedTuple):
     deal: Deal
     remaining: int
     stamps: Stamps
+
+
+class Owed(NamedTuple):
+    asset_id: AssetId
+    amount: Money
+    code: str  # what for, on the ledger
 
 
 class Charge(NamedTuple):
@@ -268,7 +276,7 @@ class Settlement:
         if not waiting:
             return self._create(who, terms, wishes)
         instruction = next(iter(waiting.values()))
-        del waiting[instruction.instruction_id]
+        self._forget_allegation(instruction)
         instruction.priority = min(instruction.priority, wishes.priority)
         instruction.allow_partial = instruction.allow_partial and wishes.allow_partial
         instruction.min_lot = max(instruction.min_lot, wishes.min_lot)
@@ -328,7 +336,8 @@ class Settlement:
             return False
         cycle = self.cycles.get(instruction.cycle_id)
         if cycle is not None and instruction.instruction_id in cycle.locks:
-            self._give_back(instruction.instruction_id, cycle, now)
+            cycle.now = now
+            self._give_back(instruction.instruction_id, cycle)
         self._end(instruction, _S.CANCELED)
         return True
 
@@ -341,12 +350,17 @@ class Settlement:
         return instruction
 
     def _end(self, instruction: Instruction, state: InstructionState) -> None:
-        self._alleged.get((instruction.entered_by, instruction.terms), {}).pop(
-            instruction.instruction_id, None
-        )
+        if instruction.state is _S.CREATED:
+            self._forget_allegation(instruction)
         instruction.enter(state)
         instruction.cycle_id = 0
         self.over[instruction.instruction_id] = self.open.pop(instruction.instruction_id)
+
+    def _forget_allegation(self, instruction: Instruction) -> None:
+        key = (instruction.entered_by, instruction.terms)
+        del self._alleged[key][instruction.instruction_id]
+        if not self._alleged[key]:
+            del self._alleged[key]
 
     # --- a cycle ------------------------------------------------------------------------------------
 
@@ -359,7 +373,7 @@ class Settlement:
             instruction.cycle_id = self._begun
             for flow in instruction.deal(instruction.remaining).flows:
                 value_due[flow.asset_id] += flow.amount
-        cycle = self.cycles[self._begun] = Cycle(self._begun, terms, due, value_due)
+        cycle = self.cycles[self._begun] = Cycle(self._begun, terms, due, value_due, frozen, now)
         for instruction in due:
             if instruction.holders:
                 one = len(instruction.holders) == 1
@@ -369,9 +383,9 @@ class Settlement:
                 instruction.locked_once = True
         if terms.model in _ONE_BY_ONE:
             for instruction in _in_order(_in_state(_S.LOCKING, cycle)):
-                self._lock_one(instruction, cycle, frozen, now)
+                self._lock_one(instruction, cycle)
         else:
-            self._lock_together(cycle, frozen, now)
+            self._lock_together(cycle)
         return cycle
 
     def complete(
@@ -379,14 +393,13 @@ class Settlement:
     ) -> Sheet:
         """Move what is locked, and reckon what is late. A freeze since then may have undone a lock."""
         cycle = self.cycles[cycle_id]
-        if cycle.terms.model in _ONE_BY_ONE:
-            settled = self._settle_one_by_one(cycle, frozen, now)
-        else:
-            settled = self._settle_together(cycle, frozen, now)
+        cycle.frozen, cycle.now = frozen, now
+        one_by_one = cycle.terms.model in _ONE_BY_ONE
+        settled = self._settle_one_by_one(cycle) if one_by_one else self._settle_together(cycle)
         for instruction in cycle.due:
             instruction.cycle_id = 0
         late = [
-            self._fail(instruction, cycle, frozen, market_value, now)
+            self._fail(instruction, cycle, market_value)
             for instruction in cycle.due
             if not instruction.is_over
         ]
@@ -405,20 +418,10 @@ class Settlement:
 
     # --- one by one ---------------------------------------------------------------------------------
 
-    def _lock_one(
-        self,
-        instruction: Instruction,
-        cycle: Cycle,
-        frozen: Collection[ParticipantId],
-        now: Time,
-        *,
-        parts: bool = False,
-    ) -> bool:
+    def _lock_one(self, instruction: Instruction, cycle: Cycle, *, parts: bool = False) -> bool:
         """Set aside both legs of the whole or, if asked, of the largest part that there is enough for."""
         deal = instruction.deal(instruction.remaining)
-        room = {
-            (flow.payer, flow.asset_id): self.free(flow.payer, flow.asset_id, frozen) for flow in deal.flows
-        }
+        room = {(f.payer, f.asset_id): self.free(f.payer, f.asset_id, cycle.frozen) for f in deal.flows}
 
         def fits(flows: Sequence[Flow]) -> bool:
             return all(flow.amount <= room[flow.payer, flow.asset_id] for flow in flows)
@@ -431,58 +434,57 @@ class Settlement:
                 return False
             deal = instruction.deal(part)
         locks = [
-            self._lock(flow.payer, flow.asset_id, self.into(*flow[1:3]), flow.amount) for flow in deal.flows
+            self._lock(payer, asset_id, self.into(payee, asset_id), amount)
+            for payer, payee, asset_id, amount in deal.flows
         ]
-        self._set_aside(instruction.instruction_id, locks, cycle, now)
+        self._set_aside(instruction.instruction_id, locks, cycle)
         cycle.parts[instruction.instruction_id] = deal.flows[0].amount
         self._ready(instruction)
         return True
 
-    def _settle_one_by_one(self, cycle: Cycle, frozen: Collection[ParticipantId], now: Time) -> list[Settled]:
+    def _settle_one_by_one(self, cycle: Cycle) -> list[Settled]:
         """Each in its own chain; then as long as what has come in lets another one go; then parts of the rest."""
-        settled = [self._post_one(i, cycle, now) for i in _in_order(_in_state(_S.READY, cycle))]
+        settled = [self._post_one(i, cycle) for i in _in_order(_in_state(_S.READY, cycle))]
         done = [one for one in settled if one is not None]
         before = -1
         while before < len(done):
             before = len(done)
-            done += self._settle_more(cycle, frozen, now, parts=False)
-        return [*done, *self._settle_more(cycle, frozen, now, parts=True)]
+            done += self._settle_more(cycle, parts=False)
+        return [*done, *self._settle_more(cycle, parts=True)]
 
-    def _settle_more(
-        self, cycle: Cycle, frozen: Collection[ParticipantId], now: Time, *, parts: bool
-    ) -> Iterator[Settled]:
+    def _settle_more(self, cycle: Cycle, *, parts: bool) -> Iterator[Settled]:
         for instruction in _in_order(_in_state(_S.LOCKING, cycle)):
-            if self._lock_one(instruction, cycle, frozen, now, parts=parts):
-                done = self._post_one(instruction, cycle, now)
+            if self._lock_one(instruction, cycle, parts=parts):
+                done = self._post_one(instruction, cycle)
                 assert done is not None, "what was locked at this instant can move at this instant"
                 yield done
 
-    def _post_one(self, instruction: Instruction, cycle: Cycle, now: Time) -> Settled | None:
+    def _post_one(self, instruction: Instruction, cycle: Cycle) -> Settled | None:
         """Both legs move in one chain; or a freeze has come between, and both return."""
         instruction_id = instruction.instruction_id
         deal = instruction.deal(cycle.parts[instruction_id])
-        accepted = max(now, self._ledger.last_time)
-        posts = self._unlock(instruction_id, Mode.POST, cycle, now)
+        accepted = max(cycle.now, self._ledger.last_time)
+        posts = self._unlock(instruction_id, Mode.POST, cycle)
         if posts is None:
-            self._give_back(instruction_id, cycle, now)
+            self._give_back(instruction_id, cycle)
             instruction.enter(_S.LOCKING)
             return None
         self._batches.append(Batch(deal.flows, tuple(posts)))
         return self._settle(instruction, deal, accepted)
 
-    def _set_aside(self, key: int, locks: list[Lock], cycle: Cycle, now: Time) -> None:
+    def _set_aside(self, key: int, locks: list[Lock], cycle: Cycle) -> None:
         """Commit the locks, which the caller has proved to be possible, in one chain."""
-        self._ledger.commit([lock.transfer for lock in locks], now)
+        self._ledger.commit([lock.transfer for lock in locks], cycle.now)
         cycle.keep(key, locks)
 
-    def _give_back(self, key: int, cycle: Cycle, now: Time) -> None:
-        voided = self._unlock(key, Mode.VOID, cycle, now)
+    def _give_back(self, key: int, cycle: Cycle) -> None:
+        voided = self._unlock(key, Mode.VOID, cycle)
         assert voided is not None, "what is pending may always return"
 
-    def _unlock(self, key: int, mode: Mode, cycle: Cycle, now: Time) -> list[TransferId] | None:
+    def _unlock(self, key: int, mode: Mode, cycle: Cycle) -> list[TransferId] | None:
         """Post or void a lock in one chain: the ids, or None if the ledger refuses."""
         chain = [self._resolve(lock.transfer, mode) for lock in cycle.locks[key]]
-        if any(status is not Status.OK for status in self._ledger.submit(chain, now)):
+        if any(status is not Status.OK for status in self._ledger.submit(chain, cycle.now)):
             return None
         for asset_id, transfer in cycle.locks.pop(key):
             cycle.aside[asset_id] -= transfer.amount
@@ -491,10 +493,10 @@ class Settlement:
 
     # --- together -----------------------------------------------------------------------------------
 
-    def _lock_together(self, cycle: Cycle, frozen: Collection[ParticipantId], now: Time) -> None:
+    def _lock_together(self, cycle: Cycle) -> None:
         """Find what can settle together, and set aside what each party pays in."""
         candidates = {i.instruction_id: i for i in _in_state(_S.LOCKING, cycle)}
-        deals = self._choose(candidates, cycle, frozen)
+        deals = self._choose(candidates, cycle)
         net = nets(flows_of(deals))
         if cycle.terms.model is SettlementModel.DVP_2:
             locks = self._deliver(deals, net, cycle)
@@ -504,12 +506,12 @@ class Settlement:
                 for (party, asset_id), amount in net.items()
                 if amount < 0
             ]
-        self._set_aside(0, locks, cycle, now)
+        self._set_aside(0, locks, cycle)
         for deal in deals:
             cycle.parts[deal.deal_id] = deal.flows[0].amount
             self._ready(candidates[deal.deal_id])
         if cycle.terms.model is SettlementModel.DVP_2:
-            posts = self._unlock(0, Mode.POST, cycle, now)
+            posts = self._unlock(0, Mode.POST, cycle)
             assert posts is not None, "what was locked at this instant can move at this instant"
             cycle.delivered += posts
 
@@ -527,21 +529,24 @@ class Settlement:
                 cycle.owed[party, asset_id] = amount
         return locks
 
-    def _choose(
-        self, candidates: Mapping[int, Instruction], cycle: Cycle, frozen: Collection[ParticipantId]
-    ) -> list[Deal]:
-        """The deals that settle together; parts of others, where both sides allow them, come last."""
+    def _choose(self, candidates: Mapping[int, Instruction], cycle: Cycle) -> list[Deal]:
+        """The deals that settle together; parts of others, where both sides allow them, come last.
+
+        Who is frozen delivers nothing, not even out of what would come in.
+        """
         deals = [i.deal(i.remaining) for i in candidates.values()]
+        barred = {d.deal_id: f.payer for d in deals for f in d.flows if f.payer in cycle.frozen}
+        cycle.failing.update(barred)
+        deals = [deal for deal in deals if deal.deal_id not in barred]
         flows = flows_of(deals)
         balances = {
-            (party, flow.asset_id): self.free(party, flow.asset_id, frozen)
+            (party, flow.asset_id): self.free(party, flow.asset_id)
             for flow in flows
             for party in (flow.payer, flow.payee)
         }
-        gross: Collection[AssetId] = ()
+        gross: dict[AssetId, None] = {}
         if cycle.terms.model is SettlementModel.DVP_2:
-            gross = [flow.asset_id for flow in flows if flow.asset_id not in self._coins]
-            gross = dict.fromkeys(gross)
+            gross = dict.fromkeys(flow.asset_id for flow in flows if flow.asset_id not in self._coins)
         chosen = together(deals, balances, gross)
         assert chosen is not None, "nothing was to be kept"
         if cycle.terms.gridlock:
@@ -568,24 +573,31 @@ class Settlement:
                 deals.append(instruction.deal(part))
         return deals
 
-    def _settle_together(self, cycle: Cycle, frozen: Collection[ParticipantId], now: Time) -> list[Settled]:
+    def _settle_together(self, cycle: Cycle) -> list[Settled]:
         """What was paid in is paid out, in one chain. If a freeze stops it, the rest settles without."""
-        accepted = max(now, self._ledger.last_time)
-        transfers = self._pay_out(cycle, now)
+        accepted = max(cycle.now, self._ledger.last_time)
+        transfers = None if self._stopped(cycle) else self._pay_out(cycle)
         if transfers is None:
-            self._give_back(0, cycle, now)
+            self._give_back(0, cycle)
             for instruction in _in_state(_S.READY, cycle):
                 instruction.enter(_S.LOCKING)
             cycle.parts.clear()
-            self._lock_together(cycle, frozen, now)
-            transfers = self._pay_out(cycle, now)
+            self._lock_together(cycle)
+            transfers = self._pay_out(cycle)
             assert transfers is not None, "what was locked at this instant can move at this instant"
         ready = _in_state(_S.READY, cycle)
         deals = [i.deal(cycle.parts[i.instruction_id]) for i in ready]
         self._batches.append(Batch(tuple(flows_of(deals)), (*cycle.delivered, *transfers)))
         return [self._settle(i, deal, accepted) for i, deal in zip(ready, deals, strict=True)]
 
-    def _pay_out(self, cycle: Cycle, now: Time) -> list[TransferId] | None:
+    def _stopped(self, cycle: Cycle) -> bool:
+        """Whether somebody who pays in a net batch, if only out of what comes in, has been frozen since."""
+        if cycle.terms.model is SettlementModel.DVP_2 or self._ledger.freeze_respects_finality:
+            return False
+        deals = [i.deal(cycle.parts[i.instruction_id]) for i in _in_state(_S.READY, cycle)]
+        return any(flow.payer in cycle.frozen for flow in flows_of(deals))
+
+    def _pay_out(self, cycle: Cycle) -> list[TransferId] | None:
         """Post what was paid in, and pay everybody what it is owed: the ids, or None if a freeze stops it."""
         locks = cycle.locks.get(0, [])
         owed, source = cycle.owed, accounts.guarantee
@@ -598,7 +610,7 @@ class Settlement:
             self._ledger.transfer(self._house(source, place[1]), self.into(*place), amount, code="settlement")
             for place, amount in owed.items()
         ]
-        if any(status is not Status.OK for status in self._ledger.submit(chain, now)):
+        if any(status is not Status.OK for status in self._ledger.submit(chain, cycle.now)):
             return None
         cycle.locks.pop(0, None)
         return [transfer.id for transfer in chain]
@@ -619,17 +631,10 @@ class Settlement:
             self._end(instruction, _S.SETTLED)
         return Settled(instruction, deal, instruction.remaining, stamps)
 
-    def _fail(
-        self,
-        instruction: Instruction,
-        cycle: Cycle,
-        frozen: Collection[ParticipantId],
-        market_value: MarketValue,
-        now: Time,
-    ) -> Late:
+    def _fail(self, instruction: Instruction, cycle: Cycle, market_value: MarketValue) -> Late:
         """Charge the penalty; then try again next time or, after too many times, compensate and end it."""
         failing = cycle.failing[instruction.instruction_id]
-        penalty = self._penalise(instruction, failing, cycle.terms.penalty_bp, frozen, now)
+        penalty = self._penalise(instruction, failing, cycle)
         instruction.recycles += 1
         if instruction.recycles <= instruction.max_recycles:
             instruction.enter(_S.RECYCLED)
@@ -639,47 +644,34 @@ class Settlement:
         if instruction.terms.kind is Kind.DELIVERY:
             worth = market_value(instruction.terms.asset_id, instruction.remaining, asset_id)
             cost = replacement_cost(price, worth, instruction.terms.deliverer == failing)
-        compensation = self._charge(instruction, failing, asset_id, cost, "compensation", frozen, now)
+        compensation = self._charge(instruction, failing, Owed(asset_id, cost, "compensation"), cycle)
         self._end(instruction, _S.FAILED)
         return Late(instruction, failing, penalty, compensation)
 
-    def _penalise(
-        self,
-        instruction: Instruction,
-        failing: ParticipantId,
-        penalty_bp: BasisPoints,
-        frozen: Collection[ParticipantId],
-        now: Time,
-    ) -> Charge:
+    def _penalise(self, instruction: Instruction, failing: ParticipantId, cycle: Cycle) -> Charge:
         """For each day begun since the intended hour that has not been charged, and what is still owed."""
-        days = (now - instruction.terms.intended) // DAY + 1 - instruction.penalised_days
-        instruction.penalised_days += days
+        days = 0
+        if cycle.terms.penalty_bp:
+            days = (cycle.now - instruction.terms.intended) // DAY + 1 - instruction.penalised_days
+            instruction.penalised_days += days
         asset_id, value = instruction.value
-        due = days * late_penalty(value, penalty_bp) + instruction.owes[failing]
-        charge = self._charge(instruction, failing, asset_id, due, "penalty", frozen, now)
+        due = days * late_penalty(value, cycle.terms.penalty_bp) + instruction.owes[failing]
+        charge = self._charge(instruction, failing, Owed(asset_id, due, "penalty"), cycle)
         instruction.owes[failing] = charge.unpaid
         return charge
 
-    def _charge(
-        self,
-        instruction: Instruction,
-        failing: ParticipantId,
-        asset_id: AssetId,
-        due: Money,
-        code: str,
-        frozen: Collection[ParticipantId],
-        now: Time,
-    ) -> Charge:
+    def _charge(self, instruction: Instruction, failing: ParticipantId, owed: Owed, cycle: Cycle) -> Charge:
         """From the failing to the suffering side through the house, as far as free cash reaches."""
-        if failing == NOBODY or due == 0:
+        asset_id, due, code = owed
+        if failing == NOBODY:
             return Charge(asset_id, 0, 0)
-        amount = min(due, self.free(failing, asset_id, frozen))
+        amount = min(due, self.free(failing, asset_id, cycle.frozen))
         if amount:
             house = self._house(accounts.settlement, asset_id)
             suffering = self.into(instruction.other(failing), asset_id)
             paid = self._ledger.transfer(self._of(failing, asset_id), house, amount, code=code)
             received = self._ledger.transfer(house, suffering, amount, code=code)
-            self._ledger.commit([paid, received], now)
+            self._ledger.commit([paid, received], cycle.now)
         return Charge(asset_id, amount, due - amount)
 
     # --- accounts -----------------------------------------------------------------------------------
@@ -827,19 +819,17 @@ def _in_order(instructions: Iterable[Instruction]) -> list[Instruction]:
 
 
 def _part(instruction: Instruction, fits: Callable[[Deal], bool]) -> int:
-    """The largest part that fits, in whole lots, with something paid for it and for the rest; 0 if none."""
+    """The largest part that fits, in whole lots, with something paid for it; 0 if none.
+
+    Payments are rounded down part by part, so something is always left to pay for the rest.
+    """
     if not instruction.allow_partial:
         return 0
-    terms = instruction.terms
-    paid = terms.payment_asset_id is not None
-
-    def possible(part: int) -> bool:
-        deal = instruction.deal(part)
-        left = instruction.payment_for(instruction.remaining) - instruction.payment_for(part)
-        return (left > 0 or not paid) and fits(deal)
-
-    part = largest_part(instruction.remaining - 1, instruction.min_lot, possible)
-    return part if part and (not paid or instruction.payment_for(part)) else 0
+    part = largest_part(
+        instruction.remaining - 1, instruction.min_lot, lambda tried: fits(instruction.deal(tried))
+    )
+    unpaid = instruction.terms.payment_asset_id is not None and instruction.payment_for(part) == 0
+    return 0 if unpaid else part
 
 
 def _assets(cycle: Cycle, settled: Sequence[Settled], late: Sequence[Late]) -> tuple[AssetSettled, ...]:

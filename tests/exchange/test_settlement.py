@@ -58,6 +58,7 @@ from exchange.events import (
 from exchange.instruments import Asset
 from exchange.reasons import SettlementRefusal
 from exchange.units import DAY, HOUR, MINUTE, SECOND, AssetId, Money, WalletId
+from exchange.wellformed import MalformedCommand
 from matching.terms import ParticipantId
 from tests.builders import ANN, BOB, BTC_RUB, CYD, OPENS, RUBD, Venue, coin_terms, of_kind
 
@@ -276,6 +277,19 @@ def test_an_impossible_instruction_is_refused_and_nothing_changes(wrong, reason)
     assert isinstance(refused, InstructionRefused)
     assert (refused.reason, refused.request, refused.reference) == (reason, "InstructSettlement", "mine")
     assert venue.state.ledger.head() == head and venue.state.settlement.open == {}
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"amount": 1.5}, {"amount": True}, {"amount": 2**63}, {"delivers": 1}, {"intended": None}]
+)
+def test_what_is_no_instruction_at_all_never_becomes_one(wrong):
+    venue = a_venue()
+    right, _ = sides(venue, ANN, BOB, 5, 1_000)
+    fields = {name: getattr(right, name) for name in right.__struct_fields__}
+    with pytest.raises(MalformedCommand, match=f"InstructSettlement.{next(iter(wrong))}"):
+        venue.exchange.handle(InstructSettlement(**{**fields, **wrong}), venue.now)
+    with pytest.raises(MalformedCommand, match="model must be one of DVP_1"):
+        venue.exchange.handle(RunSettlementCycle(model="dvp_1"), venue.now)  # type: ignore[arg-type]
 
 
 def cancel(venue: Venue, name: ParticipantId, instruction_id: int, jointly: bool = False) -> list[Event]:
@@ -643,6 +657,16 @@ def test_who_fails_pays_for_each_day_begun():
     assert (cash(venue, ANN), cash(venue, BOB)) == (0, 60_100)
 
 
+def test_a_cycle_without_penalties_forgives_no_day():
+    venue = a_venue(ann=1_000, bob=60_000)
+    agree(venue, ANN, BOB, 6, 60_000)
+    run(venue)
+    venue.wait_until(OPENS + DAY)
+    run(venue)
+    (paid, _) = of_kind(run(venue, penalty_bp=10), LatePenaltyBooked)
+    assert paid.amount == -120
+
+
 def test_what_was_not_paid_is_asked_for_again():
     venue = a_venue(bob=60_000)
     agree(venue, ANN, BOB, 6, 60_000)
@@ -677,6 +701,14 @@ def test_a_hold_keeps_a_deal_back_at_the_holders_cost():
     assert cancel(venue, ANN, deal)[0] == InstructionCanceled(
         participant_id=ANN, instruction_id=deal, remaining=6
     ), "nobody has tried to lock it"
+
+
+def test_what_is_held_fails_in_one_cycle_at_a_time():
+    venue = a_venue(ann=10)
+    agree(venue, ANN, BOB, 10, hold=True)
+    run(venue, lasts=HOUR)
+    assert sheet(run(venue)).due == 0
+    assert sheet(venue.wait_until(venue.now + HOUR)).recycled == 1
 
 
 def test_who_both_hold_costs_nobody_anything():
@@ -770,6 +802,34 @@ def test_a_freeze_of_the_payer_between_lock_and_settlement_undoes_its_deal_alone
         (3, ANN),
     }
     assert venue.state.ledger.available(accounts.cash(ANN, RUBD)) == 100
+
+
+def test_what_reaches_a_frozen_participant_stays_there():
+    """Its account for units comes into being only after the legal order."""
+    venue = a_venue(bob=1_000)
+    venue.tell(FreezeParticipant(participant_id=ANN, order_ref="1"))
+    give(venue, ANN, 5)
+    agree(venue, ANN, BOB, 5, 1_000)
+    assert [sheet(run(venue, model)).settled for model in (DVP_1, DVP_2, DVP_3)] == [0, 0, 0]
+
+
+@pytest.mark.parametrize("model", [DVP_1, DVP_2, DVP_3])
+@pytest.mark.parametrize("frozen_at", ["the beginning", "the end"])
+def test_who_is_frozen_pays_nothing_even_out_of_what_comes_in(model, frozen_at):
+    """Ann owes 50 and gets 100: net she has nothing to pay, and still may not."""
+    venue = a_venue(ann=1_000, bob=1_000)
+    agree(venue, ANN, CYD, 50)
+    agree(venue, BOB, ANN, 100)
+    freeze = FreezeParticipant(participant_id=ANN, order_ref="1")
+    if frozen_at == "the beginning":
+        venue.tell(freeze)
+    run(venue, model, lasts=HOUR)
+    if frozen_at == "the end":
+        venue.tell(freeze)
+    events = venue.wait_until(venue.now + HOUR)
+    guaranteed = model is DVP_2 and frozen_at == "the end"
+    assert sheet(events).settled == (2 if guaranteed else 1)
+    assert cash(venue, CYD) == (50 if guaranteed else 0)
 
 
 def test_a_freeze_takes_units_too():
