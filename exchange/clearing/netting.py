@@ -113,17 +113,20 @@ def resolve_gridlock(
     """Take in again what need not have been taken out, passing over what cannot settle.
 
     Each deal left out, in order of priority, then of age, stays if a feasible set holds it beside all that
-    was chosen so far; the others of that set come with it. The choice only grows. Finding the largest set is
-    exponential; this is the bypass-FIFO heuristic of Bech and Soramäki, Gridlock Resolution in Interbank
-    Payment Systems (Bank of Finland, 2001), made to respect priorities.
+    was chosen so far; the others of that set come with it. That is repeated until nothing more fits, so the
+    choice only grows. Finding the largest set is exponential; this is the bypass-FIFO heuristic of Bech and
+    Soramäki, Gridlock Resolution in Interbank Payment Systems (Bank of Finland, 2001), with priorities.
     """
-    for deal in in_order(deals):
-        if deal.deal_id in chosen.failing:
-            kept = {settling.deal_id for settling in chosen.deals} | {deal.deal_id}
-            wider = together(deals, balances, gross, kept)
-            if wider is not None:
-                failing = {i: chosen.failing[i] for i in wider.failing}
-                chosen = Chosen(wider.deals, failing)
+    before = -1
+    while before < len(chosen.deals):
+        before = len(chosen.deals)
+        for deal in in_order(deals):
+            if deal.deal_id in chosen.failing:
+                kept = {settling.deal_id for settling in chosen.deals} | {deal.deal_id}
+                wider = together(deals, balances, gross, kept)
+                if wider is not None:
+                    failing = {i: chosen.failing[i] for i in wider.failing}
+                    chosen = Chosen(wider.deals, failing)
     return chosen
 
 

@@ -487,13 +487,16 @@ def test_a_short_seller_is_pulled_and_the_others_settle():
 
 
 def test_what_has_come_in_lets_another_deal_go_one_by_one():
-    """The newer payment brings what the older one needs."""
+    """Each newer payment brings what the older one needs."""
     venue = a_venue(cyd=100)
+    dan = ParticipantId("dan")
+    venue.admit(dan, 0)
+    agree(venue, BOB, dan, 100)
     agree(venue, ANN, BOB, 100)
     agree(venue, CYD, ANN, 100)
     events = run(venue, DVP_1)
-    assert [e.instruction_id for e in of_kind(events, InstructionSettled)[::2]] == [2, 1]
-    assert [cash(venue, name) for name in (ANN, BOB, CYD)] == [0, 100, 0]
+    assert [e.instruction_id for e in of_kind(events, InstructionSettled)[::2]] == [3, 2, 1]
+    assert [cash(venue, name) for name in (ANN, BOB, CYD, dan)] == [0, 0, 0, 100]
 
 
 def test_under_dvp_2_units_are_final_at_once_and_cash_at_the_end():
