@@ -499,6 +499,15 @@ def test_what_has_come_in_lets_another_deal_go_one_by_one():
     assert [cash(venue, name) for name in (ANN, BOB, CYD, dan)] == [0, 0, 0, 100]
 
 
+def test_the_peak_is_the_most_that_was_set_aside_at_one_time():
+    """A hundred first, and thirty of them again when they have come in."""
+    venue = a_venue(ann=100)
+    agree(venue, ANN, BOB, 100)
+    agree(venue, BOB, CYD, 30)
+    figures = in_asset(run(venue, DVP_1))
+    assert (figures.gross, figures.liquidity_peak) == (130, 100)
+
+
 def test_under_dvp_2_units_are_final_at_once_and_cash_at_the_end():
     venue = a_venue(bob=1_000)
     give(venue, ANN, 5)
