@@ -204,6 +204,11 @@ def _custody(state: State) -> Iterator[str]:
         yield from coin.audit(state.ledger)
 
 
+def _settlement(state: State) -> Iterator[str]:
+    """I-37 to I-41: legs move together, instructions end once, nothing stays with the house or is taken back."""
+    yield from state.settlement.audit()
+
+
 def _claims_on(asset_id: AssetId, state: State) -> Money:
     """All that the house owes in one cash asset, to participants and to itself."""
     return sum(
@@ -224,5 +229,6 @@ _WALKS = (
     _margin,
     _members,
     _custody,
+    _settlement,
 )
 CHECKS = len(_WALKS)

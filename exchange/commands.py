@@ -11,7 +11,17 @@ from typing import ClassVar, TypeAlias
 from exchange.access.regime import Applicant, Regime
 from exchange.instruments import Asset, Instrument
 from exchange.messages import Message
-from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
+from exchange.units import (
+    AssetId,
+    BasisPoints,
+    BucketId,
+    IndexId,
+    IndexPrice,
+    InstrumentId,
+    Money,
+    Time,
+    WalletId,
+)
 from matching.phases import Phase
 from matching.terms import OrderId, ParticipantId, PostOnly, Price, Quantity, Side, TimeInForce
 from matching.triggers import PriceSource
@@ -283,6 +293,87 @@ class WipeWallet(Message):
     signatures: tuple[str, ...]
 
 
+# --- settlement -----------------------------------------------------------------------------------------
+
+
+class SettlementModel(StrEnum):
+    """What moves one by one and what moves net (the three models of delivery versus payment: BIS, 1992)."""
+
+    DVP_1 = "dvp_1"  # units and cash one by one, each deal in one chain
+    DVP_2 = "dvp_2"  # units one by one, final at once; cash net at the end of the cycle, paid in at its start
+    DVP_3 = "dvp_3"  # units and cash net at the end of the cycle
+    PVP = "pvp"  # two moneys one by one, each deal in one chain
+
+
+class InstructSettlement(Message):
+    """One side of a deal, as it sees it. Nothing settles before the counterparty has said the same.
+
+    `amount` of an asset goes from whoever delivers to the other, `payment` back: units against a coin, a coin
+    against another, or a coin alone. Priority, partial settlement and recycles are as both sides allow.
+    """
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    counterparty_id: ParticipantId
+    delivers: bool  # whether the sender delivers `amount`, or receives it
+    asset_id: AssetId
+    amount: int  # minor units of the asset
+    intended: Time  # no cycle before this hour settles it
+    payment_asset_id: AssetId | None = None
+    payment: Money = 0
+    reference: str = ""  # must be the same on both sides
+    priority: int = 0  # the higher, the earlier
+    allow_partial: bool = False
+    min_lot: int = 1  # parts are multiples of it
+    hold: bool = False  # no cycle takes it until it is released
+    max_recycles: int = 10  # after so many failed cycles the next one ends it
+
+
+class ReleaseInstruction(Message):
+    """Lift the sender's own hold."""
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    instruction_id: int
+
+
+class CancelInstruction(Message):
+    """Take an instruction back. Once a cycle has tried to lock it, both sides must ask, each `jointly`."""
+
+    precedence: ClassVar[int] = CANCELS
+    participant_id: ParticipantId
+    instruction_id: int
+    jointly: bool = False
+
+
+class CreditUnits(Message):
+    """The register shows `amount` of an asset in the venue's name, for this participant."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    asset_id: AssetId
+    amount: int
+
+
+class DebitUnits(Message):
+    """The participant takes units out of the venue, back into the register."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    asset_id: AssetId
+    amount: int
+
+
+class RunSettlementCycle(Message):
+    """The authority has a cycle begin now; it ends `lasts` later."""
+
+    precedence: ClassVar[int] = CLEARING
+    model: SettlementModel
+    penalty_bp: BasisPoints = 0  # of the value that fails to settle, for each day
+    gridlock: bool = False  # look for more that can settle together
+    lasts: Time = 0
+
+
 # --- the authority --------------------------------------------------------------------------------------
 
 
@@ -295,6 +386,7 @@ class EstablishVenue(Message):
     coins: tuple["CoinTerms", ...]
     sessions: tuple["SessionTerms", ...]
     depth_interval: Time = 10_000_000_000  # between two reports of depth
+    settlement_cycles: tuple["SettlementCycleTerms", ...] = ()
 
 
 class IndexTerms(Message):
@@ -335,6 +427,16 @@ class SessionTerms(Message):
 
     opens: Time
     closes: Time
+
+
+class SettlementCycleTerms(Message):
+    """A cycle that the venue promises: at its hour, as `RunSettlementCycle` would have it."""
+
+    at: Time
+    model: SettlementModel
+    penalty_bp: BasisPoints = 0
+    gridlock: bool = False
+    lasts: Time = 0
 
 
 class AdoptRegime(Message):
@@ -595,6 +697,27 @@ class SizeFund(Message):
     precedence: ClassVar[int] = CLEARING
 
 
+class SettleCycle(Message):
+    """A cycle begins: what is due is locked."""
+
+    precedence: ClassVar[int] = CLEARING
+    terms: SettlementCycleTerms
+
+
+class CompleteCycle(Message):
+    """A cycle ends: what is locked settles, and the rest is told."""
+
+    precedence: ClassVar[int] = CLEARING
+    cycle_id: int
+
+
+class ExpireInstruction(Message):
+    """An instruction that the counterparty has not matched falls."""
+
+    precedence: ClassVar[int] = CLOCK
+    instruction_id: int
+
+
 class ConfirmWithdrawal(Message):
     """The issuer's ledger should now show the withdrawal: post it, or give the money back."""
 
@@ -623,6 +746,10 @@ Request: TypeAlias = (
     | ChooseMember
     | OfferToPort
     | BidForPortfolio
+    | InstructSettlement
+    | ReleaseInstruction
+    | CancelInstruction
+    | DebitUnits
 )
 
 Directive: TypeAlias = (
@@ -639,6 +766,7 @@ Directive: TypeAlias = (
     | SetCommitteePrice
     | DeclareDefault
     | AppointMember
+    | RunSettlementCycle
 )
 
 Duty: TypeAlias = (
@@ -662,6 +790,9 @@ Duty: TypeAlias = (
     | CloseOut
     | EndDefaultAuction
     | SizeFund
+    | SettleCycle
+    | CompleteCycle
+    | ExpireInstruction
     | ConfirmWithdrawal
     | ReportDepth
     | AuditBooks
@@ -686,4 +817,5 @@ Command: TypeAlias = (
     | PauseIssuer
     | UnpauseIssuer
     | WipeWallet
+    | CreditUnits
 )

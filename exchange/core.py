@@ -15,6 +15,7 @@ from exchange import (
     membership,
     oversight,
     quoting,
+    settling,
     trading,
     treasury,
 )
@@ -29,12 +30,16 @@ from exchange.commands import (
     BeginDefault,
     BidForPortfolio,
     CancelAll,
+    CancelInstruction,
     CancelOrder,
     ChooseMember,
     CloseOut,
     CloseSession,
     Command,
+    CompleteCycle,
     ConfirmWithdrawal,
+    CreditUnits,
+    DebitUnits,
     DeclareDefault,
     DepositCoins,
     EndDefaultAuction,
@@ -42,12 +47,14 @@ from exchange.commands import (
     EndTrading,
     EnterPhase,
     EstablishVenue,
+    ExpireInstruction,
     ExpireOrder,
     FixPrice,
     FreezeParticipant,
     FreezeWallet,
     FundHouse,
     HaltInstrument,
+    InstructSettlement,
     LinkOrders,
     LiquidatePositions,
     ListInstrument,
@@ -67,13 +74,16 @@ from exchange.commands import (
     RecordFiatReceipt,
     RedeemCoins,
     ReinstateParticipant,
+    ReleaseInstruction,
     ReportDepth,
     ReportQuotes,
     ReportTrades,
     ResumeInstrument,
+    RunSettlementCycle,
     SetCommitteePrice,
     SetLimit,
     SettleBucket,
+    SettleCycle,
     SizeFund,
     StartClosingCall,
     StartFixing,
@@ -237,6 +247,24 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return treasury.unpause_issuer(command, state)
         case WipeWallet():
             return treasury.wipe_wallet(command, state)
+        case InstructSettlement():
+            return settling.instruct_settlement(command, state)
+        case ReleaseInstruction():
+            return settling.release_instruction(command, state)
+        case CancelInstruction():
+            return settling.cancel_instruction(command, state)
+        case ExpireInstruction():
+            return settling.expire_instruction(command, state)
+        case RunSettlementCycle():
+            return settling.run_settlement_cycle(command, state)
+        case SettleCycle():
+            return settling.settle_cycle(command, state)
+        case CompleteCycle():
+            return settling.complete_cycle(command, state)
+        case CreditUnits():
+            return settling.credit_units(command, state)
+        case DebitUnits():
+            return settling.debit_units(command, state)
         case EstablishVenue():
             return oversight.establish_venue(command, state)
         case OpenSession():

@@ -9,10 +9,10 @@ from exchange.access.regime import Applicant, Permission
 from exchange.clearing.default_auction import NoWinner
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.waterfall import Layer
-from exchange.commands import DefaultReason, HouseLayer
+from exchange.commands import DefaultReason, HouseLayer, SettlementModel
 from exchange.instruments import Instrument, Product
 from exchange.messages import Message
-from exchange.reasons import AccessRefusal, CashRefusal, ClearingRefusal, RejectReason
+from exchange.reasons import AccessRefusal, CashRefusal, ClearingRefusal, RejectReason, SettlementRefusal
 from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
 from matching.feed import LevelDelta, OrderDelta, Update
 from matching.phases import Phase
@@ -74,6 +74,21 @@ class SeriesState(StrEnum):
     SETTLED = "settled"
     DELISTED = "delisted"
     TERMINATED_AT_LAST_MARK = "terminated_at_last_mark"
+
+
+class InstructionState(StrEnum):
+    """The life of a settlement instruction."""
+
+    CREATED = "created"  # one side has spoken
+    MATCHED = "matched"
+    LOCKING = "locking"  # a cycle tries to set aside what it needs
+    READY = "ready"  # all of it is set aside
+    PARTIAL = "partial"  # a part has settled
+    RECYCLED = "recycled"  # a cycle failed; the next one tries again
+    SETTLED = "settled"
+    FAILED = "failed"
+    CANCELED = "canceled"
+    EXPIRED = "expired"
 
 
 class IndexStatus(StrEnum):
@@ -363,6 +378,138 @@ class ClearingRequestRejected(PrivateEvent):
     reason: ClearingRefusal
 
 
+class InstructionEvent(PrivateEvent):
+    """Told to each of the two sides."""
+
+    instruction_id: int
+
+
+class InstructionAlleged(InstructionEvent):
+    """One side has spoken. It waits until the other one says the same, from its own side."""
+
+    counterparty_id: ParticipantId
+    delivers: bool  # whether the one who is told delivers
+    asset_id: AssetId
+    amount: int
+    payment_asset_id: AssetId  # empty if nothing is paid
+    payment: Money
+    intended: Time
+    reference: str
+
+
+class InstructionMatched(InstructionEvent):
+    counterparty_id: ParticipantId
+    reference: str
+
+
+class InstructionReleased(InstructionEvent):
+    """Nobody holds it any more, or only the other side does."""
+
+
+class InstructionReady(InstructionEvent):
+    """All that this part of it needs is set aside. From now on nobody can take it back alone."""
+
+    cycle_id: int
+    amount: int
+
+
+class InstructionSettled(InstructionEvent):
+    """It has settled whole. `amount` and `payment` are what this cycle moved.
+
+    Three stamps: nobody can revoke it (entry), the batch was accepted (irrevocability), the chain was
+    committed on the venue's books (finality). Beside them, when the coins could be final on their issuer's
+    ledger; None if no coin is part of it. Between the last two the ledgers disagree.
+    """
+
+    cycle_id: int
+    amount: int
+    payment: Money
+    entered_at: Time
+    irrevocable_at: Time
+    final_at: Time
+    issuer_final_at: Time | None
+
+
+class InstructionPartlySettled(InstructionEvent):
+    """A part has settled, with the stamps of `InstructionSettled`; `remaining` of the amount has not."""
+
+    cycle_id: int
+    amount: int
+    payment: Money
+    remaining: int
+    entered_at: Time
+    irrevocable_at: Time
+    final_at: Time
+    issuer_final_at: Time | None
+
+
+class InstructionRecycled(InstructionEvent):
+    """A cycle could not settle all of it; the next one tries again."""
+
+    cycle_id: int
+    recycles: int
+    failing_id: ParticipantId  # who fell short; empty if both sides hold it
+
+
+class InstructionFailed(InstructionEvent):
+    """It was tried too often, and has ended. The side that fell short makes good what replacing it costs."""
+
+    failing_id: ParticipantId  # empty if both sides held it
+    remaining: int
+    asset_id: AssetId  # of the compensation
+    compensation: Money
+    unpaid: Money  # what the failing side owes beyond its free cash
+
+
+class LatePenaltyBooked(InstructionEvent):
+    """For the days since the last one. Negative: paid; positive: received."""
+
+    asset_id: AssetId
+    amount: Money
+    unpaid: Money  # still owed: it is asked for again with the next one
+
+
+class CancellationAsked(InstructionEvent):
+    """One side wants the instruction canceled; it is when the other side asks for the same."""
+
+    asked_by: ParticipantId
+
+
+class InstructionCanceled(InstructionEvent):
+    remaining: int
+
+
+class InstructionExpired(InstructionEvent):
+    """The other side never said the same."""
+
+
+class InstructionRefused(PrivateEvent):
+    """What was asked about a settlement instruction cannot be; nothing has changed."""
+
+    request: str
+    instruction_id: int  # 0 of a new one
+    reference: str
+    reason: SettlementRefusal
+
+
+class UnitsCredited(PrivateEvent):
+    asset_id: AssetId
+    amount: int
+
+
+class UnitsDebited(PrivateEvent):
+    asset_id: AssetId
+    amount: int
+
+
+class UnitRequestRejected(PrivateEvent):
+    request: str
+    asset_id: AssetId
+    amount: int
+    available: int
+    reason: SettlementRefusal
+
+
 # --- told to all ---------------------------------------------------------------------------------------
 
 
@@ -619,6 +766,41 @@ class HouseFunded(PublicEvent):
     amount: Money
 
 
+class AssetSettled(Message):
+    """What one cycle did in one asset, in its minor units."""
+
+    asset_id: AssetId
+    due: int  # of all instructions that it took up
+    gross: int  # of what settled, one by one
+    bilateral: int  # net between each pair
+    multilateral: int  # net through the house
+    efficiency_ppm: int  # the part of gross that multilateral netting saves
+    liquidity_peak: int  # the most that was set aside at one time
+    penalties: int
+
+
+class SettlementCycleOpened(PublicEvent):
+    cycle_id: int
+    model: SettlementModel
+    due: int  # instructions
+    ready: int
+
+
+class SettlementCycleCompleted(PublicEvent):
+    """The sheet of a cycle. Numbers are of instructions; waits are from the intended hour, or the match."""
+
+    cycle_id: int
+    model: SettlementModel
+    due: int
+    settled: int
+    partly_settled: int
+    recycled: int
+    failed: int
+    assets: tuple[AssetSettled, ...]
+    mean_wait: Time  # of what settled, rounded down
+    longest_wait: Time
+
+
 class CoinsMinted(PublicEvent):
     asset_id: AssetId
     wallet_id: WalletId
@@ -757,6 +939,22 @@ Event: TypeAlias = (
     | MemberChosen
     | PortingOffered
     | ClearingRequestRejected
+    | InstructionAlleged
+    | InstructionMatched
+    | InstructionReleased
+    | InstructionReady
+    | InstructionSettled
+    | InstructionPartlySettled
+    | InstructionRecycled
+    | InstructionFailed
+    | LatePenaltyBooked
+    | CancellationAsked
+    | InstructionCanceled
+    | InstructionExpired
+    | InstructionRefused
+    | UnitsCredited
+    | UnitsDebited
+    | UnitRequestRejected
     | VenueEstablished
     | RegimeAdopted
     | InstrumentListed
@@ -789,6 +987,8 @@ Event: TypeAlias = (
     | FundSized
     | MemberAppointed
     | HouseFunded
+    | SettlementCycleOpened
+    | SettlementCycleCompleted
     | CoinsMinted
     | CoinsTransferred
     | CoinsRedeemed

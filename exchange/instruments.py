@@ -53,6 +53,7 @@ class Asset(Message):
     asset_id: AssetId
     scale: int  # one unit is 10**scale minor units
     title: str
+    index_id: IndexId | None = None  # by which its units are valued
 
 
 class Instrument(Message):

@@ -47,7 +47,7 @@ def begin(state: State) -> None:
     margin = state.covers.margin
     assert margin is not None, "called for a regime with margin"
     rules, cash = margin.rules, margin.cash
-    state.ledger.open(accounts.clearing_transit(cash), cash, Rule.LIABILITY)
+    state.ledger.open(accounts.settlement(cash), cash, Rule.LIABILITY)
     state.ledger.open(accounts.house_obligation(cash), accounts.obligation_asset(cash), Rule.FREE)
     for layer in HouseLayer:
         state.ledger.open(accounts.layer(layer, cash), cash, Rule.LIABILITY)

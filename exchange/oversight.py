@@ -26,6 +26,7 @@ from exchange.commands import (
     ReportDepth,
     ResumeInstrument,
     SetLimit,
+    SettleCycle,
     SuspendParticipant,
     UnfreezeParticipant,
 )
@@ -75,6 +76,8 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         state.agenda.promise(session.opens, OpenSession())
         state.agenda.promise(session.closes, CloseSession())
         state.agenda.promise(session.opens, ReportDepth())
+    for cycle in command.settlement_cycles:
+        state.agenda.promise(cycle.at, SettleCycle(terms=cycle))
     yield VenueEstablished(assets=tuple(state.assets), indices=tuple(state.indices))
 
 
@@ -101,6 +104,9 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
         if not closed <= session.opens < session.closes:
             yield "sessions must lie ahead, one after the other, and close after they open"
         closed = session.closes
+    for cycle in command.settlement_cycles:
+        if cycle.at < state.now or min(cycle.penalty_bp, cycle.lasts) < 0:
+            yield "settlement cycles must lie ahead, and neither last nor penalise by less than nothing"
 
 
 # --- sessions -------------------------------------------------------------------------------------------
@@ -346,7 +352,8 @@ def freeze_participant(command: FreezeParticipant, state: State) -> Iterator[Eve
         return
     yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
     seat.frozen = True
-    state.ledger.freeze(seat.cash_account, out=True, into=False, order_ref=command.order_ref, now=state.now)
+    for account in _belongings(seat, state):
+        state.ledger.freeze(account, out=True, into=False, order_ref=command.order_ref, now=state.now)
     yield _state_of(seat)
 
 
@@ -356,10 +363,19 @@ def unfreeze_participant(command: UnfreezeParticipant, state: State) -> Iterator
     if seat is None or not seat.frozen:
         yield _no_such("unfreeze", command.participant_id, "who is frozen")
         return
-    state.ledger.unfreeze(seat.cash_account, order_ref=command.order_ref, now=state.now)
+    for account in _belongings(seat, state):
+        state.ledger.unfreeze(account, order_ref=command.order_ref, now=state.now)
     yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
     seat.frozen = False
     yield _state_of(seat)
+
+
+def _belongings(seat: Seat, state: State) -> list[str]:
+    """The participant's accounts of free cash and free units."""
+    who = seat.participant_id
+    names = [accounts.cash(who, asset_id) for asset_id in state.coins]
+    names += [accounts.units(who, asset_id) for asset_id in state.assets]
+    return [name for name in names if name in state.ledger]
 
 
 def _state_of(seat: Seat) -> ParticipantStateChanged:

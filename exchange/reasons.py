@@ -103,3 +103,29 @@ class CashRefusal(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     INSUFFICIENT_RESERVES = "insufficient_reserves"
     NOT_PAUSED = "not_paused"
+
+
+class SettlementRefusal(StrEnum):
+    """Why a settlement instruction, or a request about one or about units, was refused, in order of precedence."""
+
+    UNKNOWN_PARTICIPANT = "unknown_participant"
+    UNKNOWN_COUNTERPARTY = "unknown_counterparty"
+    OWN_COUNTERPARTY = "own_counterparty"
+    UNKNOWN_ASSET = "unknown_asset"
+    NOT_A_UNIT_ASSET = "not_a_unit_asset"  # coins come and go by deposits and withdrawals
+    NO_MONEY_LEG = "no_money_leg"  # units are only delivered against money, and nothing is paid in units
+    SAME_ASSET = "same_asset"
+    AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    DATE_PASSED = "date_passed"
+    MIN_LOT_OUT_OF_RANGE = "min_lot_out_of_range"
+    RECYCLES_NEGATIVE = "recycles_negative"
+    # of a cancellation or a release
+    UNKNOWN_INSTRUCTION = "unknown_instruction"
+    ALREADY_ENDED = "already_ended"
+    NOT_ON_HOLD = "not_on_hold"
+    NEEDS_BOTH_SIDES = "needs_both_sides"
+    IN_A_NET_BATCH = "in_a_net_batch"
+    ALREADY_ASKED = "already_asked"
+    # of units
+    PARTICIPANT_FROZEN = "participant_frozen"
+    INSUFFICIENT_UNITS = "insufficient_units"

@@ -12,6 +12,7 @@ from exchange.clearing.fixing import Fixed
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
 from exchange.clearing.marks import FutureMark
+from exchange.clearing.settlement import Settlement
 from exchange.clearing.waterfall import Assessment
 from exchange.commands import SessionTerms
 from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
@@ -205,8 +206,10 @@ class State:
     contributions: dict[ParticipantId, Money] = field(
         default_factory=dict
     )  # to the default fund, as required
+    settlement: Settlement = field(init=False)
     orders_placed: int = 0
     trades: int = 0
 
     def __post_init__(self) -> None:
         self.covers = Covers(self.ledger)
+        self.settlement = Settlement(self.ledger, self.coins)

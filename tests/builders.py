@@ -35,6 +35,7 @@ from exchange.commands import (
     RecordFiatReceipt,
     ReportQuotes,
     SessionTerms,
+    SettlementCycleTerms,
     VenueQuote,
 )
 from exchange.core import Exchange
@@ -152,6 +153,8 @@ class Venue:
         regime: Regime | None = None,
         coin: CoinTerms | None = None,
         more_coins: tuple[CoinTerms, ...] = (),
+        more_assets: tuple[Asset, ...] = (),
+        cycles: tuple[SettlementCycleTerms, ...] = (),
         index: IndexTerms | None = None,
         sessions: tuple[SessionTerms, ...] = (SessionTerms(opens=OPENS, closes=CLOSES),),
         now: Time = OPENS - MINUTE,
@@ -161,13 +164,14 @@ class Venue:
         self.asked = 0
         self.tell(
             EstablishVenue(
-                assets=(Asset(asset_id=RUBD, scale=2, title="coin"),),
+                assets=(Asset(asset_id=RUBD, scale=2, title="coin"), *more_assets),
                 indices=(
                     index
                     or IndexTerms(index_id=BTC_RUB, venues=VENUES, weights_ppm=(250_000,) * len(VENUES)),
                 ),
                 coins=(coin or coin_terms(), *more_coins),
                 sessions=sessions,
+                settlement_cycles=cycles,
             )
         )
         self.tell(AdoptRegime(regime=regime or a_regime()))

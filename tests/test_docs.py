@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from enum import StrEnum
 from pathlib import Path
 from pkgutil import resolve_name
 
 import pytest
 
-from exchange.events import PriceRule
-from exchange.reasons import AccessRefusal, CashRefusal, RejectReason
+from exchange.events import InstructionState, PriceRule
+from exchange.reasons import AccessRefusal, CashRefusal, RejectReason, SettlementRefusal
 from exchange.rules.admission import ADMISSION
 
 ROOT = Path(__file__).parents[1]
@@ -44,10 +45,10 @@ def test_every_rule_in_the_rulebook_has_its_function() -> None:
     assert len(set(named_functions(DOCS / "rulebook.md"))) > 50
 
 
-@pytest.mark.parametrize("reasons", [RejectReason, AccessRefusal, CashRefusal, PriceRule])
-def test_the_rulebook_tells_every_reason(
-    reasons: type[RejectReason] | type[AccessRefusal] | type[CashRefusal] | type[PriceRule],
-) -> None:
+@pytest.mark.parametrize(
+    "reasons", [RejectReason, AccessRefusal, CashRefusal, SettlementRefusal, PriceRule, InstructionState]
+)
+def test_the_rulebook_tells_every_reason(reasons: type[StrEnum]) -> None:
     told = quoted(DOCS / "rulebook.md")
     assert [reason.value for reason in reasons if reason.value not in told] == []
 

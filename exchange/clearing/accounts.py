@@ -33,11 +33,6 @@ def layer(name: str, asset_id: AssetId) -> str:
     return f"ccp:{name}:{asset_id}"
 
 
-def clearing_transit(asset_id: AssetId) -> str:
-    """Where a clearing collects before it pays: empty outside of one (liability)."""
-    return f"ccp:settle:{asset_id}"
-
-
 def obligation(participant_id: ParticipantId, asset_id: AssetId) -> str:
     """What the house owes a participant and has not paid yet; negative: what it owes (unconstrained)."""
     return f"obl:{participant_id}:{asset_id}"
@@ -66,6 +61,36 @@ def fees(asset_id: AssetId) -> str:
 def loss_layer(asset_id: AssetId) -> str:
     """The house's own money against losses of the coins themselves (liability)."""
     return f"ccp:ndl:{asset_id}"
+
+
+def settlement(asset_id: AssetId) -> str:
+    """What passes through the house's hands within one batch: nothing before and after (liability)."""
+    return f"ccp:settle:{asset_id}"
+
+
+def guarantee(asset_id: AssetId) -> str:
+    """Net cash paid in for units that are delivered already, until the end of the cycle (liability)."""
+    return f"ccp:guarantee:{asset_id}"
+
+
+def unclaimed(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """What a participant is owed whose own account may take nothing in (liability)."""
+    return f"ccp:unclaimed:{participant_id}:{asset_id}"
+
+
+def units(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """Free units of an asset that is no cash (liability)."""
+    return f"unit:{participant_id}:{asset_id}"
+
+
+def unit_hold(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """Units that a participant's live orders would deliver (liability)."""
+    return f"unit:hold:{participant_id}:{asset_id}"
+
+
+def register(asset_id: AssetId) -> str:
+    """Mirror of the venue's entry in the register where units are kept (mirror)."""
+    return f"ext:reg:{asset_id}"
 
 
 def wallet(wallet_id: WalletId, asset_id: AssetId) -> str:

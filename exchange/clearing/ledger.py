@@ -149,7 +149,7 @@ class Ledger:
     """
 
     def __init__(self, *, freeze_respects_finality: bool = False) -> None:
-        self._freeze_respects_finality = freeze_respects_finality
+        self.freeze_respects_finality = freeze_respects_finality
         self._accounts: dict[str, Account] = {}
         self._known: dict[TransferId, Transfer] = {}  # as submitted
         self._burned: set[TransferId] = set()
@@ -190,6 +190,23 @@ class Ledger:
             account.available,
             account.posted,
         )
+
+    def is_frozen_out(self, account_id: str) -> bool:
+        """Whether nothing may leave. Raises KeyError as `available` does."""
+        return self._accounts[account_id].frozen_out_at < _NEVER
+
+    def is_frozen_in(self, account_id: str) -> bool:
+        """Whether nothing may enter. Raises KeyError as `available` does."""
+        return self._accounts[account_id].frozen_in_at < _NEVER
+
+    def committed(self, transfer_id: TransferId) -> Transfer | None:
+        """The transfer of that id, if it was ever committed."""
+        return self._known.get(transfer_id)
+
+    @property
+    def last_time(self) -> Time:
+        """When the last record was written."""
+        return self._last_time
 
     @property
     def history(self) -> Sequence[LedgerRecord]:
@@ -425,7 +442,7 @@ class Ledger:
         time = self._next_time(now)
         if mode is not _VOID:
             # 6, 7. Neither is closed, or was frozen when the transfer was entered.
-            entered = pending.time if pending and transfer.final and self._freeze_respects_finality else time
+            entered = pending.time if pending and transfer.final and self.freeze_respects_finality else time
             fault = _account_fault(debtor, creditor, entered)
             if fault is not _OK:
                 return fault

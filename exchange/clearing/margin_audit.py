@@ -14,7 +14,7 @@ LiveOrders = Callable[[ParticipantId], Iterable[Order]]
 
 def faults(margin: MarginCover, live: LiveOrders, ledger: Ledger) -> Iterator[str]:
     """Each violated invariant, as a sentence with its number."""
-    transit = accounts.clearing_transit(margin.cash)
+    transit = accounts.settlement(margin.cash)
     if ledger.posted(transit):
         yield f"I-10 {transit}: {ledger.posted(transit)} is left after a clearing"
     gained = sum(standing.accrued + standing.cleared for standing in margin.accounts.values())

@@ -41,7 +41,7 @@ def owe(dues: Iterable[Due], cash: AssetId) -> list[Move]:
 
 def pay(margins: Iterable[MarginAccount], cash: AssetId, ledger: Ledger, terms: ScenarioTerms) -> Payment:
     """Plan the batch that clears all obligations in one coin, as far as there is money."""
-    transit, liquidity = accounts.clearing_transit(cash), accounts.layer("liquidity", cash)
+    transit, liquidity = accounts.settlement(cash), accounts.layer("liquidity", cash)
     moves: list[Move] = []
     paid: list[Due] = []
     late: list[Due] = []

@@ -2,7 +2,13 @@
 
 import pytest
 
-from exchange.commands import EstablishVenue, IndexTerms, SessionTerms
+from exchange.commands import (
+    EstablishVenue,
+    IndexTerms,
+    SessionTerms,
+    SettlementCycleTerms,
+    SettlementModel,
+)
 from exchange.core import Exchange
 from exchange.events import DirectiveRefused, VenueEstablished
 from exchange.instruments import Asset
@@ -17,6 +23,10 @@ def index(**changes: object) -> IndexTerms:
 
 def session(opens: int, closes: int) -> SessionTerms:
     return SessionTerms(opens=OPENS + opens, closes=OPENS + closes)
+
+
+def cycle(**changes: int) -> SettlementCycleTerms:
+    return SettlementCycleTerms(**{"at": OPENS, "model": SettlementModel.DVP_3, **changes})  # type: ignore[arg-type]
 
 
 def founding(**changes: object) -> EstablishVenue:
@@ -51,6 +61,9 @@ def test_a_venue_may_open_at_once_and_close_and_open_in_one_instant() -> None:
         ({"sessions": (session(5, 5),)}, "close after they open"),
         ({"sessions": (session(0, 10), session(9, 20))}, "one after the other"),
         ({"sessions": (session(10, 20), session(0, 10))}, "one after the other"),
+        ({"settlement_cycles": (cycle(at=OPENS - 1),)}, "settlement cycles must lie ahead"),
+        ({"settlement_cycles": (cycle(lasts=-1),)}, "neither last nor penalise by less than nothing"),
+        ({"settlement_cycles": (cycle(penalty_bp=-1),)}, "neither last nor penalise by less than nothing"),
     ],
 )
 def test_what_no_venue_can_be_founded_on_is_refused_before_anything_has_changed(
