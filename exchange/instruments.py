@@ -3,13 +3,31 @@
 Every derivative is a bounded claim: at expiry it pays between nothing and its width, whatever the settlement
 price S, since S is clamped to the collar [floor, cap] of its series. So what a buyer can lose (the claim's
 price) and what a seller can lose (the width less that price) are known when the trade is made.
+
+A perpetual has no expiry and cannot be bounded for ever, so it is a chain of such claims: at each roll one is
+settled and the next begins, in a fresh collar.
 """
 
 from enum import StrEnum
 
-from exchange.messages import Message
-from exchange.units import AssetId, BasisPoints, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time
+from exchange.clearing.rounding import divide_up
+from exchange.messages import ABSENT, Absent, Message, changed
+from exchange.units import (
+    DAY,
+    HOUR,
+    AssetId,
+    BasisPoints,
+    BucketId,
+    IndexId,
+    IndexPrice,
+    InstrumentId,
+    Money,
+    Time,
+)
 from matching.terms import Allocation, Price, Quantity
+
+
+ONE_IN_BP = 10_000
 
 
 class Product(StrEnum):
@@ -26,6 +44,7 @@ class ContractKind(StrEnum):
     PUT = "put"
     DIGITAL_CALL = "digital_call"
     DIGITAL_PUT = "digital_put"
+    PERP_ROLLING = "perp_rolling"  # experimental
     SPOT = "spot"
 
 
@@ -35,6 +54,7 @@ PRODUCT_OF: dict[ContractKind, Product] = {
     ContractKind.PUT: Product.OPTION,
     ContractKind.DIGITAL_CALL: Product.OPTION,
     ContractKind.DIGITAL_PUT: Product.OPTION,
+    ContractKind.PERP_ROLLING: Product.FUTURE,
     ContractKind.SPOT: Product.SPOT,
 }
 
@@ -45,6 +65,13 @@ class Asset(Message):
     asset_id: AssetId
     scale: int  # one unit is 10**scale minor units
     title: str
+
+
+class Roll(Message):
+    """What a rolling perpetual is made of: how long each of its claims lasts, and how wide their collars are."""
+
+    interval: Time = DAY
+    band_bp: BasisPoints = 2_000  # of the price at which a claim begins, to either side
 
 
 class Instrument(Message):
@@ -64,7 +91,7 @@ class Instrument(Message):
     max_quantity: Quantity  # of one order
     price_band_bp: BasisPoints  # how far from the index a future's order may be priced
     protection_bp: BasisPoints  # how far from the best opposite price a market order may trade
-    expiry: Time  # the last instant of trading
+    expiry: Time  # the last instant of trading; of a perpetual, its next roll
     strike: Price | None = None  # of an option
     digital_payoff: Price = 0  # ticks that a digital option pays
     allocation: Allocation = Allocation.PRICE_TIME
@@ -78,6 +105,7 @@ class Instrument(Message):
         0  # around the last auction price; beyond it trading is interrupted; 0: none
     )
     dynamic_band_bp: BasisPoints = 0  # around the last trade
+    roll: Roll | Absent = ABSENT  # of a rolling perpetual
 
     @property
     def product(self) -> Product:
@@ -85,13 +113,17 @@ class Instrument(Message):
 
     @property
     def bucket_id(self) -> BucketId:
-        """Claims on one underlying that expire together share one escrow pool and net in it."""
-        return BucketId(f"{self.underlying}@{self.expiry}:{self.cash}")
+        """Claims on one underlying that expire together share one escrow pool and net in it.
+
+        Each claim of a perpetual has a pool of its own: no other series has its collar.
+        """
+        name = self.underlying if self.roll is ABSENT else self.instrument_id
+        return BucketId(f"{name}@{self.expiry}:{self.cash}")
 
     @property
     def lowest_price(self) -> Price:
         """The price at which the claim is worth nothing at every settlement."""
-        return self.floor if self.kind is ContractKind.CAPPED_FUTURE else 0
+        return self.floor if self.product is Product.FUTURE else 0
 
     @property
     def highest_price(self) -> Price:
@@ -119,6 +151,18 @@ class Instrument(Message):
             case ContractKind.DIGITAL_PUT, int(strike):
                 return self.digital_payoff if price < strike else 0
         return price - self.floor
+
+
+    def rolled(self, price: Price) -> "Instrument":
+        """A perpetual's next claim: it begins at `price`, in a fresh collar, and lasts until the roll after."""
+        assert self.roll is not ABSENT, f"{self.instrument_id} does not roll"
+        floor, cap = collar_around(price, self.roll.band_bp)
+        return changed(self, floor=floor, cap=cap, reference=price, expiry=self.expiry + self.roll.interval)
+
+
+def collar_around(price: Price, band_bp: BasisPoints) -> tuple[Price, Price]:
+    """Floor and cap of a perpetual's claim that begins at `price`: whole ticks, rounded outwards."""
+    return price * (ONE_IN_BP - band_bp) // ONE_IN_BP, divide_up(price * (ONE_IN_BP + band_bp), ONE_IN_BP)
 
 
 def fault_in(terms: Instrument) -> str | None:
@@ -149,9 +193,28 @@ def fault_in(terms: Instrument) -> str | None:
         return f"an order of max_quantity could lose {most}, more than 63 bits hold; lower it, or tick_value"
     if min(terms.price_band_bp, terms.protection_bp) < 1:
         return "price_band_bp and protection_bp must be positive"
+    if fault := _fault_in_roll(terms):
+        return fault
     calls = (terms.pre_open, terms.opening_call, terms.closing_call, terms.halt_call, terms.call_extension)
     if min(calls) < 0 or min(terms.static_band_bp, terms.dynamic_band_bp) < 0:
         return "calls and bands must not be negative; 0 means that there is none"
     if max(terms.static_band_bp, terms.dynamic_band_bp) and not terms.halt_call:
         return "a band that interrupts trading needs a halt_call, the auction that follows"
+    return None
+
+
+def _fault_in_roll(terms: Instrument) -> str | None:
+    """Why a perpetual cannot roll on these terms, or another contract not at all."""
+    roll = terms.roll
+    if terms.kind is not ContractKind.PERP_ROLLING:
+        return None if roll is ABSENT else "only a rolling perpetual has a roll; leave it out"
+    if roll is ABSENT:
+        return "a rolling perpetual needs a roll: how long each claim lasts, and how wide its collar is"
+    if roll.interval < HOUR:
+        return f"roll.interval must be an hour or more, not {roll.interval} ns"
+    if not 0 < roll.band_bp < ONE_IN_BP:
+        return f"roll.band_bp must lie between 0 and {ONE_IN_BP}, not {roll.band_bp}"
+    floor, cap = collar_around(terms.reference, roll.band_bp)
+    if (terms.floor, terms.cap) != (floor, cap):
+        return f"{roll.band_bp} bp around reference {terms.reference} are floor {floor} and cap {cap}; set those"
     return None

@@ -5,11 +5,14 @@ faster, and write and read themselves as JSON (docs/decisions/0003-messages.md).
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, dataclass_transform
 
 import msgspec
 
 M = TypeVar("M")
+
+ABSENT = msgspec.UNSET  # a field that is not even written: what was recorded before there was such a field stays as it is
+Absent: TypeAlias = msgspec.UnsetType
 
 
 if TYPE_CHECKING:
@@ -30,6 +33,11 @@ _encoder = msgspec.json.Encoder()
 def encode(value: object) -> bytes:
     """`value` as JSON: fields in the order of their declaration, no spaces."""
     return _encoder.encode(value)
+
+
+def changed(message: M, **fields: Any) -> M:
+    """The same message but for those fields."""
+    return msgspec.structs.replace(message, **fields)  # type: ignore[type-var]
 
 
 def encode_lines(values: Sequence[object]) -> bytes:
