@@ -444,6 +444,13 @@ class SettleBucket(Message):
     bucket_id: BucketId
 
 
+class RollPerpetual(Message):
+    """A perpetual's claim is settled, funding is paid, and the next claim begins."""
+
+    precedence: ClassVar[int] = EXPIRY
+    instrument_id: InstrumentId
+
+
 class ConfirmWithdrawal(Message):
     """The issuer's ledger should now show the withdrawal: post it, or give the money back."""
 
@@ -497,6 +504,7 @@ Duty: TypeAlias = (
     | EndTrading
     | FixPrice
     | SettleBucket
+    | RollPerpetual
     | ConfirmWithdrawal
     | ReportDepth
     | AuditBooks

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import assert_never
 
 from exchange import auctions, audit, oversight, quoting, trading, treasury
-from exchange.clearing import house
+from exchange.clearing import house, rolling
 from exchange.commands import (
     REPORTS,
     AdoptRegime,
@@ -47,6 +47,7 @@ from exchange.commands import (
     ReportDepth,
     ReportQuotes,
     ResumeInstrument,
+    RollPerpetual,
     SetCommitteePrice,
     SetLimit,
     SettleBucket,
@@ -155,6 +156,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return house.set_committee_price(command, state)
         case SettleBucket():
             return house.settle_bucket(command, state)
+        case RollPerpetual():
+            return rolling.roll_perpetual(command, state)
         case RecordFiatReceipt():
             return treasury.record_fiat_receipt(command, state)
         case MintCoins():

@@ -26,7 +26,6 @@ from exchange.units import (
 )
 from matching.terms import Allocation, Price, Quantity
 
-
 ONE_IN_BP = 10_000
 
 
@@ -152,7 +151,6 @@ class Instrument(Message):
                 return self.digital_payoff if price < strike else 0
         return price - self.floor
 
-
     def rolled(self, price: Price) -> "Instrument":
         """A perpetual's next claim: it begins at `price`, in a fresh collar, and lasts until the roll after."""
         assert self.roll is not ABSENT, f"{self.instrument_id} does not roll"
@@ -216,5 +214,7 @@ def _fault_in_roll(terms: Instrument) -> str | None:
         return f"roll.band_bp must lie between 0 and {ONE_IN_BP}, not {roll.band_bp}"
     floor, cap = collar_around(terms.reference, roll.band_bp)
     if (terms.floor, terms.cap) != (floor, cap):
-        return f"{roll.band_bp} bp around reference {terms.reference} are floor {floor} and cap {cap}; set those"
+        return (
+            f"{roll.band_bp} bp around reference {terms.reference} are floor {floor} and cap {cap}; set those"
+        )
     return None

@@ -11,7 +11,9 @@ import msgspec
 
 M = TypeVar("M")
 
-ABSENT = msgspec.UNSET  # a field that is not even written: what was recorded before there was such a field stays as it is
+ABSENT = (
+    msgspec.UNSET
+)  # a field that is not even written: what was recorded before there was such a field stays as it is
 Absent: TypeAlias = msgspec.UnsetType
 
 

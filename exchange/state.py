@@ -10,6 +10,7 @@ from exchange.clearing.covers import Covers
 from exchange.clearing.fixing import Fixed
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
+from exchange.clearing.perpetual import Premium
 from exchange.commands import SessionTerms
 from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
@@ -138,6 +139,7 @@ class Series:
     next_indication: Time | None = None  # of the present call
     extended: bool = False  # the present call, once
     feed: Feed | None = None  # if the book is published
+    premium: Premium | None = None  # of a perpetual, since its last roll
     changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from exchange import auctions
+from exchange.clearing import rolling
 from exchange.clearing.expiry import advance, is_trading
 from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.rounding import to_tick
@@ -34,7 +35,7 @@ from exchange.events import (
     SettlementPriceFinal,
     SettlementPriceProvisional,
 )
-from exchange.instruments import Instrument, Product, fault_in
+from exchange.instruments import ContractKind, Instrument, Product, fault_in
 from exchange.state import Fixing, Order, Series, State
 from exchange.trading import cancel_orders_in, observe
 from exchange.units import BucketId, Time
@@ -61,8 +62,11 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     if terms.bucket_id not in state.fixings:
         prior = terms.reference if terms.strike is None else terms.strike
         state.fixings[terms.bucket_id] = Fixing(terms.expiry, prior)
-        state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
-        state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
+        if terms.kind is ContractKind.PERP_ROLLING:
+            rolling.begin(series, state)
+        else:
+            state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
+            state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
     yield InstrumentListed(instrument=terms)
     if state.session_open:
         yield enter(series, SeriesState.TRADING)
@@ -108,6 +112,7 @@ def publish_index(duty: PublishIndex, state: State) -> Iterator[Event]:
         )
         for series in state.series.values():
             if series.index is index and is_trading(series.state):
+                rolling.take_sample(series, published)
                 # as long as no mark price of its own is reckoned, the index is the mark
                 for source in (PriceSource.MARK, PriceSource.INDEX):
                     yield from observe(series, source, published.value // series.instrument.tick, state)
