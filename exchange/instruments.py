@@ -11,7 +11,7 @@ settled and the next begins, in a fresh collar.
 from enum import StrEnum
 
 from exchange.clearing.rounding import divide_up
-from exchange.messages import ABSENT, Absent, Message, changed
+from exchange.messages import UNSTATED, Unstated, Message, changed
 from exchange.units import (
     DAY,
     HOUR,
@@ -104,7 +104,7 @@ class Instrument(Message):
         0  # around the last auction price; beyond it trading is interrupted; 0: none
     )
     dynamic_band_bp: BasisPoints = 0  # around the last trade
-    roll: Roll | Absent = ABSENT  # of a rolling perpetual
+    roll: Roll | Unstated = UNSTATED  # of a rolling perpetual
 
     @property
     def product(self) -> Product:
@@ -116,7 +116,7 @@ class Instrument(Message):
 
         Each claim of a perpetual has a pool of its own: no other series has its collar.
         """
-        name = self.underlying if self.roll is ABSENT else self.instrument_id
+        name = self.underlying if self.roll is UNSTATED else self.instrument_id
         return BucketId(f"{name}@{self.expiry}:{self.cash}")
 
     @property
@@ -153,7 +153,7 @@ class Instrument(Message):
 
     def rolled(self, price: Price) -> "Instrument":
         """A perpetual's next claim: it begins at `price`, in a fresh collar, and lasts until the roll after."""
-        assert self.roll is not ABSENT, f"{self.instrument_id} does not roll"
+        assert self.roll is not UNSTATED, f"{self.instrument_id} does not roll"
         floor, cap = collar_around(price, self.roll.band_bp)
         return changed(self, floor=floor, cap=cap, reference=price, expiry=self.expiry + self.roll.interval)
 
@@ -205,8 +205,8 @@ def _fault_in_roll(terms: Instrument) -> str | None:
     """Why a perpetual cannot roll on these terms, or another contract not at all."""
     roll = terms.roll
     if terms.kind is not ContractKind.PERP_ROLLING:
-        return None if roll is ABSENT else "only a rolling perpetual has a roll; leave it out"
-    if roll is ABSENT:
+        return None if roll is UNSTATED else "only a rolling perpetual has a roll; leave it out"
+    if roll is UNSTATED:
         return "a rolling perpetual needs a roll: how long each claim lasts, and how wide its collar is"
     if roll.interval < HOUR:
         return f"roll.interval must be an hour or more, not {roll.interval} ns"

@@ -5,16 +5,11 @@ faster, and write and read themselves as JSON (docs/decisions/0003-messages.md).
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 import msgspec
 
 M = TypeVar("M")
-
-ABSENT = (
-    msgspec.UNSET
-)  # a field that is not even written: what was recorded before there was such a field stays as it is
-Absent: TypeAlias = msgspec.UnsetType
 
 
 if TYPE_CHECKING:
@@ -28,6 +23,9 @@ else:
     class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
         """A command, an event, or a part of one. Fields are numbers, texts, enums, tuples and messages."""
 
+
+Unstated = msgspec.UnsetType  # of a field that may be left unsaid, and is then not written either:
+UNSTATED = msgspec.UNSET  # so a term that is new leaves what was recorded before it as it was
 
 _encoder = msgspec.json.Encoder()
 

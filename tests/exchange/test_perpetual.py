@@ -42,7 +42,7 @@ from exchange.events import (
     SettlementPriceFinal,
 )
 from exchange.instruments import ContractKind, Product, Roll, collar_around, fault_in
-from exchange.messages import ABSENT, decode, encode
+from exchange.messages import UNSTATED, decode, encode
 from exchange.reasons import RejectReason
 from exchange.units import DAY, HOUR, MINUTE, SECOND, Money, Time
 from matching.terms import ParticipantId, TimeInForce
@@ -535,7 +535,7 @@ def test_the_books_are_right_at_every_event_of_a_roll() -> None:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"roll": ABSENT}, "needs a roll"),
+        ({"roll": UNSTATED}, "needs a roll"),
         ({"kind": ContractKind.CAPPED_FUTURE}, "only a rolling perpetual has a roll"),
         ({"roll": Roll(interval=HOUR - 1)}, "an hour or more"),
         ({"roll": Roll(band_bp=0)}, "between 0 and 10000"),
@@ -634,4 +634,4 @@ def test_each_side_locks_its_own_distance_to_the_edge() -> None:
     terms = perpetual(roll=Roll(band_bp=1_000)).rolled(33_333)
     assert (lock_of(terms, 3), lock_of(terms, -3)) == (3 * 3_334 * 10, 3 * 3_334 * 10)
     assert (lock_of(terms, 3) + lock_of(terms, -3)) == 3 * (terms.cap - terms.floor) * 10
-    assert 16_000 * ROUBLE // 10 == lock_of(perpetual(), 1)
+    assert lock_of(perpetual(), 1) == 16_000 * ROUBLE // 10

@@ -68,6 +68,8 @@ class Perpetual(RuleBasedStateMachine):
             self.venue.admit(name, 60_000 * ROUBLE)
         self.value = 80_000
         self.rolls = 0
+        for buyer, seller, quantity in zip(NAMES, NAMES[1:], (9, 5, 12, 7), strict=False):
+            self.venue.trade(buyer, seller, quantity, 80_000, PERP)
 
     def tell(self, command: Command) -> None:
         self.venue.tell(command)
@@ -179,6 +181,19 @@ class Perpetual(RuleBasedStateMachine):
         for _ in range(2 * minutes):
             self.venue.quote(self.value * 10_000)
             self.step_to(self.venue.now + 30 * SECOND)
+
+    @rule(maker=names, premium=st.integers(-400, 400), percent=st.integers(-4, 4))
+    def trade_until_the_roll(self, maker: ParticipantId, premium: int, percent: int) -> None:
+        """A market that stays off the index until the roll, at which the index is known."""
+        self.value = min(max(self.value * (100 + percent) // 100, 2_000), 400_000)
+        self.venue.quote(self.value * 10_000)
+        self.step_to(self.venue.now + 30 * SECOND)
+        mid = self.value * (10_000 + premium) // 10_000
+        for side in Side:
+            self.venue.place(maker, side, 1, mid - side, instrument_id=PERP, time_in_force=TimeInForce.GTC)
+        rolls = self.rolls
+        while self.rolls == rolls:
+            self.show(1)
 
     @rule(minutes=st.sampled_from([1, 30, 60, 150]))
     def let_time_pass(self, minutes: int) -> None:
