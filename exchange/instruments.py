@@ -11,7 +11,7 @@ settled and the next begins, in a fresh collar.
 from enum import StrEnum
 
 from exchange.clearing.rounding import divide_up
-from exchange.messages import UNSTATED, Unstated, Message, changed
+from exchange.messages import UNSTATED, Message, Unstated, changed
 from exchange.units import (
     DAY,
     HOUR,
