@@ -172,6 +172,8 @@ def fault_in(terms: Instrument) -> str | None:
         return f"tick_value must be a whole, positive number of minor units, not {terms.tick_value}"
     if terms.tick < 1:
         return f"tick must be at least one index unit, not {terms.tick}"
+    if fault := _fault_in_roll(terms):
+        return fault
     if not 0 <= terms.floor < terms.cap:
         return f"floor {terms.floor} must be zero or more and lie below cap {terms.cap}"
     if is_option and not terms.floor < strike < terms.cap:
@@ -191,8 +193,6 @@ def fault_in(terms: Instrument) -> str | None:
         return f"an order of max_quantity could lose {most}, more than 63 bits hold; lower it, or tick_value"
     if min(terms.price_band_bp, terms.protection_bp) < 1:
         return "price_band_bp and protection_bp must be positive"
-    if fault := _fault_in_roll(terms):
-        return fault
     calls = (terms.pre_open, terms.opening_call, terms.closing_call, terms.halt_call, terms.call_extension)
     if min(calls) < 0 or min(terms.static_band_bp, terms.dynamic_band_bp) < 0:
         return "calls and bands must not be negative; 0 means that there is none"
