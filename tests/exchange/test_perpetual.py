@@ -326,6 +326,19 @@ def test_a_participant_under_a_legal_order_is_closed_and_its_money_stays_frozen(
     assert {e.closure for e in of_kind(events, PositionClosedAtRoll)} == set(RollClosure)
 
 
+def test_funding_that_a_frozen_participant_receives_locks_nothing() -> None:
+    """5% above the index for eight hours is more for ten lots than the lock of one."""
+    venue = a_venue()
+    for name in (ANN, BOB, CYD):
+        venue.admit(name, 10**8)
+    venue.trade(ANN, BOB, 10, 80_000, PERP)
+    two_sides(venue, 84_020)
+    venue.tell(FreezeParticipant(participant_id=BOB, order_ref="court"))
+    quote_to(venue, FIRST, AT_8M)
+    assert (venue.position(ANN, PERP), venue.position(BOB, PERP)) == (0, 0)
+    assert venue.free_cash(BOB) == 10**8 + 400_000
+
+
 def test_who_is_suspended_may_not_order_but_what_it_holds_is_carried_on() -> None:
     venue = a_venue()
     for name in (ANN, BOB):
@@ -411,6 +424,14 @@ def test_samples_are_taken_only_while_the_index_is_sound() -> None:
     assert (news.samples, news.premium_ppb) == (8 * 120 - 60, 1_250_000)
 
 
+def test_a_book_that_waits_for_the_next_session_is_no_premium() -> None:
+    venue = a_venue(closes=FIRST - HOUR)
+    venue.admit(CYD)
+    two_sides(venue, 80_100)
+    news = rolled(quote_to(venue, FIRST, AT_8M))
+    assert (news.samples, news.premium_ppb) == (7 * 120 - 1, 1_250_000)  # none in the instant of the close
+
+
 def test_with_no_index_at_all_a_roll_changes_nothing_but_the_day() -> None:
     """There is no price to move to and no premium, so the claim goes on from where it began."""
     venue = a_venue()
@@ -436,10 +457,14 @@ def test_the_committee_or_two_reference_rates_speak_for_an_index_that_is_away() 
         grounds,
         79_000,
     )
-    venue.wait_until(SECOND_ROLL - MINUTE)
+    events = venue.wait_until(SECOND_ROLL)
+    assert (final(events).rule, final(events).price) == (PriceRule.LAST_SETTLEMENT, 79_000), (
+        "of the roll before"
+    )
+    venue.wait_until(THIRD - MINUTE)
     for source, rate in (("bureau", AT_8M), ("agency", 810_000_000)):
         venue.tell(PublishReferenceRate(index_id=BTC_RUB, source=source, rate=rate))
-    events = venue.wait_until(SECOND_ROLL)
+    events = venue.wait_until(THIRD)
     assert (final(events).rule, final(events).grounds, final(events).price) == (
         PriceRule.REFERENCE_RATES,
         "",
