@@ -718,6 +718,13 @@ class ExpireInstruction(Message):
     instruction_id: int
 
 
+class RollPerpetual(Message):
+    """A perpetual's claim is settled, funding is paid, and the next claim begins."""
+
+    precedence: ClassVar[int] = EXPIRY
+    instrument_id: InstrumentId
+
+
 class ConfirmWithdrawal(Message):
     """The issuer's ledger should now show the withdrawal: post it, or give the money back."""
 
@@ -793,6 +800,7 @@ Duty: TypeAlias = (
     | SettleCycle
     | CompleteCycle
     | ExpireInstruction
+    | RollPerpetual
     | ConfirmWithdrawal
     | ReportDepth
     | AuditBooks

@@ -19,7 +19,7 @@ from exchange import (
     trading,
     treasury,
 )
-from exchange.clearing import house
+from exchange.clearing import house, rolling
 from exchange.commands import (
     REPORTS,
     AdoptRegime,
@@ -79,6 +79,7 @@ from exchange.commands import (
     ReportQuotes,
     ReportTrades,
     ResumeInstrument,
+    RollPerpetual,
     RunSettlementCycle,
     SetCommitteePrice,
     SetLimit,
@@ -223,6 +224,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return membership.size_fund(command, state)
         case FundHouse():
             return treasury.fund_house(command, state)
+        case RollPerpetual():
+            return rolling.roll_perpetual(command, state)
         case RecordFiatReceipt():
             return treasury.record_fiat_receipt(command, state)
         case MintCoins():

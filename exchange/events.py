@@ -49,6 +49,7 @@ class CancelCause(StrEnum):
     TRIGGER_REFUSED = "trigger_refused"  # it fired, and could not enter
     QUOTE_REPLACED = "quote_replaced"
     MARKET_MAKER_PROTECTION = "market_maker_protection"
+    ROLL = "roll"  # of a perpetual: the claim that it was for is settled
 
 
 class ParticipantState(StrEnum):
@@ -95,6 +96,13 @@ class IndexStatus(StrEnum):
     OK = "ok"
     DEGRADED = "degraded"
     STALE = "stale"
+
+
+class RollClosure(StrEnum):
+    """Why lots of a perpetual were closed at a roll."""
+
+    NOT_LOCKED = "not_locked"  # their holder could not, or may not, pay in for them again
+    OPPOSITE_CLOSED = "opposite_closed"  # their share of those that the other side lost
 
 
 class PriceRule(StrEnum):
@@ -277,6 +285,34 @@ class ClaimSettled(PrivateEvent):
     bucket_id: BucketId
     payout: Money
     gain: Money
+
+
+class FundingPaid(PrivateEvent):
+    """Funding of a perpetual at a roll: received, or paid if negative. Without enough of its own, or because
+    payers had none, a participant pays or receives less than is `due`."""
+
+    instrument_id: InstrumentId
+    amount: Money
+    due: Money
+
+
+class PositionClosedAtRoll(PrivateEvent):
+    """So many lots of the participant's position, signed, were settled and not carried on."""
+
+    instrument_id: InstrumentId
+    quantity: int
+    price: Price
+    closure: RollClosure
+
+
+class PositionRolled(PrivateEvent):
+    """The participant's position, signed, in a perpetual's next claim: it begins at `price`, and `lock` was
+    paid in for it."""
+
+    instrument_id: InstrumentId
+    quantity: int
+    price: Price
+    lock: Money
 
 
 class LossShared(PrivateEvent):
@@ -801,6 +837,19 @@ class SettlementCycleCompleted(PublicEvent):
     longest_wait: Time
 
 
+class PerpetualRolled(PublicEvent):
+    """A perpetual's next claim has begun, on these terms. `open_interest` lots of either side were carried
+    into it and `closed` were not. The funding rate is that of eight hours, in billionths, and positive if
+    longs paid; as is the premium, the mean of so many samples."""
+
+    instrument: Instrument
+    open_interest: Quantity
+    closed: Quantity
+    premium_ppb: int
+    samples: int
+    funding_rate_ppb: int
+
+
 class CoinsMinted(PublicEvent):
     asset_id: AssetId
     wallet_id: WalletId
@@ -926,6 +975,9 @@ Event: TypeAlias = (
     | WithdrawalReturned
     | CashRequestRejected
     | ClaimSettled
+    | FundingPaid
+    | PositionClosedAtRoll
+    | PositionRolled
     | LossShared
     | PositionSettled
     | VariationPaid
@@ -989,6 +1041,7 @@ Event: TypeAlias = (
     | HouseFunded
     | SettlementCycleOpened
     | SettlementCycleCompleted
+    | PerpetualRolled
     | CoinsMinted
     | CoinsTransferred
     | CoinsRedeemed

@@ -3,13 +3,30 @@
 Every derivative is a bounded claim: at expiry it pays between nothing and its width, whatever the settlement
 price S, since S is clamped to the collar [floor, cap] of its series. So what a buyer can lose (the claim's
 price) and what a seller can lose (the width less that price) are known when the trade is made.
+
+A perpetual has no expiry and cannot be bounded for ever, so it is a chain of such claims: at each roll one is
+settled and the next begins, in a fresh collar.
 """
 
 from enum import StrEnum
 
-from exchange.messages import UNSTATED, Message, Unstated
-from exchange.units import AssetId, BasisPoints, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time
+from exchange.clearing.rounding import divide_up
+from exchange.messages import UNSTATED, Message, Unstated, changed
+from exchange.units import (
+    DAY,
+    HOUR,
+    AssetId,
+    BasisPoints,
+    BucketId,
+    IndexId,
+    IndexPrice,
+    InstrumentId,
+    Money,
+    Time,
+)
 from matching.terms import Allocation, Price, Quantity
+
+ONE_IN_BP = 10_000
 
 
 class Product(StrEnum):
@@ -26,6 +43,7 @@ class ContractKind(StrEnum):
     PUT = "put"
     DIGITAL_CALL = "digital_call"
     DIGITAL_PUT = "digital_put"
+    PERP_ROLLING = "perp_rolling"  # experimental
     SPOT = "spot"
 
 
@@ -43,6 +61,7 @@ PRODUCT_OF: dict[ContractKind, Product] = {
     ContractKind.PUT: Product.OPTION,
     ContractKind.DIGITAL_CALL: Product.OPTION,
     ContractKind.DIGITAL_PUT: Product.OPTION,
+    ContractKind.PERP_ROLLING: Product.FUTURE,
     ContractKind.SPOT: Product.SPOT,
 }
 
@@ -54,6 +73,13 @@ class Asset(Message):
     scale: int  # one unit is 10**scale minor units
     title: str
     index_id: IndexId | None = None  # by which its units are valued
+
+
+class Roll(Message):
+    """What a rolling perpetual is made of: how long each of its claims lasts, and how wide their collars are."""
+
+    interval: Time = DAY
+    band_bp: BasisPoints = 2_000  # of the price at which a claim begins, to either side
 
 
 class Instrument(Message):
@@ -73,7 +99,7 @@ class Instrument(Message):
     max_quantity: Quantity  # of one order
     price_band_bp: BasisPoints  # how far from the index a future's order may be priced
     protection_bp: BasisPoints  # how far from the best opposite price a market order may trade
-    expiry: Time  # the last instant of trading
+    expiry: Time  # the last instant of trading; of a perpetual, its next roll
     strike: Price | None = None  # of an option
     digital_payoff: Price = 0  # ticks that a digital option pays
     allocation: Allocation = Allocation.PRICE_TIME
@@ -94,19 +120,25 @@ class Instrument(Message):
         """How its settlement price comes about; all series of a bucket share it."""
         return self.settlement_rule or SettlementRule.TWAP_CAPPED
 
+    roll: Roll | Unstated = UNSTATED  # of a rolling perpetual
+
     @property
     def product(self) -> Product:
         return PRODUCT_OF[self.kind]
 
     @property
     def bucket_id(self) -> BucketId:
-        """Claims on one underlying that expire together share one escrow pool and net in it."""
-        return BucketId(f"{self.underlying}@{self.expiry}:{self.cash}")
+        """Claims on one underlying that expire together share one escrow pool and net in it.
+
+        Each claim of a perpetual has a pool of its own: no other series has its collar.
+        """
+        name = self.underlying if self.roll is UNSTATED else self.instrument_id
+        return BucketId(f"{name}@{self.expiry}:{self.cash}")
 
     @property
     def lowest_price(self) -> Price:
         """The price at which the claim is worth nothing at every settlement."""
-        return self.floor if self.kind is ContractKind.CAPPED_FUTURE else 0
+        return self.floor if self.product is Product.FUTURE else 0
 
     @property
     def highest_price(self) -> Price:
@@ -135,6 +167,17 @@ class Instrument(Message):
                 return self.digital_payoff if price < strike else 0
         return price - self.floor
 
+    def rolled(self, price: Price) -> "Instrument":
+        """A perpetual's next claim: it begins at `price`, in a fresh collar, and lasts until the roll after."""
+        assert self.roll is not UNSTATED, f"{self.instrument_id} does not roll"
+        floor, cap = collar_around(price, self.roll.band_bp)
+        return changed(self, floor=floor, cap=cap, reference=price, expiry=self.expiry + self.roll.interval)
+
+
+def collar_around(price: Price, band_bp: BasisPoints) -> tuple[Price, Price]:
+    """Floor and cap of a perpetual's claim that begins at `price`: whole ticks, rounded outwards."""
+    return price * (ONE_IN_BP - band_bp) // ONE_IN_BP, divide_up(price * (ONE_IN_BP + band_bp), ONE_IN_BP)
+
 
 def fault_in(terms: Instrument) -> str | None:
     """Why these terms cannot be listed, or None. The remedy is part of the sentence."""
@@ -145,6 +188,8 @@ def fault_in(terms: Instrument) -> str | None:
         return f"tick_value must be a whole, positive number of minor units, not {terms.tick_value}"
     if terms.tick < 1:
         return f"tick must be at least one index unit, not {terms.tick}"
+    if fault := _fault_in_roll(terms):
+        return fault
     if not 0 <= terms.floor < terms.cap:
         return f"floor {terms.floor} must be zero or more and lie below cap {terms.cap}"
     if is_option and not terms.floor < strike < terms.cap:
@@ -172,4 +217,23 @@ def fault_in(terms: Instrument) -> str | None:
     if type(terms.fixed_by) is not SettlementRule:
         known = ", ".join(rule.name for rule in SettlementRule)
         return f"settlement_rule must be one of {known}, not {terms.settlement_rule!r}"
+    return None
+
+
+def _fault_in_roll(terms: Instrument) -> str | None:
+    """Why a perpetual cannot roll on these terms, or another contract not at all."""
+    roll = terms.roll
+    if terms.kind is not ContractKind.PERP_ROLLING:
+        return None if roll is UNSTATED else "only a rolling perpetual has a roll; leave it out"
+    if roll is UNSTATED:
+        return "a rolling perpetual needs a roll: how long each claim lasts, and how wide its collar is"
+    if roll.interval < HOUR:
+        return f"roll.interval must be an hour or more, not {roll.interval} ns"
+    if not 0 < roll.band_bp < ONE_IN_BP:
+        return f"roll.band_bp must lie between 0 and {ONE_IN_BP}, not {roll.band_bp}"
+    floor, cap = collar_around(terms.reference, roll.band_bp)
+    if (terms.floor, terms.cap) != (floor, cap):
+        return (
+            f"{roll.band_bp} bp around reference {terms.reference} are floor {floor} and cap {cap}; set those"
+        )
     return None

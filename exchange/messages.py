@@ -5,7 +5,7 @@ faster, and write and read themselves as JSON (docs/decisions/0003-messages.md).
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, TypeVar, dataclass_transform
+from typing import TYPE_CHECKING, Any, TypeVar, dataclass_transform
 
 import msgspec
 
@@ -33,6 +33,11 @@ _encoder = msgspec.json.Encoder()
 def encode(value: object) -> bytes:
     """`value` as JSON: fields in the order of their declaration, no spaces."""
     return _encoder.encode(value)
+
+
+def changed(message: M, **fields: Any) -> M:
+    """The same message but for those fields."""
+    return msgspec.structs.replace(message, **fields)  # type: ignore[type-var]
 
 
 def encode_lines(values: Sequence[object]) -> bytes:

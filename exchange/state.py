@@ -12,6 +12,7 @@ from exchange.clearing.fixing import Fixed
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
 from exchange.clearing.marks import FutureMark
+from exchange.clearing.perpetual import Premium
 from exchange.clearing.settlement import Settlement
 from exchange.clearing.waterfall import Assessment
 from exchange.commands import SessionTerms
@@ -152,6 +153,7 @@ class Series:
     mark: Price = 0  # what positions are reckoned at
     future_mark: FutureMark | None = None  # of a future: how its mark is made
     feed: Feed | None = None  # if the book is published
+    premium: Premium | None = None  # of a perpetual, since its last roll
     changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet
 
     @property

@@ -1,4 +1,5 @@
-"""What a participant remembers of its own orders, position and cash, from the private events it was told.
+"""What a participant remembers of its own orders, position and cash, from the private events it was told,
+and from the rolls of a perpetual, of which everybody is told.
 
 Cash is an estimate. It counts each instrument by itself, as full cover does for a bucket with one future in
 it; where the house nets more, more is free than the desk believes.
@@ -12,6 +13,7 @@ from exchange.events import (
     ClaimSettled,
     CoinsDeposited,
     Event,
+    FundingPaid,
     LimitChanged,
     LossShared,
     OrderAccepted,
@@ -22,6 +24,8 @@ from exchange.events import (
     ParticipantAdmitted,
     ParticipantState,
     ParticipantStateChanged,
+    PerpetualRolled,
+    PositionRolled,
     RequestRejected,
     WithdrawalRequested,
     WithdrawalReturned,
@@ -87,8 +91,7 @@ class Holding:
     )
 
     def __init__(self, instrument: Instrument) -> None:
-        self.instrument = instrument
-        self._lowest, self._highest = instrument.lowest_price, instrument.highest_price
+        self.begin(instrument)
         self._tick_value = instrument.tick_value
         self.bought: Quantity = 0  # since the beginning
         self.sold: Quantity = 0
@@ -148,9 +151,20 @@ class Holding:
         self.sold = self.bought
         self.loss_at_lowest = self.loss_at_highest = 0
 
+    def begin(self, instrument: Instrument) -> None:
+        """The terms that it is held on; of a perpetual, from a roll on, when no order of its is live."""
+        self.instrument = instrument
+        self._lowest, self._highest = instrument.lowest_price, instrument.highest_price
+
+    def carry_on(self, lots: int, price: Price) -> None:
+        """What was closed by a roll goes on, or a part of it, from `price`: nothing was bought or sold."""
+        self.trade(Side.BUY, price, lots)
+        self.bought -= lots
+        self.sold -= lots
+
 
 class Desk:
-    """Feed it every private event, in order, with `hear`."""
+    """Feed it every private event, and every roll, in order, with `hear`."""
 
     __slots__ = (
         "_client_order_id",
@@ -304,6 +318,23 @@ class Desk:
         if closed:  # one payout for the bucket, however many of its instruments were held
             self._earn(closed[0].instrument.cash, event.gain)
 
+    # --- a perpetual's roll, after what it settled and before what is ordered next
+
+    def _funded(self, event: FundingPaid) -> None:
+        holding = self.holdings.get(event.instrument_id)
+        if holding is not None:
+            self._earn(holding.instrument.cash, event.amount)
+
+    def _rolled(self, event: PerpetualRolled) -> None:
+        holding = self.holdings.get(event.instrument.instrument_id)
+        if holding is not None:
+            holding.begin(event.instrument)
+
+    def _carried_on(self, event: PositionRolled) -> None:
+        holding = self.holdings.get(event.instrument_id)
+        if holding is not None:
+            holding.carry_on(event.quantity, event.price)
+
     def _shared(self, event: LossShared) -> None:
         self._earn(event.asset_id, -event.amount)
 
@@ -328,5 +359,8 @@ _LISTENERS: dict[type[Event], _Listener] = {
     WithdrawalReturned: Desk._returned,
     CashRequestRejected: Desk._cash_refused,
     ClaimSettled: Desk._settled,
+    FundingPaid: Desk._funded,
+    PerpetualRolled: Desk._rolled,
+    PositionRolled: Desk._carried_on,
     LossShared: Desk._shared,
 }

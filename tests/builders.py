@@ -40,7 +40,7 @@ from exchange.commands import (
 )
 from exchange.core import Exchange
 from exchange.events import Event, OrderAccepted
-from exchange.instruments import Asset, ContractKind, Instrument, Product
+from exchange.instruments import Asset, ContractKind, Instrument, Product, Roll
 from exchange.units import (
     HOUR,
     MINUTE,
@@ -58,6 +58,7 @@ from matching.terms import OrderId, ParticipantId, PostOnly, Price, Side, TimeIn
 RUBD = AssetId("RUBD")
 BTC_RUB = IndexId("BTC_RUB")
 BTCF = InstrumentId("BTC_RUBD-25DEC26")
+PERP = InstrumentId("BTC_RUBD-PERPETUAL")
 OPENS: Time = 1_000 * HOUR
 CLOSES: Time = OPENS + 8 * HOUR
 EXPIRY: Time = OPENS + 7 * HOUR
@@ -97,6 +98,19 @@ def option(kind: ContractKind, strike: Price, **changes: object) -> Instrument:
         "kind": kind,
         "strike": strike,
         "reference": 500,
+    }
+    return future(**{**terms, **changes})
+
+
+def perpetual(**changes: object) -> Instrument:
+    """The same lot, rolled every eight hours from eight hours after the opening, in a collar of 20%."""
+    terms: dict[str, object] = {
+        "instrument_id": PERP,
+        "kind": ContractKind.PERP_ROLLING,
+        "floor": 64_000,
+        "cap": 96_000,
+        "expiry": OPENS + 8 * HOUR,
+        "roll": Roll(interval=8 * HOUR),
     }
     return future(**{**terms, **changes})
 

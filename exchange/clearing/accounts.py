@@ -58,6 +58,11 @@ def fees(asset_id: AssetId) -> str:
     return f"ccp:fees:{asset_id}"
 
 
+def rounding(asset_id: AssetId) -> str:
+    """What is left where payers are rounded up and receivers down (liability)."""
+    return f"ccp:rounding:{asset_id}"
+
+
 def loss_layer(asset_id: AssetId) -> str:
     """The house's own money against losses of the coins themselves (liability)."""
     return f"ccp:ndl:{asset_id}"

@@ -69,6 +69,18 @@ def decide(
     return answer
 
 
+def decide_at_once(
+    index: Index, *, at: Time, tick: IndexPrice, prior: Price, committee: tuple[Price, str] | None
+) -> Fixed:
+    """The same ladder for a roll, which waits for nothing: neither a longer window nor an objection."""
+    window = take_samples(
+        index.history, until=at, count=index.terms.fixing_samples, spacing=index.terms.fixing_spacing
+    )
+    if suffice(window):
+        return _mean_of(window, PriceRule.WINDOW, tick, prior)
+    return next(_without_a_window(index, window, at, tick, prior, committee, at))
+
+
 def take_samples(history: Sequence[IndexValue], *, until: Time, count: int, spacing: Time) -> list[Sample]:
     """What the index was known to be at `count` instants, the last of them `until`."""
     instants = range(until - (count - 1) * spacing, until + 1, spacing)
@@ -108,12 +120,24 @@ def _ladder(
     extended = take_samples(history, until=extended_until, count=2 * count, spacing=spacing)
     if suffice(extended):
         yield _mean_of(extended, PriceRule.EXTENDED_WINDOW, tick, prior)
+    yield from _without_a_window(index, extended, extended_until, tick, prior, committee, now)
 
-    before = _hour_before_outage(history, extended, extended_until, spacing)
+
+def _without_a_window(
+    index: Index,
+    samples: Sequence[Sample],
+    until: Time,
+    tick: IndexPrice,
+    prior: Price,
+    committee: tuple[Price, str] | None,
+    now: Time,
+) -> Iterator[Fixed]:
+    """The rungs below the windows, the last samples of which, until `until`, were too few."""
+    before = _hour_before_outage(index.history, samples, until, index.terms.fixing_spacing)
     if suffice(before):
         yield _mean_of(before, PriceRule.BEFORE_OUTAGE, tick, prior)
 
-    had = len(_valid(extended)), len(extended)
+    had = len(_valid(samples)), len(samples)
     rates = index.reference_rates(now)
     if len(rates) >= FEWEST_REFERENCE_RATES:
         yield Fixed(to_tick(sum(rates), len(rates) * tick, prior), PriceRule.REFERENCE_RATES, *had)

@@ -133,6 +133,13 @@ class ClaimAccount:
         if self.worst != risk_before:
             self._note_risk(risk_before)
 
+    def hold_position(self, instrument: Instrument, lots: int) -> None:
+        """The account's only position, opened at the instrument's reference, with no order beside it."""
+        self.quantities = {instrument.instrument_id: lots}
+        self.cost = lots * (instrument.reference - instrument.lowest_price)
+        self.loss = self.bucket.position_losses(self)
+        self.reckon()
+
     def forget(self) -> None:
         """The claims are settled: nothing is at risk here any more."""
         risk_before, self.worst = self.worst, 0
@@ -283,8 +290,8 @@ class FullCover:
         bucket = self._bucket_of[buyer[0].instrument.instrument_id]
         house = bucket.houses[buyer[0].instrument.instrument_id]
         due: list[Move] = [
-            (self._position_account(seller[0], bucket), house, quantity),
-            (house, self._position_account(buyer[0], bucket), quantity),
+            (self._position_account(bucket.accounts[seller[0].owner], seller[0].instrument), house, quantity),
+            (house, self._position_account(bucket.accounts[buyer[0].owner], buyer[0].instrument), quantity),
         ]
         free: list[Move] = []
         for (order, fee), change in ((buyer, quantity), (seller, -quantity)):
@@ -308,9 +315,9 @@ class FullCover:
                 free.append((holder.hold_account, holder.cash_account, -kept))
         return due + free
 
-    def _position_account(self, order: Order, bucket: Bucket) -> str:
+    def _position_account(self, account: ClaimAccount, instrument: Instrument) -> str:
         """The ledger account of a position, opened at its first trade."""
-        instrument_id, account = order.instrument.instrument_id, bucket.accounts[order.owner]
+        instrument_id = instrument.instrument_id
         account_id = account.positions.get(instrument_id)
         if account_id is None:
             account_id = accounts.position(account.holder.participant_id, instrument_id)
@@ -346,3 +353,23 @@ class FullCover:
             account.forget()
         bucket.accounts.clear()
         return payouts, moves
+
+    def reopen(self, instrument: Instrument, lots: Iterable[tuple[Holder, int]]) -> list[Move]:
+        """The next claim of a perpetual, in place of the one that was settled: carry these positions into it.
+
+        They begin at the instrument's reference, and their holders' free cash pays the locks.
+        """
+        settled = self._bucket_of[instrument.instrument_id]
+        fault = self.list_series(instrument, ())
+        assert fault is None and not settled.accounts, "its bucket is its own, and the last one is settled"
+        del self.buckets[settled.bucket_id]
+        bucket = self._bucket_of[instrument.instrument_id]
+        house = bucket.houses[instrument.instrument_id]
+        moves: list[Move] = []
+        for holder, quantity in lots:
+            account = self.account(holder, instrument.instrument_id, Side.BUY)
+            account.hold_position(instrument, quantity)
+            own = self._position_account(account, instrument)
+            moves.append((house, own, quantity) if quantity > 0 else (own, house, -quantity))
+            moves.append((holder.cash_account, bucket.escrow, account.lock))
+        return moves

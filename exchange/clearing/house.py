@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from exchange import auctions, margining
+from exchange.clearing import rolling
 from exchange.clearing.expiry import advance, is_trading
 from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.index import IndexValue
@@ -69,10 +70,13 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     if terms.bucket_id not in state.fixings:
         prior = terms.reference if terms.strike is None else terms.strike
         state.fixings[terms.bucket_id] = Fixing(terms.expiry, prior)
-        state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
-        state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
+        if terms.kind is ContractKind.PERP_ROLLING:
+            rolling.begin(series, state)
+        else:
+            state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
+            state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
     series.mark = terms.reference
-    if terms.kind is ContractKind.CAPPED_FUTURE:
+    if terms.product is Product.FUTURE:
         series.future_mark = FutureMark(terms, _mark_terms(state))
     margining.value_listed(series, state)
     yield InstrumentListed(instrument=terms)
@@ -129,6 +133,7 @@ def publish_index(duty: PublishIndex, state: State) -> Iterator[Event]:
         )
         trading = [s for s in state.series.values() if s.index is index and is_trading(s.state)]
         for series in trading:
+            rolling.take_sample(series, published)
             yield from _publish_mark(series, published, state)
             yield from observe(series, PriceSource.INDEX, published.value // series.instrument.tick, state)
         margining.value_if_moved(duty.index_id, state)

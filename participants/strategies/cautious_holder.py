@@ -4,7 +4,14 @@ from collections.abc import Sequence
 from typing import ClassVar
 
 from exchange.commands import Command, RedeemCoins, WithdrawCoins
-from exchange.events import CustodyGated, Event, SessionClosed, SessionOpened, WithdrawalCompleted
+from exchange.events import (
+    CustodyGated,
+    Event,
+    PerpetualRolled,
+    SessionClosed,
+    SessionOpened,
+    WithdrawalCompleted,
+)
 from exchange.instruments import Instrument
 from exchange.messages import Message
 from exchange.units import HOUR, MINUTE, Money, Time
@@ -29,7 +36,7 @@ class HolderTerms(Message):
 class CautiousHolder(Trader):
     """`direction` is the side of the position it wants: most people buy, most firms hedge by selling."""
 
-    follows: ClassVar = (SessionOpened, SessionClosed, CustodyGated)
+    follows: ClassVar = (SessionOpened, SessionClosed, CustodyGated, PerpetualRolled)
 
     def __init__(
         self,

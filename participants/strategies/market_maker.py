@@ -10,6 +10,7 @@ from exchange.events import (
     CustodyReopened,
     Event,
     IndexStatus,
+    PerpetualRolled,
     SessionClosed,
     SessionOpened,
 )
@@ -43,7 +44,7 @@ class MarketMakerTerms(Message):
 class MarketMaker(Trader):
     """Cancels and quotes anew as a whole, at most once a look, and only for a reason."""
 
-    follows: ClassVar = (SessionOpened, SessionClosed, CustodyGated, CustodyReopened)
+    follows: ClassVar = (SessionOpened, SessionClosed, CustodyGated, CustodyReopened, PerpetualRolled)
 
     def __init__(
         self,
@@ -75,6 +76,9 @@ class MarketMaker(Trader):
             case CustodyGated() | CustodyReopened():
                 if event.asset_id == self.instrument.cash:
                     self._gated = isinstance(event, CustodyGated)
+            case PerpetualRolled():
+                self._centre = None  # a roll has taken its quotes off
+                super().listen(now, event)
             case _:
                 super().listen(now, event)
 

@@ -11,6 +11,7 @@ from exchange.commands import CancelAll, Command, PlaceOrder
 from exchange.events import (
     Event,
     ParticipantAdmitted,
+    PerpetualRolled,
     PublicEvent,
     SeriesState,
     SessionClosed,
@@ -35,7 +36,7 @@ class Trader:
     """
 
     wakes_for: ClassVar[Collection[type[Event]]] = (ParticipantAdmitted,)
-    follows: ClassVar[Collection[type[PublicEvent]]] = (SessionOpened, SessionClosed)
+    follows: ClassVar[Collection[type[PublicEvent]]] = (SessionOpened, SessionClosed, PerpetualRolled)
 
     def __init__(self, profile: Profile, instrument: Instrument, dice: Dice, opens: Time) -> None:
         self.participant_id: ParticipantId = profile.participant_id
@@ -73,7 +74,10 @@ class Trader:
 
     def listen(self, now: Time, event: Event) -> None:
         """Hear a public event. To act on it, bring `next_look` forward."""
-        self._session_open = isinstance(event, SessionOpened)
+        if not isinstance(event, PerpetualRolled):
+            self._session_open = isinstance(event, SessionOpened)
+        elif event.instrument.instrument_id == self.instrument.instrument_id:
+            self.instrument = event.instrument
 
     def pause(self) -> Time:
         """Until the next look: random, with the mean that the profile gives."""

@@ -28,10 +28,18 @@ from exchange.commands import (
     UnpauseIssuer,
 )
 from exchange.events import PriceRule
-from exchange.instruments import Asset, ContractKind, Instrument, SettlementRule, fault_in
-from exchange.messages import UNSTATED
+from exchange.instruments import (
+    Asset,
+    ContractKind,
+    Instrument,
+    Roll,
+    SettlementRule,
+    collar_around,
+    fault_in,
+)
+from exchange.messages import UNSTATED, Unstated
 from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
-from matching.terms import Allocation, ParticipantId
+from matching.terms import Allocation, ParticipantId, Price
 from participants.population import PopulationTerms, market_maker
 from participants.strategies.market_maker import MarketMakerTerms
 from scenarios.config.reading import (
@@ -146,14 +154,17 @@ class IndexTable(Table):
 
 
 class InstrumentTable(Table):
-    """A capped cash-settled future. One lot is `lot_btc` of the underlying."""
+    """A capped cash-settled future. One lot is `lot_btc` of the underlying.
+
+    With `roll_hours` it is a rolling perpetual, which `expires` for the first time then, and makes its collars itself.
+    """
 
     id: Text
     expires: Clock
     tick_rub: Roubles = 100_00
     tick_value_rub: Annotated[ExactRoubles, Field(gt=0)] = Decimal("0.10")
     floor_rub: ExactRoubles = Decimal(0)
-    cap_rub: Roubles
+    cap_rub: Roubles | None = None
     reference_rub: Roubles
     fee_maker_rub: ExactRoubles = Decimal(0)
     fee_taker_rub: ExactRoubles = Decimal(0)
@@ -170,18 +181,22 @@ class InstrumentTable(Table):
     static_band_percent: Percent = 0
     dynamic_band_percent: Percent = 0
     settlement_rule: SettlementRule = SettlementRule.TWAP_CAPPED
+    roll_hours: Count | None = None
+    roll_band_percent: Percent | None = None  # 20, if not said
 
     def instrument(self, index_id: str, cash: AssetId, midnight: Time) -> Instrument:
         tick = self.tick_rub  # an index unit is a kopeck
+        roll = self._roll()
+        floor, cap = self._collar(roll)
         return Instrument(
             instrument_id=InstrumentId(self.id),
-            kind=ContractKind.CAPPED_FUTURE,
+            kind=ContractKind.CAPPED_FUTURE if roll is UNSTATED else ContractKind.PERP_ROLLING,
             underlying=IndexId(index_id),
             cash=cash,
             tick=tick,
             tick_value=self._kopecks("tick_value_rub"),
-            floor=self._ticks("floor_rub"),
-            cap=self._ticks("cap_rub"),
+            floor=floor,
+            cap=cap,
             reference=self._ticks("reference_rub"),
             fee_maker=self._kopecks("fee_maker_rub"),
             fee_taker=self._kopecks("fee_taker_rub"),
@@ -199,6 +214,7 @@ class InstrumentTable(Table):
             static_band_bp=self.static_band_percent,
             dynamic_band_bp=self.dynamic_band_percent,
             settlement_rule=self._settlement_rule() or UNSTATED,
+            roll=roll,
         )
 
     def _settlement_rule(self) -> SettlementRule | None:
@@ -209,6 +225,17 @@ class InstrumentTable(Table):
         """Whether there is time between the opening call and the closing one, or the expiry."""
         begins = seconds_of(calendar.opens) + (self.pre_open_seconds + self.opening_call_seconds) * SECOND
         return begins < seconds_of(self.expires) - self.closing_call_seconds * SECOND
+
+    def _roll(self) -> Roll | Unstated:
+        if self.roll_hours is None:
+            return UNSTATED
+        band = Roll().band_bp if self.roll_band_percent is None else self.roll_band_percent
+        return Roll(interval=self.roll_hours * HOUR, band_bp=band)
+
+    def _collar(self, roll: Roll | Unstated) -> tuple[Price, Price]:
+        if roll is not UNSTATED:
+            return collar_around(self._ticks("reference_rub"), roll.band_bp)
+        return self._ticks("floor_rub"), self._ticks("cap_rub")
 
     def _kopecks(self, key: str) -> int:
         amount = getattr(self, key) * 100
@@ -227,6 +254,17 @@ class InstrumentTable(Table):
 
     @model_validator(mode="after")
     def _can_be_listed(self) -> "InstrumentTable":
+        if self.roll_hours is None:
+            if self.cap_rub is None:
+                raise fault("is missing", "give the upper end of the collar", at="cap_rub")
+            if self.roll_band_percent is not None:
+                raise fault("goes with roll_hours", "name those too, or leave it out", at="roll_band_percent")
+        elif self.cap_rub is not None or self.floor_rub:
+            raise fault(
+                "makes its own collars, of roll_band_percent around the price at each roll",
+                "leave floor_rub and cap_rub out",
+                at="roll_hours",
+            )
         if sentence := fault_in(self.instrument("BTC_RUB", AssetId("RUBD"), 0)):
             raise fault(f"cannot be listed: {sentence}", "correct the terms")
         return self

@@ -6,7 +6,16 @@ from exchange.events import BooksAudited, BucketSettled, LossAllocated
 from exchange.units import MINUTE
 from scenarios.measures.access import COVER_REASONS, refused_share
 from scenarios.measures.measure import HOUSE, NAN, ROUBLE, Floats, RunView, mean, measure, ratio
-from scenarios.measures.reading import as_of, changes, claims, fills, grid, listings, locked_at, open_notional
+from scenarios.measures.reading import (
+    as_of,
+    changes,
+    claims,
+    every_claim,
+    fills,
+    grid,
+    locked_at,
+    open_notional,
+)
 
 
 @measure(
@@ -88,7 +97,7 @@ def orders_refused_cover(view: RunView) -> float:
     better="lower",
 )  # fmt: skip
 def settlement_wait(view: RunView) -> float:
-    expiry = {listing.instrument.bucket_id: listing.instrument.expiry for listing in listings(view)}
+    expiry = {claim.terms.bucket_id: claim.terms.expiry for claim in every_claim(view)}
     table = view.table(BucketSettled)
     waits = [
         (time - expiry[bucket]) / MINUTE

@@ -3,7 +3,8 @@
 import numpy as np
 
 from exchange.access.regime import ApplicantKind
-from scenarios.measures.measure import INVESTORS, NAN, PERCENT, Floats, RunView, mean, measure, ratio
+from exchange.events import FundingPaid
+from scenarios.measures.measure import INVESTORS, NAN, PERCENT, ROUBLE, Floats, RunView, mean, measure, ratio
 from scenarios.measures.outcomes import investors, outcomes, trading_investors
 
 
@@ -54,13 +55,15 @@ def result_professionals(view: RunView) -> float:
 
 @measure(
     INVESTORS, "Money unaccounted for", "RUB",
-    formula="|sum over all participants of results + fees + coins lost|: 0 if each gain is another's loss",
+    formula="|sum over all participants of results + fees + coins lost, and what rounding of funding left to the "
+    "house|: 0 if each gain is another's loss",
     published_by="nobody: a check of the run",
     better="lower",
 )  # fmt: skip
 def zero_sum_gap(view: RunView) -> float:
     table = outcomes(view)
     total = table["result"].sum() + table["fees"].sum() + table["loss_shared"].sum()
+    total -= view.table(FundingPaid)["amount"].sum() / ROUBLE
     return abs(round(float(total), 2))
 
 

@@ -6,11 +6,20 @@ import numpy as np
 import numpy.typing as npt
 
 from exchange.access.regime import Applicant
-from exchange.events import ClaimSettled, LossShared, ParticipantAdmitted
+from exchange.events import ClaimSettled, FundingPaid, LossShared, ParticipantAdmitted
 from exchange.instruments import Product
 from participants.profile import Style
 from scenarios.measures.measure import NAN, PERCENT, ROUBLE, Columns, Floats, RunView, once, ratio
-from scenarios.measures.reading import codes, fills, index_ticks, listings, settled_at, totals
+from scenarios.measures.reading import (
+    codes,
+    deals,
+    every_claim,
+    fills,
+    index_ticks,
+    listings,
+    settled_at,
+    totals,
+)
 
 REFUSED = "refused"
 PROFESSIONAL = "professional"  # class and kind of those who are not of the population: the scenario's own
@@ -145,20 +154,23 @@ def _fees(view: RunView, known: dict[str, int]) -> Floats:
 
 
 def _settled(view: RunView, known: dict[str, int]) -> Floats:
-    return _summed(view.table(ClaimSettled), "gain", known)
+    """Gain of what was settled, and funding."""
+    return _summed(view.table(ClaimSettled), "gain", known) + _summed(
+        view.table(FundingPaid), "amount", known
+    )
 
 
 def _unsettled(view: RunView, known: dict[str, int]) -> Floats:
     """Gain of what the run's end left open: claims as if they settled at the last index, and spot at it."""
-    every = fills(view)
-    gain = np.zeros(every.time.size)
-    for at, listing in enumerate(listings(view)):
-        terms = listing.instrument
+    gain = np.zeros(len(known))
+    row = codes(fills(view).participants, known)
+    for claim in every_claim(view):
+        terms = claim.terms
         spot = terms.product is Product.SPOT
         if terms.bucket_id in settled_at(view) and not spot:
             continue
-        mark = round(index_ticks(view)[at].value[-1])
+        mark = round(index_ticks(view)[claim.instrument].value[-1])
         worth = mark if spot else terms.payoff(mark) + terms.lowest_price
-        mine = every.instrument == at
-        gain[mine] = every.signed[mine] * (worth - every.price[mine]) * terms.tick_value
-    return totals(_row_of_fill(view, known), gain, len(known)) / ROUBLE
+        mine = deals(view, [claim])
+        gain += totals(row[mine.holder], mine.signed * (worth - mine.price) * terms.tick_value, len(known))
+    return gain / ROUBLE

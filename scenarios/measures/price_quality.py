@@ -22,6 +22,7 @@ from scenarios.measures.reading import (
     Path,
     Quotes,
     as_of,
+    every_claim,
     indices,
     known_mids,
     listings,
@@ -76,10 +77,10 @@ def fixing_gap(view: RunView) -> float:
     table = view.table(SettlementPriceFinal)
     price = dict(zip(table["bucket_id"], table["price"], strict=True))
     gaps = [np.empty(0)]
-    for listing, path in zip(listings(view), known_mids(view), strict=True):
-        settled = price.get(listing.instrument.bucket_id)
-        if settled and listing.instrument.product is Product.FUTURE:
-            last = path.at(np.array([listing.instrument.expiry]))
+    for terms, instrument, _ in every_claim(view):
+        settled = price.get(terms.bucket_id)
+        if settled and terms.product is Product.FUTURE:
+            last = known_mids(view)[instrument].at(np.array([terms.expiry]))
             gaps.append(BP * np.abs(last / float(settled) - 1))
     return mean(np.concatenate(gaps))
 

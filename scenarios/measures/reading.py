@@ -18,10 +18,13 @@ from exchange.events import (
     InstrumentListed,
     Liquidity,
     OrderFilled,
+    PerpetualRolled,
+    PositionClosedAtRoll,
+    PositionRolled,
     SessionClosed,
     SessionOpened,
 )
-from exchange.instruments import Instrument, Product
+from exchange.instruments import ContractKind, Instrument, Product
 from exchange.units import MINUTE, SECOND, Time
 from scenarios.measures.measure import NAN, Floats, Integers, RunView, Truths, once
 
@@ -87,6 +90,35 @@ class Fills(NamedTuple):
     position: Integers  # of the participant in the instrument, after the fill
 
 
+class Steps(NamedTuple):
+    """Whatever changed a position, fill by fill, and lot by lot that a roll closed, in order."""
+
+    time: Integers
+    instrument: Integers
+    signed: Integers
+    position: Integers  # of the participant in the instrument, after it
+    is_fill: Truths
+
+
+class Claim(NamedTuple):
+    """One bounded claim: all of a series, or of a perpetual what lies between two rolls."""
+
+    terms: Instrument
+    instrument: int
+    begins: int  # the sequence after which it was traded
+
+
+class Deals(NamedTuple):
+    """How holders came to their claims: by fills, or at a roll by what was carried on."""
+
+    sequence: Integers
+    time: Integers
+    holder: Integers
+    instrument: Integers
+    signed: Integers
+    price: Integers
+
+
 class Claims(NamedTuple):
     """What the bounded claims of one bucket may cost those who hold them, after each fill (kopecks)."""
 
@@ -131,12 +163,15 @@ def running_total(values: Integers, group: Integers) -> Integers:
 
 @once
 def listings(view: RunView) -> list[Listing]:
-    """In the order of their listing. Trading time ends with the run or at expiry, whichever comes first."""
+    """In the order of their listing. Trading time ends with the run or at expiry, whichever comes first; that of
+    a perpetual, with the run."""
     found = []
     for entry in view.record.entries(InstrumentListed):
         assert isinstance(entry.event, InstrumentListed)
         terms = entry.event.instrument
-        found.append(Listing(terms, max(view.opens, entry.time), min(view.closes, terms.expiry)))
+        rolls = terms.kind is ContractKind.PERP_ROLLING
+        ends = view.closes if rolls else min(view.closes, terms.expiry)
+        found.append(Listing(terms, max(view.opens, entry.time), ends))
     return found
 
 
@@ -260,7 +295,29 @@ def fills(view: RunView) -> Fills:
         notional=(exposure * table["quantity"]).astype(float),
         maker=table["liquidity"] == Liquidity.MAKER.value,
         fee=table["fee"],
+        position=steps(view).position[steps(view).is_fill],
+    )
+
+
+@once
+def steps(view: RunView) -> Steps:
+    filled, closed = view.table(OrderFilled), view.table(PositionClosedAtRoll)
+    known = instrument_codes(view)
+    whole = {
+        name: np.concatenate([filled[name], closed[name]])
+        for name in ("sequence", "time", "participant_id", "instrument_id")
+    }
+    signed = np.concatenate([filled["side"] * filled["quantity"], -closed["quantity"]])
+    order = np.argsort(whole["sequence"], kind="stable")
+    who = {name: at for at, name in enumerate(dict.fromkeys(whole["participant_id"]))}
+    participant = codes(whole["participant_id"], who)[order]
+    instrument, signed = codes(whole["instrument_id"], known)[order], signed[order]
+    return Steps(
+        time=whole["time"][order],
+        instrument=instrument,
+        signed=signed,
         position=running_total(signed, participant * max(len(known), 1) + instrument),
+        is_fill=order < filled["sequence"].size,
     )
 
 
@@ -284,12 +341,12 @@ def _open_lots(view: RunView, at: int) -> Path:
     terms = listings(view)[at].instrument
     if terms.product is Product.SPOT:
         return Path(np.empty(0, np.int64), np.empty(0))
-    every = fills(view)
+    every = steps(view)
     mine = every.instrument == at
     after, before = every.position[mine], every.position[mine] - every.signed[mine]
     lots = np.cumsum(np.maximum(after, 0) - np.maximum(before, 0)).astype(float)
     time = every.time[mine]
-    if terms.bucket_id in settled_at(view):
+    if terms.bucket_id in settled_at(view) and terms.kind is not ContractKind.PERP_ROLLING:
         time, lots = np.append(time, settled_at(view)[terms.bucket_id][1]), np.append(lots, 0.0)
     return Path(time, lots)
 
@@ -303,27 +360,68 @@ def open_notional(view: RunView, when: Integers) -> Floats:
 
 
 @once
+def every_claim(view: RunView) -> list[Claim]:
+    """The claims of all instruments, in the order in which each began."""
+    known = instrument_codes(view)
+    found = [Claim(listing.instrument, at, 0) for at, listing in enumerate(listings(view))]
+    for entry in view.record.entries(PerpetualRolled):
+        assert isinstance(entry.event, PerpetualRolled)
+        terms = entry.event.instrument
+        found.append(Claim(terms, known[terms.instrument_id], entry.sequence))
+    return found
+
+
+@once
+def carried(view: RunView) -> Deals:
+    """What was carried on at rolls, as if it had been dealt there."""
+    table, every = view.table(PositionRolled), fills(view)
+    return Deals(
+        table["sequence"],
+        table["time"],
+        codes(table["participant_id"], {name: at for at, name in enumerate(every.participants)}),
+        codes(table["instrument_id"], instrument_codes(view)),
+        table["quantity"],
+        table["price"],
+    )
+
+
+def deals(view: RunView, members: list[Claim]) -> Deals:
+    """All that was dealt in the claims of one bucket, in order."""
+    every, rolled = fills(view), carried(view)
+    traded = Deals(every.sequence, every.time, every.participant, every.instrument, every.signed, every.price)
+    begins, ends = members[0].begins, np.iinfo(np.int64).max
+    if members[0].terms.kind is ContractKind.PERP_ROLLING:
+        ends, _ = settled_at(view).get(members[0].terms.bucket_id, (ends, 0))
+    parts = []
+    for part in (rolled, traded):
+        mine = np.isin(part.instrument, [claim.instrument for claim in members])
+        mine &= (part.sequence > begins) & (part.sequence < ends)
+        parts.append([column[mine] for column in part])
+    whole = [np.concatenate(columns) for columns in zip(*parts, strict=True)]
+    order = np.argsort(whole[0], kind="stable")
+    return Deals(*(column[order] for column in whole))
+
+
+@once
 def claims(view: RunView) -> list[Claims]:
-    """By bucket: the sum over holders of the most each could still lose, from the fills alone.
+    """By bucket: the sum over holders of the most each could still lose, from what was dealt alone.
 
     A holder's worst case is at a floor, a cap or a kink, since the worth of claims is linear in between.
     """
-    buckets: dict[str, list[int]] = {}
-    for at, listing in enumerate(listings(view)):
-        if listing.instrument.product is not Product.SPOT:
-            buckets.setdefault(listing.instrument.bucket_id, []).append(at)
+    buckets: dict[str, list[Claim]] = {}
+    for claim in every_claim(view):
+        if claim.terms.product is not Product.SPOT:
+            buckets.setdefault(claim.terms.bucket_id, []).append(claim)
     return [_bucket_claims(view, bucket, members) for bucket, members in buckets.items()]
 
 
-def _bucket_claims(view: RunView, bucket: str, members: list[int]) -> Claims:
-    every = fills(view)
-    rows = np.flatnonzero(np.isin(every.instrument, members))
-    holder = every.participant[rows]
-    terms = [listing.instrument for listing in listings(view)]
-    nodes = sorted({node for at in members for node in (terms[at].floor, terms[at].cap, *terms[at].kinks)})
-    worst = np.min([_worth(every, rows, terms, node) for node in nodes], axis=0)
-    change = -worst - _previous(-worst, holder)
-    sequence, time, locked = every.sequence[rows], every.time[rows], np.cumsum(change)
+def _bucket_claims(view: RunView, bucket: str, members: list[Claim]) -> Claims:
+    every = deals(view, members)
+    terms = [claim.terms for claim in members]
+    nodes = sorted({node for each in terms for node in (each.floor, each.cap, *each.kinks)})
+    worst = np.min([_worth(every, members, node) for node in nodes], axis=0)
+    change = -worst - _previous(-worst, every.holder)
+    sequence, time, locked = every.sequence, every.time, np.cumsum(change)
     if bucket in settled_at(view):
         paid = settled_at(view)[bucket]
         sequence, time = np.append(sequence, paid[0]), np.append(time, paid[1])
@@ -331,13 +429,14 @@ def _bucket_claims(view: RunView, bucket: str, members: list[int]) -> Claims:
     return Claims(bucket, sequence, time, locked)
 
 
-def _worth(every: Fills, rows: Integers, terms: list[Instrument], settlement: int) -> Integers:
-    """What each holder has gained after each of its fills, if the bucket settles at `settlement`."""
-    instrument = every.instrument[rows]
-    payoff = np.array([t.payoff(settlement) for t in terms])[instrument]
-    paid = every.price[rows] - np.array([t.lowest_price for t in terms])[instrument]
-    tick_value = np.array([t.tick_value for t in terms])[instrument]
-    return running_total(every.signed[rows] * (payoff - paid) * tick_value, every.participant[rows])
+def _worth(every: Deals, members: list[Claim], settlement: int) -> Integers:
+    """What each holder has gained after each of its deals, if the bucket settles at `settlement`."""
+    gain = np.zeros(every.signed.size, dtype=np.int64)
+    for claim in members:
+        mine, terms = every.instrument == claim.instrument, claim.terms
+        payoff = terms.payoff(settlement) + terms.lowest_price
+        gain[mine] = every.signed[mine] * (payoff - every.price[mine]) * terms.tick_value
+    return running_total(gain, every.holder)
 
 
 def _previous(values: Integers, group: Integers) -> Integers:

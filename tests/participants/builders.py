@@ -296,6 +296,7 @@ def _plain(kind: type[Any]) -> st.SearchStrategy[Any]:
         bool: st.booleans,
         int: lambda: st.integers(0, 10**12),
         str: lambda: st.sampled_from(["a", "b"]),
+        Unstated: lambda: st.just(UNSTATED),
     }
     return simple[kind]()
 

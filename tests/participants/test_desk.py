@@ -1,6 +1,6 @@
 """A desk: what a participant knows of its orders, position and cash. One lot at 80,000 ticks is RUB 8,000."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from exchange.access.regime import Applicant, ApplicantKind
@@ -14,13 +14,19 @@ from exchange.events import (
     ParticipantAdmitted,
     ParticipantState,
     ParticipantStateChanged,
+    PerpetualRolled,
     RequestRejected,
     WithdrawalRequested,
     WithdrawalReturned,
+    audience,
 )
+from exchange.instruments import Roll
 from exchange.reasons import CashRefusal, RejectReason
+from exchange.units import HOUR
 from matching.terms import OrderId, Side
 from participants.desk import Desk
+from tests.builders import ANN, BOB, PERP, Venue, perpetual
+from tests.builders import OPENS as VENUE_OPENS
 from tests.participants.builders import (
     FUTURE,
     ME,
@@ -216,3 +222,39 @@ def test_what_a_position_locks_is_its_worst_loss(trades: list[tuple[Side, int, i
         for settlement in range(0, 160_001, 20_000)
     ]
     assert desk.holdings[FUTURE].locked == max(losses)
+
+
+@given(
+    trades=st.lists(
+        st.tuples(st.sampled_from(Side), st.integers(79_000, 81_000), st.integers(1, 5)), max_size=5
+    ),
+    level=st.integers(79_000, 82_000),
+    later=st.integers(1, 5),
+)
+@settings(max_examples=15, deadline=None)
+def test_a_desk_knows_its_cash_and_position_over_a_roll_of_a_perpetual(
+    trades: list[tuple[Side, int, int]], level: int, later: int
+) -> None:
+    """What it thinks is free is what the venue has free, before the roll, after it and after another trade."""
+    terms = perpetual(roll=Roll(interval=HOUR), expiry=VENUE_OPENS + HOUR)
+    venue = Venue(terms)
+    venue.admit(ANN, 10**8)
+    venue.admit(BOB, 10**8)
+    desk = Desk(ANN, (terms,), {RUBD: 10**8})
+
+    def hear(events: list[Event]) -> None:
+        desk.hear([e for e in events if audience(e) == ANN or isinstance(e, PerpetualRolled)])
+        assert desk.position(PERP) == venue.position(ANN, PERP)
+        assert desk.free_cash(RUBD) == venue.free_cash(ANN)
+
+    def trade(side: Side, price: int, lots: int) -> None:
+        venue.place(BOB, Side(-side), lots, price, instrument_id=PERP)
+        hear(venue.place(ANN, side, lots, price, instrument_id=PERP))
+
+    for side, price, lots in trades:
+        trade(side, price, lots)
+    hear(venue.place(ANN, Side.BUY, 1, 78_000, instrument_id=PERP))
+    hear(venue.quote_until(VENUE_OPENS + HOUR, level * 10_000))
+    assert not desk.orders
+    trade(Side.SELL, level, later)
+    hear(venue.place(ANN, Side.BUY, 1, level - 2_000, instrument_id=PERP))

@@ -131,8 +131,6 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.none() | values(get_args(hint)[0])
     if Unstated in get_args(hint):
         return st.just(UNSTATED) | values(get_args(hint)[0])
-    if Unstated in get_args(hint):
-        return st.just(UNSTATED) | values(get_args(hint)[0])
     if get_origin(hint) is tuple:
         part = values(get_args(hint)[0])
         return st.tuples(part, part)
