@@ -20,14 +20,19 @@ from exchange.access.regime import (
     RegimeStatus,
 )
 from exchange.audit import audit
+from exchange.clearing.margin import MarginAccount
+from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
 from exchange.commands import (
     AdoptRegime,
     ApplyForAccess,
+    AppointMember,
     CancelOrder,
     CoinTerms,
     Command,
     DepositCoins,
     EstablishVenue,
+    FundHouse,
+    HouseLayer,
     IndexTerms,
     ListInstrument,
     MintCoins,
@@ -42,6 +47,7 @@ from exchange.core import Exchange
 from exchange.events import Event, OrderAccepted
 from exchange.instruments import Asset, ContractKind, Instrument, Product, Roll
 from exchange.units import (
+    DAY,
     HOUR,
     MINUTE,
     SECOND,
@@ -144,6 +150,36 @@ def a_regime(**changes: object) -> Regime:
     return Regime(**{**terms, **changes})  # type: ignore[arg-type]
 
 
+def a_risk_regime(**changes: object) -> Regime:
+    """The same, clearing by margin; changes are those of its clearing rules."""
+    return a_regime(clearing=ClearingRules(mode=ClearingMode.RISK, **changes))  # type: ignore[arg-type]
+
+
+def cleared_at(*offsets: Time, **more: object) -> VariationSchedule:
+    """Variation is cleared every day at these times after the opening."""
+    times = [(OPENS + offset) % DAY for offset in offsets]
+    clearings = tuple(ClearingTime(marks=time, pays=time) for time in times)
+    return VariationSchedule(clearings=clearings, **more)  # type: ignore[arg-type]
+
+
+def a_patient_index(**changes: object) -> IndexTerms:
+    """An index every ten seconds that believes an old quote for three hours."""
+    terms: dict[str, object] = {
+        "index_id": BTC_RUB,
+        "venues": VENUES,
+        "weights_ppm": (250_000,) * len(VENUES),
+        "interval": 10 * SECOND,
+        "outage_age": 3 * HOUR,
+        "stale_age": 3 * HOUR,
+        "fixing_samples": 30,
+        "fixing_spacing": MINUTE,
+    }
+    return IndexTerms(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+FIRM = Applicant(kind=ApplicantKind.COMPANY, qualified_by_law=True, knowledge_test_passed=True)
+
+
 def coin_terms(wallets: int = 1, **changes: object) -> CoinTerms:
     terms: dict[str, object] = {
         "asset_id": RUBD,
@@ -175,7 +211,7 @@ class Venue:
     ) -> None:
         self.exchange = Exchange()
         self.now = now
-        self.asked = 0
+        self.asked = self.minted = 0
         self.tell(
             EstablishVenue(
                 assets=(Asset(asset_id=RUBD, scale=2, title="coin"), *more_assets),
@@ -217,13 +253,30 @@ class Venue:
         who = applicant or Applicant(kind=ApplicantKind.INDIVIDUAL, knowledge_test_passed=True)
         events = self.tell(ApplyForAccess(participant_id=name, applicant=who, wallet_id=wallet))
         if cash and name in self.state.seats:
-            receipt = f"receipt-{name}"
-            self.tell(RecordFiatReceipt(asset_id=RUBD, receipt_id=receipt, amount=cash))
-            self.tell(
-                MintCoins(asset_id=RUBD, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=cash)
-            )
-            events += self.tell(DepositCoins(participant_id=name, asset_id=RUBD, amount=cash))
+            events += self.pay_in(name, cash)
         return events
+
+    def admit_member(self, name: ParticipantId, cash: Money = 10**12) -> None:
+        """Let a firm in, and make it a clearing member."""
+        self.admit(name, cash, FIRM)
+        self.tell(AppointMember(participant_id=name))
+
+    def pay_in(self, name: ParticipantId, cash: Money) -> list[Event]:
+        """Coins minted for `name` against a fiat receipt, and deposited."""
+        self.mint(WalletId(f"wallet-{name}"), cash)
+        return self.tell(DepositCoins(participant_id=name, asset_id=RUBD, amount=cash))
+
+    def fund_house(self, layer: HouseLayer, amount: Money) -> None:
+        self.mint(WalletId("house"), amount)
+        self.tell(FundHouse(asset_id=RUBD, source=WalletId("house"), layer=layer, amount=amount))
+
+    def mint(self, wallet: WalletId, amount: Money) -> None:
+        self.minted += 1
+        receipt = f"receipt-{self.minted}"
+        self.tell(RecordFiatReceipt(asset_id=RUBD, receipt_id=receipt, amount=amount))
+        self.tell(
+            MintCoins(asset_id=RUBD, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=amount)
+        )
 
     def place(
         self,
@@ -308,6 +361,11 @@ class Venue:
 
     def position(self, name: ParticipantId, instrument_id: InstrumentId = BTCF) -> int:
         return int(self.state.covers.position(name, instrument_id))
+
+    def standing(self, name: ParticipantId) -> MarginAccount:
+        """The margin account of `name`."""
+        account: MarginAccount = self.state.covers.margin.accounts[name]
+        return account
 
     def pool(self, instrument: Instrument | None = None) -> Money:
         return int(self.state.covers.full.pool((instrument or future()).bucket_id))
