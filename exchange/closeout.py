@@ -61,6 +61,7 @@ from exchange.events import (
     LayerUsed,
     LiquidationStep,
     LossBorne,
+    OrderFilled,
     ParticipantStateChanged,
     PositionTransferred,
     TransferCause,
@@ -120,13 +121,12 @@ def _next_step(
 def _sell_off(
     account: MarginAccount, instrument_id: InstrumentId, quantity: Quantity, limit: Price | None, state: State
 ) -> Generator[Event, None, Money]:
-    """Put an order to the market that reduces the position, if it trades now; returns what was traded, in money.
+    """Put an order to the market that reduces the position, if it trades now; returns the notional traded.
 
     What a premium takes comes out of collateral if free cash does not reach; lots that cannot be paid for stay.
     """
     seat, series = state.seats[account.holder.participant_id], state.series[instrument_id]
-    held = state.covers.position(seat.participant_id, instrument_id)
-    side = Side.SELL if held > 0 else Side.BUY
+    side = Side.SELL if state.covers.position(seat.participant_id, instrument_id) > 0 else Side.BUY
     if not state.session_open or series.market.phase is not Phase.CONTINUOUS:
         return 0
     furthest = furthest_price(side, series)
@@ -145,10 +145,13 @@ def _sell_off(
         quantity=quantity,
         limit=price,
     )
-    yield from trading.enter(order, seat, series, state)
+    traded = 0
+    for event in trading.enter(order, seat, series, state):
+        if isinstance(event, OrderFilled) and event.order_id == order.order_id:
+            traded += event.quantity * event.price * series.instrument.tick_value
+        yield event
     yield from trading.settle_down(series, state)
-    left = state.covers.position(seat.participant_id, instrument_id)
-    return abs(held - left) * price * series.instrument.tick_value
+    return traded
 
 
 def _charge(account: MarginAccount, traded: Money, margin: MarginCover, state: State) -> None:
