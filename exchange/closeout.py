@@ -27,6 +27,7 @@ from exchange.clearing.rounding import allocate, divide_half_even
 from exchange.clearing.scenario_margin import maintenance_margin
 from exchange.clearing.variation import owe
 from exchange.clearing.waterfall import (
+    LAYERS,
     Assessment,
     Holder,
     Layer,
@@ -233,8 +234,8 @@ def close_out(duty: CloseOut, state: State) -> Iterator[Event]:
     elif case.steps_left:
         state.agenda.promise(state.now + margin.rules.liquidation.interval, duty)
     elif margin.rules.waterfall.order is LossOrder.CRYPTO:
-        yield from _deleverage(account, margin, state)
-        yield from _close(case, account, state)
+        forgone = yield from _deleverage(account, margin, state)
+        yield from _close(case, account, state, forgone)
     else:
         yield from _open_auction(case, account, margin, state)
 
@@ -332,9 +333,10 @@ def _tear_up(account: MarginAccount, margin: MarginCover, state: State) -> Itera
             )
 
 
-def _deleverage(account: MarginAccount, margin: MarginCover, state: State) -> Iterator[Event]:
+def _deleverage(account: MarginAccount, margin: MarginCover, state: State) -> Generator[Event, None, Money]:
     """The crypto order: what margin and insurance do not reach is taken from the most levered winners, by closing
-    them at the bankruptcy price; the rest of the position is closed at the mark."""
+    them at the bankruptcy price; the rest of the position is closed at the mark. Returns what they forgo."""
+    in_all = 0
     held_now = list(account.positions())
     worth = [abs(held) * part.portfolio.marks[i] for part, i, held in held_now]
     loss = max(-account.backing + state.ledger.posted(account.collateral), 0)
@@ -362,7 +364,9 @@ def _deleverage(account: MarginAccount, margin: MarginCover, state: State) -> It
                 amount=-forgone,
             )
             _shift(margin.accounts[who], account, forgone, margin, state)
+            in_all += forgone
     yield from _tear_up(account, margin, state)
+    return in_all
 
 
 def _entry(margin: MarginCover, who: ParticipantId, instrument_id: InstrumentId) -> Price:
@@ -420,8 +424,11 @@ def _shift(
 # --- the loss -------------------------------------------------------------------------------------------
 
 
-def _close(case: DefaultCase, account: MarginAccount, state: State) -> Iterator[Event]:
-    """No position is left: all that is owed falls due, the loss is shared, and a clearing pays whom it can."""
+def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Money = 0) -> Iterator[Event]:
+    """No position is left: all that is owed falls due, the loss is shared, and a clearing pays whom it can.
+
+    `forgone` is what others gave up already, by being closed at the bankruptcy price.
+    """
     margin, who = _margin(state), case.defaulter
     yield from margining.owe_variation(state.now, state)
     owed = max(-state.ledger.posted(account.obligation), 0)
@@ -435,7 +442,7 @@ def _close(case: DefaultCase, account: MarginAccount, state: State) -> Iterator[
         )
         residual = 0
     elif margin.rules.waterfall.order is LossOrder.CRYPTO:
-        residual = yield from _draw_insurance(account, loss, margin, state)
+        residual = yield from _share_in_crypto_order(account, own, loss, forgone, margin, state)
     else:
         residual = yield from _share(case, account, owed, own, margin, state)
     account.state = advance(account.state, MarginState.CLOSED)
@@ -446,14 +453,17 @@ def _close(case: DefaultCase, account: MarginAccount, state: State) -> Iterator[
         state.ledger.book([(account.collateral, account.holder.cash_account, left)], state.now)
 
 
-def _draw_insurance(
-    account: MarginAccount, loss: Money, margin: MarginCover, state: State
+def _share_in_crypto_order(
+    account: MarginAccount, own: Money, loss: Money, forgone: Money, margin: MarginCover, state: State
 ) -> Generator[Event, None, Money]:
+    """What is lost after deleveraging beyond the own money comes out of the insurance fund, as far as it reaches."""
     insurance = accounts.layer(HouseLayer.INSURANCE, margin.cash)
     drawn = min(loss, state.ledger.available(insurance))
     if drawn:
         state.ledger.book([(insurance, account.collateral, drawn)], state.now)
-        yield LayerUsed(defaulter=account.holder.participant_id, layer=Layer.INSURANCE_FUND, amount=drawn)
+    for layer, amount in zip(LAYERS[LossOrder.CRYPTO], (own, drawn, forgone), strict=True):
+        if amount:
+            yield LayerUsed(defaulter=account.holder.participant_id, layer=layer, amount=amount)
     return loss - drawn
 
 

@@ -2,11 +2,18 @@
 
 import pytest
 
+from exchange.clearing import accounts
 from exchange.clearing.liquidation import LiquidationTerms, MarginState
 from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.commands import DefaultReason, HouseLayer
-from exchange.clearing import accounts
-from exchange.events import DefaultDeclared, Event, LiquidationStep, MarginCalled, MarginStateChanged, TradeReported
+from exchange.events import (
+    DefaultDeclared,
+    Event,
+    LiquidationStep,
+    MarginCalled,
+    MarginStateChanged,
+    TradeReported,
+)
 from exchange.units import HOUR, MINUTE, SECOND, Money
 from tests.builders import (
     ANN,

@@ -1,4 +1,4 @@
-"""Prices fall slowly for two days: cleared twice a day nothing is ever uncovered, paid a day later margin is not enough.
+"""Prices fall for two days: cleared twice a day nothing is ever uncovered, paid a day later margin is not enough.
 
 A thousand lots from 8.0m; margin is 921,184.00. The first day takes 8%, the second 10% of what is left.
 """
@@ -31,7 +31,9 @@ from tests.builders import (
 )
 
 MARGIN = 921_184 * ROUBLE
-SESSIONS = tuple(SessionTerms(opens=OPENS + day * DAY, closes=OPENS + day * DAY + 8 * HOUR) for day in (0, 1, 2))
+SESSIONS = tuple(
+    SessionTerms(opens=OPENS + day * DAY, closes=OPENS + day * DAY + 8 * HOUR) for day in (0, 1, 2)
+)
 SERIES = future(expiry=OPENS + 2 * DAY + 7 * HOUR)
 NOON, EVENING = 3 * HOUR, 7 * HOUR
 # when, and the price in ticks from then on: -5% and -8% of 8.0m, -5% and -10% of 7.36m
@@ -63,7 +65,9 @@ def paid_a_day_later() -> VariationSchedule:
 def a_venue(variation: VariationSchedule | None) -> Venue:
     """Ann is long a thousand lots from 8.0m, with nothing beside her margin; without a schedule, under full cover."""
     regime = a_regime() if variation is None else a_risk_regime(variation=variation, **CLEARING_ALONE)
-    venue = Venue(SERIES, regime=regime, index=a_patient_index(outage_age=DAY, stale_age=DAY), sessions=SESSIONS)
+    venue = Venue(
+        SERIES, regime=regime, index=a_patient_index(outage_age=DAY, stale_age=DAY), sessions=SESSIONS
+    )
     venue.admit(ANN, MARGIN if variation else 10**9)
     venue.admit(BOB, 10**9)
     venue.quote(800_000_000)
@@ -104,7 +108,7 @@ def test_paid_a_day_later_the_second_fall_comes_before_the_first_is_paid() -> No
     """F4, E10: 640,000.00 of the first day and 736,000.00 of the second are owed, 454,816.00 more than the margin."""
     venue = a_venue(paid_a_day_later())
     events = two_days(venue)
-    assert [event.amount for event in of_kind(events, VariationMarked)][0] == 640_000 * ROUBLE
+    assert of_kind(events, VariationMarked)[0].amount == 640_000 * ROUBLE
     worst = max(of_kind(events, AccountsValued), key=lambda event: event.uncovered)
     assert worst.uncovered == 454_816 * ROUBLE
     assert worst.uncovered + MARGIN == 1_376_000 * ROUBLE
@@ -123,4 +127,3 @@ def test_fully_covered_nothing_falls_due_before_the_end() -> None:
         BOB: 1_376_000 * ROUBLE,
     }
     assert venue.pool(SERIES) == 0
-
