@@ -1,4 +1,4 @@
-"""A clearing of variation margin: all is collected before anything is paid; what one does not bring, the house bridges."""
+"""A clearing of variation: all is collected before anything is paid; what one does not bring, the house bridges."""
 
 from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.commands import HouseLayer
