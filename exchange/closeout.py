@@ -530,6 +530,9 @@ def _pay_in(use: LayerUse, account: MarginAccount, margin: MarginCover, state: S
         )
         if use.layer is Layer.ASSESSMENTS:
             state.assessments.append(Assessment(use.payer, use.amount, state.now))
+        else:  # what was cut is no gain any more that the next default could cut again
+            margin.accounts[use.payer].cleared -= use.amount
+            account.cleared += use.amount
         return
     source = accounts.layer(_HOUSE_MONEY[use.layer], margin.cash) if use.payer is None else ""
     if use.payer is not None:

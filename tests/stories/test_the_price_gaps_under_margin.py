@@ -167,7 +167,7 @@ def test_a_fall_of_30_percent_reaches_the_assessments() -> None:
 )
 def test_beyond_the_assessments_gains_are_cut(to: int, haircut: str, parts: tuple[str, ...]) -> None:
     """F3, E11: at -37.5% 3,000,000.00 are lost, and 19.29% of what the shorts have gained; at -60% it is half of it."""
-    _, events = a_gap(to)
+    venue, events = a_gap(to)
     assert layers(events) == {
         **IN_FRONT,
         Layer.ASSESSMENTS: kopecks("800,002"),
@@ -175,6 +175,9 @@ def test_beyond_the_assessments_gains_are_cut(to: int, haircut: str, parts: tupl
     }
     cut = dict(zip((ANN, BOB, CYD), map(kopecks, parts), strict=True))
     assert borne(events, Layer.GAINS_HAIRCUT) == cut
+    fall = 10 * (80_000 - to)  # of a lot
+    left = {name: venue.standing(name).cleared for name in (ANN, BOB, CYD)}
+    assert left == {name: lots * fall - cut[name] for name, lots in ((ANN, 450), (BOB, 350), (CYD, 200))}
     assert [e.residual for e in of_kind(events, DefaultClosed)] == [0]
 
 
