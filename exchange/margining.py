@@ -180,9 +180,11 @@ def call_for(account: MarginAccount, amount: Money, state: State) -> Iterator[Ev
 def end_margin_call(duty: EndMarginCall, state: State) -> Iterator[Event]:
     """Whoever has not met its call by the deadline defaults."""
     account = _margin(state).accounts[duty.participant_id]
+    if account.call != duty.call:
+        return
+    yield from review(state)  # what came in since the last valuation counts
     if account.call == duty.call and follows_equity(account.state):
         _promise_default(account, DefaultReason.CALL_MISSED, state)
-    return iter(())
 
 
 def _promise_default(account: MarginAccount, reason: DefaultReason, state: State) -> None:
