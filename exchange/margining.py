@@ -11,7 +11,7 @@ from exchange.clearing.ledger import Rule
 from exchange.clearing.liquidation import MarginState, advance, follows_equity, state_of
 from exchange.clearing.margin import MarginAccount, MarginCover, Portfolio
 from exchange.clearing.scenario_margin import maintenance_margin
-from exchange.clearing.variation import owe, pay
+from exchange.clearing.variation import owe, pay, sources
 from exchange.commands import (
     BeginDefault,
     DefaultReason,
@@ -131,7 +131,7 @@ def review(state: State) -> Iterator[Event]:
         if stands is not account.state:
             yield from _enter(account, stands, equity, maintenance, state)
         elif stands is MarginState.NORMAL:
-            account.call = 0
+            _end_call(account, state)
 
 
 def _enter(
@@ -151,7 +151,7 @@ def _enter(
         state.braked_until = state.now + _margin(state).rules.brake
     match to:
         case MarginState.NORMAL:
-            account.call = 0
+            _end_call(account, state)
             state.ledger.book(account.sweep(), state.now)
         case MarginState.CALL:
             yield from call_for(account, account.initial - equity, state)
@@ -175,6 +175,14 @@ def call_for(account: MarginAccount, amount: Money, state: State) -> Iterator[Ev
     who = account.holder.participant_id
     state.agenda.promise(deadline, EndMarginCall(participant_id=who, call=account.call))
     yield MarginCalled(participant_id=who, amount=amount, deadline=deadline)
+
+
+def _end_call(account: MarginAccount, state: State) -> None:
+    """The account stands well again, and its call is met, unless it still cannot pay what it was late with: what
+    its options are worth pays nobody."""
+    there = sources(account, account.late, state.ledger, _margin(state).rules.scenarios)
+    if sum(amount for _, amount in there) >= account.late:
+        account.call = account.late = 0
 
 
 def end_margin_call(duty: EndMarginCall, state: State) -> Iterator[Event]:
@@ -240,6 +248,8 @@ def clear(state: State) -> Iterator[Event]:
     for account, amount in payment.paid:
         yield VariationPaid(participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount)
     late = sum(due.amount for due in payment.late)
+    for account in margin.accounts.values():
+        account.late = 0
     yield VariationCleared(
         asset_id=margin.cash,
         collected=payment.collected,
@@ -248,6 +258,7 @@ def clear(state: State) -> Iterator[Event]:
         liquidity=payment.liquidity,
     )
     for account, amount in payment.late:
+        account.late = amount
         yield VariationLate(participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount)
         if follows_equity(account.state):
             yield from call_for(account, amount, state)

@@ -76,6 +76,7 @@ class MarginAccount:
         "fund",
         "holder",
         "initial",
+        "late",
         "obligation",
         "option_value",
         "portfolios",
@@ -101,6 +102,7 @@ class MarginAccount:
         self.cleared: Money = 0  # variation margin of all clearings so far
         self.state = MarginState.NORMAL
         self.call = 0  # the number of the open margin call; 0: none
+        self.late: Money = 0  # what it did not bring to the last clearing
         self.vain_steps = 0  # of liquidation since one last closed something
         self._ledger = ledger
         self._options_count = rules.options_count

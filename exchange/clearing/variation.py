@@ -53,7 +53,7 @@ def pay(margins: Iterable[MarginAccount], cash: AssetId, ledger: Ledger, terms: 
             owed.append(Due(margin, balance))
         elif balance < 0:
             brought = 0
-            for source, amount in _sources(margin, -balance, ledger, terms):
+            for source, amount in sources(margin, -balance, ledger, terms):
                 moves.append((source, transit, amount))
                 brought += amount
             if brought:
@@ -78,7 +78,7 @@ def pay(margins: Iterable[MarginAccount], cash: AssetId, ledger: Ledger, terms: 
     return Payment(moves, paid, late, collected, distributed, bridged - spare)
 
 
-def _sources(
+def sources(
     margin: MarginAccount, amount: Money, ledger: Ledger, terms: ScenarioTerms
 ) -> Iterable[tuple[str, Money]]:
     """From where an account pays: free cash, then collateral above its maintenance margin."""

@@ -1,9 +1,18 @@
 """A clearing of variation: all is collected before anything is paid; what one does not bring, the house bridges."""
 
 from exchange.clearing.scenario_margin import ScenarioTerms
-from exchange.commands import HouseLayer
-from exchange.events import Event, MarginCalled, VariationCleared, VariationLate, VariationPaid
-from exchange.units import HOUR, Money
+from exchange.clearing.liquidation import MarginState
+from exchange.commands import DefaultReason, HouseLayer
+from exchange.events import (
+    DefaultDeclared,
+    Event,
+    MarginCalled,
+    VariationCleared,
+    VariationLate,
+    VariationPaid,
+)
+from exchange.instruments import ContractKind
+from exchange.units import HOUR, MINUTE, Money
 from tests.builders import (
     ANN,
     BOB,
@@ -14,7 +23,9 @@ from tests.builders import (
     a_patient_index,
     a_risk_regime,
     cleared_at,
+    future,
     of_kind,
+    option,
 )
 
 FALLEN = 783_500_000  # 7.835m, from 8.0m
@@ -87,3 +98,25 @@ def test_without_liquidity_the_receiver_waits_for_the_rest() -> None:
     venue.pay_in(CYD, 32_500)
     venue.quote(FALLEN)
     assert paid(venue.wait_until(OPENS + 2 * HOUR)) == {CYD: -32_500, BOB: 32_500}
+
+
+def test_who_is_rich_on_paper_only_must_bring_money_all_the_same() -> None:
+    """Cyd's puts gain what its ten lots lose, so its margin is there; but nobody can be paid with a put."""
+    put = option(ContractKind.PUT, 80_000, reference=600)
+    regime = a_risk_regime(variation=cleared_at(HOUR), scenarios=ScenarioTerms(extreme_moves_bp=()))
+    venue = Venue(future(), put, regime=regime, index=a_patient_index())
+    for name, cash in ((BOB, 10**9), (CYD, 3_600 * ROUBLE)):
+        venue.admit(name, cash)
+    venue.fund_house(HouseLayer.LIQUIDITY, 10**9)
+    venue.quote(800_000_000)
+    venue.wait_until(OPENS + MINUTE)
+    venue.trade(CYD, BOB, 10, 600, put.instrument_id)
+    venue.trade(CYD, BOB, 10, 80_000)
+    venue.wait_until(OPENS + HOUR - MINUTE)
+    venue.quote(700_000_000)
+    events = venue.wait_until(OPENS + HOUR)
+    (late,) = of_kind(events, VariationLate)
+    assert MarginCalled(participant_id=CYD, amount=late.amount, deadline=OPENS + 2 * HOUR) in events
+    assert venue.standing(CYD).state is MarginState.NORMAL
+    (declared,) = of_kind(venue.wait_until(OPENS + 2 * HOUR + 1), DefaultDeclared)
+    assert (declared.defaulter, declared.reason) == (CYD, DefaultReason.CALL_MISSED)
