@@ -106,8 +106,8 @@ def clients_of(member: Seat, state: State) -> list[Seat]:
 def port_clients(failed: Seat, state: State) -> Iterator[Event]:
     """Each client goes, with its positions and collateral, to the first member that offers and may take it.
 
-    Members come in the order of their ids. Whom nobody takes keeps what it has, may only reduce, and is closed
-    step by step unless it finds a member itself.
+    Members come in the order of their ids. Whom nobody takes keeps what it has, and may only reduce unless it
+    finds a member itself.
     """
     margin = state.covers.margin
     for client in clients_of(failed, state):
