@@ -125,6 +125,7 @@ def _sell_off(
     """Put an order to the market that reduces the position, if it trades now; returns the notional traded.
 
     What a premium takes comes out of collateral if free cash does not reach; lots that cannot be paid for stay.
+    Under a legal order free cash can neither pay nor be left with what a premium brings: all goes by collateral.
     """
     seat, series = state.seats[account.holder.participant_id], state.series[instrument_id]
     side = Side.SELL if state.covers.position(seat.participant_id, instrument_id) > 0 else Side.BUY
@@ -134,11 +135,13 @@ def _sell_off(
     price = furthest if limit is None else max(furthest, limit) if side < 0 else min(furthest, limit)
     order = trading.house_order(seat, series, side, quantity, price, state)
     order.need = order.account.requirement_with(order)
-    short = order.need[3] - order.account.hold - state.ledger.available(seat.cash_account)
-    if short > state.ledger.posted(account.collateral):
+    source = account.collateral if seat.frozen else seat.cash_account
+    short = order.need[3] - order.account.hold - state.ledger.available(source)
+    if short > (0 if seat.frozen else state.ledger.posted(account.collateral)):
         return 0
     if short > 0:
         state.ledger.book([(account.collateral, seat.cash_account, short)], state.now)
+    order.account.source = source
     yield LiquidationStep(
         participant_id=seat.participant_id,
         instrument_id=instrument_id,
@@ -152,6 +155,7 @@ def _sell_off(
             traded += event.quantity * event.price * series.instrument.tick_value
         yield event
     yield from trading.settle_down(series, state)
+    order.account.source = seat.cash_account
     return traded
 
 
