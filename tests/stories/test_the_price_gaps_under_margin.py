@@ -217,3 +217,29 @@ def test_in_the_crypto_order_the_most_levered_winners_are_closed_at_the_bankrupt
         Layer.DELEVERAGING: kopecks("1,228,896.09"),
     }
     assert [e.residual for e in of_kind(events, DefaultClosed)] == [0]
+
+
+def test_a_price_that_doubles_takes_all_shorts_at_once_and_the_long_is_paid_what_there_is() -> None:
+    """F3: 8,000,000.00 are due to Dan. The three have 1,150,000.00, the house 150,000.00; the rest of his gain is cut."""
+    venue = a_venue()
+    own = {ANN: "500,000", BOB: "400,000", CYD: "250,000"}
+    for name, cash in own.items():
+        venue.admit(name, kopecks(cash))
+    venue.admit(DAN, kopecks("2,000,000"))
+    venue.wait_until(REOPENS)
+    venue.quote(800_000_000)
+    venue.wait_until(REOPENS + MINUTE)
+    for seller, lots in ((ANN, 450), (BOB, 350), (CYD, 200)):
+        venue.trade(DAN, seller, lots, 80_000)
+    venue.quote(1_600_000_000)
+    events = venue.wait_until(REOPENS + 2 * HOUR)
+    assert [(e.defaulter, e.residual) for e in of_kind(events, DefaultClosed)] == [(ANN, 0), (BOB, 0), (CYD, 0)]
+    house = (Layer.SKIN_IN_THE_GAME, Layer.SURVIVORS_FUND)
+    drawn = [(e.defaulter, e.layer, e.amount // ROUBLE) for e in of_kind(events, LayerUsed)]
+    assert [use for use in drawn if use[1] in house] == [
+        (ANN, Layer.SKIN_IN_THE_GAME, 100_000),
+        (ANN, Layer.SURVIVORS_FUND, 50_000),
+    ]
+    assert sum(borne(events, Layer.GAINS_HAIRCUT).values()) > 0
+    assert venue.free_cash(DAN) + venue.locked(DAN) == kopecks("2,000,000") + kopecks("1,300,000")
+    assert all(venue.free_cash(name) + venue.locked(name) == 0 for name in own)
