@@ -58,7 +58,9 @@ def a_venue(regime: Regime) -> Venue:
     As her connection is lost, an order of hers rests.
     """
     venue = Venue(regime=regime, index=a_patient_index())
-    venue.admit_member(ANN, 8_130_000 * ROUBLE if regime.clearing == a_regime().clearing else 130_000 * ROUBLE)
+    venue.admit_member(
+        ANN, 8_130_000 * ROUBLE if regime.clearing == a_regime().clearing else 130_000 * ROUBLE
+    )
     venue.admit_member(BOB)
     for name in (CYD, DAN):
         venue.admit(name)

@@ -89,7 +89,9 @@ THIN = 129_000 * ROUBLE  # 128,000.00 of margin and a little
 OURS, PLAIN = a_patient_index(), a_patient_index(**NO_SAFEGUARDS)
 
 
-@pytest.mark.parametrize(("index", "bp", "accounts"), [(OURS, 12.5, 0), (PLAIN, 250, 1)], ids=["ours", "plain"])
+@pytest.mark.parametrize(
+    ("index", "bp", "accounts"), [(OURS, 12.5, 0), (PLAIN, 250, 1)], ids=["ours", "plain"]
+)
 def test_one_venue_of_four_moves_the_mark_by_little_and_liquidates_nobody(
     index: IndexTerms, bp: float, accounts: int
 ) -> None:
@@ -112,7 +114,9 @@ def test_fully_covered_one_venue_moves_the_settlement_price_alone() -> None:
 
 
 @pytest.mark.parametrize(
-    ("regime", "of_bob", "accounts"), [(a_regime(), 10**12, 0), (under_margin(), THIN, 1)], ids=["full", "risk"]
+    ("regime", "of_bob", "accounts"),
+    [(a_regime(), 10**12, 0), (under_margin(), THIN, 1)],
+    ids=["full", "risk"],
 )
 def test_a_majority_is_told_by_the_reference_rates_and_the_settlement_is_postponed(
     regime: Regime, of_bob: int, accounts: int

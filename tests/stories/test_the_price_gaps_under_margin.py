@@ -233,7 +233,11 @@ def test_a_price_that_doubles_takes_all_shorts_at_once_and_the_long_is_paid_what
         venue.trade(DAN, seller, lots, 80_000)
     venue.quote(1_600_000_000)
     events = venue.wait_until(REOPENS + 2 * HOUR)
-    assert [(e.defaulter, e.residual) for e in of_kind(events, DefaultClosed)] == [(ANN, 0), (BOB, 0), (CYD, 0)]
+    assert [(e.defaulter, e.residual) for e in of_kind(events, DefaultClosed)] == [
+        (ANN, 0),
+        (BOB, 0),
+        (CYD, 0),
+    ]
     house = (Layer.SKIN_IN_THE_GAME, Layer.SURVIVORS_FUND)
     drawn = [(e.defaulter, e.layer, e.amount // ROUBLE) for e in of_kind(events, LayerUsed)]
     assert [use for use in drawn if use[1] in house] == [

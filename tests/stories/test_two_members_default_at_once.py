@@ -90,7 +90,11 @@ OWN = 2_048_000 - 307_200
     ("largest", "fund", "layers"),
     [
         (2, 576_000, {Layer.DEFAULTER_MARGIN: OWN, Layer.SURVIVORS_FUND: 512_000}),
-        (1, 320_000, {Layer.DEFAULTER_MARGIN: OWN, Layer.SURVIVORS_FUND: 320_000, Layer.ASSESSMENTS: 192_000}),
+        (
+            1,
+            320_000,
+            {Layer.DEFAULTER_MARGIN: OWN, Layer.SURVIVORS_FUND: 320_000, Layer.ASSESSMENTS: 192_000},
+        ),
     ],
 )
 def test_a_fund_for_two_bears_both_and_a_fund_for_one_must_call_for_more(

@@ -1,7 +1,7 @@
 """A clearing of variation: all is collected before anything is paid; what one does not bring, the house bridges."""
 
-from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.clearing.liquidation import MarginState
+from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.commands import DefaultReason, HouseLayer
 from exchange.events import (
     DefaultDeclared,
