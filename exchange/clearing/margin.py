@@ -208,7 +208,7 @@ class PortfolioAccount:
         self.fee_reserve: Money = 0
         self.premium_reserve: Money = 0
         self.accrued: Money = 0  # of futures, at the marks, since the last clearing
-        self.realised: Money = 0  # the part of it that belongs to lots closed since
+        self.realised: dict[InstrumentId, Money] = {}  # the part of it that belongs to lots closed since
         self.option_value: Money = 0
         self.premia: Money = 0  # paid for options held long
         self.initial: Money = 0
@@ -324,7 +324,8 @@ class PortfolioAccount:
             self.margin.option_value += tick_value * change * mark
             self.premia = portfolio.premia_of(self)
         else:
-            self.realised += tick_value * (left - cost - sign * closed * price)
+            gained = tick_value * (left - cost - sign * closed * price)
+            self.realised[instrument_id] = self.realised.get(instrument_id, 0) + gained
             self._accrue(tick_value * change * (mark - price))
         array = portfolio.arrays[instrument_id]
         self.cells = [loss + change * lot for loss, lot in zip(self.cells, array, strict=True)]
@@ -334,7 +335,7 @@ class PortfolioAccount:
     def revalue(self) -> None:
         """Positions against the marks and arrays of now; orders were counted anew before."""
         portfolio, tick_value = self.portfolio, self.portfolio.tick_value
-        cells, options, futures = [0] * portfolio.width, 0, self.realised
+        cells, options, futures = [0] * portfolio.width, 0, sum(self.realised.values())
         for instrument_id, quantity in self.quantities.items():
             mark, array = portfolio.marks[instrument_id], portfolio.arrays[instrument_id]
             if quantity:
@@ -351,17 +352,18 @@ class PortfolioAccount:
 
     def clear_variation(self, realised_only: bool) -> Money:
         """What the futures have gained or lost since the last clearing: from here on it is an obligation."""
-        due = self.realised if realised_only else self.accrued
+        due = sum(self.realised.values()) if realised_only else self.accrued
         if not realised_only:
             for instrument_id, quantity in self.quantities.items():
                 if not self.portfolio.is_option[instrument_id]:
                     self.costs[instrument_id] = quantity * self.portfolio.marks[instrument_id]
-        self.realised = 0
+        self.realised.clear()
         self._accrue(-due)
         return due
 
     def close_series(self, instrument_id: InstrumentId, price: Price, payoff: Price) -> Money:
-        """The series is over at `price`: what it pays beyond what has been paid; the position is gone."""
+        """The series is over at `price`: what it pays beyond what has been paid, on lots closed before as well;
+        the position is gone."""
         quantity, cost = self.quantities.pop(instrument_id, 0), self.costs.pop(instrument_id, 0)
         self.entries.pop(instrument_id, None)
         tick_value, mark = self.portfolio.tick_value, self.portfolio.marks[instrument_id]
@@ -370,8 +372,9 @@ class PortfolioAccount:
             self.option_value -= tick_value * quantity * mark
             self.margin.option_value -= tick_value * quantity * mark
         else:
-            due = tick_value * (quantity * price - cost)
-            self._accrue(-tick_value * (quantity * mark - cost))
+            realised = self.realised.pop(instrument_id, 0)
+            due = tick_value * (quantity * price - cost) + realised
+            self._accrue(-tick_value * (quantity * mark - cost) - realised)
         self.net -= self.portfolio.directions[instrument_id] * quantity
         return due
 

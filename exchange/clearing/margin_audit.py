@@ -78,8 +78,9 @@ def _values(who: ParticipantId, account: PortfolioAccount) -> Iterator[str]:
             futures += portfolio.tick_value * (quantity * mark - account.costs[instrument_id])
     if (account.cells, account.net, account.option_value) != (cells, net, options):
         yield f"I-24 {who}: the rows of its positions have drifted"
-    if account.accrued != futures + account.realised:
-        yield f"I-30 {who}: {account.accrued} accrued, {futures + account.realised} by its positions"
+    futures += sum(account.realised.values())
+    if account.accrued != futures:
+        yield f"I-30 {who}: {account.accrued} accrued, {futures} by its positions"
     worst = max(map(sum, zip(cells, account.order_cells, strict=True)))
     star = portfolio.requirement(account, worst, account.bought, account.sold, account.written)
     if account.star != star or account.initial != portfolio.requirement(account, max(cells), 0, 0, 0):

@@ -1,4 +1,4 @@
-"""Small days told in two ways must end alike: scaled, renamed, split, watched, cleared at other hours or in another mode.
+"""Small days told in two ways end alike: scaled, renamed, split, watched, cleared at other hours, in another mode.
 
 Nobody is poor enough to default; what defaults do to others is the subject of other tests.
 """
@@ -9,7 +9,7 @@ from itertools import permutations
 from typing import NamedTuple
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exchange.access.regime import Regime
@@ -190,10 +190,6 @@ def test_somebody_who_does_nothing_changes_nothing(
 
 # --- the same end on another way -------------------------------------------------------------------------
 
-# hardly any of it is maintenance margin, so that nobody is cut down before all is lost
-ALL_OF_IT = under_margin(
-    scenarios=ScenarioTerms(price_range_bp=9_999, extreme_moves_bp=(), mm_ratio_bp=1), call_level_bp=1
-)
 SCHEDULES = [
     under_margin(variation=cleared_at(9 * MINUTE)),
     under_margin(variation=cleared_at(*(n * MINUTE for n in range(1, 10)))),
@@ -204,6 +200,7 @@ SCHEDULES = [
 
 @examples
 @given(day=days)
+@example(day=[Move(60_000), *[Move(60_000)] * 7, Trade(0, 1, 0, 1, 0), Trade(1, 0, 0, 1, 0)])  # flat at the end
 def test_however_often_variation_is_cleared_everybody_ends_with_the_same(day: list[Trade | Move]) -> None:
     """Fully covered it is never cleared; once, nine times, counted at once or only when realised, it sums to that."""
     never = live_through(day, a_regime())
@@ -212,15 +209,25 @@ def test_however_often_variation_is_cleared_everybody_ends_with_the_same(day: li
         assert live_through(day, regime).money == never.money
 
 
+# 99% of the price, of which hardly anything is maintenance margin, so that nobody is cut down before all is lost
+ALL_OF_IT = under_margin(
+    variation=cleared_at(5 * MINUTE, 8 * MINUTE, kind=VariationKind.REALTIME),
+    scenarios=ScenarioTerms(price_range_bp=9_900, extreme_moves_bp=(), mm_ratio_bp=1),
+    call_level_bp=1,
+)
+FEES: Money = 10  # more than the worst one of a lot
+futures = trades.map(lambda trade: trade._replace(series=0))
+moves = st.builds(Move, st.integers(5_000, 155_000))
+
+
 @examples
-@given(day=days)
-def test_with_the_cash_of_full_cover_as_margin_everybody_is_paid_what_full_cover_pays(
-    day: list[Trade | Move],
+@given(traded=st.lists(futures, min_size=1, max_size=6), moved=st.lists(moves, max_size=6))
+def test_with_just_the_cash_of_full_cover_both_modes_pay_the_same(
+    traded: list[Trade], moved: list[Move]
 ) -> None:
-    """Margin of all but a ten-thousandth of the price, kept to the end: who can pay for full cover never fails, and
-    both modes pay the same."""
+    """Whoever can pay for full cover bears a margin of nearly all, and whatever the price does, nobody defaults."""
+    day = [*traded, *moved]
     rich = live_through(day, a_regime())
-    needed = [CASH - min(s[name][0] for s in rich.standings) for name in NAMES]
-    full = live_through(day, a_regime(), cash=needed)
-    assert not any(min(standings[name][0] for name in NAMES) < 0 for standings in full.standings)
-    assert live_through(day, ALL_OF_IT, cash=needed).money == full.money
+    fees = FEES * sum(trade.lots for trade in traded)
+    just = [CASH - min(stood[name][0] for stood in rich.standings) + fees for name in NAMES]
+    assert live_through(day, ALL_OF_IT, cash=just).money == live_through(day, a_regime(), cash=just).money

@@ -1,4 +1,4 @@
-"""A court freezes a participant while it loses under margin: what it has posted goes on paying, its free cash does not."""
+"""A court freezes a participant that loses under margin: what it has posted goes on paying, its free cash does not."""
 
 from exchange.access.regime import Regime
 from exchange.clearing.scenario_margin import ScenarioTerms

@@ -1,4 +1,4 @@
-"""The index is stale or was never there: no requirement falls for it, nobody leaves, and nothing is paid before its price."""
+"""The index is stale or never was: no requirement falls for it, nobody leaves, nothing is paid before its price."""
 
 from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.commands import WithdrawCoins

@@ -94,7 +94,7 @@ def test_fully_covered_its_positions_run_to_their_expiry_and_nobody_pays_for_it(
 
 
 def test_under_margin_the_same_loss_takes_its_money_then_the_house_s_then_the_others() -> None:
-    """F1: 1,600,000.00 against 1,300,000.00 of margin: each layer is whole before the next, and together they are all."""
+    """F1: 1,600,000.00 against 1,300,000.00 of margin: layer by layer, and together they are all."""
     venue = a_venue(under_margin(), of_ann=OWN_MONEY + 100_000 * ROUBLE)
     events = declare(venue)
     venue.quote(640_000_000)

@@ -220,7 +220,7 @@ def test_in_the_crypto_order_the_most_levered_winners_are_closed_at_the_bankrupt
 
 
 def test_a_price_that_doubles_takes_all_shorts_at_once_and_the_long_is_paid_what_there_is() -> None:
-    """F3: 8,000,000.00 are due to Dan. The three have 1,150,000.00, the house 150,000.00; the rest of his gain is cut."""
+    """F3: 8,000,000.00 are due to Dan. The three have 1,150,000.00 and the house 150,000.00; the rest is cut."""
     venue = a_venue()
     own = {ANN: "500,000", BOB: "400,000", CYD: "250,000"}
     for name, cash in own.items():
