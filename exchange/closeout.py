@@ -250,8 +250,12 @@ def _open_auction(
     case.bids = []
     until = state.now + margin.rules.auction.bidding
     state.agenda.promise(until, EndDefaultAuction(participant_id=case.defaulter))
-    lots = {instrument_id: held for _, instrument_id, held in account.positions()}
-    yield DefaultAuctionOpened(defaulter=case.defaulter, lots=lots, until=until)
+    case.lots = _lots(account)
+    yield DefaultAuctionOpened(defaulter=case.defaulter, lots=case.lots, until=until)
+
+
+def _lots(account: MarginAccount) -> dict[InstrumentId, int]:
+    return {instrument_id: held for _, instrument_id, held in account.positions()}
 
 
 def bid_for_portfolio(command: BidForPortfolio, state: State) -> Iterator[Event]:
@@ -295,11 +299,15 @@ def _can_take_over(seat: Seat, amount: Money, case: DefaultCase, state: State) -
 
 
 def end_default_auction(duty: EndDefaultAuction, state: State) -> Iterator[Event]:
-    """The best bid takes all positions at the marks; without a winner they are torn up."""
+    """The best bid takes all positions at the marks; without a winner they are torn up.
+
+    If the lots that were put up are not there any more, as when a series has settled, no bid stands.
+    """
     margin, case = _margin(state), state.defaults[duty.participant_id]
     account = margin.accounts[case.defaulter]
     assert case.bids is not None, "an auction that ends was open"
-    standing = [bid for bid in case.bids if _still_can(bid, case, state)]
+    bids = case.bids if _lots(account) == case.lots else []
+    standing = [bid for bid in bids if _still_can(bid, case, state)]
     outcome, case.bids = decide(standing, margin.rules.auction.fewest_bidders), None
     if isinstance(outcome, AuctionFailed):
         yield DefaultAuctionEnded(
@@ -327,7 +335,7 @@ def _still_can(bid: Bid, case: DefaultCase, state: State) -> bool:
 
 def _tear_up(account: MarginAccount, margin: MarginCover, state: State) -> Iterator[Event]:
     """End the defaulter's contracts against the opposite holders, pro rata, at the marks of the last clearing."""
-    lots = {instrument_id: held for _, instrument_id, held in account.positions()}
+    lots = _lots(account)
     positions = {instrument_id: margin.positions(instrument_id) for instrument_id in lots}
     for instrument_id, parts in tear_up(lots, positions).items():
         sign = 1 if lots[instrument_id] > 0 else -1

@@ -182,6 +182,7 @@ class DefaultCase:
     cleared: dict[ParticipantId, Money]  # variation of all, when it was declared
     steps_left: int  # on the book
     bids: list[Bid] | None = None  # while an auction is open
+    lots: dict[InstrumentId, int] = field(default_factory=dict)  # that were put up, signed
 
 
 @dataclass(slots=True, eq=False)
