@@ -23,6 +23,7 @@ from tests.builders import (
     OPENS,
     ROUBLE,
     RUBD,
+    SELL,
     Venue,
     a_patient_index,
     a_risk_regime,
@@ -122,3 +123,25 @@ def test_money_that_comes_in_time_ends_it() -> None:
     events = venue.wait_until(OPENS + 2 * HOUR)
     assert states(events) == [MarginState.NORMAL]
     assert venue.position(ANN) == 100
+
+
+def test_whoever_closes_the_rest_itself_is_left_alone() -> None:
+    """Between two steps Ann sells all that she has left; the next step finds nothing to close."""
+    venue = a_venue(40_000 * ROUBLE, backstop_share=(0, 1), interval=45 * SECOND)
+    fall(venue)
+    assert venue.position(ANN) == 90
+    venue.place(ANN, SELL, 90, 80_000)
+    assert (venue.position(ANN), venue.standing(ANN).state) == (0, MarginState.LIQUIDATING)
+    events = venue.wait_until(OPENS + 5 * MINUTE)
+    assert not of_kind(events, LiquidationStep) and states(events) == [MarginState.NORMAL]
+    assert venue.free_cash(ANN) == 40_000 * ROUBLE - 1_200 * ROUBLE  # the loss is set aside for the clearing
+
+
+def test_whoever_pays_in_between_two_steps_is_cut_down_no_further() -> None:
+    """After the first step 38,800.00 are left, and 90 lots need 57,600.00: what is missing comes in just in time."""
+    venue = a_venue(40_000 * ROUBLE, backstop_share=(0, 1), interval=45 * SECOND)
+    fall(venue)
+    venue.pay_in(ANN, 18_800 * ROUBLE)
+    events = venue.wait_until(OPENS + 5 * MINUTE)
+    assert not of_kind(events, LiquidationStep) and not of_kind(events, DefaultDeclared)
+    assert (venue.position(ANN), states(events)) == (90, [MarginState.CALL])
