@@ -82,8 +82,9 @@ def liquidate_positions(duty: LiquidatePositions, state: State) -> Iterator[Even
     margin = _margin(state)
     account = margin.accounts[duty.participant_id]
     yield from margining.review(state)  # it may have paid in, or closed something itself, since the last valuation
-    if account.state is not MarginState.LIQUIDATING:
+    if account.state is not MarginState.LIQUIDATING or state.now != account.next_step:
         return
+    account.next_step = state.now + margin.rules.liquidation.interval
     step = _next_step(account, margin, state)
     if step is None or account.vain_steps >= margin.rules.book_steps:
         state.agenda.promise(
@@ -96,7 +97,7 @@ def liquidate_positions(duty: LiquidatePositions, state: State) -> Iterator[Even
         _charge(account, traded, margin, state)
     yield from margining.review(state)
     if account.state is MarginState.LIQUIDATING:
-        state.agenda.promise(state.now + margin.rules.liquidation.interval, duty)
+        state.agenda.promise(account.next_step, duty)
 
 
 def _next_step(

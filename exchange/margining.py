@@ -158,7 +158,8 @@ def _enter(
         case MarginState.LIQUIDATING:
             yield from call_for(account, account.initial - equity, state)
             yield from trading.cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-            state.agenda.promise(state.now, LiquidatePositions(participant_id=seat.participant_id))
+            account.next_step = max(state.now, account.next_step)
+            state.agenda.promise(account.next_step, LiquidatePositions(participant_id=seat.participant_id))
         case MarginState.BACKSTOP:
             _promise_default(account, DefaultReason.BEYOND_STEPS, state)
         case MarginState.DEFAULT:

@@ -77,6 +77,7 @@ class MarginAccount:
         "holder",
         "initial",
         "late",
+        "next_step",
         "obligation",
         "option_value",
         "portfolios",
@@ -103,6 +104,7 @@ class MarginAccount:
         self.state = MarginState.NORMAL
         self.call = 0  # the number of the open margin call; 0: none
         self.late: Money = 0  # what it did not bring to the last clearing
+        self.next_step: Time = 0  # of liquidation: not before
         self.vain_steps = 0  # of liquidation since one last closed something
         self._ledger = ledger
         self._options_count = rules.options_count

@@ -145,3 +145,17 @@ def test_whoever_pays_in_between_two_steps_is_cut_down_no_further() -> None:
     events = venue.wait_until(OPENS + 5 * MINUTE)
     assert not of_kind(events, LiquidationStep) and not of_kind(events, DefaultDeclared)
     assert (venue.position(ANN), states(events)) == (90, [MarginState.CALL])
+
+
+def test_an_account_that_falls_again_is_cut_down_no_sooner_than_an_interval_after_the_last_step() -> None:
+    """The first step lifts it; ten seconds later the price takes it below again, and the next step waits."""
+    venue = a_venue(60_000 * ROUBLE)
+    fall(venue)
+    assert (venue.position(ANN), venue.standing(ANN).state) == (92, MarginState.CALL)
+    venue.quote(790_000_000)
+    events = venue.wait_until(OPENS + 100 * SECOND - 1)
+    assert states(events) == [MarginState.LIQUIDATING]
+    assert not of_kind(events, LiquidationStep)
+    (step,) = of_kind(venue.wait_until(OPENS + 100 * SECOND), LiquidationStep)
+    assert step.quantity == 9
+    assert len(of_kind(venue.wait_until(OPENS + 160 * SECOND), LiquidationStep)) == 1
