@@ -462,9 +462,10 @@ def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Mon
     account.state = advance(account.state, MarginState.CLOSED)
     yield DefaultClosed(defaulter=who, loss=loss, residual=residual)
     yield from margining.clear(state)
-    left = state.ledger.posted(account.collateral)
-    if left:
-        state.ledger.book([(account.collateral, account.holder.cash_account, left)], state.now)
+    for kept in (account.collateral, account.fund):
+        left = state.ledger.posted(kept)
+        if left:
+            state.ledger.book([(kept, account.holder.cash_account, left)], state.now)
 
 
 def _share_in_crypto_order(

@@ -139,5 +139,5 @@ def test_a_buyer_on_the_book_ends_it_within_its_own_margin() -> None:
     assert not of_kind(events, PositionTransferred)
     assert layers(events) == [(Layer.DEFAULTER_MARGIN, 100_000)]
     assert [(e.loss, e.residual) for e in of_kind(events, DefaultClosed)] == [(0, 0)]
-    assert venue.free_cash(ANN) == 1_200_000 * ROUBLE
+    assert (venue.free_cash(ANN), venue.locked(ANN)) == (1_300_000 * ROUBLE, 0)  # with its share of the fund
     assert [event.defaulter for event in of_kind(events, DefaultDeclared)] == [ANN]
