@@ -81,7 +81,9 @@ def liquidate_positions(duty: LiquidatePositions, state: State) -> Iterator[Even
     """Close a step of what the account can no longer cover, on the book and no further than its bankruptcy price."""
     margin = _margin(state)
     account = margin.accounts[duty.participant_id]
-    yield from margining.review(state)  # it may have paid in, or closed something itself, since the last valuation
+    yield from margining.review(
+        state
+    )  # it may have paid in, or closed something itself, since the last valuation
     if account.state is not MarginState.LIQUIDATING or state.now != account.next_step:
         return
     account.next_step = state.now + margin.rules.liquidation.interval

@@ -200,7 +200,9 @@ SCHEDULES = [
 
 @examples
 @given(day=days)
-@example(day=[Move(60_000), *[Move(60_000)] * 7, Trade(0, 1, 0, 1, 0), Trade(1, 0, 0, 1, 0)])  # flat at the end
+@example(
+    day=[Move(60_000), *[Move(60_000)] * 7, Trade(0, 1, 0, 1, 0), Trade(1, 0, 0, 1, 0)]
+)  # flat at the end
 def test_however_often_variation_is_cleared_everybody_ends_with_the_same(day: list[Trade | Move]) -> None:
     """Fully covered it is never cleared; once, nine times, counted at once or only when realised, it sums to that."""
     never = live_through(day, a_regime())

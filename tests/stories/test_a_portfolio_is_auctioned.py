@@ -74,7 +74,9 @@ def test_the_least_that_is_demanded_wins_and_the_defaulter_pays_it() -> None:
     (ended,) = of_kind(events, DefaultAuctionEnded)
     assert (ended.bidders, ended.amount, ended.failure) == (2, -5_000 * ROUBLE, None)
     assert [venue.position(name) for name in (ANN, BOB, CYD)] == [0, -100, 100]
-    assert [(e.layer, e.amount // ROUBLE) for e in of_kind(events, LayerUsed)] == [(Layer.DEFAULTER_MARGIN, 5_000)]
+    assert [(e.layer, e.amount // ROUBLE) for e in of_kind(events, LayerUsed)] == [
+        (Layer.DEFAULTER_MARGIN, 5_000)
+    ]
     assert (money(venue, ANN), money(venue, CYD)) == (-5_000, 5_000)
 
 
@@ -104,7 +106,10 @@ def test_bids_fall_with_the_lots_that_they_were_for() -> None:
     bid(venue, BOB, -9_000)
     bid(venue, CYD, 5_000)
     events = venue.quote_until(EXPIRY + 40 * MINUTE, 820_000_000)
-    assert {e.participant_id: e.amount // ROUBLE for e in of_kind(events, PositionSettled)} == {ANN: 16_670, BOB: -16_670}
+    assert {e.participant_id: e.amount // ROUBLE for e in of_kind(events, PositionSettled)} == {
+        ANN: 16_670,
+        BOB: -16_670,
+    }
     assert [(e.amount, e.failure) for e in of_kind(events, DefaultAuctionEnded)] == [(None, NoWinner.NO_BIDS)]
     assert [(e.loss, e.residual) for e in of_kind(events, DefaultClosed)] == [(0, 0)]
     assert [money(venue, name) for name in (ANN, BOB, CYD)] == [16_670, -16_670, 0]
