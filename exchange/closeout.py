@@ -69,7 +69,7 @@ from exchange.events import (
 )
 from exchange.reasons import ClearingRefusal
 from exchange.rules.prices import furthest_price
-from exchange.state import DefaultCase, Seat, State
+from exchange.state import DefaultCase, Seat, Series, State
 from exchange.units import InstrumentId, Money
 from matching.phases import Phase
 from matching.terms import ParticipantId, Price, Quantity, Side
@@ -93,9 +93,9 @@ def liquidate_positions(duty: LiquidatePositions, state: State) -> Iterator[Even
             state.now, BeginDefault(participant_id=duty.participant_id, reason=DefaultReason.BEYOND_STEPS)
         )
         return
-    traded = yield from _sell_off(account, *step, state)
-    account.vain_steps = 0 if traded else account.vain_steps + 1
-    if traded:
+    if _trades(state.series[step[0]], state):  # else the deadline of the call decides
+        traded = yield from _sell_off(account, *step, state)
+        account.vain_steps = 0 if traded else account.vain_steps + 1
         _charge(account, traded, margin, state)
     yield from margining.review(state)
     if account.state is MarginState.LIQUIDATING:
@@ -133,7 +133,7 @@ def _sell_off(
     """
     seat, series = state.seats[account.holder.participant_id], state.series[instrument_id]
     side = Side.SELL if state.covers.position(seat.participant_id, instrument_id) > 0 else Side.BUY
-    if not state.session_open or series.market.phase is not Phase.CONTINUOUS:
+    if not _trades(series, state):
         return 0
     furthest = furthest_price(side, series)
     price = furthest if limit is None else max(furthest, limit) if side < 0 else min(furthest, limit)
@@ -161,6 +161,11 @@ def _sell_off(
     yield from trading.settle_down(series, state)
     order.account.source = seat.cash_account
     return traded
+
+
+def _trades(series: Series, state: State) -> bool:
+    """Whether an order that must trade at once could."""
+    return state.session_open and series.market.phase is Phase.CONTINUOUS
 
 
 def _charge(account: MarginAccount, traded: Money, margin: MarginCover, state: State) -> None:

@@ -14,11 +14,12 @@ from exchange.events import (
     MarginStateChanged,
     TradeReported,
 )
-from exchange.units import HOUR, MINUTE, SECOND, Money
+from exchange.units import DAY, HOUR, MINUTE, SECOND, Money
 from tests.builders import (
     ANN,
     BOB,
     BUY,
+    CLOSES,
     CYD,
     OPENS,
     ROUBLE,
@@ -28,6 +29,7 @@ from tests.builders import (
     a_patient_index,
     a_risk_regime,
     cleared_at,
+    future,
     of_kind,
 )
 
@@ -43,7 +45,8 @@ def a_venue(equity: Money, **liquidation: object) -> Venue:
     Initial margin is 128,000.00, maintenance margin 64,000.00; Cyd would buy them all at 8.0m.
     """
     terms = LiquidationTerms(**liquidation)  # type: ignore[arg-type]
-    venue = Venue(regime=a_risk_regime(liquidation=terms, **PLAIN), index=a_patient_index())
+    series = future(expiry=CLOSES + DAY)
+    venue = Venue(series, regime=a_risk_regime(liquidation=terms, **PLAIN), index=a_patient_index())
     venue.admit(ANN, 200_000 * ROUBLE + equity)
     for name in (BOB, CYD):
         venue.admit(name)
@@ -159,3 +162,14 @@ def test_an_account_that_falls_again_is_cut_down_no_sooner_than_an_interval_afte
     (step,) = of_kind(venue.wait_until(OPENS + 100 * SECOND), LiquidationStep)
     assert step.quantity == 9
     assert len(of_kind(venue.wait_until(OPENS + 160 * SECOND), LiquidationStep)) == 1
+
+
+def test_while_the_market_is_closed_no_step_is_in_vain_and_the_call_decides() -> None:
+    """After the close the price falls. Nothing can be sold, so Ann has the whole hour of her call to pay."""
+    venue = a_venue(60_000 * ROUBLE)
+    venue.quote_until(CLOSES + MINUTE, 1_000_000_000)
+    events = fall(venue) + venue.quote_until(CLOSES + 50 * MINUTE, 800_000_000)
+    assert states(events) == [MarginState.LIQUIDATING] and not of_kind(events, DefaultDeclared)
+    venue.pay_in(ANN, 68_000 * ROUBLE)
+    events = venue.quote_until(CLOSES + 3 * HOUR, 800_000_000)
+    assert states(events) == [MarginState.NORMAL] and not of_kind(events, DefaultDeclared)
