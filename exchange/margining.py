@@ -151,6 +151,7 @@ def _enter(
         state.braked_until = state.now + _margin(state).rules.brake
     match to:
         case MarginState.NORMAL:
+            account.vain_steps = 0
             _end_call(account, state)
             state.ledger.book(account.sweep(), state.now)
         case MarginState.CALL:

@@ -173,3 +173,17 @@ def test_while_the_market_is_closed_no_step_is_in_vain_and_the_call_decides() ->
     venue.pay_in(ANN, 68_000 * ROUBLE)
     events = venue.quote_until(CLOSES + 3 * HOUR, 800_000_000)
     assert states(events) == [MarginState.NORMAL] and not of_kind(events, DefaultDeclared)
+
+
+def test_attempts_in_vain_are_forgotten_once_the_account_stands_well() -> None:
+    """Four minutes without a buyer, then money; when the price falls again there are five attempts again."""
+    venue = a_venue(60_000 * ROUBLE)
+    venue.cancel(CYD, next(iter(venue.state.seats[CYD].orders)))
+    fall(venue)
+    venue.wait_until(OPENS + 4 * MINUTE)
+    venue.pay_in(ANN, 68_000 * ROUBLE)
+    assert states(venue.wait_until(OPENS + 5 * MINUTE)) == [MarginState.NORMAL]
+    venue.quote(720_000_000)
+    events = venue.wait_until(OPENS + 9 * MINUTE)
+    assert states(events) == [MarginState.LIQUIDATING]
+    assert len(of_kind(events, LiquidationStep)) == 4 and not of_kind(events, DefaultDeclared)
