@@ -8,6 +8,7 @@ import pytest
 from exchange.access.regime import Regime
 from exchange.clearing.liquidation import LiquidationTerms, MarginState
 from exchange.clearing.scenario_margin import ScenarioTerms
+from exchange.clearing.terms import ClearingMode
 from exchange.commands import CancelAll, ChooseMember, DefaultReason, OfferToPort
 from exchange.events import (
     ClaimSettled,
@@ -58,9 +59,8 @@ def a_venue(regime: Regime) -> Venue:
     As her connection is lost, an order of hers rests.
     """
     venue = Venue(regime=regime, index=a_patient_index())
-    venue.admit_member(
-        ANN, 8_130_000 * ROUBLE if regime.clearing == a_regime().clearing else 130_000 * ROUBLE
-    )
+    just_enough = regime.clearing.mode is ClearingMode.RISK
+    venue.admit_member(ANN, 130_000 * ROUBLE if just_enough else 10**12)
     venue.admit_member(BOB)
     for name in (CYD, DAN):
         venue.admit(name)
