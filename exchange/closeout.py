@@ -359,7 +359,7 @@ def _deleverage(account: MarginAccount, margin: MarginCover, state: State) -> Ge
     them at the bankruptcy price; the rest of the position is closed at the mark. Returns what they forgo."""
     in_all = 0
     held_now = list(account.positions())
-    worth = [abs(held) * part.portfolio.marks[i] for part, i, held in held_now]
+    worth = [abs(held) * max(part.portfolio.marks[i], 1) for part, i, held in held_now]
     loss = max(-account.backing + state.ledger.posted(account.collateral), 0)
     losses = allocate(loss, worth)
     own = sum(amount for _, _, amount in _taken(account, loss, account.collateral, state))

@@ -136,6 +136,14 @@ class MarginAccount:
         """Equity above the requirement of positions, orders and fees."""
         return self.equity - self.required - self.reserved
 
+    def lost_in_premiums(self, more: Money) -> Money:
+        """What equity loses if all live orders fill, with so much `more` in premiums: nothing if options count for
+        what they are worth; otherwise all but what buys back short ones."""
+        if self._options_count:
+            return 0
+        premiums = more + sum(account.premium_reserve for account in self.portfolios.values())
+        return max(premiums + min(self.option_value, 0), 0)
+
     @property
     def has_positions(self) -> bool:
         return any(any(account.quantities.values()) for account in self.portfolios.values())
@@ -238,7 +246,9 @@ class PortfolioAccount:
         rows, reserve, _, hold = order.need
         if hold - self.hold - order.released > spendable:
             return RejectReason.INSUFFICIENT_CASH
-        more = rows.star - self.star
+        more = (
+            rows.star - self.star + self.margin.lost_in_premiums(rows.premium_reserve - self.premium_reserve)
+        )
         if more > 0 and self.margin.excess < more + reserve - self.fee_reserve:
             return RejectReason.INSUFFICIENT_MARGIN
         return None
@@ -443,6 +453,7 @@ class Portfolio:
         "instruments",
         "is_option",
         "marks",
+        "options_count",
         "portfolio_id",
         "terms",
         "tick_value",
@@ -450,8 +461,9 @@ class Portfolio:
         "width",
     )
 
-    def __init__(self, instrument: Instrument, terms: ScenarioTerms) -> None:
+    def __init__(self, instrument: Instrument, terms: ScenarioTerms, options_count: bool) -> None:
         self.portfolio_id = portfolio_of(instrument)
+        self.options_count = options_count
         self.cash = instrument.cash
         self.fees = accounts.fees(self.cash)
         self.terms = terms
@@ -495,10 +507,13 @@ class Portfolio:
             del self.expiries[instrument.expiry]
 
     def lot_losses(self, order: Order) -> list[Money]:
-        """What each lot of `order` would lose in each cell if it filled."""
+        """What each lot of `order` would lose in each cell if it filled. An option that is bought below its mark
+        gains nothing by that where options do not count."""
         instrument_id = order.instrument.instrument_id
-        array, mark = self.arrays[instrument_id], self.marks[instrument_id]
-        return order_cell_losses(array, order.side, order.price, mark, self.tick_value)
+        array, mark, price = self.arrays[instrument_id], self.marks[instrument_id], order.price
+        if order.side > 0 and self.is_option[instrument_id] and not self.options_count:
+            price = max(price, mark)
+        return order_cell_losses(array, order.side, price, mark, self.tick_value)
 
     def premia_of(self, account: PortfolioAccount) -> Money:
         """What was paid for the options that an account holds long."""
@@ -572,7 +587,9 @@ class MarginCover:
     def list_series(self, instrument: Instrument, _live: Iterable[Order]) -> str | None:
         """Open the instrument's portfolio, if it is the first of it, or say why it cannot be listed."""
         portfolio_id = portfolio_of(instrument)
-        portfolio = self.portfolios.get(portfolio_id) or Portfolio(instrument, self.rules.scenarios)
+        portfolio = self.portfolios.get(portfolio_id) or Portfolio(
+            instrument, self.rules.scenarios, self.rules.options_count
+        )
         fault = portfolio.admit(instrument)
         if fault is None:
             self.portfolios[portfolio_id] = portfolio
