@@ -58,7 +58,7 @@ def test_a_premium_that_is_gone_must_fit_beside_the_margin(options_count: bool, 
 
 
 def test_an_option_bought_below_its_mark_is_no_gain_that_would_count() -> None:
-    """At 10 ticks a lot gains far more than it costs, but not as equity; what it may lose in the worst cell counts whole."""
+    """At 10 ticks a lot gains far more than it costs, but not as equity; what it may lose counts whole."""
     venue = a_venue(options_count=False)
     venue.place(BOB, SELL, 100, 10, instrument_id=CALL.instrument_id)
     accepted = venue.place(ANN, BUY, 14, 10, instrument_id=CALL.instrument_id)

@@ -11,7 +11,7 @@ from exchange.clearing import accounts
 from exchange.clearing.fund import FundTerms
 from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.clearing.waterfall import LAYERS, Layer, LossOrder, WaterfallTerms
-from exchange.commands import HouseLayer, SessionTerms, WithdrawCoins
+from exchange.commands import HouseLayer, ListInstrument, SessionTerms, WithdrawCoins
 from exchange.events import (
     DefaultClosed,
     Event,
@@ -21,11 +21,13 @@ from exchange.events import (
     TransferCause,
     VariationCleared,
 )
+from exchange.instruments import ContractKind
 from exchange.units import HOUR, MINUTE, SECOND, Money
 from matching.terms import ParticipantId
 from tests.builders import (
     ANN,
     BOB,
+    BUY,
     CYD,
     OPENS,
     ROUBLE,
@@ -36,6 +38,7 @@ from tests.builders import (
     cleared_at,
     future,
     of_kind,
+    option,
 )
 
 DAN, EVE, FAY = (ParticipantId(name) for name in ("dan", "eve", "fay"))
@@ -247,3 +250,27 @@ def test_a_price_that_doubles_takes_all_shorts_at_once_and_the_long_is_paid_what
     assert sum(borne(events, Layer.GAINS_HAIRCUT).values()) > 0
     assert venue.free_cash(DAN) + venue.locked(DAN) == kopecks("2,000,000") + kopecks("1,300,000")
     assert all(venue.free_cash(name) + venue.locked(name) == 0 for name in own)
+
+
+def test_in_the_crypto_order_options_that_are_worth_nothing_are_closed_like_all_else() -> None:
+    """Dan's ten lots are sold on the book, and what is missing falls on who is short his calls, marked at nothing."""
+    call = option(ContractKind.CALL, 150_000, expiry=SERIES.expiry, cap=200_000, reference=1)
+    venue = a_venue(LossOrder.CRYPTO)
+    venue.tell(ListInstrument(instrument=call))
+    for name, cash in ((ANN, "100,000"), (BOB, "100,000"), (DAN, "13,000")):
+        venue.admit(name, kopecks(cash))
+    venue.wait_until(REOPENS)
+    venue.quote(800_000_000)
+    venue.wait_until(REOPENS + MINUTE)
+    venue.trade(DAN, ANN, 10, 80_000)
+    venue.trade(DAN, ANN, 10, 1, call.instrument_id)
+    venue.rest(BOB, BUY, 10, 56_000)
+    venue.quote(560_000_000)
+    events = venue.wait_until(REOPENS + HOUR)
+    assert venue.position(BOB) == 10
+    assert moved(events, TransferCause.DELEVERAGING) == {ANN: 10}
+    assert layers(events) == {
+        Layer.DEFAULTER_MARGIN: kopecks("12,999"),
+        Layer.DELEVERAGING: kopecks("11,001"),
+    }
+    assert venue.free_cash(ANN) + venue.locked(ANN) == kopecks("100,000") + kopecks("13,000")
