@@ -11,8 +11,7 @@ come back. Idle levels are swept out once they outnumber the busy ones, which ma
 from collections.abc import Iterator
 from typing import Final
 
-from sortedcontainers import SortedList
-
+from matching.keys import SortedKeys
 from matching.level import Level, RestingOrder
 from matching.terms import BUY, OrderId, Price, Quantity, Side
 
@@ -30,7 +29,7 @@ class BookSide:
     def __init__(self, side: Side) -> None:
         self.sign = int(side)
         self.levels: dict[Price, Level] = {}
-        self.keys: SortedList[int] = SortedList()
+        self.keys = SortedKeys()
         self.best: Level | None = None
         self.idle = 0  # levels without an order
 
@@ -73,7 +72,7 @@ class BookSide:
     def _sweep(self) -> None:
         """Forget every idle level."""
         self.levels = {price: level for price, level in self.levels.items() if level.first is not None}
-        self.keys = SortedList(level.key for level in self.levels.values() if level is not self.best)
+        self.keys = SortedKeys(level.key for level in self.levels.values() if level is not self.best)
         self.idle = 0
 
     def __iter__(self) -> Iterator[Level]:
@@ -106,6 +105,11 @@ class OrderBook:
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
         self.orders: dict[OrderId, RestingOrder] = {}
+
+    def __del__(self) -> None:
+        """Untie the queues: the collector does not look into compiled orders and levels."""
+        for order in self.orders.values():
+            order.level = order.previous = order.following = None
 
     def side(self, side: Side) -> BookSide:
         return self.bids if side is BUY else self.asks
@@ -229,10 +233,11 @@ class OrderBook:
             keys, levels = side.keys, side.levels
             if any(level.price != price or level.key != side.sign * price for price, level in levels.items()):
                 faults.append(f"{name}: a level is not where its price is")
-            if list(keys) != sorted(level.key for level in levels.values() if level is not side.best):
+            behind = sorted(level.key for level in levels.values() if level is not side.best)
+            if list(keys) != behind:
                 faults.append(f"{name}: the sorted keys and the levels behind the best differ")
             if (side.best is None and levels) or (
-                side.best is not None and keys and side.best.key < keys[-1]
+                side.best is not None and behind and side.best.key < behind[-1]
             ):
                 faults.append(f"{name}: there is a better level than the best")
             if side.best is not None and side.best.first is None:

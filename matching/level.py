@@ -8,7 +8,7 @@ from mypy_extensions import mypyc_attr
 from matching.terms import PLAIN, Instructions, OrderId, ParticipantId, Price, Quantity, Side
 
 
-@mypyc_attr(allow_interpreted_subclasses=True)
+@mypyc_attr(allow_interpreted_subclasses=True, acyclic=True)
 class RestingOrder:
     """An order that rests, or may come to rest, on a book. `remaining` is what is left to fill.
 
@@ -52,6 +52,7 @@ class RestingOrder:
         return f"{self.side.name} {self.remaining}@{self.price} #{self.order_id} of {self.owner}"
 
 
+@mypyc_attr(acyclic=True)
 class Level:
     """The orders at one price, first come first served, and how much they display together. The book fills it."""
 
