@@ -11,9 +11,10 @@ come back. Idle levels are swept out once they outnumber the busy ones, which ma
 from collections.abc import Iterator
 from typing import Final
 
+from matching.events import FILLED, Event
 from matching.keys import SortedKeys
 from matching.level import Level, RestingOrder
-from matching.terms import BUY, OrderId, Price, Quantity, Side
+from matching.terms import BUY, OrderId, ParticipantId, Price, Quantity, Side
 
 FEW: Final = 64  # idle levels that are not worth a sweep
 
@@ -41,7 +42,7 @@ class BookSide:
         if best is None:
             self.best = level
         elif key > best.key:
-            self.keys.add(best.key)
+            self.keys.push(best.key)
             self.best = level
         else:
             self.keys.add(key)
@@ -158,6 +159,34 @@ class OrderBook:
         level.first = following
         if following is None:
             (self.bids if order.side is BUY else self.asks).emptied(level)
+
+    def fill_front(
+        self, level: Level, wanted: Quantity, owner: ParticipantId, events: list[Event]
+    ) -> Quantity:
+        """Fill the orders at the front of a queue that `wanted` covers whole; how much that was.
+
+        Stops before whoever is not as simple: an iceberg, or an order of the same owner.
+        """
+        orders, price = self.orders, level.price
+        left, order = wanted, level.first
+        while order is not None and order.remaining <= left and not order.hidden and order.owner != owner:
+            quantity = order.remaining
+            left -= quantity
+            events.append((FILLED, order, price, quantity))
+            del orders[order.order_id]
+            following = order.following
+            order.remaining = 0
+            order.level = order.previous = order.following = None
+            order = following
+        if left < wanted:
+            level.first = order
+            level.quantity -= wanted - left
+            if order is not None:
+                order.previous = None
+            else:
+                level.last = None
+                (self.bids if level is self.bids.best else self.asks).emptied(level)
+        return wanted - left
 
     def take(self, order: RestingOrder, quantity: Quantity) -> bool:
         """Take `quantity` of what a resting order displays; whether an iceberg then shows more, in the last place.

@@ -33,24 +33,31 @@ def match(
     makers = book.opposite(taker.side)
     owner, remaining, last = taker.owner, taker.remaining, None
     while remaining and (level := makers.best) is not None and level.key >= reach:
-        maker = level.first
-        assert maker is not None, "the best level has somebody in it"
-        if maker.owner == owner:
+        price = level.price
+        if not links.partners:
+            filled = book.fill_front(level, remaining, owner, events)
+            if filled:
+                remaining -= filled
+                last = price
+                continue
+        front = level.first
+        assert front is not None, "the best level has somebody in it"
+        if front.owner == owner:
             taker.remaining = remaining
-            give_way(book, taker, maker, maker.remaining - maker.hidden, prevention, links, events)
+            give_way(book, taker, front, front.remaining - front.hidden, prevention, links, events)
             remaining = taker.remaining
             continue
-        quantity = maker.remaining - maker.hidden
+        quantity = front.remaining - front.hidden
         if quantity > remaining:
             quantity = remaining
         remaining -= quantity
-        replenished = book.take(maker, quantity)
-        last = level.price
-        events.append((FILLED, maker, last, quantity))
+        replenished = book.take(front, quantity)
+        last = price
+        events.append((FILLED, front, price, quantity))
         if replenished:
-            events.append((REPLENISHED, maker, level.price, maker.remaining - maker.hidden))
+            events.append((REPLENISHED, front, price, front.remaining - front.hidden))
         if links.partners:
-            links.dissolve(maker, events)
+            links.dissolve(front, events)
             links.dissolve(taker, events)
     taker.remaining = remaining
     return last

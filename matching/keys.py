@@ -31,18 +31,27 @@ class SortedKeys:
         if border is not None and key < border:
             self.far.add(key)
             return
-        near = self.near
-        insort(near, key)
-        if len(near) > NEAR:
-            self.far.update(near[:STEP])
-            del near[:STEP]
-            self.border = self.far[-1]
+        insort(self.near, key)
+        if len(self.near) > NEAR:
+            self._spill()
+
+    def push(self, key: int) -> None:
+        """Add one that is larger than all others."""
+        self.near.append(key)
+        if len(self.near) > NEAR:
+            self._spill()
 
     def pop(self) -> int:
         """Take out the largest. It is at hand; now and then the next ones are fetched from behind."""
         if not self.near:
             self._draw()
         return self.near.pop()
+
+    def _spill(self) -> None:
+        """Bring the smallest keys of `near` over to `far`."""
+        self.far.update(self.near[:STEP])
+        del self.near[:STEP]
+        self.border = self.far[-1]
 
     def _draw(self) -> None:
         """Bring the largest keys of `far` over to `near`, which has none."""
