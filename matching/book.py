@@ -34,41 +34,43 @@ class BookSide:
         self.best: Level | None = None
         self.idle = 0  # levels without an order
 
-    def open(self, price: Price) -> Level:
-        """A level at a price that has none. Its first order is to follow. O(log levels)."""
-        key = self.sign * price
-        level = self.levels[price] = Level(key, price)
-        best = self.best
-        if best is None:
-            self.best = level
-        elif key > best.key:
-            self.keys.push(best.key)
-            self.best = level
+    def wake(self, price: Price) -> Level:
+        """The level at a price where nobody stands. Its first order is to follow. O(log levels) at most."""
+        level = self.levels.get(price)
+        if level is None:
+            level = self.levels[price] = Level(self.sign * price, price)
         else:
-            self.keys.add(key)
+            self.idle -= 1
+        if not level.listed:
+            best = self.best
+            if best is None:
+                self.best = level
+            elif level.key < best.key:
+                level.listed = True
+                self.keys.add(level.key)
+            else:
+                best.listed = True
+                self.keys.push(best.key)
+                self.best = level
         return level
 
     def emptied(self, level: Level) -> None:
         """The last order of `level` has left."""
+        self.idle += 1
         if level is self.best:
-            del self.levels[level.price]
-            self._next_best()
-        else:
-            self.idle += 1
-            if self.idle > FEW and 2 * self.idle > len(self.levels):
-                self._sweep()
+            self.best = self._next_best()
+        if self.idle > FEW and 4 * self.idle > 3 * len(self.levels):
+            self._sweep()
 
-    def _next_best(self) -> None:
-        """The first level behind that has an order; the idle ones before it are forgotten."""
-        levels = self.levels
-        while levels:
-            level = levels[self.sign * self.keys.pop()]
+    def _next_best(self) -> Level | None:
+        """Take the first level that has an order off the sorted keys, with the idle ones before it."""
+        keys, levels = self.keys, self.levels
+        while (key := keys.pop()) is not None:
+            level = levels[self.sign * key]
+            level.listed = False
             if level.first is not None:
-                self.best = level
-                return
-            del levels[level.price]
-            self.idle -= 1
-        self.best = None
+                return level
+        return None
 
     def _sweep(self) -> None:
         """Forget every idle level."""
@@ -127,10 +129,8 @@ class OrderBook:
         self.orders[order.order_id] = order
         side = self.bids if order.side is BUY else self.asks
         level = side.levels.get(order.price)
-        if level is None:
-            level = side.open(order.price)
-        elif level.first is None:
-            side.idle -= 1
+        if level is None or level.first is None:
+            level = side.wake(order.price)
         last = level.last
         if last is None:
             level.first = order
@@ -262,12 +262,11 @@ class OrderBook:
             keys, levels = side.keys, side.levels
             if any(level.price != price or level.key != side.sign * price for price, level in levels.items()):
                 faults.append(f"{name}: a level is not where its price is")
-            behind = sorted(level.key for level in levels.values() if level is not side.best)
-            if list(keys) != behind:
-                faults.append(f"{name}: the sorted keys and the levels behind the best differ")
-            if (side.best is None and levels) or (
-                side.best is not None and behind and side.best.key < behind[-1]
-            ):
+            if list(keys) != sorted(level.key for level in levels.values() if level.listed):
+                faults.append(f"{name}: the sorted keys and the levels listed there differ")
+            if any(level.first and level is not side.best and not level.listed for level in levels.values()):
+                faults.append(f"{name}: a level with orders is lost")
+            if any(side.best is None or level.key >= side.best.key for level in levels.values() if level.listed):
                 faults.append(f"{name}: there is a better level than the best")
             if side.best is not None and side.best.first is None:
                 faults.append(f"{name}: the best level is idle")

@@ -41,11 +41,11 @@ class SortedKeys:
         if len(self.near) > NEAR:
             self._spill()
 
-    def pop(self) -> int:
-        """Take out the largest. It is at hand; now and then the next ones are fetched from behind."""
-        if not self.near:
+    def pop(self) -> int | None:
+        """Take out the largest, if there is one. It is at hand; now and then the next are fetched from behind."""
+        if not self.near and self.border is not None:
             self._draw()
-        return self.near.pop()
+        return self.near.pop() if self.near else None
 
     def _spill(self) -> None:
         """Bring the smallest keys of `near` over to `far`."""

@@ -56,11 +56,12 @@ class RestingOrder:
 class Level:
     """The orders at one price, first come first served, and how much they display together. The book fills it."""
 
-    __slots__ = ("first", "key", "last", "price", "quantity")
+    __slots__ = ("first", "key", "last", "listed", "price", "quantity")
 
     def __init__(self, key: int, price: Price) -> None:
         self.key = key  # the price, signed so that the better of two levels of a side has the larger key
         self.price = price
+        self.listed = False  # among the sorted keys behind the best
         self.quantity: Quantity = 0
         self.first: RestingOrder | None = None
         self.last: RestingOrder | None = None

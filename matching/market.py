@@ -98,8 +98,8 @@ class Market:
 
     def refusal(self, order: RestingOrder) -> Refusal | None:
         """Why the order may not enter now, or None."""
-        order_id = order.order_id
-        if order_id in self.book.orders or order_id in self.waiting.by_id:
+        order_id, waiting = order.order_id, self.waiting.by_id
+        if order_id in self.book.orders or (waiting and order_id in waiting):
             return Refusal.DUPLICATE_ORDER_ID
         if self.shut is not None:
             return self.shut

@@ -61,7 +61,7 @@ def test_idle_levels_are_swept_out_once_they_outnumber_the_busy_ones() -> None:
     for resting in orders[:250]:
         book.remove(resting)
         assert book.audit() == []
-        assert book.bids.idle <= max(64, len(book.bids.levels) // 2)
+        assert book.bids.idle <= max(64, 3 * len(book.bids.levels) // 4)
     assert book.depth(Side.BUY, 2) == [(1_299, 1), (1_298, 1)]
 
 
