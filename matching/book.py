@@ -3,9 +3,9 @@
 Levels compare by a signed price, the better the larger, so nobody asks which side it is on. A dict finds a
 level and the best is kept at hand, so "does it cross?" is one comparison.
 
-The sorted keys are those of the levels behind the best. They are touched only when a price is new and when the best
-level empties, and then at their end. A level that empties behind the best stays, idle: prices that were traded
-come back. Idle levels are swept out once they outnumber the busy ones, which makes each of them cost a constant.
+The sorted keys are those of the levels behind the best. They are touched only when a price that is not among them gets
+an order and when the best level empties, and mostly at their end. A level that empties stays, idle: prices that were
+traded come back. Idle levels are swept out once they are three for each busy one, which makes each cost a constant.
 """
 
 from collections.abc import Iterator
@@ -32,7 +32,7 @@ class BookSide:
         self.levels: dict[Price, Level] = {}
         self.keys = SortedKeys()
         self.best: Level | None = None
-        self.idle = 0  # levels without an order
+        self.idle = 0  # levels without an order, listed among the keys or not
 
     def wake(self, price: Price) -> Level:
         """The level at a price where nobody stands. Its first order is to follow. O(log levels) at most."""
@@ -90,10 +90,7 @@ class BookSide:
     def orders(self) -> Iterator[RestingOrder]:
         """Every order, in the order in which it would trade."""
         for level in self:
-            order = level.first
-            while order is not None:
-                yield order
-                order = order.following
+            yield from level
 
 
 class OrderBook:
@@ -110,7 +107,7 @@ class OrderBook:
         self.orders: dict[OrderId, RestingOrder] = {}
 
     def __del__(self) -> None:
-        """Untie the queues: the collector does not look into compiled orders and levels."""
+        """Untie the queues. Compiled orders and levels form rings that the collector does not look for."""
         for order in self.orders.values():
             order.level = order.previous = order.following = None
 
@@ -266,7 +263,9 @@ class OrderBook:
                 faults.append(f"{name}: the sorted keys and the levels listed there differ")
             if any(level.first and level is not side.best and not level.listed for level in levels.values()):
                 faults.append(f"{name}: a level with orders is lost")
-            if any(side.best is None or level.key >= side.best.key for level in levels.values() if level.listed):
+            if any(
+                side.best is None or level.key >= side.best.key for level in levels.values() if level.listed
+            ):
                 faults.append(f"{name}: there is a better level than the best")
             if side.best is not None and side.best.first is None:
                 faults.append(f"{name}: the best level is idle")
@@ -282,14 +281,14 @@ class OrderBook:
 
 def _faults_in(level: Level) -> Iterator[str]:
     """What is wrong with one queue."""
-    displayed, previous, order = 0, None, level.first
-    while order is not None:
+    displayed, previous = 0, None
+    for order in level:
         if order.level is not level or order.previous is not previous or order.price != level.price:
             yield f"order {order.order_id} does not belong where it stands"
         if not 0 <= order.hidden < order.remaining:
             yield f"order {order.order_id} hides {order.hidden} of {order.remaining}"
         displayed += order.remaining - order.hidden
-        previous, order = order, order.following
+        previous = order
     if level.last is not previous:
         yield "the last order is not the end of the queue"
     if displayed != level.quantity:

@@ -10,7 +10,7 @@ from typing import Final
 
 from sortedcontainers import SortedList
 
-NEAR: Final = 1_024  # keys that a plain list holds without a thought
+NEAR: Final = 2_048  # keys that a plain list holds without a thought
 STEP: Final = 64  # as many go over at a time, so that a single one hardly ever does
 
 

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from matching import auction
 from matching.auction import Indication
 from matching.book import BookSide, OrderBook
-from matching.continuous import fillable, give_way, match, match_pro_rata, queue, within
+from matching.continuous import fillable, give_way, match, match_pro_rata, within
 from matching.events import (
     CANCELED,
     INTERRUPTED,
@@ -431,7 +431,7 @@ class Market:
         """Rest the order in the call; the owner's orders that it could meet there give way now."""
         makers = self.book.opposite(order.side)
         wanted = makers.sign * order.price
-        met = [resting for level in within(makers, wanted) for resting in queue(level)]
+        met = [resting for level in within(makers, wanted) for resting in level]
         for resting in met:
             if not order.remaining:
                 break
