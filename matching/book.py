@@ -94,9 +94,9 @@ class BookSide:
 
 
 class OrderBook:
-    """Both sides and every resting order by its id. It rests and removes; it never trades.
+    """Both sides and every resting order by its id. It rests, fills and removes; who meets whom is not its decision.
 
-    Nothing happens more often than `add` and `remove`, so they thread the queues themselves, in one step.
+    Nothing happens more often than `add`, `remove` and `fill_front`, so they thread the queues themselves, in one step.
     """
 
     __slots__ = ("asks", "bids", "orders")
