@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = ("matching", "exchange", "participants", "scenarios")  # each may import those before it
 HOMES = {  # a library is used in its own rooms only
-    "sortedcontainers": ("matching/book.py",),
+    "sortedcontainers": ("matching/keys.py",),
     "mypy_extensions": ("matching/level.py",),
     "simpy": ("scenarios/simulation.py",),
     "msgspec": ("exchange/messages.py",),
