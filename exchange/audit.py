@@ -7,6 +7,7 @@ the run: the assertion names the invariant.
 from collections import Counter
 from collections.abc import Iterator
 
+from exchange import unit_audit
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
 from exchange.commands import AuditBooks
@@ -70,6 +71,7 @@ def _holds(state: State) -> Iterator[str]:
             for bucket in state.covers.full.buckets.values()
             if seat.participant_id in bucket.accounts
         )
+        needed += state.covers.spot.held(seat.participant_id)
         held = state.ledger.posted(seat.hold_account)
         if needed != held:
             yield f"I-12 {seat.participant_id}: orders need {needed}, {held} is held"
@@ -142,6 +144,9 @@ def _limits(state: State) -> Iterator[str]:
     for bucket in state.covers.full.buckets.values():
         for participant_id, account in bucket.accounts.items():
             at_risk[participant_id] += max(account.worst, 0)
+    for owners in state.covers.spot.owners.values():
+        for participant_id, owner in owners.items():
+            at_risk[participant_id] += owner.buying.worst
     for seat in state.seats.values():
         if state.ledger.available(seat.cash_account) < 0:
             yield f"I-24 {seat.participant_id}: free cash is below zero"
@@ -157,6 +162,7 @@ def _custody(state: State) -> Iterator[str]:
         if owed != held:
             yield f"I-11 {asset_id}: {owed} is owed, {held} is held"
         yield from coin.audit(state.ledger)
+    yield from unit_audit.walk(state)
 
 
 def _claims_on(asset_id: AssetId, state: State) -> Money:

@@ -203,6 +203,33 @@ class RedeemCoins(Message):
     amount: Money
 
 
+class AnnounceCryptoDeposit(Message):
+    """The chain of a crypto asset shows units on their way into the venue's custody, for a participant."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    asset_id: AssetId
+    amount: int  # minor units
+    transaction: str
+
+
+class WithdrawUnits(Message):
+    """Ask the venue to send units of a crypto asset back to the participant."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    asset_id: AssetId
+    amount: int  # minor units
+
+
+class ReportReorganisation(Message):
+    """The chain of an asset has gone another way: a transaction that it showed is no longer there."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    transaction: str
+
+
 class FreezeWallet(Message):
     """The issuer freezes a wallet: out (it cannot send), in (it cannot receive), or both."""
 
@@ -451,6 +478,22 @@ class ConfirmWithdrawal(Message):
     withdrawal_id: int
 
 
+class ConfirmCryptoDeposit(Message):
+    """The deposit should now have its confirmations: credit it, if the chain still shows it."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    transaction: str
+
+
+class ConfirmUnitsWithdrawal(Message):
+    """The chain should now show the withdrawal: post it, or give the units back."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    withdrawal_id: int
+
+
 class ReportDepth(Message):
     precedence: ClassVar[int] = REPORTS
 
@@ -469,6 +512,7 @@ Request: TypeAlias = (
     | ProtectQuotes
     | DepositCoins
     | WithdrawCoins
+    | WithdrawUnits
 )
 
 Directive: TypeAlias = (
@@ -498,6 +542,8 @@ Duty: TypeAlias = (
     | FixPrice
     | SettleBucket
     | ConfirmWithdrawal
+    | ConfirmCryptoDeposit
+    | ConfirmUnitsWithdrawal
     | ReportDepth
     | AuditBooks
 )
@@ -519,4 +565,6 @@ Command: TypeAlias = (
     | PauseIssuer
     | UnpauseIssuer
     | WipeWallet
+    | AnnounceCryptoDeposit
+    | ReportReorganisation
 )

@@ -7,18 +7,21 @@ its own hour however late it is woken; so late waking cannot change history.
 from collections.abc import Iterator
 from typing import assert_never
 
-from exchange import auctions, audit, oversight, quoting, trading, treasury
+from exchange import auctions, audit, depository, oversight, quoting, trading, treasury
 from exchange.clearing import house
 from exchange.commands import (
     REPORTS,
     AdoptRegime,
     AmendOrder,
+    AnnounceCryptoDeposit,
     ApplyForAccess,
     AuditBooks,
     CancelAll,
     CancelOrder,
     CloseSession,
     Command,
+    ConfirmCryptoDeposit,
+    ConfirmUnitsWithdrawal,
     ConfirmWithdrawal,
     DepositCoins,
     EndTrading,
@@ -46,6 +49,7 @@ from exchange.commands import (
     ReinstateParticipant,
     ReportDepth,
     ReportQuotes,
+    ReportReorganisation,
     ResumeInstrument,
     SetCommitteePrice,
     SetLimit,
@@ -59,6 +63,7 @@ from exchange.commands import (
     UnpauseIssuer,
     WipeWallet,
     WithdrawCoins,
+    WithdrawUnits,
 )
 from exchange.events import Entry, Event
 from exchange.state import State
@@ -179,6 +184,16 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return treasury.unpause_issuer(command, state)
         case WipeWallet():
             return treasury.wipe_wallet(command, state)
+        case AnnounceCryptoDeposit():
+            return depository.announce_crypto_deposit(command, state)
+        case ConfirmCryptoDeposit():
+            return depository.confirm_crypto_deposit(command, state)
+        case ReportReorganisation():
+            return depository.report_reorganisation(command, state)
+        case WithdrawUnits():
+            return depository.withdraw_units(command, state)
+        case ConfirmUnitsWithdrawal():
+            return depository.confirm_units_withdrawal(command, state)
         case EstablishVenue():
             return oversight.establish_venue(command, state)
         case OpenSession():

@@ -37,6 +37,7 @@ class CancelCause(StrEnum):
     TRIGGER_REFUSED = "trigger_refused"  # it fired, and could not enter
     QUOTE_REPLACED = "quote_replaced"
     MARKET_MAKER_PROTECTION = "market_maker_protection"
+    UNITS_LOST = "units_lost"  # what it would have sold is no longer there
 
 
 class ParticipantState(StrEnum):
@@ -231,6 +232,50 @@ class WithdrawalReturned(PrivateEvent):
     reason: CashRefusal
 
 
+class CryptoDepositAnnounced(PrivateEvent):
+    """The chain shows the deposit; it is credited at `credited_at` if it still does then."""
+
+    asset_id: AssetId
+    amount: int
+    transaction: str
+    credited_at: Time
+
+
+class CryptoDepositCredited(PrivateEvent):
+    asset_id: AssetId
+    amount: int
+    transaction: str
+
+
+class CryptoDepositVoided(PrivateEvent):
+    """The chain was reorganised before the deposit was credited."""
+
+    asset_id: AssetId
+    amount: int
+    transaction: str
+
+
+class UnitsWithdrawalRequested(PrivateEvent):
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: int
+
+
+class UnitsWithdrawalCompleted(PrivateEvent):
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: int
+
+
+class UnitsWithdrawalReturned(PrivateEvent):
+    """The units could not leave and are back in the participant's account."""
+
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: int
+    reason: CashRefusal
+
+
 class CashRequestRejected(PrivateEvent):
     """A deposit or withdrawal was refused; nothing has moved. `available` could have been withdrawn."""
 
@@ -254,6 +299,13 @@ class LossShared(PrivateEvent):
 
     asset_id: AssetId
     amount: Money
+
+
+class UnitsLossShared(PrivateEvent):
+    """A participant's part of a loss of units of an asset, by what it owned of it at that instant."""
+
+    asset_id: AssetId
+    amount: int
 
 
 # --- told to all ---------------------------------------------------------------------------------------
@@ -487,6 +539,24 @@ class LossAllocated(PublicEvent):
     holders: Money
 
 
+class ChainReorganised(PublicEvent):
+    """A chain no longer shows a deposit. `credited`: it had its confirmations, and its units are lost."""
+
+    asset_id: AssetId
+    transaction: str
+    amount: int
+    credited: bool
+
+
+class UnitsLost(PublicEvent):
+    """Units in custody are gone: the house's own layer bears its part first, then all who own the asset."""
+
+    asset_id: AssetId
+    loss: int
+    house: int
+    holders: int
+
+
 class IssuerPaused(PublicEvent):
     asset_id: AssetId
 
@@ -542,9 +612,16 @@ Event: TypeAlias = (
     | WithdrawalRequested
     | WithdrawalCompleted
     | WithdrawalReturned
+    | CryptoDepositAnnounced
+    | CryptoDepositCredited
+    | CryptoDepositVoided
+    | UnitsWithdrawalRequested
+    | UnitsWithdrawalCompleted
+    | UnitsWithdrawalReturned
     | CashRequestRejected
     | ClaimSettled
     | LossShared
+    | UnitsLossShared
     | VenueEstablished
     | RegimeAdopted
     | InstrumentListed
@@ -575,6 +652,8 @@ Event: TypeAlias = (
     | CustodyGated
     | CustodyReopened
     | LossAllocated
+    | ChainReorganised
+    | UnitsLost
     | IssuerPaused
     | IssuerUnpaused
     | CoinRequestRefused

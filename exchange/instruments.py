@@ -3,11 +3,14 @@
 Every derivative is a bounded claim: at expiry it pays between nothing and its width, whatever the settlement
 price S, since S is clamped to the collar [floor, cap] of its series. So what a buyer can lose (the claim's
 price) and what a seller can lose (the width less that price) are known when the trade is made.
+
+Spot is no claim: units of a crypto asset change hands against cash.
 """
 
 from enum import StrEnum
 
-from exchange.messages import Message
+from exchange.clearing.rounding import divide_up
+from exchange.messages import UNSTATED, Message, Unstated
 from exchange.units import AssetId, BasisPoints, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time
 from matching.terms import Allocation, Price, Quantity
 
@@ -45,10 +48,18 @@ class Asset(Message):
     asset_id: AssetId
     scale: int  # one unit is 10**scale minor units
     title: str
+    confirmations: int | Unstated = (
+        UNSTATED  # of a crypto asset: blocks until a transaction on its chain counts
+    )
+    block_interval: Time | Unstated = UNSTATED
 
 
 class Instrument(Message):
-    """A series of cash-settled bounded claims. One lot moves `tick_value` minor units of `cash` for each tick."""
+    """A series of cash-settled bounded claims, or a pair of assets. One lot moves `tick_value` minor units of
+    `cash` for each tick.
+
+    Of spot, a lot is `lot_units` minor units of `base`, floor and cap are those of its price, and `expiry` is 0.
+    """
 
     instrument_id: InstrumentId
     kind: ContractKind
@@ -64,7 +75,7 @@ class Instrument(Message):
     max_quantity: Quantity  # of one order
     price_band_bp: BasisPoints  # how far from the index a future's order may be priced
     protection_bp: BasisPoints  # how far from the best opposite price a market order may trade
-    expiry: Time  # the last instant of trading
+    expiry: Time  # the last instant of trading; 0: there is none
     strike: Price | None = None  # of an option
     digital_payoff: Price = 0  # ticks that a digital option pays
     allocation: Allocation = Allocation.PRICE_TIME
@@ -78,6 +89,8 @@ class Instrument(Message):
         0  # around the last auction price; beyond it trading is interrupted; 0: none
     )
     dynamic_band_bp: BasisPoints = 0  # around the last trade
+    base: AssetId | Unstated = UNSTATED  # what changes hands against cash
+    lot_units: int | Unstated = UNSTATED  # minor units of it in one lot
 
     @property
     def product(self) -> Product:
@@ -90,8 +103,8 @@ class Instrument(Message):
 
     @property
     def lowest_price(self) -> Price:
-        """The price at which the claim is worth nothing at every settlement."""
-        return self.floor if self.kind is ContractKind.CAPPED_FUTURE else 0
+        """The price at which the claim is worth nothing at every settlement; of spot, the lowest there may be."""
+        return self.floor if self.product in (Product.FUTURE, Product.SPOT) else 0
 
     @property
     def highest_price(self) -> Price:
@@ -123,6 +136,10 @@ class Instrument(Message):
 
 def fault_in(terms: Instrument) -> str | None:
     """Why these terms cannot be listed, or None. The remedy is part of the sentence."""
+    return _fault_in_claim(terms) or _fault_in_units(terms)
+
+
+def _fault_in_claim(terms: Instrument) -> str | None:
     is_option = terms.product is Product.OPTION
     strike = terms.strike if terms.strike is not None else terms.floor
     digital = terms.kind in (ContractKind.DIGITAL_CALL, ContractKind.DIGITAL_PUT)
@@ -154,4 +171,24 @@ def fault_in(terms: Instrument) -> str | None:
         return "calls and bands must not be negative; 0 means that there is none"
     if max(terms.static_band_bp, terms.dynamic_band_bp) and not terms.halt_call:
         return "a band that interrupts trading needs a halt_call, the auction that follows"
+    return None
+
+
+def _fault_in_units(terms: Instrument) -> str | None:
+    """What is wrong with how units are named and counted, if there are any to change hands."""
+    if terms.product is not Product.SPOT:
+        if terms.base is not UNSTATED or terms.lot_units is not UNSTATED:
+            return "only what changes hands in units has a base and lot_units; leave them out"
+        return None
+    if not terms.base:
+        return "it needs a base, the asset that changes hands"
+    if type(terms.lot_units) is not int or terms.lot_units < 1:
+        return f"lot_units must be a whole, positive number of minor units of {terms.base}, not {terms.lot_units}"
+    if terms.lot_units * terms.max_quantity >= 2**63:
+        return "an order of max_quantity would be for more units than 63 bits hold; lower it, or lot_units"
+    if terms.expiry:
+        return f"spot never expires: its expiry must be 0, not {terms.expiry}"
+    least = max(1, divide_up(max(terms.fee_maker, terms.fee_taker), terms.tick_value))
+    if terms.floor < least:
+        return f"floor must be {least} or more, for a seller pays its fee out of the price, not {terms.floor}"
     return None

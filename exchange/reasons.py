@@ -40,6 +40,7 @@ class RejectReason(StrEnum):
     EXPOSURE_LIMIT = "exposure_limit"
     OWN_FUNDS_COVER = "own_funds_cover"
     INSUFFICIENT_CASH = "insufficient_cash"
+    INSUFFICIENT_UNITS = "insufficient_units"  # of what it would sell
     TOO_MANY_REQUESTS = "too_many_requests"
     # of a cancel, an amendment or a link
     SAME_ORDER = "same_order"
@@ -68,6 +69,7 @@ class CashRefusal(StrEnum):
     WALLET_OF_THE_VENUE = "wallet_of_the_venue"  # only the venue moves what its wallets hold
     SAME_WALLET = "same_wallet"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    TRANSACTION_KNOWN = "transaction_known"  # the chain has shown it before
     ISSUER_PAUSED = "issuer_paused"
     NOT_A_MINTER = "not_a_minter"
     NO_FIAT_RECEIPT = "no_fiat_receipt"
@@ -84,3 +86,4 @@ class CashRefusal(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     INSUFFICIENT_RESERVES = "insufficient_reserves"
     NOT_PAUSED = "not_paused"
+    CHAIN_REORGANISED = "chain_reorganised"  # of what was on its way out: all share the loss first

@@ -22,6 +22,7 @@ from exchange.access.regime import (
 from exchange.audit import audit
 from exchange.commands import (
     AdoptRegime,
+    AnnounceCryptoDeposit,
     ApplyForAccess,
     CancelOrder,
     CoinTerms,
@@ -55,6 +56,10 @@ from exchange.units import (
 from matching.terms import OrderId, ParticipantId, PostOnly, Price, Side, TimeInForce
 
 RUBD = AssetId("RUBD")
+BTC = AssetId("BTC")
+BTC_SPOT = InstrumentId("BTC_RUBD")
+SATOSHI_LOT = 100_000  # 0.001 BTC
+BLOCK = 10 * MINUTE
 BTC_RUB = IndexId("BTC_RUB")
 BTCF = InstrumentId("BTC_RUBD-25DEC26")
 OPENS: Time = 1_000 * HOUR
@@ -86,6 +91,19 @@ def future(**changes: object) -> Instrument:
         "expiry": EXPIRY,
     }
     return Instrument(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def spot(**changes: object) -> Instrument:
+    """Lots of 0.001 BTC against the coin, ticks of 100 roubles at 10 kopecks each, up to 16m roubles."""
+    terms: dict[str, object] = {
+        "instrument_id": BTC_SPOT,
+        "kind": ContractKind.SPOT,
+        "floor": 1_000,
+        "base": BTC,
+        "lot_units": 100_000,
+        "expiry": 0,
+    }
+    return future(**{**terms, **changes})
 
 
 def option(kind: ContractKind, strike: Price, **changes: object) -> Instrument:
@@ -129,6 +147,19 @@ def a_regime(**changes: object) -> Regime:
     return Regime(**{**terms, **changes})  # type: ignore[arg-type]
 
 
+def with_btc(**changes: object) -> tuple[Asset, ...]:
+    """The coin, and bitcoin in satoshi, confirmed by two blocks of ten minutes."""
+    terms: dict[str, object] = {
+        "asset_id": BTC,
+        "scale": 8,
+        "title": "Bitcoin",
+        "confirmations": 2,
+        "block_interval": BLOCK,
+    }
+    bitcoin = Asset(**{**terms, **changes})  # type: ignore[arg-type]
+    return (Asset(asset_id=RUBD, scale=2, title="coin"), bitcoin)
+
+
 def coin_terms(wallets: int = 1, **changes: object) -> CoinTerms:
     terms: dict[str, object] = {
         "asset_id": RUBD,
@@ -155,13 +186,14 @@ class Venue:
         index: IndexTerms | None = None,
         sessions: tuple[SessionTerms, ...] = (SessionTerms(opens=OPENS, closes=CLOSES),),
         now: Time = OPENS - MINUTE,
+        assets: tuple[Asset, ...] = (Asset(asset_id=RUBD, scale=2, title="coin"),),
     ) -> None:
         self.exchange = Exchange()
         self.now = now
         self.asked = 0
         self.tell(
             EstablishVenue(
-                assets=(Asset(asset_id=RUBD, scale=2, title="coin"),),
+                assets=assets,
                 indices=(
                     index
                     or IndexTerms(index_id=BTC_RUB, venues=VENUES, weights_ppm=(250_000,) * len(VENUES)),
@@ -206,6 +238,17 @@ class Venue:
             )
             events += self.tell(DepositCoins(participant_id=name, asset_id=RUBD, amount=cash))
         return events
+
+    def bring(self, name: ParticipantId, amount: int, transaction: str = "") -> list[Event]:
+        """The chain shows units for `name`; they are credited when two blocks have come on top."""
+        return self.tell(
+            AnnounceCryptoDeposit(
+                participant_id=name,
+                asset_id=BTC,
+                amount=amount,
+                transaction=transaction or f"to-{name}-{self.now}",
+            )
+        )
 
     def place(
         self,
@@ -287,6 +330,15 @@ class Venue:
 
     def locked(self, name: ParticipantId) -> Money:
         return int(self.state.covers.locked(name))
+
+    def units(self, name: ParticipantId, asset_id: AssetId = BTC) -> int:
+        return int(self.state.covers.spot.units(name, asset_id))
+
+    def free_units(self, name: ParticipantId, asset_id: AssetId = BTC) -> int:
+        return int(self.state.covers.spot.free_units(name, asset_id))
+
+    def at_risk(self, name: ParticipantId) -> Money:
+        return int(self.state.covers.at_risk(name))
 
     def position(self, name: ParticipantId, instrument_id: InstrumentId = BTCF) -> int:
         return int(self.state.covers.position(name, instrument_id))

@@ -1,7 +1,8 @@
 """The chart of accounts: how each ledger account is called, and which rule it obeys.
 
 Participants' balances are credit balances: the house owes them. What the house holds outside (wallets on an
-issuer's ledger) is a debit-balance mirror. So "nothing is lost" and "custody reconciles" are one statement.
+issuer's ledger, units on a register) is a debit-balance mirror. So "nothing is lost" and "custody reconciles"
+are one statement.
 """
 
 from exchange.units import AssetId, BucketId, InstrumentId, WalletId
@@ -36,6 +37,21 @@ def loss_layer(asset_id: AssetId) -> str:
 def wallet(wallet_id: WalletId, asset_id: AssetId) -> str:
     """Mirror of a venue wallet on the issuer's ledger (mirror)."""
     return f"ext:wallet:{wallet_id}:{asset_id}"
+
+
+def units(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """Free units of a participant: of a crypto asset or a note (liability)."""
+    return f"unit:{participant_id}:{asset_id}"
+
+
+def unit_hold(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """Units that a participant's live orders would sell (liability)."""
+    return f"unit:hold:{participant_id}:{asset_id}"
+
+
+def register(asset_id: AssetId) -> str:
+    """Mirror of the register, or the chain, on which the units of an asset stand (mirror)."""
+    return f"ext:reg:{asset_id}"
 
 
 def position(participant_id: ParticipantId, instrument_id: InstrumentId) -> str:

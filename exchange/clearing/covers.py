@@ -5,7 +5,8 @@ from collections.abc import Iterable
 from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order, TradeSide
 from exchange.clearing.full import FullCover
 from exchange.clearing.ledger import Ledger, Move
-from exchange.instruments import Instrument
+from exchange.clearing.spot import SpotCover
+from exchange.instruments import Instrument, Product
 from exchange.units import InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
 
@@ -16,12 +17,13 @@ class Covers:
     def __init__(self, ledger: Ledger) -> None:
         self._at_risk: dict[ParticipantId, CapitalAtRisk] = {}
         self.full = FullCover(ledger, self._at_risk)
-        self._every: tuple[Cover, ...] = (self.full,)
+        self.spot = SpotCover(ledger, self._at_risk)
+        self._every: tuple[Cover, ...] = (self.full, self.spot)
         self._cover_of: dict[InstrumentId, Cover] = {}
 
     def list_series(self, instrument: Instrument, live: Iterable[Order]) -> str | None:
         """Put the series under its cover, or say why it cannot be listed."""
-        cover = self.full
+        cover: Cover = self.spot if instrument.product is Product.SPOT else self.full
         fault = cover.list_series(instrument, live)
         if fault is None:
             self._cover_of[instrument.instrument_id] = cover
@@ -41,9 +43,9 @@ class Covers:
         return self._cover_of[instrument_id].position(participant_id, instrument_id)
 
     def open_interest(self, instrument_id: InstrumentId) -> Quantity:
-        """Lots held long, which are as many as are held short."""
+        """Lots held short, which are as many as are held long. What is owned outright has none."""
         held = self._cover_of[instrument_id].positions(instrument_id)
-        return sum(max(quantity, 0) for quantity in held.values())
+        return sum(max(-quantity, 0) for quantity in held.values())
 
     def at_risk(self, participant_id: ParticipantId) -> Money:
         """Capital at risk under all covers."""

@@ -6,6 +6,7 @@ from exchange import auctions
 from exchange.clearing.expiry import advance, is_trading
 from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.rounding import to_tick
+from exchange.clearing.spot import asset_of, lot_units
 from exchange.commands import (
     EndTrading,
     FixPrice,
@@ -37,7 +38,7 @@ from exchange.events import (
 from exchange.instruments import Instrument, Product, fault_in
 from exchange.state import Fixing, Order, Series, State
 from exchange.trading import cancel_orders_in, observe
-from exchange.units import BucketId, Time
+from exchange.units import INDEX_DECIMALS, BucketId, Time
 from matching.feed import Feed
 from matching.market import Market, MarketTerms
 from matching.phases import Phase
@@ -58,7 +59,7 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     series = Series(terms, market, index, SeriesState.LISTED, *bounds)
     series.feed = Feed(market) if terms.publishes_book else None
     state.series[terms.instrument_id] = series
-    if terms.bucket_id not in state.fixings:
+    if terms.expiry and terms.bucket_id not in state.fixings:
         prior = terms.reference if terms.strike is None else terms.strike
         state.fixings[terms.bucket_id] = Fixing(terms.expiry, prior)
         state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
@@ -255,8 +256,6 @@ def _postpone(bucket_id: BucketId, until: Time, valid: int, samples: int, state:
 
 def _listing_fault(terms: Instrument, state: State) -> str | None:
     """Why these terms cannot be listed on this venue now, or None."""
-    if terms.product is Product.SPOT:
-        return "spot has no clearing on this venue"
     if terms.instrument_id in state.series:
         return f"{terms.instrument_id} is listed already"
     if terms.underlying not in state.indices:
@@ -266,9 +265,29 @@ def _listing_fault(terms: Instrument, state: State) -> str | None:
     if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
         return f"it pays in {terms.cash}, but the venue settles in {state.regime.cash.settlement_asset}"
     fault = fault_in(terms)
+    if fault is None and terms.product is Product.SPOT:
+        return _spot_fault(terms, state)
     if fault is None and terms.expiry - _window(terms, state) <= state.now:
         fault = "its fixing would have begun before it is listed; choose a later expiry"
     return fault
+
+
+def _spot_fault(terms: Instrument, state: State) -> str | None:
+    """Spot is for test environments alone, and a tick of a lot must be worth what the index says."""
+    if state.regime is not None and not state.regime.test_environment:
+        return f"spot is traded only in a test environment, and “{state.regime.title}” is none"
+    asset_id, units = asset_of(terms), lot_units(terms)
+    if asset_id not in state.assets or asset_id in state.coins:
+        return f"there is no asset {asset_id} to be delivered"
+    if terms.cash not in state.assets:
+        return f"it is not said how {terms.cash} is counted; name it among the assets"
+    scale, cash_scale = state.assets[asset_id].scale, state.assets[terms.cash].scale
+    if terms.tick * units * 10**cash_scale != terms.tick_value * 10 ** (scale + INDEX_DECIMALS):
+        return (
+            f"a tick of {units} minor units of {asset_id} is not worth tick_value, {terms.tick_value}; "
+            "make lot, tick and tick_value agree"
+        )
+    return None
 
 
 def _window(terms: Instrument, state: State) -> Time:

@@ -1,10 +1,12 @@
 """Where an order may be priced: inside the collar, near the index, and how far a market order may go."""
 
-from exchange.instruments import ContractKind
+from exchange.instruments import Product
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from exchange.units import IndexPrice
 from matching.terms import Price, Side
+
+FOLLOW_THE_INDEX = (Product.FUTURE, Product.SPOT)  # one for one, so that their price can be held against it
 
 
 def somebody_opposite(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
@@ -20,9 +22,9 @@ def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> R
 
 
 def inside_band(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
-    """A future no further from the index than the band; a stale index holds the band where it was."""
+    """A future, or spot, no further from the index than the band; a stale index holds the band where it was."""
     terms = series.instrument
-    if terms.kind is not ContractKind.CAPPED_FUTURE:
+    if terms.product not in FOLLOW_THE_INDEX:
         return None
     reference = reference_price(series)
     off = abs(order.price * terms.tick - reference)
@@ -52,7 +54,7 @@ def furthest_price(side: Side, series: Series) -> Price:
     """The worst price at which anybody may order now: the edge of band and collar, whichever is nearer."""
     terms = series.instrument
     lowest, highest = series.lowest_price, series.highest_price
-    if terms.kind is ContractKind.CAPPED_FUTURE:
+    if terms.product in FOLLOW_THE_INDEX:
         reference = reference_price(series)
         band = reference * terms.price_band_bp // 10_000
         lowest = max(lowest, -((band - reference) // terms.tick))

@@ -26,7 +26,7 @@ from exchange.events import (
     SeriesStateChanged,
 )
 from exchange.instruments import Instrument
-from exchange.messages import Message
+from exchange.messages import UNSTATED, Message, Unstated
 from exchange.reasons import CashRefusal
 from exchange.units import MINUTE, SECOND, AssetId, InstrumentId, Money, Time, WalletId
 from exchange.views import MarketView, PublicTape
@@ -295,6 +295,7 @@ def _plain(kind: type[Any]) -> st.SearchStrategy[Any]:
         bool: st.booleans,
         int: lambda: st.integers(0, 10**12),
         str: lambda: st.sampled_from(["a", "b"]),
+        Unstated: lambda: st.just(UNSTATED),
     }
     return simple[kind]()
 
