@@ -71,7 +71,7 @@ def _holds(state: State) -> Iterator[str]:
             for bucket in state.covers.full.buckets.values()
             if seat.participant_id in bucket.accounts
         )
-        needed += state.covers.spot.held(seat.participant_id)
+        needed += sum(cover.held(seat.participant_id) for cover in (state.covers.spot, state.covers.notes))
         held = state.ledger.posted(seat.hold_account)
         if needed != held:
             yield f"I-12 {seat.participant_id}: orders need {needed}, {held} is held"
@@ -144,7 +144,7 @@ def _limits(state: State) -> Iterator[str]:
     for bucket in state.covers.full.buckets.values():
         for participant_id, account in bucket.accounts.items():
             at_risk[participant_id] += max(account.worst, 0)
-    for owners in state.covers.spot.owners.values():
+    for owners in (*state.covers.spot.owners.values(), *state.covers.notes.owners.values()):
         for participant_id, owner in owners.items():
             at_risk[participant_id] += owner.buying.worst
     for seat in state.seats.values():

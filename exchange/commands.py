@@ -272,6 +272,53 @@ class WipeWallet(Message):
     signatures: tuple[str, ...]
 
 
+# --- notes ----------------------------------------------------------------------------------------------
+
+
+class RegisterNote(Message):
+    """An issuer, who has a seat, puts the terms of a note on the register."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+    instrument: Instrument
+
+
+class PlaceNotes(Message):
+    """The issuer offers the units of its note at their issue price, until then."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+    instrument_id: InstrumentId
+    until: Time
+
+
+class SubscribeNotes(Message):
+    """Take units of a note that is being placed, and pay for them at once."""
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    instrument_id: InstrumentId
+    quantity: Quantity
+
+
+class FundRedemption(Message):
+    """The issuer puts more into the escrow from which its note is redeemed."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    instrument_id: InstrumentId
+    amount: Money
+
+
+class PayObligations(Message):
+    """The issuer pays some of what it owes the holders of its note: to each its share."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    instrument_id: InstrumentId
+    amount: Money
+
+
 # --- the authority --------------------------------------------------------------------------------------
 
 
@@ -478,6 +525,38 @@ class ConfirmWithdrawal(Message):
     withdrawal_id: int
 
 
+class ClosePlacement(Message):
+    precedence: ClassVar[int] = CLOCK
+    instrument_id: InstrumentId
+
+
+class PayCoupon(Message):
+    precedence: ClassVar[int] = CLEARING
+    instrument_id: InstrumentId
+    number: int
+
+
+class JudgeIssuer(Message):
+    """The time of grace after a missed coupon is over."""
+
+    precedence: ClassVar[int] = DEFAULT
+    instrument_id: InstrumentId
+
+
+class FixNote(Message):
+    """The price of the underlying is final; what each unit pays follows from it."""
+
+    precedence: ClassVar[int] = EXPIRY
+    instrument_id: InstrumentId
+    price: Price
+    last_mark: bool  # there was no price but the last one
+
+
+class RedeemNotes(Message):
+    precedence: ClassVar[int] = EXPIRY
+    instrument_id: InstrumentId
+
+
 class ConfirmCryptoDeposit(Message):
     """The deposit should now have its confirmations: credit it, if the chain still shows it."""
 
@@ -513,6 +592,11 @@ Request: TypeAlias = (
     | DepositCoins
     | WithdrawCoins
     | WithdrawUnits
+    | RegisterNote
+    | PlaceNotes
+    | SubscribeNotes
+    | FundRedemption
+    | PayObligations
 )
 
 Directive: TypeAlias = (
@@ -542,6 +626,11 @@ Duty: TypeAlias = (
     | FixPrice
     | SettleBucket
     | ConfirmWithdrawal
+    | ClosePlacement
+    | PayCoupon
+    | JudgeIssuer
+    | FixNote
+    | RedeemNotes
     | ConfirmCryptoDeposit
     | ConfirmUnitsWithdrawal
     | ReportDepth

@@ -7,7 +7,7 @@ its own hour however late it is woken; so late waking cannot change history.
 from collections.abc import Iterator
 from typing import assert_never
 
-from exchange import auctions, audit, depository, oversight, quoting, trading, treasury
+from exchange import auctions, audit, depository, notes, oversight, quoting, trading, treasury
 from exchange.clearing import house
 from exchange.commands import (
     REPORTS,
@@ -18,6 +18,7 @@ from exchange.commands import (
     AuditBooks,
     CancelAll,
     CancelOrder,
+    ClosePlacement,
     CloseSession,
     Command,
     ConfirmCryptoDeposit,
@@ -28,15 +29,21 @@ from exchange.commands import (
     EnterPhase,
     EstablishVenue,
     ExpireOrder,
+    FixNote,
     FixPrice,
     FreezeParticipant,
     FreezeWallet,
+    FundRedemption,
     HaltInstrument,
+    JudgeIssuer,
     LinkOrders,
     ListInstrument,
     MintCoins,
     OpenSession,
     PauseIssuer,
+    PayCoupon,
+    PayObligations,
+    PlaceNotes,
     PlaceOrder,
     PostponeSettlement,
     ProtectQuotes,
@@ -46,6 +53,8 @@ from exchange.commands import (
     QuoteMarket,
     RecordFiatReceipt,
     RedeemCoins,
+    RedeemNotes,
+    RegisterNote,
     ReinstateParticipant,
     ReportDepth,
     ReportQuotes,
@@ -56,6 +65,7 @@ from exchange.commands import (
     SettleBucket,
     StartClosingCall,
     StartFixing,
+    SubscribeNotes,
     SuspendParticipant,
     TransferCoins,
     UnfreezeParticipant,
@@ -184,6 +194,26 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return treasury.unpause_issuer(command, state)
         case WipeWallet():
             return treasury.wipe_wallet(command, state)
+        case RegisterNote():
+            return notes.register_note(command, state)
+        case PlaceNotes():
+            return notes.place_notes(command, state)
+        case SubscribeNotes():
+            return notes.subscribe_notes(command, state)
+        case ClosePlacement():
+            return notes.close_placement(command, state)
+        case PayCoupon():
+            return notes.pay_coupon(command, state)
+        case JudgeIssuer():
+            return notes.judge_issuer(command, state)
+        case FixNote():
+            return notes.fix_note(command, state)
+        case FundRedemption():
+            return notes.fund_redemption(command, state)
+        case RedeemNotes():
+            return notes.redeem_notes(command, state)
+        case PayObligations():
+            return notes.pay_obligations(command, state)
         case AnnounceCryptoDeposit():
             return depository.announce_crypto_deposit(command, state)
         case ConfirmCryptoDeposit():

@@ -8,7 +8,7 @@ from typing import TypeAlias
 from exchange.access.regime import Applicant, Permission
 from exchange.instruments import Instrument, Product
 from exchange.messages import Message
-from exchange.reasons import AccessRefusal, CashRefusal, RejectReason
+from exchange.reasons import AccessRefusal, CashRefusal, NoteRefusal, RejectReason
 from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
 from matching.feed import LevelDelta, OrderDelta, Update
 from matching.phases import Phase
@@ -38,6 +38,7 @@ class CancelCause(StrEnum):
     QUOTE_REPLACED = "quote_replaced"
     MARKET_MAKER_PROTECTION = "market_maker_protection"
     UNITS_LOST = "units_lost"  # what it would have sold is no longer there
+    ISSUER_DEFAULT = "issuer_default"  # of a note: it is not traded any more
 
 
 class ParticipantState(StrEnum):
@@ -62,6 +63,21 @@ class SeriesState(StrEnum):
     SETTLED = "settled"
     DELISTED = "delisted"
     TERMINATED_AT_LAST_MARK = "terminated_at_last_mark"
+
+
+class NoteState(StrEnum):
+    """The life of a note, from its terms to its last payment."""
+
+    DRAFT = "draft"
+    REGISTERED = "registered"
+    PLACING = "placing"
+    LISTED = "listed"
+    COUPON = "coupon"
+    FIXED = "fixed"  # the price is final, and the issuer fills the escrow
+    REDEEMING = "redeeming"
+    REDEEMED = "redeemed"
+    ISSUER_DEFAULT = "issuer_default"
+    RECOVERY = "recovery"
 
 
 class IndexStatus(StrEnum):
@@ -274,6 +290,54 @@ class UnitsWithdrawalReturned(PrivateEvent):
     asset_id: AssetId
     amount: int
     reason: CashRefusal
+
+
+class NotesSubscribed(PrivateEvent):
+    """Units of a note, newly issued and paid for in the same instant."""
+
+    instrument_id: InstrumentId
+    quantity: Quantity
+    paid: Money
+
+
+class SubscriptionRejected(PrivateEvent):
+    instrument_id: InstrumentId
+    quantity: Quantity
+    reason: RejectReason
+
+
+class NoteRequestRejected(PrivateEvent):
+    """What an issuer asked for was refused; nothing has changed."""
+
+    instrument_id: InstrumentId
+    request: str
+    reason: NoteRefusal
+    explanation: str
+
+
+class CouponPaid(PrivateEvent):
+    """To a holder: `owed` is what the issuer did not pay of it."""
+
+    instrument_id: InstrumentId
+    paid: Money
+    owed: Money
+
+
+class NotesRedeemed(PrivateEvent):
+    """A holder's units are paid off, and gone: `owed` is what the issuer did not pay of it."""
+
+    instrument_id: InstrumentId
+    quantity: Quantity
+    paid: Money
+    owed: Money
+
+
+class ObligationPaid(PrivateEvent):
+    """A part of what the issuer of a note owed."""
+
+    instrument_id: InstrumentId
+    paid: Money
+    owed: Money  # still
 
 
 class CashRequestRejected(PrivateEvent):
@@ -557,6 +621,57 @@ class UnitsLost(PublicEvent):
     holders: int
 
 
+class NoteRegistered(PublicEvent):
+    instrument: Instrument
+
+
+class NoteStateChanged(PublicEvent):
+    instrument_id: InstrumentId
+    state: NoteState
+
+
+class PlacementClosed(PublicEvent):
+    """So many units were placed, for so much money in all."""
+
+    instrument_id: InstrumentId
+    quantity: Quantity
+    raised: Money
+
+
+class CouponDue(PublicEvent):
+    """A coupon of all units: what the issuer had to pay, and what it did not."""
+
+    instrument_id: InstrumentId
+    due: Money
+    owed: Money
+
+
+class NoteFixed(PublicEvent):
+    """The price is final. The issuer must have `due` in escrow, of which `funded` is there, until then."""
+
+    instrument_id: InstrumentId
+    price: Price
+    payout: Money  # of one unit
+    due: Money
+    funded: Money
+    until: Time
+
+
+class EscrowFunded(PublicEvent):
+    instrument_id: InstrumentId
+    funded: Money  # in all
+    due: Money
+
+
+class NoteSettled(PublicEvent):
+    """All units are paid off, as far as the escrow reached; `owed` is on record."""
+
+    instrument_id: InstrumentId
+    quantity: Quantity
+    paid: Money
+    owed: Money
+
+
 class IssuerPaused(PublicEvent):
     asset_id: AssetId
 
@@ -618,6 +733,12 @@ Event: TypeAlias = (
     | UnitsWithdrawalRequested
     | UnitsWithdrawalCompleted
     | UnitsWithdrawalReturned
+    | NotesSubscribed
+    | SubscriptionRejected
+    | NoteRequestRejected
+    | CouponPaid
+    | NotesRedeemed
+    | ObligationPaid
     | CashRequestRejected
     | ClaimSettled
     | LossShared
@@ -654,6 +775,13 @@ Event: TypeAlias = (
     | LossAllocated
     | ChainReorganised
     | UnitsLost
+    | NoteRegistered
+    | NoteStateChanged
+    | PlacementClosed
+    | CouponDue
+    | NoteFixed
+    | EscrowFunded
+    | NoteSettled
     | IssuerPaused
     | IssuerUnpaused
     | CoinRequestRefused

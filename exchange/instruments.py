@@ -4,15 +4,17 @@ Every derivative is a bounded claim: at expiry it pays between nothing and its w
 price S, since S is clamped to the collar [floor, cap] of its series. So what a buyer can lose (the claim's
 price) and what a seller can lose (the width less that price) are known when the trade is made.
 
-Spot is no claim: units of a crypto asset change hands against cash.
+Spot is no claim: units of a crypto asset change hands against cash. Nor is a note cleared as one: its units are
+paid for in full, and its issuer pays them off.
 """
 
 from enum import StrEnum
 
+from exchange.clearing.payoffs import PayoffTerms, fault_in_payoff, payoff
 from exchange.clearing.rounding import divide_up
 from exchange.messages import UNSTATED, Message, Unstated
 from exchange.units import AssetId, BasisPoints, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time
-from matching.terms import Allocation, Price, Quantity
+from matching.terms import Allocation, ParticipantId, Price, Quantity
 
 
 class Product(StrEnum):
@@ -21,6 +23,7 @@ class Product(StrEnum):
     FUTURE = "future"
     OPTION = "option"
     SPOT = "spot"
+    NOTE = "note"  # structured notes and other digital financial assets
 
 
 class ContractKind(StrEnum):
@@ -30,6 +33,7 @@ class ContractKind(StrEnum):
     DIGITAL_CALL = "digital_call"
     DIGITAL_PUT = "digital_put"
     SPOT = "spot"
+    NOTE = "note"
 
 
 PRODUCT_OF: dict[ContractKind, Product] = {
@@ -39,7 +43,14 @@ PRODUCT_OF: dict[ContractKind, Product] = {
     ContractKind.DIGITAL_CALL: Product.OPTION,
     ContractKind.DIGITAL_PUT: Product.OPTION,
     ContractKind.SPOT: Product.SPOT,
+    ContractKind.NOTE: Product.NOTE,
 }
+
+
+IN_UNITS = (
+    Product.SPOT,
+    Product.NOTE,
+)  # units of an asset change hands; nothing is promised that could be lost
 
 
 class Asset(Message):
@@ -54,11 +65,31 @@ class Asset(Message):
     block_interval: Time | Unstated = UNSTATED
 
 
+class Coupon(Message):
+    """Paid to whoever owns units at that instant, as a share of their nominal."""
+
+    at: Time
+    rate_bp: BasisPoints
+
+
+class NoteTerms(Message):
+    """What the issuer of a note promises. Amounts are minor units of cash."""
+
+    issuer: ParticipantId
+    payoff: PayoffTerms
+    volume: int  # units that may be placed at most
+    issue_price: Money  # of one unit
+    coupons: tuple[Coupon, ...] = ()  # in order of time, the last one not after the expiry
+    funding_period: Time = 0  # after the price is final: until then the escrow must hold what is due
+    grace: Time = 0  # after a missed coupon, before the issuer is in default
+
+
 class Instrument(Message):
     """A series of cash-settled bounded claims, or a pair of assets. One lot moves `tick_value` minor units of
     `cash` for each tick.
 
     Of spot, a lot is `lot_units` minor units of `base`, floor and cap are those of its price, and `expiry` is 0.
+    Of a note, `base` counts its units, a lot is one of them, and its price is in minor units of cash.
     """
 
     instrument_id: InstrumentId
@@ -91,6 +122,7 @@ class Instrument(Message):
     dynamic_band_bp: BasisPoints = 0  # around the last trade
     base: AssetId | Unstated = UNSTATED  # what changes hands against cash
     lot_units: int | Unstated = UNSTATED  # minor units of it in one lot
+    note: NoteTerms | Unstated = UNSTATED
 
     @property
     def product(self) -> Product:
@@ -98,17 +130,28 @@ class Instrument(Message):
 
     @property
     def bucket_id(self) -> BucketId:
-        """Claims on one underlying that expire together share one escrow pool and net in it."""
+        """Claims on one underlying that expire together share one escrow pool and net in it. A note is alone."""
+        if self.note:
+            return BucketId(f"{self.instrument_id}@{self.expiry}:{self.cash}")
         return BucketId(f"{self.underlying}@{self.expiry}:{self.cash}")
 
     @property
     def lowest_price(self) -> Price:
         """The price at which the claim is worth nothing at every settlement; of spot, the lowest there may be."""
+        if self.note:
+            return max(1, self.fee_maker, self.fee_taker)  # a seller pays its fee out of it
         return self.floor if self.product in (Product.FUTURE, Product.SPOT) else 0
 
     @property
     def highest_price(self) -> Price:
-        """The lowest price plus the width: nobody would pay more, and no seller could lose more."""
+        """The lowest price plus the width: nobody would pay more, and no seller could lose more.
+
+        Of a note, all that it can ever pay.
+        """
+        if self.note:
+            nominal = self.note.payoff.nominal
+            coupons = sum(divide_up(nominal * coupon.rate_bp, 10_000) for coupon in self.note.coupons)
+            return self.payoff(self.cap) + coupons
         return self.lowest_price + max(self.payoff(self.floor), self.payoff(self.cap))
 
     @property
@@ -122,6 +165,8 @@ class Instrument(Message):
     def payoff(self, settlement: Price) -> Price:
         """Ticks that one long lot receives if the series settles at `settlement`."""
         price = min(max(settlement, self.floor), self.cap)
+        if self.note:
+            return payoff(self.note.payoff, price)
         match self.kind, self.strike:
             case ContractKind.CALL, int(strike):
                 return max(price - strike, 0)
@@ -136,7 +181,30 @@ class Instrument(Message):
 
 def fault_in(terms: Instrument) -> str | None:
     """Why these terms cannot be listed, or None. The remedy is part of the sentence."""
-    return _fault_in_claim(terms) or _fault_in_units(terms)
+    return _fault_in_note(terms) or _fault_in_claim(terms) or _fault_in_units(terms)
+
+
+def _fault_in_note(terms: Instrument) -> str | None:
+    """What is wrong with what a note promises, if it is one."""
+    note = terms.note
+    if terms.product is not Product.NOTE or not note:
+        stated = terms.product is Product.NOTE or note is not UNSTATED
+        return "a note, and nothing else, says what it promises in `note`" if stated else None
+    numbers = (note.volume, note.issue_price, note.funding_period, note.grace)
+    if fault := fault_in_payoff(note.payoff):
+        return fault
+    if any(type(number) is not int for number in numbers) or min(numbers[:2]) < 1 or min(numbers[2:]) < 0:
+        return f"volume and issue_price must be positive, periods not negative, all whole; not {numbers}"
+    if terms.tick_value != 1 or terms.lot_units != 1:
+        return "a note trades by the unit, priced in minor units of cash: tick_value and lot_units must be 1"
+    if any(type(n) is not int or n < 1 for coupon in note.coupons for n in (coupon.at, coupon.rate_bp)):
+        return "a coupon needs a time and a positive rate_bp, both whole"
+    times = [coupon.at for coupon in note.coupons]
+    if times != sorted(set(times)) or max(times, default=0) > terms.expiry:
+        return "coupons must come one after the other, the last one not after the expiry"
+    if note.volume * max(note.issue_price, terms.highest_price) >= 2**63:
+        return "all units could pay more than 63 bits hold; lower volume, nominal or rates"
+    return None
 
 
 def _fault_in_claim(terms: Instrument) -> str | None:
@@ -155,7 +223,8 @@ def _fault_in_claim(terms: Instrument) -> str | None:
         return "only an option has a strike; leave it out"
     if digital and terms.digital_payoff < 1:
         return f"a digital option needs a digital_payoff of a tick or more, not {terms.digital_payoff}"
-    if not terms.lowest_price < terms.reference < terms.highest_price:
+    touches = terms.reference in (terms.lowest_price, terms.highest_price) and not terms.note
+    if touches or not terms.lowest_price <= terms.reference <= terms.highest_price:
         return f"reference {terms.reference} must lie between {terms.lowest_price} and {terms.highest_price}"
     if min(terms.fee_maker, terms.fee_taker) < 0:
         return "fees must not be negative"
@@ -176,7 +245,7 @@ def _fault_in_claim(terms: Instrument) -> str | None:
 
 def _fault_in_units(terms: Instrument) -> str | None:
     """What is wrong with how units are named and counted, if there are any to change hands."""
-    if terms.product is not Product.SPOT:
+    if terms.product not in IN_UNITS:
         if terms.base is not UNSTATED or terms.lot_units is not UNSTATED:
             return "only what changes hands in units has a base and lot_units; leave them out"
         return None
@@ -186,6 +255,8 @@ def _fault_in_units(terms: Instrument) -> str | None:
         return f"lot_units must be a whole, positive number of minor units of {terms.base}, not {terms.lot_units}"
     if terms.lot_units * terms.max_quantity >= 2**63:
         return "an order of max_quantity would be for more units than 63 bits hold; lower it, or lot_units"
+    if terms.product is Product.NOTE:
+        return None
     if terms.expiry:
         return f"spot never expires: its expiry must be 0, not {terms.expiry}"
     least = max(1, divide_up(max(terms.fee_maker, terms.fee_taker), terms.tick_value))

@@ -48,6 +48,9 @@ class RejectReason(StrEnum):
     NOT_ON_BOOK = "not_on_book"  # it waits: cancel it and place another
     DIFFERENT_INSTRUMENTS = "different_instruments"
     ALREADY_LINKED = "already_linked"
+    # of a subscription to a note, beside those of an order
+    NOT_PLACING = "not_placing"
+    OWN_NOTE = "own_note"  # an issuer cannot owe itself
 
 
 class AccessRefusal(StrEnum):
@@ -87,3 +90,20 @@ class CashRefusal(StrEnum):
     INSUFFICIENT_RESERVES = "insufficient_reserves"
     NOT_PAUSED = "not_paused"
     CHAIN_REORGANISED = "chain_reorganised"  # of what was on its way out: all share the loss first
+
+
+class NoteRefusal(StrEnum):
+    """Why what an issuer asked for was refused, in order of precedence."""
+
+    UNKNOWN_PARTICIPANT = "unknown_participant"
+    PARTICIPANT_SUSPENDED = "participant_suspended"
+    NOT_THE_ISSUER = "not_the_issuer"
+    NOTE_KNOWN = "note_known"  # an instrument, or an asset, has that name already
+    TERMS_IMPOSSIBLE = "terms_impossible"
+    UNKNOWN_NOTE = "unknown_note"
+    WRONG_STATE = "wrong_state"  # of the note's life
+    PLACEMENT_NOT_AHEAD = "placement_not_ahead"  # or not over before the first coupon and the fixing
+    AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    MORE_THAN_DUE = "more_than_due"
+    PARTICIPANT_FROZEN = "participant_frozen"
+    INSUFFICIENT_FUNDS = "insufficient_funds"

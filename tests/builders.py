@@ -20,6 +20,7 @@ from exchange.access.regime import (
     RegimeStatus,
 )
 from exchange.audit import audit
+from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
     AdoptRegime,
     AnnounceCryptoDeposit,
@@ -32,15 +33,18 @@ from exchange.commands import (
     IndexTerms,
     ListInstrument,
     MintCoins,
+    PlaceNotes,
     PlaceOrder,
     RecordFiatReceipt,
+    RegisterNote,
     ReportQuotes,
     SessionTerms,
+    SubscribeNotes,
     VenueQuote,
 )
 from exchange.core import Exchange
 from exchange.events import Event, OrderAccepted
-from exchange.instruments import Asset, ContractKind, Instrument, Product
+from exchange.instruments import Asset, ContractKind, Instrument, NoteTerms, Product
 from exchange.units import (
     HOUR,
     MINUTE,
@@ -68,6 +72,8 @@ EXPIRY: Time = OPENS + 7 * HOUR
 VENUES = ("aster", "boreal", "cygnus", "dorado")
 ROUBLE: Money = 100
 ANN, BOB, CYD = ParticipantId("ann"), ParticipantId("bob"), ParticipantId("cyd")
+IDA = ParticipantId("ida")  # who issues notes
+NOTE, NOTE_UNITS = InstrumentId("NOTE1"), AssetId("DFA:NOTE1")
 BUY, SELL = Side.BUY, Side.SELL
 
 
@@ -102,6 +108,46 @@ def spot(**changes: object) -> Instrument:
         "base": BTC,
         "lot_units": 100_000,
         "expiry": 0,
+    }
+    return future(**{**terms, **changes})
+
+
+def participation(**changes: object) -> PayoffTerms:
+    """E19: 95% of 1,000.00 at least, half of the rise above 8.0m roubles, of which 40% count."""
+    terms: dict[str, object] = {
+        "kind": NoteKind.PARTICIPATION,
+        "nominal": 1_000 * ROUBLE,
+        "initial": 80_000,
+        "floor_bp": 9_500,
+        "participation_bp": 5_000,
+        "cap_bp": 4_000,
+    }
+    return PayoffTerms(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def note_terms(**changes: object) -> NoteTerms:
+    """A thousand units of it at 1,000.00, by Ida, who has ten minutes to fill the escrow."""
+    terms: dict[str, object] = {
+        "issuer": IDA,
+        "payoff": participation(),
+        "volume": 1_000,
+        "issue_price": 1_000 * ROUBLE,
+        "funding_period": 10 * MINUTE,
+        "grace": 30 * MINUTE,
+    }
+    return NoteTerms(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def note(promise: NoteTerms | None = None, **changes: object) -> Instrument:
+    terms: dict[str, object] = {
+        "instrument_id": NOTE,
+        "kind": ContractKind.NOTE,
+        "tick_value": 1,
+        "reference": 1_000 * ROUBLE,
+        "max_quantity": 1_000,
+        "base": NOTE_UNITS,
+        "lot_units": 1,
+        "note": promise or note_terms(),
     }
     return future(**{**terms, **changes})
 
@@ -249,6 +295,23 @@ class Venue:
                 transaction=transaction or f"to-{name}-{self.now}",
             )
         )
+
+    def issue(self, terms: Instrument, *buyers: tuple[ParticipantId, int]) -> list[Event]:
+        """Register a note, place so many units of it within a minute, and list it."""
+        assert terms.note
+        issuer, instrument_id = terms.note.issuer, terms.instrument_id
+        events = self.tell(RegisterNote(participant_id=issuer, instrument=terms))
+        events += self.tell(
+            PlaceNotes(participant_id=issuer, instrument_id=instrument_id, until=self.now + MINUTE)
+        )
+        for name, quantity in buyers:
+            events += self.tell(
+                SubscribeNotes(participant_id=name, instrument_id=instrument_id, quantity=quantity)
+            )
+        return events + self.wait_until(self.now + MINUTE)
+
+    def note_units(self, name: ParticipantId) -> int:
+        return int(self.state.covers.notes.units(name, NOTE_UNITS))
 
     def place(
         self,

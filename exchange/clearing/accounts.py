@@ -54,6 +54,26 @@ def register(asset_id: AssetId) -> str:
     return f"ext:reg:{asset_id}"
 
 
+def note_escrow(instrument_id: InstrumentId) -> str:
+    """What the issuer of a note has put aside for its redemption (liability)."""
+    return f"escrow:dfa:{instrument_id}"
+
+
+def rounding(asset_id: AssetId) -> str:
+    """What is left over when payers are rounded up and receivers down (liability)."""
+    return f"ccp:rounding:{asset_id}"
+
+
+def obligation(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """What a participant is owed and was not paid, less what it owes; not money (unconstrained)."""
+    return f"obl:{participant_id}:{asset_id}"
+
+
+def obligation_asset(asset_id: AssetId) -> AssetId:
+    """The ledger partition in which unpaid obligations in one cash asset are counted."""
+    return AssetId(f"OBL:{asset_id}")
+
+
 def position(participant_id: ParticipantId, instrument_id: InstrumentId) -> str:
     """A participant's position in lots: credits are long (unconstrained)."""
     return f"pos:{participant_id}:{instrument_id}"

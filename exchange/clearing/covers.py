@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order, TradeSide
 from exchange.clearing.full import FullCover
 from exchange.clearing.ledger import Ledger, Move
+from exchange.clearing.notes import NotesCover
 from exchange.clearing.spot import SpotCover
 from exchange.instruments import Instrument, Product
 from exchange.units import InstrumentId, Money
@@ -18,16 +19,26 @@ class Covers:
         self._at_risk: dict[ParticipantId, CapitalAtRisk] = {}
         self.full = FullCover(ledger, self._at_risk)
         self.spot = SpotCover(ledger, self._at_risk)
-        self._every: tuple[Cover, ...] = (self.full, self.spot)
+        self.notes = NotesCover(ledger, self._at_risk)
+        self._every: tuple[Cover, ...] = (self.full, self.spot, self.notes)
         self._cover_of: dict[InstrumentId, Cover] = {}
 
     def list_series(self, instrument: Instrument, live: Iterable[Order]) -> str | None:
         """Put the series under its cover, or say why it cannot be listed."""
-        cover: Cover = self.spot if instrument.product is Product.SPOT else self.full
+        cover = self._cover_for(instrument)
         fault = cover.list_series(instrument, live)
         if fault is None:
             self._cover_of[instrument.instrument_id] = cover
         return fault
+
+    def _cover_for(self, instrument: Instrument) -> Cover:
+        match instrument.product:
+            case Product.SPOT:
+                return self.spot
+            case Product.NOTE:
+                return self.notes
+            case _:
+                return self.full
 
     def account(self, holder: Holder, instrument_id: InstrumentId, side: Side) -> Account:
         """The account in which the holder's orders of that side in the series count."""

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 
 from exchange import auctions
-from exchange.clearing.expiry import advance, is_trading
+from exchange.clearing.expiry import advance, is_over, is_trading
 from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.rounding import to_tick
 from exchange.clearing.spot import asset_of, lot_units
 from exchange.commands import (
     EndTrading,
+    FixNote,
     FixPrice,
     ListInstrument,
     PostponeSettlement,
@@ -42,17 +43,25 @@ from exchange.units import INDEX_DECIMALS, BucketId, Time
 from matching.feed import Feed
 from matching.market import Market, MarketTerms
 from matching.phases import Phase
-from matching.terms import SelfTradePrevention
+from matching.terms import Price, SelfTradePrevention
 from matching.triggers import PriceSource
 
 
 def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     """Open a series, its bucket if it is the first there, and promise its expiry."""
     terms = command.instrument
-    fault = _listing_fault(terms, state) or state.covers.list_series(terms, _live_orders(terms, state))
+    fault = listing_fault(terms, state)
+    if fault is None and terms.product is Product.NOTE:
+        fault = "a note is listed when its placement ends; its issuer registers and places it"
+    fault = fault or state.covers.list_series(terms, _live_orders(terms, state))
     if fault is not None:
         yield DirectiveRefused(directive=f"list {terms.instrument_id}", explanation=fault)
         return
+    yield from open_series(terms, state)
+
+
+def open_series(terms: Instrument, state: State) -> Iterator[Event]:
+    """A series that has its cover: open its market, and promise its expiry if it has one."""
     index = state.indices[terms.underlying]
     bounds = (terms.lowest_price, terms.highest_price)
     market = Market(market_terms(terms, state), terms.reference, Phase.CLOSED)
@@ -60,9 +69,10 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     series.feed = Feed(market) if terms.publishes_book else None
     state.series[terms.instrument_id] = series
     if terms.expiry and terms.bucket_id not in state.fixings:
-        prior = terms.reference if terms.strike is None else terms.strike
-        state.fixings[terms.bucket_id] = Fixing(terms.expiry, prior)
-        state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
+        state.fixings[terms.bucket_id] = Fixing(terms.expiry, _first_prior(terms))
+        state.agenda.promise(
+            terms.expiry - fixing_window(terms, state), StartFixing(bucket_id=terms.bucket_id)
+        )
         state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
     yield InstrumentListed(instrument=terms)
     if state.session_open:
@@ -125,7 +135,10 @@ def start_fixing(duty: StartFixing, state: State) -> Iterator[Event]:
 
 def end_trading(duty: EndTrading, state: State) -> Iterator[Event]:
     """The last instant: no order of this instant enters, live ones are canceled, the price is fixed next."""
-    for series in _series_of(duty.bucket_id, state):
+    every = [series for series in _series_of(duty.bucket_id, state) if not is_over(series.state)]
+    if not every:
+        return
+    for series in every:
         yield from auctions.finish_call(series, state)
         yield enter(series, SeriesState.HALTED)
         yield from cancel_orders_in(series, CancelCause.EXPIRY, state)
@@ -204,6 +217,11 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
     )
     for series in every:
         yield enter(series, SeriesState.SETTLING)
+    if terms.product is Product.NOTE:
+        last_mark = rule is PriceRule.LAST_SETTLEMENT
+        fix = FixNote(instrument_id=terms.instrument_id, price=price, last_mark=last_mark)
+        state.agenda.promise(state.now, fix)
+        return
     pool = state.covers.full.pool(duty.bucket_id)
     payouts, moves = state.covers.full.settle(duty.bucket_id, price)
     state.ledger.book(moves, state.now)
@@ -254,7 +272,7 @@ def _postpone(bucket_id: BucketId, until: Time, valid: int, samples: int, state:
     state.agenda.promise(until, FixPrice(bucket_id=bucket_id))
 
 
-def _listing_fault(terms: Instrument, state: State) -> str | None:
+def listing_fault(terms: Instrument, state: State) -> str | None:
     """Why these terms cannot be listed on this venue now, or None."""
     if terms.instrument_id in state.series:
         return f"{terms.instrument_id} is listed already"
@@ -267,7 +285,7 @@ def _listing_fault(terms: Instrument, state: State) -> str | None:
     fault = fault_in(terms)
     if fault is None and terms.product is Product.SPOT:
         return _spot_fault(terms, state)
-    if fault is None and terms.expiry - _window(terms, state) <= state.now:
+    if fault is None and terms.expiry - fixing_window(terms, state) <= state.now:
         fault = "its fixing would have begun before it is listed; choose a later expiry"
     return fault
 
@@ -290,7 +308,14 @@ def _spot_fault(terms: Instrument, state: State) -> str | None:
     return None
 
 
-def _window(terms: Instrument, state: State) -> Time:
+def _first_prior(terms: Instrument) -> Price:
+    """What the settlement price is taken to have been, before there is one, in ticks of the underlying."""
+    if terms.note:
+        return terms.note.payoff.initial
+    return terms.reference if terms.strike is None else terms.strike
+
+
+def fixing_window(terms: Instrument, state: State) -> Time:
     """How long before the expiry its first sample is taken."""
     index = state.indices[terms.underlying].terms
     return index.fixing_samples * index.fixing_spacing
@@ -312,4 +337,4 @@ def _series_of(bucket_id: BucketId, state: State) -> list[Series]:
 
 def _terms(bucket_id: BucketId, state: State) -> Instrument:
     """Terms that all series of a bucket share: underlying, tick, collar, cash."""
-    return next(iter(state.covers.full.buckets[bucket_id].instruments.values()))
+    return _series_of(bucket_id, state)[0].instrument
