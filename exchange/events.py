@@ -296,6 +296,7 @@ class NotesSubscribed(PrivateEvent):
     """Units of a note, newly issued and paid for in the same instant."""
 
     instrument_id: InstrumentId
+    asset_id: AssetId  # in which it is paid
     quantity: Quantity
     paid: Money
 
@@ -319,6 +320,7 @@ class CouponPaid(PrivateEvent):
     """To a holder: `owed` is what the issuer did not pay of it."""
 
     instrument_id: InstrumentId
+    asset_id: AssetId  # in which it is paid
     paid: Money
     owed: Money
 
@@ -327,6 +329,7 @@ class NotesRedeemed(PrivateEvent):
     """A holder's units are paid off, and gone: `owed` is what the issuer did not pay of it."""
 
     instrument_id: InstrumentId
+    asset_id: AssetId  # in which it is paid
     quantity: Quantity
     paid: Money
     owed: Money
@@ -336,6 +339,7 @@ class ObligationPaid(PrivateEvent):
     """A part of what the issuer of a note owed."""
 
     instrument_id: InstrumentId
+    asset_id: AssetId  # in which it is paid
     paid: Money
     owed: Money  # still
 

@@ -143,6 +143,7 @@ def subscribe_notes(command: SubscribeNotes, state: State) -> Iterator[Event]:
     yield NotesSubscribed(
         participant_id=seat.participant_id,
         instrument_id=command.instrument_id,
+        asset_id=note.instrument.cash,
         quantity=command.quantity,
         paid=paid,
     )
@@ -216,7 +217,13 @@ def pay_coupon(duty: PayCoupon, state: State) -> Iterator[Event]:
     owed = sum(payment.due - payment.paid for payment in payments)
     yield CouponDue(instrument_id=duty.instrument_id, due=due, owed=owed)
     for who, claim, paid in payments:
-        yield CouponPaid(participant_id=who, instrument_id=duty.instrument_id, paid=paid, owed=claim - paid)
+        yield CouponPaid(
+            participant_id=who,
+            instrument_id=duty.instrument_id,
+            asset_id=note.instrument.cash,
+            paid=paid,
+            owed=claim - paid,
+        )
     yield _enter(note, NoteState.LISTED)
     if owed:
         judged = state.now + note.terms.grace
@@ -322,6 +329,7 @@ def _redeem(note: Note, state: State) -> Iterator[Event]:
         yield NotesRedeemed(
             participant_id=who,
             instrument_id=note.instrument.instrument_id,
+            asset_id=note.instrument.cash,
             quantity=holdings[who],
             paid=paid,
             owed=claim - paid,
@@ -358,7 +366,11 @@ def pay_obligations(command: PayObligations, state: State) -> Iterator[Event]:
     note.owed = {who: owed - paid for who, owed, paid in payments if owed > paid}
     for who, owed, paid in payments:
         yield ObligationPaid(
-            participant_id=who, instrument_id=command.instrument_id, paid=paid, owed=owed - paid
+            participant_id=who,
+            instrument_id=command.instrument_id,
+            asset_id=cash,
+            paid=paid,
+            owed=owed - paid,
         )
     yield from _recover(note)
 

@@ -108,7 +108,7 @@ def test_a_note_is_registered_placed_and_listed() -> None:
     (registered,) = of_kind(events, NoteRegistered)
     assert registered.instrument == note()
     assert of_kind(events, NotesSubscribed)[0] == NotesSubscribed(
-        participant_id=ANN, instrument_id=NOTE, quantity=3, paid=3 * PAR
+        participant_id=ANN, instrument_id=NOTE, asset_id=RUBD, quantity=3, paid=3 * PAR
     )
     assert of_kind(events, PlacementClosed) == [
         PlacementClosed(instrument_id=NOTE, quantity=6, raised=6 * PAR)
