@@ -154,6 +154,8 @@ def _unsettled(view: RunView, known: dict[str, int]) -> Floats:
     gain = np.zeros(every.time.size)
     for at, listing in enumerate(listings(view)):
         terms = listing.instrument
+        if terms.product is Product.NOTE:
+            continue  # it is worth what its issuer pays, and that is not told by an index
         spot = terms.product is Product.SPOT
         if terms.bucket_id in settled_at(view) and not spot:
             continue

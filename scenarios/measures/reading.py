@@ -21,7 +21,7 @@ from exchange.events import (
     SessionClosed,
     SessionOpened,
 )
-from exchange.instruments import Instrument, Product
+from exchange.instruments import IN_UNITS, Instrument, Product
 from exchange.units import MINUTE, SECOND, Time
 from scenarios.measures.measure import NAN, Floats, Integers, RunView, Truths, once
 
@@ -46,7 +46,7 @@ class Listing(NamedTuple):
     @property
     def follows_index(self) -> bool:
         """Whether its price moves with the index one for one. An option's does not."""
-        return self.instrument.product is not Product.OPTION
+        return self.instrument.product in (Product.FUTURE, Product.SPOT)
 
 
 class Quotes(NamedTuple):
@@ -136,7 +136,9 @@ def listings(view: RunView) -> list[Listing]:
     for entry in view.record.entries(InstrumentListed):
         assert isinstance(entry.event, InstrumentListed)
         terms = entry.event.instrument
-        found.append(Listing(terms, max(view.opens, entry.time), min(view.closes, terms.expiry)))
+        found.append(
+            Listing(terms, max(view.opens, entry.time), min(view.closes, terms.expiry or view.closes))
+        )
     return found
 
 
@@ -276,13 +278,13 @@ def settled_at(view: RunView) -> dict[str, tuple[int, Time]]:
 
 @once
 def open_interest(view: RunView) -> list[Path]:
-    """By instrument: lots held long, after each trade and at settlement. Spot has none."""
+    """By instrument: lots held long, after each trade and at settlement. What is owned in units has none."""
     return [_open_lots(view, at) for at in range(len(listings(view)))]
 
 
 def _open_lots(view: RunView, at: int) -> Path:
     terms = listings(view)[at].instrument
-    if terms.product is Product.SPOT:
+    if terms.product in IN_UNITS:
         return Path(np.empty(0, np.int64), np.empty(0))
     every = fills(view)
     mine = every.instrument == at
@@ -310,7 +312,7 @@ def claims(view: RunView) -> list[Claims]:
     """
     buckets: dict[str, list[int]] = {}
     for at, listing in enumerate(listings(view)):
-        if listing.instrument.product is not Product.SPOT:
+        if listing.instrument.product not in IN_UNITS:
             buckets.setdefault(listing.instrument.bucket_id, []).append(at)
     return [_bucket_claims(view, bucket, members) for bucket, members in buckets.items()]
 

@@ -208,6 +208,6 @@ class Products(RuleBasedStateMachine):
 
 
 Products.TestCase.settings = settings(
-    max_examples=15, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestProducts = Products.TestCase
