@@ -8,7 +8,7 @@ from pkgutil import resolve_name
 import pytest
 
 from exchange.events import PriceRule
-from exchange.reasons import AccessRefusal, CashRefusal, RejectReason
+from exchange.reasons import AccessRefusal, CashRefusal, NoteRefusal, RejectReason
 from exchange.rules.admission import ADMISSION
 
 ROOT = Path(__file__).parents[1]
@@ -44,9 +44,9 @@ def test_every_rule_in_the_rulebook_has_its_function() -> None:
     assert len(set(named_functions(DOCS / "rulebook.md"))) > 50
 
 
-@pytest.mark.parametrize("reasons", [RejectReason, AccessRefusal, CashRefusal, PriceRule])
+@pytest.mark.parametrize("reasons", [RejectReason, AccessRefusal, CashRefusal, NoteRefusal, PriceRule])
 def test_the_rulebook_tells_every_reason(
-    reasons: type[RejectReason] | type[AccessRefusal] | type[CashRefusal] | type[PriceRule],
+    reasons: type[RejectReason] | type[AccessRefusal] | type[CashRefusal] | type[NoteRefusal] | type[PriceRule],
 ) -> None:
     told = quoted(DOCS / "rulebook.md")
     assert [reason.value for reason in reasons if reason.value not in told] == []
