@@ -46,7 +46,11 @@ def test_every_rule_in_the_rulebook_has_its_function() -> None:
 
 @pytest.mark.parametrize("reasons", [RejectReason, AccessRefusal, CashRefusal, NoteRefusal, PriceRule])
 def test_the_rulebook_tells_every_reason(
-    reasons: type[RejectReason] | type[AccessRefusal] | type[CashRefusal] | type[NoteRefusal] | type[PriceRule],
+    reasons: type[RejectReason]
+    | type[AccessRefusal]
+    | type[CashRefusal]
+    | type[NoteRefusal]
+    | type[PriceRule],
 ) -> None:
     told = quoted(DOCS / "rulebook.md")
     assert [reason.value for reason in reasons if reason.value not in told] == []
