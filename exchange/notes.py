@@ -115,7 +115,7 @@ def _latest_listing(note: Note, state: State) -> Time:
     """Before its first coupon and before its fixing begins."""
     terms = note.instrument
     fixing = terms.expiry - house.fixing_window(terms, state)
-    return min(fixing, *(coupon.at for coupon in note.terms.coupons), fixing)
+    return min([fixing, *(coupon.at for coupon in note.terms.coupons)])
 
 
 def subscribe_notes(command: SubscribeNotes, state: State) -> Iterator[Event]:

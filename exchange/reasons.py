@@ -97,10 +97,10 @@ class NoteRefusal(StrEnum):
 
     UNKNOWN_PARTICIPANT = "unknown_participant"
     PARTICIPANT_SUSPENDED = "participant_suspended"
+    UNKNOWN_NOTE = "unknown_note"
     NOT_THE_ISSUER = "not_the_issuer"
     NOTE_KNOWN = "note_known"  # an instrument, or an asset, has that name already
     TERMS_IMPOSSIBLE = "terms_impossible"
-    UNKNOWN_NOTE = "unknown_note"
     WRONG_STATE = "wrong_state"  # of the note's life
     PLACEMENT_NOT_AHEAD = "placement_not_ahead"  # or not over before the first coupon and the fixing
     AMOUNT_NOT_POSITIVE = "amount_not_positive"

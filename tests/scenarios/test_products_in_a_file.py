@@ -19,7 +19,7 @@ from exchange.instruments import ContractKind, Product
 from exchange.units import MINUTE, SECOND
 from scenarios.config.reading import ConfigurationError
 from scenarios.config.scenario_file import load_world
-from scenarios.run import run_cell
+from scenarios.run import replay, run, run_cell
 from tests.scenarios.small_worlds import SHORT_DAY, a_world, live
 
 NOTE, DIGITAL = "instruments.NOTE-18DEC26", "instruments.BTC_RUBD-18DEC26-8800000-DC"
@@ -157,6 +157,13 @@ def test_a_day_with_every_product_runs_and_every_book_is_sound(tmp_path: Path) -
     assert settled.owed == 0
     cell = run_cell(path, OPEN, 5, None)
     assert cell.measures["trade_count"] == len(kept.events(TradeReported))
+
+
+def test_it_replays_from_its_journal_to_the_same_digest(tmp_path: Path) -> None:
+    finished = run(save(tmp_path), OPEN, 5, tmp_path / "run")
+    assert (
+        replay(tmp_path / "run") == finished.digest == live(load_world(save(tmp_path)), OPEN, seed=5).digest
+    )
 
 
 def test_under_a_regime_without_a_test_environment_the_same_day_has_no_spot(tmp_path: Path) -> None:
