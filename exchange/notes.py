@@ -397,6 +397,8 @@ def _put_on_record(note: Note, payments: list[Payment], state: State) -> None:
     """What was due and was not paid, on the books of both sides. It is not money."""
     issuer, cash = note.terms.issuer, note.instrument.cash
     short = [payment for payment in payments if payment.due > payment.paid]
+    if not short:
+        return
     for who in (issuer, *(payment.holder for payment in short)):
         state.ledger.open(accounts.obligation(who, cash), accounts.obligation_asset(cash), Rule.FREE)
     owing = accounts.obligation(issuer, cash)
