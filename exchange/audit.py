@@ -6,6 +6,7 @@ the run: the assertion names the invariant.
 
 from collections.abc import Iterator
 
+from exchange import unit_audit
 from exchange.clearing import accounts, margin_audit
 from exchange.clearing.cover import Account
 from exchange.clearing.expiry import is_over
@@ -90,6 +91,7 @@ def _holds(state: State) -> Iterator[str]:
     """I-12: a hold is exactly what the live orders need over the lock, and nothing without orders."""
     for seat in state.seats.values():
         needed = sum(account.hold for account in _accounts_of(seat.participant_id, state))
+        needed += sum(cover.held(seat.participant_id) for cover in (state.covers.spot, state.covers.notes))
         held = state.ledger.posted(seat.hold_account)
         if needed != held:
             yield f"I-12 {seat.participant_id}: orders need {needed}, {held} is held"
@@ -202,6 +204,7 @@ def _custody(state: State) -> Iterator[str]:
         if owed != held:
             yield f"I-11 {asset_id}: {owed} is owed, {held} is held"
         yield from coin.audit(state.ledger)
+    yield from unit_audit.walk(state)
 
 
 def _settlement(state: State) -> Iterator[str]:

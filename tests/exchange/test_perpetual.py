@@ -42,7 +42,7 @@ from exchange.events import (
     SettlementPriceFinal,
 )
 from exchange.instruments import ContractKind, Product, Roll, collar_around, fault_in
-from exchange.messages import UNSTATED, decode, encode
+from exchange.messages import decode, encode
 from exchange.reasons import RejectReason
 from exchange.units import DAY, HOUR, MINUTE, SECOND, Money, Time
 from matching.terms import ParticipantId, TimeInForce
@@ -560,7 +560,7 @@ def test_the_books_are_right_at_every_event_of_a_roll() -> None:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"roll": UNSTATED}, "needs a roll"),
+        ({"roll": None}, "needs a roll"),
         ({"kind": ContractKind.CAPPED_FUTURE}, "only a rolling perpetual has a roll"),
         ({"roll": Roll(interval=HOUR - 1)}, "an hour or more"),
         ({"roll": Roll(band_bp=0)}, "between 0 and 10000"),
