@@ -72,7 +72,7 @@ def _prices(state: State) -> Iterator[str]:
     for bucket_id, fixing in state.fixings.items():
         every = [s for s in state.series.values() if s.instrument.bucket_id == bucket_id]
         over = {is_over(series.state) for series in every}
-        if over != {fixing.final is not None}:
+        if over != {fixing.final is not None} and not every[0].instrument.note:  # whose issuer pays later
             yield f"I-51 {bucket_id}: its final price is {fixing.final}, but its series say otherwise"
         if fixing.final is not None:
             terms = every[0].instrument
@@ -91,7 +91,6 @@ def _holds(state: State) -> Iterator[str]:
     """I-12: a hold is exactly what the live orders need over the lock, and nothing without orders."""
     for seat in state.seats.values():
         needed = sum(account.hold for account in _accounts_of(seat.participant_id, state))
-        needed += sum(cover.held(seat.participant_id) for cover in (state.covers.spot, state.covers.notes))
         held = state.ledger.posted(seat.hold_account)
         if needed != held:
             yield f"I-12 {seat.participant_id}: orders need {needed}, {held} is held"
@@ -100,7 +99,7 @@ def _holds(state: State) -> Iterator[str]:
 
 
 def _accounts_of(participant_id: ParticipantId, state: State) -> Iterator[Account]:
-    """All accounts of a participant in which orders count."""
+    """All accounts of a participant in which orders hold cash."""
     covers = state.covers
     for bucket in covers.full.buckets.values():
         if participant_id in bucket.accounts:
@@ -108,6 +107,8 @@ def _accounts_of(participant_id: ParticipantId, state: State) -> Iterator[Accoun
     for portfolio in covers.margin.portfolios.values() if covers.margin else ():
         if participant_id in portfolio.accounts:
             yield portfolio.accounts[participant_id]
+    for cover in (covers.spot, covers.notes):
+        yield from (owner.buying for _, owner in cover.of(participant_id))
 
 
 def _order_rows(state: State) -> Iterator[str]:

@@ -42,8 +42,8 @@ class RejectReason(StrEnum):
     OWN_FUNDS_COVER = "own_funds_cover"
     MEMBER_CAPACITY = "member_capacity"  # own funds of the clearing member, over all of its clients
     INSUFFICIENT_CASH = "insufficient_cash"
-    INSUFFICIENT_MARGIN = "insufficient_margin"
     INSUFFICIENT_UNITS = "insufficient_units"  # of what it would sell
+    INSUFFICIENT_MARGIN = "insufficient_margin"
     TOO_MANY_REQUESTS = "too_many_requests"
     # of a cancel, an amendment or a link
     SAME_ORDER = "same_order"

@@ -40,13 +40,15 @@ class Covers:
         return fault
 
     def _cover_for(self, instrument: Instrument) -> Cover:
+        """A rolling perpetual is a chain of bounded claims, and so is covered in full under any regime."""
         match instrument.product:
             case Product.SPOT:
                 return self.spot
             case Product.NOTE:
                 return self.notes
-            case _:
-                return self.full
+        if self.margin is None or instrument.kind is ContractKind.PERP_ROLLING:
+            return self.full
+        return self.margin
 
     def account(self, holder: Holder, instrument_id: InstrumentId, side: Side) -> Account:
         """The account in which the holder's orders of that side in the series count."""

@@ -45,7 +45,7 @@ from exchange.events import (
     SettlementPriceFinal,
     SettlementPriceProvisional,
 )
-from exchange.instruments import IN_UNITS, ContractKind, Instrument, Product, SettlementRule, fault_in
+from exchange.instruments import ContractKind, Instrument, Product, SettlementRule, fault_in
 from exchange.state import Fixing, Order, Series, State
 from exchange.trading import cancel_orders_in, observe
 from exchange.units import INDEX_DECIMALS, BucketId, IndexPrice, Time
@@ -88,8 +88,7 @@ def open_series(terms: Instrument, state: State) -> Iterator[Event]:
     series.mark = terms.reference
     if terms.product is Product.FUTURE:
         series.future_mark = FutureMark(terms, _mark_terms(state))
-    if terms.product not in IN_UNITS:
-        margining.value_listed(series, state)
+    margining.value_listed(series, state)
     yield InstrumentListed(instrument=terms)
     if state.session_open:
         yield enter(series, SeriesState.TRADING)
@@ -151,16 +150,19 @@ def publish_index(duty: PublishIndex, state: State) -> Iterator[Event]:
 
 
 def _publish_mark(series: Series, published: IndexValue, state: State) -> Iterator[Event]:
-    """A future follows the index and its own book, an option the future that expires with it. A stale index
-    moves no mark."""
+    """A future follows the index and its own book, an option the future that expires with it, spot the index; a
+    note has no mark but its reference. A stale index moves none.
+    """
     sound = published.status is not IndexStatus.STALE
     before = series.mark
     if series.future_mark is not None:
         depth = _mark_terms(state).depth
         bids, asks = cost_of(series.book.bids, depth), cost_of(series.book.asks, depth)
         series.mark = series.future_mark.observe(published.value if sound else None, bids, asks)
-    elif sound:
+    elif sound and series.instrument.product is Product.OPTION:
         series.mark = _option_mark(series, published.value, state)
+    elif sound and series.instrument.product is Product.SPOT:
+        series.mark = published.value // series.instrument.tick
     if series.mark != before and state.covers.margin is not None:
         yield MarkPublished(instrument_id=series.instrument.instrument_id, price=series.mark)
     yield from observe(series, PriceSource.MARK, series.mark, state)

@@ -73,9 +73,9 @@ class BuyingAccount:
 
     def _reckon(self) -> None:
         self.hold = self.order_cost + self.fee_reserve
-        self.at_risk.amount -= self.worst
+        before = self.worst
         self.worst = self.cost + self.order_cost
-        self.at_risk.amount += self.worst
+        self.at_risk.note(self.worst - before)
 
 
 class SellingAccount:

@@ -282,7 +282,7 @@ class InstrumentTable(Table):
 
     def follows_index(self) -> bool:
         """Whether its price moves with the index one for one, so that the strategies that ship can quote it."""
-        return self.kind in (ContractKind.CAPPED_FUTURE, ContractKind.SPOT)
+        return self.kind in (ContractKind.CAPPED_FUTURE, ContractKind.PERP_ROLLING, ContractKind.SPOT)
 
     def _in_units(self, midnight: Time, scale: int) -> dict[str, Any]:
         """The terms of what changes hands in units; nothing for claims."""

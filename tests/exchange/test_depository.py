@@ -204,7 +204,6 @@ def test_what_is_no_request_dies_at_the_door(command: Command) -> None:
         (with_btc(confirmations=0), "BTC: confirmations and block_interval are both given, and positive"),
         (with_btc(block_interval=-1), "both given, and positive"),
         (with_btc(confirmations=None), "both given, and positive"),
-        (with_btc(block_interval=0.5), "both given, and positive"),
         (with_btc(asset_id=RUBD), "RUBD: it is a coin of an issuer, or units on a chain, but not both"),
     ],
 )

@@ -587,8 +587,8 @@ def test_a_perpetual_is_listed_as_what_it_is_and_rolls_a_day_later_by_default() 
     assert decode(encode(listed[0]), InstrumentListed) == listed[0]
 
 
-def test_a_contract_that_does_not_roll_is_written_without_a_word_of_it() -> None:
-    assert b"roll" not in encode(future())
+def test_how_it_rolls_is_part_of_what_is_written() -> None:
+    assert b'"roll":null' in encode(future())
     assert b'"roll":{"type":"Roll","interval":28800000000000,"band_bp":2000}' in encode(perpetual())
 
 
