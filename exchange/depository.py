@@ -145,14 +145,12 @@ def _share_loss(lost: int, chain: Chain, state: State) -> Iterator[Event]:
     for who, part in shares.holders.items():
         if part > spot.free_units(who, asset_id):
             yield from _cancel_sales(who, asset_id, state)
-    bearers = [(layer, shares.house)] if shares.house else []
-    bearers += [(accounts.units(who, asset_id), part) for who, part in shares.holders.items()]
     register = accounts.register(asset_id)
+    gone = [(layer, register, shares.house)] if shares.house else []
+    gone += [(accounts.units(who, asset_id), register, part) for who, part in shares.holders.items()]
     for who, part in shares.holders.items():
         spot.owners[asset_id][who].buying.give_out(part, owned[who])
-    state.ledger.commit(
-        [state.ledger.transfer(account, register, part, code="loss") for account, part in bearers], state.now
-    )
+    state.ledger.take_back(gone, state.now)
     yield UnitsLost(asset_id=asset_id, loss=loss, house=shares.house, holders=sum(shares.holders.values()))
     for who, part in shares.holders.items():
         yield UnitsLossShared(participant_id=who, asset_id=asset_id, amount=part)

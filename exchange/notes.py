@@ -321,7 +321,7 @@ def _redeem(note: Note, state: State) -> Iterator[Event]:
             note.redeemed += units
         if who in payments and payments[who].paid:
             moves.append((note.escrow, state.seats[who].cash_account, payments[who].paid))
-    state.ledger.book(moves, state.now)
+    state.ledger.take_back(moves, state.now)
     for who, payment in payments.items():
         note.redemptions[who] = Redemption(holdings[who], payment.due, payment.paid)
     _put_on_record(note, list(payments.values()), state)

@@ -9,7 +9,7 @@ from exchange.clearing.margin import MarginCover
 from exchange.clearing.notes import NotesCover
 from exchange.clearing.spot import SpotCover
 from exchange.clearing.terms import ClearingRules
-from exchange.instruments import Instrument, Product
+from exchange.instruments import ContractKind, Instrument, Product
 from exchange.units import AssetId, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
 
