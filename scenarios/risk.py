@@ -1,7 +1,7 @@
 """Reports for a risk officer: the tables of `exchange.reports` at one instant of a run, as data frames or CSV files."""
 
 from collections.abc import Callable, Iterable, Mapping
-from datetime import UTC, datetime, time
+from datetime import UTC, datetime
 from enum import Enum
 from pathlib import Path
 from types import NoneType
@@ -148,15 +148,16 @@ def _instant(at: Time | str, world: World) -> Time:
 
 
 def _moment(text: str, midnight: Time) -> Time:
+    """A time alone is of the day that begins at `midnight`; one without an offset is UTC."""
+    day = datetime.fromtimestamp(midnight // SECOND, UTC).date()
     try:
-        if "T" in text or " " in text:
-            return moment_of(datetime.fromisoformat(text).replace(tzinfo=UTC))
-        clock = time.fromisoformat(text)
+        stated = datetime.fromisoformat(text if "-" in text else f"{day}T{text}")
     except ValueError:
         raise RiskReportError(
             f"{text!r} is no time; write 13:30:00, or 2026-12-18T13:30:00 with the day, both UTC"
         ) from None
-    return midnight + (clock.hour * 3600 + clock.minute * 60 + clock.second) * SECOND
+    moment = stated.replace(tzinfo=stated.tzinfo or UTC)
+    return moment_of(moment) + moment.microsecond * 1_000
 
 
 def told_time(instant: Time) -> str:

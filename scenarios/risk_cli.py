@@ -27,7 +27,7 @@ _TITLES = {
     "members": "Clearing members",
     "stress": "Stress losses by account",
     "cover": "Default fund and cover",
-    "groups": "Losses beyond own money by group, the largest first",
+    "groups": "Losses beyond own money by group",
     "waterfall": "Waterfall: the most that each layer could give",
     "cycle": "The last settlement cycle",
     "fails": "What it could not settle",
@@ -47,8 +47,10 @@ _NOTHING = {  # why a table is empty where positions are covered in full
 }
 
 _COUNTED = frozenset(  # whole numbers that are no amounts
-    ("lots", "mark", "holders", "open_interest", "clients", "cover", "place", "cycle_id", "instructions")
-    + ("settled", "partly_settled", "recycled", "failed", "instruction_id")
+    (
+        *("lots", "mark", "holders", "open_interest", "clients", "cover", "place", "instruction_id"),
+        *("cycle_id", "instructions", "settled", "partly_settled", "recycled", "failed"),
+    )
 )
 _PENALTIES = frozenset(("penalty", "unpaid", "compensation"))
 
@@ -132,6 +134,8 @@ def _by_move(rows: Sequence[Any]) -> list[dict[str, Any]]:
             row.participant_id, {"participant_id": row.participant_id, "group_id": row.group_id}
         )
         account[f"{row.move_bp / 100:+g}%"] = row.loss
+    for row in rows:
+        account = told[row.participant_id]
         account |= {"own": row.own, "beyond": max(row.beyond, account.get("beyond", 0))}
     return list(told.values())
 

@@ -55,7 +55,7 @@ class PaidRow(NamedTuple):
 
     bucket_id: BucketId
     time: Time
-    covered: ClearingMode
+    mode: ClearingMode
     holders: int
     paid: Money
     lost: Money  # by those who lost, out of what they had paid in or as a debt

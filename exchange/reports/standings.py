@@ -31,7 +31,7 @@ class PositionRow(NamedTuple):
     participant_id: ParticipantId
     instrument_id: InstrumentId
     bucket_id: BucketId
-    covered: ClearingMode
+    mode: ClearingMode
     lots: int  # signed
     mark: Price  # in ticks; of the last valuation, where there are valuations
     worth: Money  # at the mark, negative if short
@@ -104,7 +104,7 @@ def positions(state: State) -> list[PositionRow]:
             participant_id=who,
             instrument_id=held.instrument.instrument_id,
             bucket_id=held.instrument.bucket_id,
-            covered=_mode(held.instrument, state),
+            mode=_mode(held.instrument, state),
             lots=held.quantity,
             mark=held.mark,
             worth=held.quantity * held.mark * held.instrument.tick_value,
@@ -202,14 +202,15 @@ def exposures(state: State) -> list[ExposureRow]:
 
 def _exposure(seat: Seat, state: State) -> ExposureRow:
     ledger, account = state.ledger, _account(seat, state)
+    nothing = 0 if state.covers.margin else None
     return ExposureRow(
         participant_id=seat.participant_id,
         cash=ledger.available(seat.cash_account),
         held=ledger.posted(seat.hold_account),
         locked=None if state.covers.margin else state.covers.full.locked(seat.participant_id),
-        collateral=ledger.posted(account.collateral) if account else None,
-        fund_share=ledger.posted(account.fund) if account else None,
-        owed=ledger.posted(account.obligation) if account else None,
+        collateral=ledger.posted(account.collateral) if account else nothing,
+        fund_share=ledger.posted(account.fund) if account else nothing,
+        owed=ledger.posted(account.obligation) if account else nothing,
         at_risk=state.covers.at_risk(seat.participant_id),
         limit=tightest(seat.limit, seat.own_funds_limit),
     )
