@@ -101,17 +101,17 @@ def _show(console: Console, folder: Path, report: "RiskReport", *, whole: bool) 
             why = _NOTHING.get(name) if full else None
             console.print(f"[bold]{_TITLES[name]}[/bold]: {why or 'none'}", soft_wrap=True)
             continue
-        shown = rows if whole else rows[:_MOST]
+        told = _by_move(rows) if name == "stress" else [row._asdict() for row in rows]
+        shown = told if whole else told[:_MOST]
         console.print(_table(name, shown, report.scale))
-        if len(shown) < len(rows):
-            console.print(f"and {len(rows) - len(shown)} more: name the table, or write CSV", style="dim")
+        if len(shown) < len(told):
+            console.print(f"and {len(told) - len(shown)} more: name the table, or write CSV", style="dim")
         if name == "totals":
             console.print(_proof(rows))
 
 
-def _table(name: str, rows: Sequence[Any], scale: int) -> Table:
+def _table(name: str, told: Sequence[Mapping[str, Any]], scale: int) -> Table:
     """Without the columns in which there is nothing at all."""
-    told = _by_move(rows) if name == "stress" else [row._asdict() for row in rows]
     table = Table(title=_TITLES[name], title_justify="left", title_style="bold")
     fields = [
         field

@@ -104,6 +104,15 @@ def test_on_margin_it_shows_the_waterfall_and_the_clearing_of_half_past_ten(on_m
     assert moves and all(len(row) == 5 for row in moves)
 
 
+def test_only_a_table_that_is_asked_for_is_shown_whole(on_margin_folder: Path) -> None:
+    accounts = tables(on_margin_folder, "10:31")["balance"].num_rows
+    every = typed(on_margin_folder, "--at", "10:31").stdout
+    assert len(table_told(every, "Trial balance: accounts")) == 40
+    assert f"and {accounts - 40} more: name the table, or write CSV" in every
+    alone = typed(on_margin_folder, "--at", "10:31", "--table", "balance").stdout
+    assert len(table_told(alone, "Trial balance: accounts")) == accounts > 40
+
+
 @pytest.mark.parametrize("sheet", SHEETS)
 def test_one_table_is_shown_alone(in_full_folder: Path, sheet: str) -> None:
     result = typed(in_full_folder, "--at", "10:30:00", "--table", sheet)
