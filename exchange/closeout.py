@@ -122,7 +122,8 @@ def _sell_off(
 ) -> Generator[Event, None, Money]:
     """Put an order to the market that reduces the position, if it trades now; returns what was traded, in money.
 
-    What a premium takes comes out of collateral if free cash does not reach; lots that cannot be paid for stay.
+    What a premium takes comes out of collateral if free cash does not reach; lots that cannot be paid for stay,
+    also those of somebody under a legal order, whose cash may not even go into a hold.
     """
     seat, series = state.seats[account.holder.participant_id], state.series[instrument_id]
     held = state.covers.position(seat.participant_id, instrument_id)
@@ -133,8 +134,9 @@ def _sell_off(
     price = furthest if limit is None else max(furthest, limit) if side < 0 else min(furthest, limit)
     order = trading.house_order(seat, series, side, quantity, price, state)
     order.need = order.account.requirement_with(order)
-    short = order.need[3] - order.account.hold - state.ledger.available(seat.cash_account)
-    if short > state.ledger.posted(account.collateral):
+    wanted = order.need[3] - order.account.hold
+    short = wanted - state.ledger.available(seat.cash_account)
+    if short > state.ledger.posted(account.collateral) or (seat.frozen and wanted > 0):
         return 0
     if short > 0:
         state.ledger.book([(account.collateral, seat.cash_account, short)], state.now)
