@@ -412,7 +412,7 @@ class PortfolioAccount:
         self.initial, self.star = initial, star
         self.worst = star + self.premia
         self.hold = self.fee_reserve + self.premium_reserve
-        self.at_risk.note(self.worst - before)
+        self.at_risk.note(before, self.worst)
 
 
 @contextmanager
@@ -526,12 +526,9 @@ class Portfolio:
         """
         terms = self.terms
         size = worst_net_size(account.net, bought, sold)
-        if (
-            size <= terms.concentration_threshold
-            and len(self.expiries) == 1
-            and not terms.short_option_minimum_bp
-        ):
-            return max(0, worst)
+        concentrated = size > terms.concentration_threshold
+        if not concentrated and len(self.expiries) == 1 and not terms.short_option_minimum_bp:
+            return worst if worst > 0 else 0
         lot = self.forward * self.tick_value
         short = written + sum(
             -quantity for i, quantity in account.quantities.items() if quantity < 0 and self.is_option[i]
@@ -540,7 +537,7 @@ class Portfolio:
             worst,
             short_option_minimum(short, self.forward, self.tick_value, terms),
             concentration(size, lot, terms),
-            inter_expiry_charge(self._spread(account, bought, sold), terms),
+            inter_expiry_charge(self._spread(account, bought, sold), terms) if len(self.expiries) > 1 else 0,
         )
 
     def _spread(self, account: PortfolioAccount, bought: Quantity, sold: Quantity) -> Iterator[Money]:

@@ -1,6 +1,5 @@
 """Where an order may be priced: inside the collar, near the index, and how far a market order may go."""
 
-from exchange.instruments import Product
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from exchange.units import IndexPrice
@@ -21,10 +20,9 @@ def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> R
 
 def inside_band(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
     """A future no further from the index than the band; a stale index holds the band where it was."""
-    terms = series.instrument
-    if terms.product is not Product.FUTURE:
+    if series.future_mark is None:
         return None
-    reference = reference_price(series)
+    terms, reference = series.instrument, reference_price(series)
     off = abs(order.price * terms.tick - reference)
     return RejectReason.PRICE_OUTSIDE_BAND if off * 10_000 > terms.price_band_bp * reference else None
 
@@ -52,7 +50,7 @@ def furthest_price(side: Side, series: Series) -> Price:
     """The worst price at which anybody may order now: the edge of band and collar, whichever is nearer."""
     terms = series.instrument
     lowest, highest = series.lowest_price, series.highest_price
-    if terms.product is Product.FUTURE:
+    if series.future_mark is not None:
         reference = reference_price(series)
         band = reference * terms.price_band_bp // 10_000
         lowest = max(lowest, -((band - reference) // terms.tick))
