@@ -324,7 +324,9 @@ def asked() -> argparse.Namespace:
     parser.add_argument("seconds", metavar="SECONDS", type=int, help="of simulated time")
     parser.add_argument("seed", metavar="SEED", type=int, nargs="?", default=1)
     parser.add_argument("--lines", action="store_true", help="traders on lines with inboxes")
-    parser.add_argument("--clearing", type=ClearingMode, choices=list(ClearingMode), default=ClearingMode.FULL)
+    parser.add_argument(
+        "--clearing", type=ClearingMode, choices=list(ClearingMode), default=ClearingMode.FULL
+    )
     parser.add_argument("--quotes", action="store_true", help="outside venues quote once a second")
     return parser.parse_args()
 
