@@ -1,4 +1,4 @@
-"""A venue with a crowd on it, as both clearing benchmarks need it: set up without an audit, which would take longest."""
+"""A venue with a crowd on it, for the benchmarks of clearing. It is not audited on the way, which would take longest."""
 
 from collections.abc import Iterable, Sequence
 

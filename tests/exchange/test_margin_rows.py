@@ -1,4 +1,4 @@
-"""The rows of margin accounts: which cells they keep, and that listings and expiries leave nothing behind."""
+"""What margin accounts need: which cells their rows keep, listings and expiries, admission, stale prices."""
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -7,10 +7,26 @@ from exchange.clearing.margin import MarginCover
 from exchange.clearing.scenario_margin import ScenarioTerms, binding_cells, cells, order_cell_losses
 from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.commands import ListInstrument, SessionTerms
+from exchange.events import OrderAccepted, OrderRejected
 from exchange.instruments import ContractKind, Instrument
+from exchange.reasons import RejectReason
 from exchange.units import HOUR, SECOND, InstrumentId, Time
 from matching.terms import Side
-from tests.builders import ANN, BOB, BTCF, BUY, EXPIRY, OPENS, SELL, Venue, a_regime, future, option
+from tests.builders import (
+    ANN,
+    BOB,
+    BTCF,
+    BUY,
+    CYD,
+    EXPIRY,
+    OPENS,
+    SELL,
+    Venue,
+    a_regime,
+    future,
+    of_kind,
+    option,
+)
 
 NEXT = InstrumentId("BTC_RUBD-26DEC26")
 CALL = option(ContractKind.CALL, 90_000, reference=4_000)
@@ -123,3 +139,40 @@ def test_a_premium_is_no_longer_at_risk_once_its_option_is_settled() -> None:
     at.quote_until(EXPIRY + 30 * 60 * SECOND, INDEX)
     assert at.position(ANN, CALL.instrument_id) == 0
     assert (account.premia, at.state.covers.at_risk(ANN)) == (0, 0)
+
+
+# --- admission and stale prices -------------------------------------------------------------------------
+
+
+def test_an_order_needs_equity_for_all_that_it_adds_to_the_requirement() -> None:
+    """A lot sold at the mark needs 30% of 800,000, but for a tick of rounding at most; 10 lots are there."""
+    at = venue(future())
+    at.admit(CYD, 2_400_000)
+    assert of_kind(at.place(CYD, SELL, 10, 80_000), OrderAccepted)
+    refused = of_kind(at.place(CYD, SELL, 1, 80_000), OrderRejected)
+    assert [event.reason for event in refused] == [RejectReason.INSUFFICIENT_MARGIN]
+
+
+def test_a_stale_index_moves_no_mark() -> None:
+    at = venue(future())
+    at.wait_until(OPENS + HOUR)  # nobody has quoted for long
+    mark = at.state.series[BTCF].mark
+    at.place(ANN, BUY, 1_000, 80_400)
+    at.place(BOB, SELL, 1_000, 80_500)
+    at.wait_until(OPENS + HOUR + 60 * SECOND)
+    assert at.state.series[BTCF].mark == mark
+
+
+def test_no_requirement_falls_while_the_index_is_stale() -> None:
+    """A short option loses time value by the hour, but on a price that nobody confirms."""
+    at = venue(future(), CALL, extreme_share_bp=0)
+    at.trade(ANN, BOB, 3, 4_000, instrument_id=CALL.instrument_id)
+    at.quote_until(OPENS + 5 * 60 * SECOND, INDEX)
+    account = margin(at).portfolio(BTCF).accounts[BOB]
+    before = account.initial
+    at.wait_until(OPENS + 4 * HOUR)
+    assert account.initial == before
+    for _ in range(61):  # until the next valuation, with an index that is not stale
+        at.quote(INDEX)
+        at.wait_until(at.now + SECOND)
+    assert account.initial < before
