@@ -1,4 +1,4 @@
-"""A venue with a crowd on it, for the benchmarks of clearing. It is not audited on the way, which would take longest."""
+"""A venue with a crowd on it, for the benchmarks of clearing. It is not audited on the way: that would take longest."""
 
 from collections.abc import Iterable, Sequence
 

@@ -1,6 +1,6 @@
 """Reference workload W-ZI through the whole exchange, in simulated time: one JSON line.
 
-    python -m tests.benchmarks.wzi N SECONDS [SEED] [--lines] [--clearing full|risk] [--quotes]
+    python -m tests.benchmarks.wzi N SECONDS [SEED] [--lines] [--clearing full|risk] [--quotes] [--calls K]
 
 N noise traders, each looking up by its own Poisson clock (mean gap 10 s): 15% send a market order, 35% cancel
 an order of their own, the others send a limit order up to 20 ticks from the opposite best price, 1 to 10 lots.
@@ -12,7 +12,8 @@ is answered at once. With `--lines` the same traders are participants of a simul
 
 With `--clearing risk` positions are covered by margin, all accounts are valued once a minute, and in the middle
 of the run a clearing collects and pays. With `--quotes` four outside venues quote once a second, so that there
-is an index, and every second a mark; without them there is none, and marks stay where they began.
+is an index, and every second a mark; without them there is none, and marks stay where they began. With `--calls`
+so many calls, which nobody trades, are covered together with the future, and make rows longer.
 """
 
 import argparse
@@ -260,6 +261,12 @@ def series(expiry: Time) -> Instrument:
     )
 
 
+def call(number: int, terms: Instrument) -> Instrument:
+    strike = START_PRICE + 100 * number
+    name = InstrumentId(f"{SERIES}-{strike}-C")
+    return changed(terms, instrument_id=name, kind=ContractKind.CALL, strike=strike, reference=100)
+
+
 def rules(mode: ClearingMode, seconds: int) -> ClearingRules:
     middle = OPENS + seconds * SECOND // 2
     return ClearingRules(
@@ -267,9 +274,10 @@ def rules(mode: ClearingMode, seconds: int) -> ClearingRules:
     )
 
 
-def found(traders: Sequence[Trader], seconds: int, mode: ClearingMode) -> list[Command]:
+def found(traders: Sequence[Trader], seconds: int, mode: ClearingMode, calls: int) -> list[Command]:
     """The venue, and its traders with enough money for anything."""
     closes = OPENS + seconds * SECOND + SECOND
+    future = series(closes + 3600 * SECOND)
     coin = CoinTerms(
         asset_id=RUBD,
         issuer="bench",
@@ -287,7 +295,8 @@ def found(traders: Sequence[Trader], seconds: int, mode: ClearingMode) -> list[C
             sessions=(SessionTerms(opens=OPENS, closes=closes),),
         ),
         AdoptRegime(regime=changed(load_regime("ru_elr_super_2025"), clearing=rules(mode, seconds))),
-        ListInstrument(instrument=series(closes + 3600 * SECOND)),
+        ListInstrument(instrument=future),
+        *(ListInstrument(instrument=call(number, future)) for number in range(calls)),
     ]
     rich = Applicant(kind=ApplicantKind.INDIVIDUAL, securities_and_deposits=100 * DEPOSIT)
     for trader in traders:
@@ -328,6 +337,7 @@ def asked() -> argparse.Namespace:
         "--clearing", type=ClearingMode, choices=list(ClearingMode), default=ClearingMode.FULL
     )
     parser.add_argument("--quotes", action="store_true", help="outside venues quote once a second")
+    parser.add_argument("--calls", metavar="K", type=int, default=0, help="calls beside the future")
     return parser.parse_args()
 
 
@@ -337,7 +347,7 @@ def main() -> None:
     dice = [Dice(generator(wanted.seed, name)) for name in names]
     traders: list[Trader] = [NoiseTrader(name, its) for name, its in zip(names[:-1], dice, strict=False)]
     traders.append(Maker(names[-1], dice[-1]))
-    commands = found(traders, wanted.seconds, wanted.clearing)
+    commands = found(traders, wanted.seconds, wanted.clearing, wanted.calls)
     if wanted.quotes:
         outside = ParticipantId("outside")
         traders.append(OutsideVenues(outside, Dice(generator(wanted.seed, outside))))
