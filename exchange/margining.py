@@ -62,10 +62,9 @@ def begin(state: State) -> None:
 def value_listed(series: Series, state: State) -> None:
     """A series has come to its portfolio: its mark and risk array are those of now, the others stay as they are."""
     margin = state.covers.margin
-    if margin is not None:
-        instrument_id = series.instrument.instrument_id
-        portfolio = margin.portfolio(instrument_id)
-        marks = {instrument_id: series.mark}
+    instrument_id = series.instrument.instrument_id
+    if margin is not None and margin.has(instrument_id):
+        portfolio, marks = margin.portfolio(instrument_id), {instrument_id: series.mark}
         margin.revalue(portfolio, portfolio.forward, marks, _live_orders(state), state.now)
 
 

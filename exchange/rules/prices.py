@@ -1,9 +1,12 @@
 """Where an order may be priced: inside the collar, near the index, and how far a market order may go."""
 
+from exchange.instruments import Product
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from exchange.units import IndexPrice
 from matching.terms import Price, Side
+
+FOLLOW_THE_INDEX = (Product.FUTURE, Product.SPOT)  # one for one, so that their price can be held against it
 
 
 def somebody_opposite(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
@@ -19,10 +22,11 @@ def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> R
 
 
 def inside_band(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
-    """A future no further from the index than the band; a stale index holds the band where it was."""
-    if series.future_mark is None:
+    """A future, or spot, no further from the index than the band; a stale index holds the band where it was."""
+    terms = series.instrument
+    if terms.product not in FOLLOW_THE_INDEX:
         return None
-    terms, reference = series.instrument, reference_price(series)
+    reference = reference_price(series)
     off = abs(order.price * terms.tick - reference)
     return RejectReason.PRICE_OUTSIDE_BAND if off * 10_000 > terms.price_band_bp * reference else None
 
@@ -50,7 +54,7 @@ def furthest_price(side: Side, series: Series) -> Price:
     """The worst price at which anybody may order now: the edge of band and collar, whichever is nearer."""
     terms = series.instrument
     lowest, highest = series.lowest_price, series.highest_price
-    if series.future_mark is not None:
+    if terms.product in FOLLOW_THE_INDEX:
         reference = reference_price(series)
         band = reference * terms.price_band_bp // 10_000
         lowest = max(lowest, -((band - reference) // terms.tick))
