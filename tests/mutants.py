@@ -127,8 +127,8 @@ MUTANTS = (
         "an-exposure-limit-does-not-bind",
         "ignored limit",
         "exchange/rules/cover.py",
-        "        if seat.limit is not None and after > seat.limit:\n",
-        "        if seat.limit is not None and after > 2 * seat.limit:\n",
+        "    if seat.limit is not None and after > seat.limit:\n",
+        "    if seat.limit is not None and after > 2 * seat.limit:\n",
         ("tests/exchange/test_trading.py", "tests/stories/test_a_limit_is_lowered_below_use.py"),
     ),
     Mutant(
@@ -295,6 +295,39 @@ MUTANTS = (
         "            instruction.penalised_days += days\n",
         "            instruction.penalised_days += 0\n",
         ("tests/exchange/test_settlement.py", "tests/stories/test_a_seller_fails_to_deliver.py"),
+    ),
+    # --- units ---
+    Mutant(
+        "a-buyer-gets-a-unit-too-few",
+        "lost units",
+        "exchange/clearing/spot.py",
+        "            (of.selling.hold_account, to.selling.source, units),\n",
+        "            (of.selling.hold_account, to.selling.source, units - 1),\n",
+        ("tests/exchange/test_spot.py",),
+    ),
+    Mutant(
+        "a-seller-keeps-its-cost-at-risk",
+        "rollback leak",
+        "exchange/clearing/spot.py",
+        "        self.cost -= self.cost * units // held\n",
+        "        self.cost -= 0 * units // held\n",
+        ("tests/exchange/test_spot.py",),
+    ),
+    Mutant(
+        "an-issuer-pays-a-coupon-rounded-down",
+        "floor for ceil",
+        "exchange/clearing/notes.py",
+        "    return received, divide_up(sum(holdings.values()) * nominal * rate_bp, 10_000)\n",
+        "    return received, sum(holdings.values()) * nominal * rate_bp // 10_000\n",
+        ("tests/exchange/test_notes.py",),
+    ),
+    Mutant(
+        "what-an-issuer-did-not-pay-is-forgiven",
+        "residual dropped",
+        "exchange/clearing/notes.py",
+        "                self.owed[holder] = self.owed.get(holder, 0) + due - paid\n",
+        "                self.owed[holder] = self.owed.get(holder, 0)\n",
+        ("tests/exchange/test_notes.py", "tests/stories/test_an_issuer_cannot_pay_its_notes.py"),
     ),
     # --- prices ---
     Mutant(
