@@ -307,7 +307,7 @@ MUTANTS = (
     ),
     Mutant(
         "a-seller-keeps-its-cost-at-risk",
-        "rollback leak",
+        "wrong average price",
         "exchange/clearing/spot.py",
         "        self.cost -= self.cost * units // held\n",
         "        self.cost -= 0 * units // held\n",
