@@ -153,6 +153,7 @@ class Series:
     extended: bool = False  # the present call, once
     mark: Price = 0  # what positions are reckoned at
     future_mark: FutureMark | None = None  # of a future: how its mark is made
+    future: "Series | None" = None  # the one of its bucket, by which options are marked
     feed: Feed | None = None  # if the book is published
     premium: Premium | None = None  # of a perpetual, since its last roll
     changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet

@@ -88,6 +88,7 @@ def open_series(terms: Instrument, state: State) -> Iterator[Event]:
     series.mark = terms.reference
     if terms.product is Product.FUTURE:
         series.future_mark = FutureMark(terms, _mark_terms(state))
+    _find_future(terms.bucket_id, state)
     margining.value_listed(series, state)
     yield InstrumentListed(instrument=terms)
     if state.session_open:
@@ -169,12 +170,18 @@ def _publish_mark(series: Series, published: IndexValue, state: State) -> Iterat
 
 
 def _option_mark(series: Series, index: IndexPrice, state: State) -> Price:
-    terms = series.instrument
-    siblings = (s for s in _series_of(terms.bucket_id, state) if s.future_mark is not None)
-    future = next(siblings, None)
+    terms, future = series.instrument, series.future
     forward = index // terms.tick if future is None else future.mark
     volatility = (state.regime.clearing if state.regime else ClearingRules()).scenarios.volatility_bp
     return mark_of_option(terms, forward, terms.expiry - state.now, volatility)
+
+
+def _find_future(bucket_id: BucketId, state: State) -> None:
+    """The options of a bucket are marked by its first future, whichever was listed first."""
+    every = _series_of(bucket_id, state)
+    future = next((series for series in every if series.future_mark is not None), None)
+    for series in every:
+        series.future = future
 
 
 def _mark_terms(state: State) -> MarkTerms:

@@ -5,12 +5,13 @@ for every series (`scenario_margin`); until the next one, every account is recko
 
     worst = max over cells of [ loss of positions + sum over orders of max(0, the loss of that order) ] + charges
 
+Of the cells only those are kept in rows that can be the worst for these series (`binding_cells`).
 A participant's portfolios stand together. Its equity is what it has paid in, plus what prices have given or taken
 since the last clearing; initial margin must be covered to add to a position, maintenance margin to keep it.
 Premiums are paid when an option trades; a future pays nothing until variation margin is cleared.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import add
 from typing import NamedTuple, TypeAlias
@@ -21,6 +22,7 @@ from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.scenario_margin import (
     ScenarioTerms,
+    binding_cells,
     concentration,
     direction,
     initial_margin,
@@ -158,7 +160,8 @@ class MarginAccount:
 
 
 class PortfolioAccount:
-    """One participant's positions and live orders in one portfolio. Lists run over the cells, in minor units."""
+    """One participant's positions and live orders in one portfolio. Lists run over the cells that can be the
+    worst, in minor units."""
 
     __slots__ = (
         "accrued",
@@ -199,8 +202,8 @@ class PortfolioAccount:
             InstrumentId, int
         ] = {}  # in ticks: of futures since the last clearing, of options paid
         self.entries: dict[InstrumentId, int] = {}  # in ticks: what the lots held cost when they were traded
-        self.cells: list[Money] = [0] * portfolio.width
-        self.order_cells: list[Money] = [0] * portfolio.width
+        self.cells: list[Money] = [0] * len(portfolio.binding)
+        self.order_cells: list[Money] = [0] * len(portfolio.binding)
         self.bought = self.sold = self.written = 0  # lots that live orders could add
         self.net = 0  # lots of positions, by the direction in which they gain
         self.fee_reserve: Money = 0
@@ -252,17 +255,17 @@ class PortfolioAccount:
         """Take `quantity` of a live order out again, unfilled; the change of the hold, never positive."""
         before = self.hold
         self._count(order, -quantity)
-        self.reckon()
+        self._note(self.initial, self._star())
         return self.hold - before
 
     def reopen_order(self, order: Order) -> None:
         """Count an order again that was closed a moment ago."""
         self._count(order, order.remaining)
-        self.reckon()
+        self._note(self.initial, self._star())
 
     def count_anew(self, orders: Iterable[Order]) -> None:
         """Count the live orders again, at new marks."""
-        self.order_cells = [0] * self.portfolio.width
+        self.order_cells = [0] * len(self.portfolio.binding)
         self.bought = self.sold = self.written = self.premium_reserve = 0
         self._reserve(-self.fee_reserve)
         for order in orders:
@@ -332,7 +335,7 @@ class PortfolioAccount:
     def revalue(self) -> None:
         """Positions against the marks and arrays of now; orders were counted anew before."""
         portfolio, tick_value = self.portfolio, self.portfolio.tick_value
-        cells, options, futures = [0] * portfolio.width, 0, self.realised
+        cells, options, futures = [0] * len(portfolio.binding), 0, self.realised
         for instrument_id, quantity in self.quantities.items():
             mark, array = portfolio.marks[instrument_id], portfolio.arrays[instrument_id]
             if quantity:
@@ -371,6 +374,7 @@ class PortfolioAccount:
             due = tick_value * (quantity * price - cost)
             self._accrue(-tick_value * (quantity * mark - cost))
         self.net -= self.portfolio.directions[instrument_id] * quantity
+        self.premia = self.portfolio.premia_of(self)
         return due
 
     def _accrue(self, change: Money) -> None:
@@ -381,10 +385,11 @@ class PortfolioAccount:
 
     def reckon(self) -> None:
         """Bring requirement, hold and capital at risk up to date with the rows."""
-        portfolio = self.portfolio
+        self._note(self.portfolio.requirement(self, max(self.cells), 0, 0, 0), self._star())
+
+    def _star(self) -> Money:
         worst = max(map(add, self.cells, self.order_cells))
-        star = portfolio.requirement(self, worst, self.bought, self.sold, self.written)
-        self._note(portfolio.requirement(self, max(self.cells), 0, 0, 0), star)
+        return self.portfolio.requirement(self, worst, self.bought, self.sold, self.written)
 
     def initial_without(self, instrument_id: InstrumentId) -> Money:
         """Initial margin of positions if those in one series were gone."""
@@ -407,7 +412,7 @@ class PortfolioAccount:
         self.initial, self.star = initial, star
         self.worst = star + self.premia
         self.hold = self.fee_reserve + self.premium_reserve
-        self.at_risk.note(self.worst - before)
+        self.at_risk.note(before, self.worst)
 
 
 @contextmanager
@@ -427,7 +432,9 @@ class Portfolio:
     __slots__ = (
         "accounts",
         "arrays",
+        "binding",
         "cash",
+        "cells",
         "directions",
         "expiries",
         "fees",
@@ -437,10 +444,10 @@ class Portfolio:
         "is_option",
         "marks",
         "portfolio_id",
+        "risk_arrays",
         "terms",
         "tick_value",
         "valued_at",
-        "width",
     )
 
     def __init__(self, instrument: Instrument, terms: ScenarioTerms) -> None:
@@ -450,12 +457,14 @@ class Portfolio:
         self.terms = terms
         self.tick_value = instrument.tick_value
         self.forward: Price = instrument.reference if instrument.strike is None else instrument.strike
-        self.width = len(scenario_cells(terms))
+        self.cells = scenario_cells(terms)
+        self.binding: Sequence[int] = range(len(self.cells))  # those that can be the worst
         self.valued_at: IndexPrice = self.forward * instrument.tick  # the index at the last valuation
         self.instruments: dict[InstrumentId, Instrument] = {}
         self.houses: dict[InstrumentId, str] = {}  # the house's side of every trade
         self.marks: dict[InstrumentId, Price] = {}
-        self.arrays: dict[InstrumentId, tuple[Money, ...]] = {}
+        self.risk_arrays: dict[InstrumentId, tuple[Money, ...]] = {}  # over all cells
+        self.arrays: dict[InstrumentId, tuple[Money, ...]] = {}  # over those of `binding`
         self.is_option: dict[InstrumentId, bool] = {}
         self.directions: dict[InstrumentId, int] = {}
         self.expiries: dict[Time, list[InstrumentId]] = {}
@@ -473,16 +482,21 @@ class Portfolio:
         self.expiries.setdefault(instrument.expiry, []).append(instrument_id)
         return None
 
-    def value(self, instrument_id: InstrumentId, mark: Price, now: Time) -> None:
-        """From here on the series is reckoned at this mark; positions are still reckoned at the old one."""
-        instrument = self.instruments[instrument_id]
-        self.marks[instrument_id] = mark
-        left = max(instrument.expiry - now, 0)
-        self.arrays[instrument_id] = risk_array(instrument, mark, self.forward, left, self.terms)
+    def value(self, marks: Mapping[InstrumentId, Price], now: Time) -> None:
+        """From here on these series are reckoned at these marks; the rows of all accounts must follow."""
+        for instrument_id, mark in marks.items():
+            instrument = self.instruments[instrument_id]
+            self.marks[instrument_id] = mark
+            left = max(instrument.expiry - now, 0)
+            self.risk_arrays[instrument_id] = risk_array(instrument, mark, self.forward, left, self.terms)
+        self.binding = binding_cells(list(self.risk_arrays.values()))
+        for instrument_id, array in self.risk_arrays.items():
+            self.arrays[instrument_id] = tuple(array[cell] for cell in self.binding)
 
     def drop(self, instrument_id: InstrumentId) -> None:
         """The series is over and nobody holds it any more."""
         instrument = self.instruments.pop(instrument_id)
+        del self.risk_arrays[instrument_id], self.arrays[instrument_id], self.marks[instrument_id]
         self.expiries[instrument.expiry].remove(instrument_id)
         if not self.expiries[instrument.expiry]:
             del self.expiries[instrument.expiry]
@@ -512,12 +526,9 @@ class Portfolio:
         """
         terms = self.terms
         size = worst_net_size(account.net, bought, sold)
-        if (
-            size <= terms.concentration_threshold
-            and len(self.expiries) == 1
-            and not terms.short_option_minimum_bp
-        ):
-            return max(0, worst)
+        concentrated = size > terms.concentration_threshold
+        if not concentrated and len(self.expiries) == 1 and not terms.short_option_minimum_bp:
+            return worst if worst > 0 else 0
         lot = self.forward * self.tick_value
         short = written + sum(
             -quantity for i, quantity in account.quantities.items() if quantity < 0 and self.is_option[i]
@@ -526,7 +537,7 @@ class Portfolio:
             worst,
             short_option_minimum(short, self.forward, self.tick_value, terms),
             concentration(size, lot, terms),
-            inter_expiry_charge(self._spread(account, bought, sold), terms),
+            inter_expiry_charge(self._spread(account, bought, sold), terms) if len(self.expiries) > 1 else 0,
         )
 
     def _spread(self, account: PortfolioAccount, bought: Quantity, sold: Quantity) -> Iterator[Money]:
@@ -699,8 +710,7 @@ class MarginCover:
     ) -> None:
         """Reckon every account of the portfolio at new marks. `live` gives a participant's orders in it."""
         portfolio.forward = forward
-        for instrument_id, mark in marks.items():
-            portfolio.value(instrument_id, mark, now)
+        portfolio.value(marks, now)
         for participant_id, account in portfolio.accounts.items():
             account.count_anew(live(participant_id, portfolio))
             account.revalue()
@@ -734,10 +744,11 @@ class MarginCover:
                     if quantity:
                         house, own = portfolio.houses[instrument_id], account.positions[instrument_id]
                         moves.append((own, house, quantity) if quantity > 0 else (house, own, -quantity))
-                if ending:
-                    account.revalue()
             for instrument_id in ending:
                 portfolio.drop(instrument_id)
+            if ending:
+                for account in portfolio.accounts.values():
+                    account.revalue()
         settled = [Due(self.accounts[who], due) for who, due in dues.items()]
         for account_due in settled:
             account_due.account.cleared += account_due.amount

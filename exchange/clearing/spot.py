@@ -75,7 +75,7 @@ class BuyingAccount:
         self.hold = self.order_cost + self.fee_reserve
         before = self.worst
         self.worst = self.cost + self.order_cost
-        self.at_risk.note(self.worst - before)
+        self.at_risk.note(before, self.worst)
 
 
 class SellingAccount:
