@@ -5,7 +5,7 @@
 Under full cover nobody owes anything that is not there already, so a default is a suspension and no more.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 
 from exchange import margining, membership, trading
 from exchange.clearing import accounts
@@ -493,7 +493,13 @@ def _share(
     case: DefaultCase, account: MarginAccount, owed: Money, own: Money, margin: MarginCover, state: State
 ) -> Generator[Event, None, Money]:
     """Let each layer pay into the defaulter's collateral, or take over a part of what it owes."""
-    allocation = allocate_loss(owed, _resources(case, account, own, margin, state), margin.rules.waterfall)
+    allocation = allocate_loss(
+        owed,
+        resources_against(
+            case.defaulter, own, state.ledger.available(account.fund), case.cleared, margin, state
+        ),
+        margin.rules.waterfall,
+    )
     for layer in margin.rules.waterfall.layers:
         uses = [use for use in allocation.uses if use.layer is layer]
         if not uses:
@@ -508,10 +514,18 @@ def _share(
     return allocation.residual
 
 
-def _resources(
-    case: DefaultCase, account: MarginAccount, own: Money, margin: MarginCover, state: State
+def resources_against(
+    defaulter: ParticipantId,
+    own: Money,
+    fund_share: Money,
+    cleared: Mapping[ParticipantId, Money],
+    margin: MarginCover,
+    state: State,
 ) -> Resources:
-    """What is there at this instant, layer by layer."""
+    """What is there at this instant, layer by layer, beside the defaulter's own money and fund share.
+
+    `cleared` is the variation of everybody when the default was declared.
+    """
     terms, ledger = margin.rules.waterfall, state.ledger
     assessed = assessed_within(state.assessments, state.now, terms.capped_period)
 
@@ -523,16 +537,16 @@ def _resources(
             contribution=state.contributions.get(who, 0),
             paid_in=ledger.available(one.fund),
             assessed=assessed.get(who, 0),
-            gains=one.cleared - case.cleared.get(who, 0),
+            gains=one.cleared - cleared.get(who, 0),
         )
         for who, one in margin.accounts.items()
-        if who != case.defaulter and not state.seats[who].defaulted
+        if who != defaulter and not state.seats[who].defaulted
     }
     return Resources(
-        defaulter=case.defaulter,
+        defaulter=defaulter,
         survivors=survivors,
         margin=own,
-        fund_share=ledger.available(account.fund),
+        fund_share=fund_share,
         skin_in_the_game=min(left(HouseLayer.SKIN_IN_THE_GAME), terms.skin_in_the_game),
         second_skin_in_the_game=min(left(HouseLayer.SECOND_SKIN_IN_THE_GAME), terms.second_skin_in_the_game),
         further_amount=min(left(HouseLayer.FURTHER_AMOUNT), terms.further_amount),

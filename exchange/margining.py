@@ -9,7 +9,7 @@ from exchange import trading
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
 from exchange.clearing.liquidation import MarginState, advance, follows_equity, state_of
-from exchange.clearing.margin import MarginAccount, MarginCover, Portfolio
+from exchange.clearing.margin import Live, MarginAccount, MarginCover, Portfolio
 from exchange.clearing.scenario_margin import maintenance_margin
 from exchange.clearing.variation import owe, pay, sources
 from exchange.commands import (
@@ -60,11 +60,12 @@ def begin(state: State) -> None:
 
 
 def value_listed(series: Series, state: State) -> None:
-    """A series has come to its portfolio: its mark and risk array are those of now."""
+    """A series has come to its portfolio: its mark and risk array are those of now, the others stay as they are."""
     margin = state.covers.margin
     instrument_id = series.instrument.instrument_id
-    if margin is not None:
-        margin.portfolio(instrument_id).value(instrument_id, series.mark, state.now)
+    if margin is not None and margin.has(instrument_id):
+        portfolio, marks = margin.portfolio(instrument_id), {instrument_id: series.mark}
+        margin.revalue(portfolio, portfolio.forward, marks, _live_orders(state), state.now)
 
 
 def value_accounts(_duty: ValueAccounts, state: State) -> Iterator[Event]:
@@ -106,13 +107,16 @@ def value_all(state: State) -> Iterator[Event]:
 def _value(portfolio: Portfolio, index: IndexPrice, margin: MarginCover, state: State) -> None:
     marks = {instrument_id: state.series[instrument_id].mark for instrument_id in portfolio.instruments}
     tick = next(iter(portfolio.instruments.values())).tick
-
-    def live(who: ParticipantId, of: Portfolio) -> list[Order]:
-        orders = state.seats[who].orders.values()
-        return [order for order in orders if order.instrument.instrument_id in of.instruments]
-
     portfolio.valued_at = index
-    margin.revalue(portfolio, index // tick, marks, live, state.now)
+    margin.revalue(portfolio, index // tick, marks, _live_orders(state), state.now)
+
+
+def _live_orders(state: State) -> Live:
+    def live(who: ParticipantId, portfolio: Portfolio) -> list[Order]:
+        orders = state.seats[who].orders.values()
+        return [order for order in orders if order.instrument.instrument_id in portfolio.instruments]
+
+    return live
 
 
 def review(state: State) -> Iterator[Event]:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
+from exchange.cash.chain import Chain
 from exchange.cash.coin import Coin
 from exchange.clearing.cover import Account, Requirement
 from exchange.clearing.covers import Covers
@@ -152,6 +153,7 @@ class Series:
     extended: bool = False  # the present call, once
     mark: Price = 0  # what positions are reckoned at
     future_mark: FutureMark | None = None  # of a future: how its mark is made
+    future: "Series | None" = None  # the one of its bucket, by which options are marked
     feed: Feed | None = None  # if the book is published
     premium: Premium | None = None  # of a perpetual, since its last roll
     changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet
@@ -197,6 +199,7 @@ class State:
     seats: dict[ParticipantId, Seat] = field(default_factory=dict)
     assets: dict[AssetId, Asset] = field(default_factory=dict)
     coins: dict[AssetId, Coin] = field(default_factory=dict)
+    chains: dict[AssetId, Chain] = field(default_factory=dict)  # of the crypto assets
     indices: dict[IndexId, Index] = field(default_factory=dict)
     series: dict[InstrumentId, Series] = field(default_factory=dict)
     fixings: dict[BucketId, Fixing] = field(default_factory=dict)

@@ -13,20 +13,30 @@ from typing import NamedTuple
 from exchange.access.regime import Regime
 from exchange.commands import (
     AdoptRegime,
+    AnnounceCryptoDeposit,
     ApplyForAccess,
     Command,
     DepositCoins,
     ListInstrument,
     MintCoins,
+    PlaceNotes,
     PublishReferenceRate,
     RecordFiatReceipt,
+    RegisterNote,
     ReportQuotes,
     ReportTrades,
+    SubscribeNotes,
 )
 from exchange.core import Exchange
-from exchange.events import CoinsDeposited, DirectiveRefused, Entry, ParticipantAdmitted
-from exchange.instruments import Instrument
-from exchange.units import Time
+from exchange.events import (
+    CoinsDeposited,
+    DirectiveRefused,
+    Entry,
+    NoteRequestRejected,
+    ParticipantAdmitted,
+)
+from exchange.instruments import Instrument, Product
+from exchange.units import MINUTE, Time
 from participants.authority import Script
 from participants.chance import Dice, generator
 from participants.participant import Participant
@@ -40,6 +50,7 @@ from scenarios.world import LinkTerms, MakerTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
+PLACED_BEFORE = MINUTE  # the opening
 
 
 class Assembled(NamedTuple):
@@ -63,8 +74,10 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
     found_venue(simulation, world, regime)
     population = draw_population(seed, world.population) if world.population.size else ()
     receipts = count(1)
+    for issuer in world.issuers:
+        _enter_issuer(simulation, world, issuer, next(receipts))
     for number, profile in enumerate(population):
-        instrument = world.instruments[number % len(world.instruments)]
+        instrument = world.quoted[number % len(world.quoted)]
         _enter(simulation, world, profile, instrument, seed, next(receipts))
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts))
@@ -79,9 +92,16 @@ def found_venue(simulation: Simulation, world: World, regime: Regime | None) -> 
     """Raises ConfigurationError if the venue refuses what the scenario lists."""
     founding: list[Command] = [world.established]
     founding += [AdoptRegime(regime=regime)] if regime is not None else []
-    founding += [ListInstrument(instrument=instrument) for instrument in world.instruments]
+    founding += [ListInstrument(instrument=i) for i in world.instruments if i.product is not Product.NOTE]
     for command in founding:
-        _must_pass(simulation.submit(command), world)
+        entries = simulation.submit(command)
+        if not _is_refused_by(regime, command):  # that spot is not listed is part of the story
+            _must_pass(entries, world)
+
+
+def _is_refused_by(regime: Regime | None, command: Command) -> bool:
+    spot = isinstance(command, ListInstrument) and command.instrument.product is Product.SPOT
+    return spot and regime is not None and not regime.test_environment
 
 
 def _enter(
@@ -91,6 +111,8 @@ def _enter(
         _fund(simulation, world, profile, receipt)
         participant = participant_for(profile, instrument, seed=seed, opens=world.opens)
         _join(simulation, participant, world.public_link, seed)
+        _bring(simulation, profile, instrument, world.endowments.get(instrument.instrument_id, 0))
+        _subscribe(simulation, world, profile)
 
 
 def _enter_maker(simulation: Simulation, world: World, maker: MakerTerms, seed: int, receipt: int) -> None:
@@ -106,6 +128,57 @@ def _enter_maker(simulation: Simulation, world: World, maker: MakerTerms, seed: 
         maker.profile, maker.instrument, seed=seed, opens=world.opens, maker=maker.terms
     )
     _join(simulation, participant, world.professional_link, seed)
+    _bring(simulation, maker.profile, maker.instrument, maker.units)
+
+
+def _enter_issuer(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
+    """Raises ConfigurationError if the regime, or the venue, will not have the issuer or its notes."""
+    if not _admitted(simulation, profile):
+        raise ConfigurationError(
+            world.scenario_id,
+            f"issuers.{profile.participant_id}",
+            "is not let in by the regime",
+            "choose another regime, or leave the issuer out",
+        )
+    _fund(simulation, world, profile, receipt)
+    for instrument in world.instruments:
+        if instrument.note and instrument.note.issuer == profile.participant_id:
+            issuer, name = profile.participant_id, instrument.instrument_id
+            until = world.opens - PLACED_BEFORE
+            for command in (
+                RegisterNote(participant_id=issuer, instrument=instrument),
+                PlaceNotes(participant_id=issuer, instrument_id=name, until=until),
+            ):
+                _must_pass(simulation.submit(command), world)
+
+
+def _bring(simulation: Simulation, profile: Profile, instrument: Instrument, units: int) -> None:
+    """The units that somebody who trades spot has from before; their chain has ten minutes to confirm them."""
+    if units and instrument.base:
+        simulation.submit(
+            AnnounceCryptoDeposit(
+                participant_id=profile.participant_id,
+                asset_id=instrument.base,
+                amount=units,
+                transaction=f"endowment of {profile.participant_id}",
+            )
+        )
+
+
+def _subscribe(simulation: Simulation, world: World, profile: Profile) -> None:
+    """A part of the deposit goes into each note that is placed, as far as it buys whole units."""
+    for instrument in world.instruments:
+        if instrument.note:
+            share_bp = world.subscriptions.get(instrument.instrument_id, 0)
+            quantity = profile.deposit * share_bp // (10_000 * instrument.note.issue_price)
+            if quantity:
+                simulation.submit(
+                    SubscribeNotes(
+                        participant_id=profile.participant_id,
+                        instrument_id=instrument.instrument_id,
+                        quantity=quantity,
+                    )
+                )
 
 
 def _admitted(simulation: Simulation, profile: Profile) -> bool:
@@ -171,6 +244,14 @@ def _rates(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
 
 def _must_pass(entries: list[Entry], world: World) -> None:
     for entry in entries:
+        if isinstance(entry.event, NoteRequestRejected):
+            told = entry.event
+            raise ConfigurationError(
+                world.scenario_id,
+                f"instruments.{told.instrument_id}",
+                f"was refused: {told.explanation or told.reason}",
+                "correct the scenario",
+            )
         if isinstance(entry.event, DirectiveRefused):
             refused = entry.event
             raise ConfigurationError(

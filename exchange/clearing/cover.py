@@ -67,8 +67,9 @@ class CapitalAtRisk:
         self.amount: Money = 0
         self.behind: CapitalAtRisk | None = None  # of the member that stands in, over all of its clients
 
-    def note(self, change: Money) -> None:
-        """So much more is at risk, or less."""
+    def note(self, before: Money, after: Money) -> None:
+        """The worst case of one account has changed; below zero nothing is at risk."""
+        change = (after if after > 0 else 0) - (before if before > 0 else 0)
         self.amount += change
         if self.behind is not None:
             self.behind.amount += change

@@ -88,7 +88,7 @@ class ClaimAccount:
         before, risk_before = self.hold, self.worst
         self.order_loss, self.fee_reserve, self.worst, self.hold = need
         if self.worst != risk_before:
-            self._note_risk(risk_before)
+            self.at_risk.note(risk_before, self.worst)
         return self.hold - before
 
     def close_order(self, order: Order, quantity: Quantity) -> Money:
@@ -131,7 +131,7 @@ class ClaimAccount:
         self.worst = max(map(add, self.loss, self.order_loss))
         self.hold = self.worst - self.lock + self.fee_reserve
         if self.worst != risk_before:
-            self._note_risk(risk_before)
+            self.at_risk.note(risk_before, self.worst)
 
     def hold_position(self, instrument: Instrument, lots: int) -> None:
         """The account's only position, opened at the instrument's reference, with no order beside it."""
@@ -143,10 +143,7 @@ class ClaimAccount:
     def forget(self) -> None:
         """The claims are settled: nothing is at risk here any more."""
         risk_before, self.worst = self.worst, 0
-        self._note_risk(risk_before)
-
-    def _note_risk(self, before: Money) -> None:
-        self.at_risk.note(max(self.worst, 0) - max(before, 0))
+        self.at_risk.note(risk_before, self.worst)
 
 
 class Bucket:

@@ -5,12 +5,13 @@ for every series (`scenario_margin`); until the next one, every account is recko
 
     worst = max over cells of [ loss of positions + sum over orders of max(0, the loss of that order) ] + charges
 
+Of the cells only those are kept in rows that can be the worst for these series (`binding_cells`).
 A participant's portfolios stand together. Its equity is what it has paid in, plus what prices have given or taken
 since the last clearing; initial margin must be covered to add to a position, maintenance margin to keep it.
 Premiums are paid when an option trades; a future pays nothing until variation margin is cleared.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from operator import add
 from typing import NamedTuple, TypeAlias
@@ -21,6 +22,7 @@ from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.scenario_margin import (
     ScenarioTerms,
+    binding_cells,
     concentration,
     direction,
     initial_margin,
@@ -170,7 +172,8 @@ class MarginAccount:
 
 
 class PortfolioAccount:
-    """One participant's positions and live orders in one portfolio. Lists run over the cells, in minor units."""
+    """One participant's positions and live orders in one portfolio. Lists run over the cells that can be the
+    worst, in minor units."""
 
     __slots__ = (
         "accrued",
@@ -211,8 +214,8 @@ class PortfolioAccount:
             InstrumentId, int
         ] = {}  # in ticks: of futures since the last clearing, of options paid
         self.entries: dict[InstrumentId, int] = {}  # in ticks: what the lots held cost when they were traded
-        self.cells: list[Money] = [0] * portfolio.width
-        self.order_cells: list[Money] = [0] * portfolio.width
+        self.cells: list[Money] = [0] * len(portfolio.binding)
+        self.order_cells: list[Money] = [0] * len(portfolio.binding)
         self.bought = self.sold = self.written = 0  # lots that live orders could add
         self.net = 0  # lots of positions, by the direction in which they gain
         self.fee_reserve: Money = 0
@@ -266,17 +269,17 @@ class PortfolioAccount:
         """Take `quantity` of a live order out again, unfilled; the change of the hold, never positive."""
         before = self.hold
         self._count(order, -quantity)
-        self.reckon()
+        self._note(self.initial, self._star())
         return self.hold - before
 
     def reopen_order(self, order: Order) -> None:
         """Count an order again that was closed a moment ago."""
         self._count(order, order.remaining)
-        self.reckon()
+        self._note(self.initial, self._star())
 
     def count_anew(self, orders: Iterable[Order]) -> None:
         """Count the live orders again, at new marks."""
-        self.order_cells = [0] * self.portfolio.width
+        self.order_cells = [0] * len(self.portfolio.binding)
         self.bought = self.sold = self.written = self.premium_reserve = 0
         self._reserve(-self.fee_reserve)
         for order in orders:
@@ -347,7 +350,7 @@ class PortfolioAccount:
     def revalue(self) -> None:
         """Positions against the marks and arrays of now; orders were counted anew before."""
         portfolio, tick_value = self.portfolio, self.portfolio.tick_value
-        cells, options, futures = [0] * portfolio.width, 0, sum(self.realised.values())
+        cells, options, futures = [0] * len(portfolio.binding), 0, sum(self.realised.values())
         for instrument_id, quantity in self.quantities.items():
             mark, array = portfolio.marks[instrument_id], portfolio.arrays[instrument_id]
             if quantity:
@@ -388,6 +391,7 @@ class PortfolioAccount:
             due = tick_value * (quantity * price - cost) + realised
             self._accrue(-tick_value * (quantity * mark - cost) - realised)
         self.net -= self.portfolio.directions[instrument_id] * quantity
+        self.premia = self.portfolio.premia_of(self)
         return due
 
     def _accrue(self, change: Money) -> None:
@@ -398,10 +402,11 @@ class PortfolioAccount:
 
     def reckon(self) -> None:
         """Bring requirement, hold and capital at risk up to date with the rows."""
-        portfolio = self.portfolio
+        self._note(self.portfolio.requirement(self, max(self.cells), 0, 0, 0), self._star())
+
+    def _star(self) -> Money:
         worst = max(map(add, self.cells, self.order_cells))
-        star = portfolio.requirement(self, worst, self.bought, self.sold, self.written)
-        self._note(portfolio.requirement(self, max(self.cells), 0, 0, 0), star)
+        return self.portfolio.requirement(self, worst, self.bought, self.sold, self.written)
 
     def initial_without(self, instrument_id: InstrumentId) -> Money:
         """Initial margin of positions if those in one series were gone."""
@@ -424,7 +429,7 @@ class PortfolioAccount:
         self.initial, self.star = initial, star
         self.worst = star + self.premia
         self.hold = self.fee_reserve + self.premium_reserve
-        self.at_risk.note(self.worst - before)
+        self.at_risk.note(before, self.worst)
 
 
 @contextmanager
@@ -444,7 +449,9 @@ class Portfolio:
     __slots__ = (
         "accounts",
         "arrays",
+        "binding",
         "cash",
+        "cells",
         "directions",
         "expiries",
         "fees",
@@ -455,10 +462,10 @@ class Portfolio:
         "marks",
         "options_count",
         "portfolio_id",
+        "risk_arrays",
         "terms",
         "tick_value",
         "valued_at",
-        "width",
     )
 
     def __init__(self, instrument: Instrument, terms: ScenarioTerms, options_count: bool) -> None:
@@ -469,12 +476,14 @@ class Portfolio:
         self.terms = terms
         self.tick_value = instrument.tick_value
         self.forward: Price = instrument.reference if instrument.strike is None else instrument.strike
-        self.width = len(scenario_cells(terms))
+        self.cells = scenario_cells(terms)
+        self.binding: Sequence[int] = range(len(self.cells))  # those that can be the worst
         self.valued_at: IndexPrice = self.forward * instrument.tick  # the index at the last valuation
         self.instruments: dict[InstrumentId, Instrument] = {}
         self.houses: dict[InstrumentId, str] = {}  # the house's side of every trade
         self.marks: dict[InstrumentId, Price] = {}
-        self.arrays: dict[InstrumentId, tuple[Money, ...]] = {}
+        self.risk_arrays: dict[InstrumentId, tuple[Money, ...]] = {}  # over all cells
+        self.arrays: dict[InstrumentId, tuple[Money, ...]] = {}  # over those of `binding`
         self.is_option: dict[InstrumentId, bool] = {}
         self.directions: dict[InstrumentId, int] = {}
         self.expiries: dict[Time, list[InstrumentId]] = {}
@@ -492,28 +501,38 @@ class Portfolio:
         self.expiries.setdefault(instrument.expiry, []).append(instrument_id)
         return None
 
-    def value(self, instrument_id: InstrumentId, mark: Price, now: Time) -> None:
-        """From here on the series is reckoned at this mark; positions are still reckoned at the old one."""
-        instrument = self.instruments[instrument_id]
-        self.marks[instrument_id] = mark
-        left = max(instrument.expiry - now, 0)
-        self.arrays[instrument_id] = risk_array(instrument, mark, self.forward, left, self.terms)
+    def value(self, marks: Mapping[InstrumentId, Price], now: Time) -> None:
+        """From here on these series are reckoned at these marks; the rows of all accounts must follow."""
+        for instrument_id, mark in marks.items():
+            instrument = self.instruments[instrument_id]
+            self.marks[instrument_id] = mark
+            left = max(instrument.expiry - now, 0)
+            self.risk_arrays[instrument_id] = risk_array(instrument, mark, self.forward, left, self.terms)
+        self.binding = binding_cells(list(self.risk_arrays.values()))
+        for instrument_id, array in self.risk_arrays.items():
+            self.arrays[instrument_id] = tuple(array[cell] for cell in self.binding)
 
     def drop(self, instrument_id: InstrumentId) -> None:
         """The series is over and nobody holds it any more."""
         instrument = self.instruments.pop(instrument_id)
+        del self.risk_arrays[instrument_id], self.arrays[instrument_id], self.marks[instrument_id]
         self.expiries[instrument.expiry].remove(instrument_id)
         if not self.expiries[instrument.expiry]:
             del self.expiries[instrument.expiry]
 
     def lot_losses(self, order: Order) -> list[Money]:
-        """What each lot of `order` would lose in each cell if it filled. An option that is bought below its mark
-        gains nothing by that where options do not count."""
+        """What each lot of `order` would lose in each cell if it filled."""
         instrument_id = order.instrument.instrument_id
-        array, mark, price = self.arrays[instrument_id], self.marks[instrument_id], order.price
+        array, mark = self.arrays[instrument_id], self.marks[instrument_id]
+        return order_cell_losses(array, order.side, self.counted_price(order), mark, self.tick_value)
+
+    def counted_price(self, order: Order) -> Price:
+        """The order's price, but its mark for an option that is bought below it where options do not count: that
+        would be no gain."""
+        instrument_id = order.instrument.instrument_id
         if order.side > 0 and self.is_option[instrument_id] and not self.options_count:
-            price = max(price, mark)
-        return order_cell_losses(array, order.side, price, mark, self.tick_value)
+            return max(order.price, self.marks[instrument_id])
+        return order.price
 
     def premia_of(self, account: PortfolioAccount) -> Money:
         """What was paid for the options that an account holds long."""
@@ -534,12 +553,9 @@ class Portfolio:
         """
         terms = self.terms
         size = worst_net_size(account.net, bought, sold)
-        if (
-            size <= terms.concentration_threshold
-            and len(self.expiries) == 1
-            and not terms.short_option_minimum_bp
-        ):
-            return max(0, worst)
+        concentrated = size > terms.concentration_threshold
+        if not concentrated and len(self.expiries) == 1 and not terms.short_option_minimum_bp:
+            return worst if worst > 0 else 0
         lot = self.forward * self.tick_value
         short = written + sum(
             -quantity for i, quantity in account.quantities.items() if quantity < 0 and self.is_option[i]
@@ -548,7 +564,7 @@ class Portfolio:
             worst,
             short_option_minimum(short, self.forward, self.tick_value, terms),
             concentration(size, lot, terms),
-            inter_expiry_charge(self._spread(account, bought, sold), terms),
+            inter_expiry_charge(self._spread(account, bought, sold), terms) if len(self.expiries) > 1 else 0,
         )
 
     def _spread(self, account: PortfolioAccount, bought: Quantity, sold: Quantity) -> Iterator[Money]:
@@ -640,6 +656,10 @@ class MarginCover:
             return 0
         return self._ledger.posted(margin.collateral) + self._ledger.posted(margin.fund)
 
+    def has(self, instrument_id: InstrumentId) -> bool:
+        """Whether the series is covered by margin."""
+        return instrument_id in self._portfolio_of
+
     def portfolio(self, instrument_id: InstrumentId) -> Portfolio:
         return self._portfolio_of[instrument_id]
 
@@ -719,8 +739,7 @@ class MarginCover:
     ) -> None:
         """Reckon every account of the portfolio at new marks. `live` gives a participant's orders in it."""
         portfolio.forward = forward
-        for instrument_id, mark in marks.items():
-            portfolio.value(instrument_id, mark, now)
+        portfolio.value(marks, now)
         for participant_id, account in portfolio.accounts.items():
             account.count_anew(live(participant_id, portfolio))
             account.revalue()
@@ -754,10 +773,11 @@ class MarginCover:
                     if quantity:
                         house, own = portfolio.houses[instrument_id], account.positions[instrument_id]
                         moves.append((own, house, quantity) if quantity > 0 else (house, own, -quantity))
-                if ending:
-                    account.revalue()
             for instrument_id in ending:
                 portfolio.drop(instrument_id)
+            if ending:
+                for account in portfolio.accounts.values():
+                    account.revalue()
         settled = [Due(self.accounts[who], due) for who, due in dues.items()]
         for account_due in settled:
             account_due.account.cleared += account_due.amount

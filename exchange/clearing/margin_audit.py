@@ -6,7 +6,7 @@ from exchange.clearing import accounts
 from exchange.clearing.cover import Order
 from exchange.clearing.ledger import Ledger
 from exchange.clearing.margin import MarginAccount, MarginCover, Portfolio, PortfolioAccount
-from exchange.clearing.scenario_margin import maintenance_margin
+from exchange.clearing.scenario_margin import maintenance_margin, order_cell_losses
 from matching.terms import ParticipantId
 
 LiveOrders = Callable[[ParticipantId], Iterable[Order]]
@@ -26,6 +26,7 @@ def faults(margin: MarginCover, live: LiveOrders, ledger: Ledger) -> Iterator[st
             orders = [o for o in live(who) if o.instrument.instrument_id in portfolio.instruments]
             yield from _rows(who, account, orders)
             yield from _values(who, account)
+            yield from _requirement(who, account, orders)
     for who, standing in margin.accounts.items():
         yield from _standing(who, standing, margin, ledger)
 
@@ -46,7 +47,7 @@ def _positions(portfolio: Portfolio, ledger: Ledger) -> Iterator[str]:
 def _rows(who: ParticipantId, account: PortfolioAccount, orders: list[Order]) -> Iterator[str]:
     """I-12, I-24: the rows that are kept order by order equal those reckoned from nothing."""
     portfolio = account.portfolio
-    rows = [0] * portfolio.width
+    rows = [0] * len(portfolio.binding)
     reserve = premiums = bought = sold = written = 0
     for order in orders:
         lots, instrument_id = order.remaining, order.instrument.instrument_id
@@ -64,9 +65,9 @@ def _rows(who: ParticipantId, account: PortfolioAccount, orders: list[Order]) ->
 
 
 def _values(who: ParticipantId, account: PortfolioAccount) -> Iterator[str]:
-    """I-24, I-27: losses in the cells, requirement, accrued gains and option value, from positions alone."""
+    """I-24, I-30: losses in the cells, accrued gains, option value and premiums, from positions alone."""
     portfolio = account.portfolio
-    cells = [0] * portfolio.width
+    cells = [0] * len(portfolio.binding)
     net = options = futures = 0
     for instrument_id, quantity in account.quantities.items():
         array, mark = portfolio.arrays[instrument_id], portfolio.marks[instrument_id]
@@ -81,8 +82,25 @@ def _values(who: ParticipantId, account: PortfolioAccount) -> Iterator[str]:
     futures += sum(account.realised.values())
     if account.accrued != futures:
         yield f"I-30 {who}: {account.accrued} accrued, {futures} by its positions"
-    worst = max(map(sum, zip(cells, account.order_cells, strict=True)))
-    star = portfolio.requirement(account, worst, account.bought, account.sold, account.written)
+    if account.premia != portfolio.premia_of(account):
+        yield f"I-24 {who}: {account.premia} paid for options held, {portfolio.premia_of(account)} by its positions"
+
+
+def _requirement(who: ParticipantId, account: PortfolioAccount, orders: list[Order]) -> Iterator[str]:
+    """I-24, I-27: initial margin with and without orders, over all cells and not only those that are kept."""
+    portfolio = account.portfolio
+    held = [(q, portfolio.risk_arrays[i]) for i, q in account.quantities.items() if q]
+    cells = [sum(q * array[cell] for q, array in held) for cell in range(len(portfolio.cells))]
+    with_orders = list(cells)
+    for order in orders:
+        instrument_id, lots = order.instrument.instrument_id, order.remaining
+        array, mark = portfolio.risk_arrays[instrument_id], portfolio.marks[instrument_id]
+        lost = order_cell_losses(
+            array, order.side, portfolio.counted_price(order), mark, portfolio.tick_value
+        )
+        with_orders = [loss + lots * lot for loss, lot in zip(with_orders, lost, strict=True)]
+    worst, counts = max(with_orders), (account.bought, account.sold, account.written)
+    star = portfolio.requirement(account, worst, *counts)
     if account.star != star or account.initial != portfolio.requirement(account, max(cells), 0, 0, 0):
         yield f"I-24 {who}: the requirement has drifted"
     if account.initial > account.star:

@@ -80,9 +80,8 @@ def cost_of(side: BookSide, quantity: Quantity) -> Price | None:
     """Ticks for which the first `quantity` displayed lots of one side would trade; None if it has fewer."""
     cost = 0
     for level in side:
-        taken = min(level.quantity, quantity)
-        cost += taken * level.price
-        quantity -= taken
-        if not quantity:
-            return cost
+        if level.quantity >= quantity:
+            return cost + quantity * level.price
+        cost += level.quantity * level.price
+        quantity -= level.quantity
     return None

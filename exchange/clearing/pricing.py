@@ -53,11 +53,11 @@ def mark_of_option(
     It leaves nobody a sure gain against that future: it is held within `bounds_of_option`, in whole ticks.
     """
     assert instrument.strike is not None, "only an option is priced here"
-    low, high = bounds_of_option(instrument, forward)
+    least, most = _bounds(instrument, forward)
     deviation = deviation_of(time_left, volatility_bp)
     worth = option_price(instrument.kind, forward, instrument.strike, deviation, instrument.digital_payoff)
     nearest = divide_half_even(*worth.as_integer_ratio())
-    return min(max(nearest, divide_up(low.numerator, low.denominator)), high.numerator // high.denominator)
+    return min(max(nearest, divide_up(*least)), most[0] // most[1])
 
 
 def bounds_of_option(instrument: Instrument, forward: Price) -> tuple[Fraction, Fraction]:
@@ -66,17 +66,25 @@ def bounds_of_option(instrument: Instrument, forward: Price) -> tuple[Fraction, 
     Any less or more is a sure gain: the bounds are the straight lines under and over its payoff between floor
     and cap. At the edges of the collar they meet.
     """
+    least, most = _bounds(instrument, forward)
+    return Fraction(*least), Fraction(*most)
+
+
+def _bounds(instrument: Instrument, forward: Price) -> tuple[tuple[int, int], tuple[int, int]]:
+    """The same as numerators and denominators: every option passes here every second."""
     strike, low, high, payoff = instrument.strike, instrument.floor, instrument.cap, instrument.digital_payoff
     assert strike is not None, "only an option has bounds"
     at = min(max(forward, low), high)
     match instrument.kind:
         case ContractKind.CALL:
-            return Fraction(max(at - strike, 0)), Fraction((high - strike) * (at - low), high - low)
+            return (max(at - strike, 0), 1), ((high - strike) * (at - low), high - low)
         case ContractKind.PUT:
-            return Fraction(max(strike - at, 0)), Fraction((strike - low) * (high - at), high - low)
-    least = payoff * Fraction(max(at - strike, 0), high - strike)
-    most = payoff * Fraction(min(at, strike) - low, strike - low)
-    return (least, most) if instrument.kind is ContractKind.DIGITAL_CALL else (payoff - most, payoff - least)
+            return (max(strike - at, 0), 1), ((strike - low) * (high - at), high - low)
+    above, below = high - strike, strike - low
+    least, most = payoff * max(at - strike, 0), payoff * (min(at, strike) - low)
+    if instrument.kind is ContractKind.DIGITAL_CALL:
+        return (least, above), (most, below)
+    return (payoff * below - most, below), (payoff * above - least, above)
 
 
 def deviation_of(time_left: Time, volatility_bp: BasisPoints) -> float:

@@ -181,6 +181,21 @@ def cell_losses(quantities: Sequence[int], arrays: Sequence[Sequence[Money]]) ->
     ]
 
 
+def binding_cells(arrays: Sequence[Sequence[Money]]) -> list[int]:
+    """The cells among which the worst one always is, whatever is held and ordered in series with these arrays.
+
+    A loss is convex in what a lot of each series loses. So of a single series only the cells in which it loses
+    least and most can be the worst; of several, cells that are alike for all of them count once.
+    """
+    if len(arrays) == 1:
+        losses = arrays[0]
+        return [losses.index(min(losses)), losses.index(max(losses))]
+    first: dict[tuple[Money, ...], int] = {}
+    for cell, losses in enumerate(zip(*arrays, strict=True)):
+        first.setdefault(losses, cell)
+    return list(first.values())
+
+
 def scenario_loss(quantities: Sequence[int], arrays: Sequence[Sequence[Money]]) -> Money:
     """The worst cell of positions, never below zero."""
     return max(0, max(cell_losses(quantities, arrays), default=0))

@@ -18,6 +18,7 @@ COVER_REASONS = (
     RejectReason.EXPOSURE_LIMIT,
     RejectReason.OWN_FUNDS_COVER,
     RejectReason.INSUFFICIENT_CASH,
+    RejectReason.INSUFFICIENT_UNITS,
 )
 MARKET_REASONS = tuple(reason for reason in RejectReason if reason not in ACCESS_REASONS + COVER_REASONS)
 

@@ -1,6 +1,6 @@
 """Reference workload W-ZI through the whole exchange, in simulated time: one JSON line.
 
-    python -m tests.benchmarks.wzi N SECONDS [SEED] [--lines]
+    python -m tests.benchmarks.wzi N SECONDS [SEED] [--lines] [--clearing full|risk] [--quotes] [--calls K]
 
 N noise traders, each looking up by its own Poisson clock (mean gap 10 s): 15% send a market order, 35% cancel
 an order of their own, the others send a limit order up to 20 ticks from the opposite best price, 1 to 10 lots.
@@ -9,11 +9,16 @@ positions, record and digest are on, and nobody pays a fee; importing and settin
 
 As in the other engines that run this workload, a trader is a callback of the clock that calls the exchange and
 is answered at once. With `--lines` the same traders are participants of a simulation, with lines and inboxes.
+
+With `--clearing risk` positions are covered by margin, all accounts are valued once a minute, and in the middle
+of the run a clearing collects and pays. With `--quotes` four outside venues quote once a second, so that there
+is an index, and every second a mark; without them there is none, and marks stay where they began. With `--calls`
+so many calls, which nobody trades, are covered together with the future, and make rows longer.
 """
 
+import argparse
 import json
 import resource
-import sys
 import time
 from collections.abc import Sequence
 
@@ -21,6 +26,7 @@ import simpy
 
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.audit import audit
+from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
 from exchange.commands import (
     AdoptRegime,
     ApplyForAccess,
@@ -34,7 +40,9 @@ from exchange.commands import (
     MintCoins,
     PlaceOrder,
     RecordFiatReceipt,
+    ReportQuotes,
     SessionTerms,
+    VenueQuote,
 )
 from exchange.core import Exchange
 from exchange.events import (
@@ -49,6 +57,7 @@ from exchange.events import (
     TradeReported,
 )
 from exchange.instruments import Asset, ContractKind, Instrument
+from exchange.messages import changed
 from exchange.units import SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
 from exchange.views import MarketView
 from matching.terms import OrderId, ParticipantId, Side
@@ -61,6 +70,8 @@ from scenarios.world import LinkTerms
 
 RUBD = AssetId("RUBD")
 SERIES = InstrumentId("BTC_RUBD-ZI")
+INDEX = IndexId("ZI")
+VENUES = ("aster", "boreal", "cygnus", "dorado")
 START, OPENS = 1_000 * SECOND, 1_001 * SECOND
 DEPOSIT = 10**15
 START_PRICE = 10_000
@@ -134,6 +145,22 @@ class Maker(Trader):
             commands.append(self.order(Side.BUY, 10, middle - 2 * level))
             commands.append(self.order(Side.SELL, 10, middle + 2 * level))
         return commands
+
+
+class OutsideVenues(Trader):
+    """Not a trader at all: every second all outside venues show a price that has wandered by up to two ticks."""
+
+    price = START_PRICE
+
+    def gap(self) -> Time:
+        self.sent += 1
+        return SECOND
+
+    def act(self, best: BestPricesChanged | None, last: TradeReported | None) -> Sequence[Command]:
+        self.price += self.dice.integer(-2, 2)
+        at, bid, ask = OPENS + (self.sent - 1) * SECOND, self.price - 1, self.price + 1
+        quotes = tuple(VenueQuote(venue=venue, bid=bid, ask=ask, at=at) for venue in VENUES)
+        return (ReportQuotes(index_id=INDEX, quotes=quotes),)
 
 
 class OnLine:
@@ -218,7 +245,7 @@ def series(expiry: Time) -> Instrument:
     return Instrument(
         instrument_id=SERIES,
         kind=ContractKind.CAPPED_FUTURE,
-        underlying=IndexId("ZI"),
+        underlying=INDEX,
         cash=RUBD,
         tick=1,
         tick_value=1,
@@ -234,9 +261,23 @@ def series(expiry: Time) -> Instrument:
     )
 
 
-def found(traders: Sequence[Trader], seconds: int) -> list[Command]:
-    """The venue, and its traders with enough money for anything; no outside venue quotes."""
+def call(number: int, terms: Instrument) -> Instrument:
+    strike = START_PRICE + 100 * number
+    name = InstrumentId(f"{SERIES}-{strike}-C")
+    return changed(terms, instrument_id=name, kind=ContractKind.CALL, strike=strike, reference=100)
+
+
+def rules(mode: ClearingMode, seconds: int) -> ClearingRules:
+    middle = OPENS + seconds * SECOND // 2
+    return ClearingRules(
+        mode=mode, variation=VariationSchedule(clearings=(ClearingTime(marks=middle, pays=middle),))
+    )
+
+
+def found(traders: Sequence[Trader], seconds: int, mode: ClearingMode, calls: int) -> list[Command]:
+    """The venue, and its traders with enough money for anything."""
     closes = OPENS + seconds * SECOND + SECOND
+    future = series(closes + 3600 * SECOND)
     coin = CoinTerms(
         asset_id=RUBD,
         issuer="bench",
@@ -249,12 +290,13 @@ def found(traders: Sequence[Trader], seconds: int) -> list[Command]:
     commands: list[Command] = [
         EstablishVenue(
             assets=(Asset(asset_id=RUBD, scale=2, title="coin"),),
-            indices=(IndexTerms(index_id=IndexId("ZI"), venues=("none",), weights_ppm=(1_000_000,)),),
+            indices=(IndexTerms(index_id=INDEX, venues=VENUES, weights_ppm=(250_000,) * 4),),
             coins=(coin,),
             sessions=(SessionTerms(opens=OPENS, closes=closes),),
         ),
-        AdoptRegime(regime=load_regime("ru_elr_super_2025")),
-        ListInstrument(instrument=series(closes + 3600 * SECOND)),
+        AdoptRegime(regime=changed(load_regime("ru_elr_super_2025"), clearing=rules(mode, seconds))),
+        ListInstrument(instrument=future),
+        *(ListInstrument(instrument=call(number, future)) for number in range(calls)),
     ]
     rich = Applicant(kind=ApplicantKind.INDIVIDUAL, securities_and_deposits=100 * DEPOSIT)
     for trader in traders:
@@ -269,35 +311,51 @@ def found(traders: Sequence[Trader], seconds: int) -> list[Command]:
     return commands
 
 
-def on_the_floor(traders: Sequence[Trader], seconds: int, keeper: "Keeper") -> Floor:
+def on_the_floor(commands: Sequence[Command], traders: Sequence[Trader], keeper: "Keeper") -> Floor:
     exchange = Exchange()
-    for command in found(traders, seconds):
+    for command in commands:
         keeper.entries(exchange.handle(command, START))
     return Floor(exchange, keeper, traders)
 
 
-def on_lines(traders: Sequence[Trader], seconds: int, keeper: "Keeper") -> Simulation:
+def on_lines(commands: Sequence[Command], traders: Sequence[Trader], keeper: "Keeper") -> Simulation:
     simulation = Simulation(Exchange(), keeper, START)
-    for command in found(traders, seconds):
+    for command in commands:
         simulation.submit(command)
     for trader in traders:
         simulation.join(OnLine(trader), Link(LinkTerms(0, 0), trader.dice))
     return simulation
 
 
+def asked() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Reference workload W-ZI through the whole exchange.")
+    parser.add_argument("count", metavar="N", type=int, help="noise traders")
+    parser.add_argument("seconds", metavar="SECONDS", type=int, help="of simulated time")
+    parser.add_argument("seed", metavar="SEED", type=int, nargs="?", default=1)
+    parser.add_argument("--lines", action="store_true", help="traders on lines with inboxes")
+    parser.add_argument(
+        "--clearing", type=ClearingMode, choices=list(ClearingMode), default=ClearingMode.FULL
+    )
+    parser.add_argument("--quotes", action="store_true", help="outside venues quote once a second")
+    parser.add_argument("--calls", metavar="K", type=int, default=0, help="calls beside the future")
+    return parser.parse_args()
+
+
 def main() -> None:
-    numbers = [int(word) for word in sys.argv[1:] if word != "--lines"]
-    count, seconds, seed = numbers if len(numbers) > 2 else (*numbers, 1)
-    names = [ParticipantId(f"zi-{number}") for number in range(count + 1)]
-    dice = [Dice(generator(seed, name)) for name in names]
+    wanted = asked()
+    names = [ParticipantId(f"zi-{number}") for number in range(wanted.count + 1)]
+    dice = [Dice(generator(wanted.seed, name)) for name in names]
     traders: list[Trader] = [NoiseTrader(name, its) for name, its in zip(names[:-1], dice, strict=False)]
     traders.append(Maker(names[-1], dice[-1]))
+    commands = found(traders, wanted.seconds, wanted.clearing, wanted.calls)
+    if wanted.quotes:
+        outside = ParticipantId("outside")
+        traders.append(OutsideVenues(outside, Dice(generator(wanted.seed, outside))))
     keeper = Keeper()
-    assemble = on_lines if "--lines" in sys.argv else on_the_floor
-    workload = assemble(traders, seconds, keeper)
+    workload = (on_lines if wanted.lines else on_the_floor)(commands, traders, keeper)
     keeper.orders = keeper.cancels = 0
     started = time.process_time()
-    workload.run(OPENS + seconds * SECOND)
+    workload.run(OPENS + wanted.seconds * SECOND)
     keeper.record.close()
     cpu_s = time.process_time() - started
     state = workload.exchange.state
@@ -306,6 +364,7 @@ def main() -> None:
     print(
         json.dumps(
             {
+                "clearing": wanted.clearing,
                 "requests": requests,
                 "orders": keeper.orders,
                 "cancels": keeper.cancels,
