@@ -298,12 +298,10 @@ def _can_take_over(seat: Seat, amount: Money, case: DefaultCase, state: State) -
     """Whether the bidder would stand above its requirement with the portfolio, having paid its bid."""
     margin = _margin(state)
     bidder, defaulter = margin.margin_account(seat, margin.cash), margin.accounts[case.defaulter]
-    excess = bidder.excess - amount
-    for part, instrument_id, held in defaulter.positions():
-        own = margin.account(seat, instrument_id, Side.BUY)
-        excess += part.portfolio.tick_value * held * part.portfolio.marks[instrument_id] * (
-            part.portfolio.is_option[instrument_id]
-        ) - (own.star_with(part) - own.star)
+    excess = bidder.excess - amount - bidder.cost_of_options(defaulter.option_value)
+    for part in defaulter.portfolios.values():
+        own = margin.account_in(part.portfolio, seat)
+        excess -= own.star_with(part) - own.star
     return excess >= 0
 
 

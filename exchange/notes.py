@@ -48,7 +48,7 @@ from exchange.events import (
 )
 from exchange.instruments import Instrument, Product
 from exchange.reasons import NoteRefusal, RejectReason
-from exchange.rules.cover import limit_refusal
+from exchange.rules.cover import free_cash, limit_refusal
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_in
 from exchange.units import InstrumentId, Money, Time
@@ -165,7 +165,7 @@ def _subscription_refusal(command: SubscribeNotes, note: Note | None, state: Sta
         return RejectReason.QUANTITY_TOO_LARGE
     paid = command.quantity * note.terms.issue_price
     reason = limit_refusal(seat, state.covers.at_risk(seat.participant_id) + paid)
-    if reason is None and paid > state.ledger.available(seat.cash_account):
+    if reason is None and paid > free_cash(seat, state):
         reason = RejectReason.INSUFFICIENT_CASH
     if reason is None and note.state is not NoteState.PLACING:
         reason = RejectReason.NOT_PLACING
@@ -421,9 +421,8 @@ def _due(note: Note, state: State) -> Money:
 
 
 def _free_cash(note: Note, state: State) -> Money:
-    """What can be taken from the issuer: nothing while it is under a legal order."""
-    seat = state.seats[note.terms.issuer]
-    return 0 if seat.frozen else state.ledger.available(seat.cash_account)
+    """What can be taken from the issuer."""
+    return free_cash(state.seats[note.terms.issuer], state)
 
 
 # --- refusals -------------------------------------------------------------------------------------------

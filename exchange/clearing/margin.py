@@ -115,13 +115,18 @@ class MarginAccount:
     def value(self) -> Money:
         """What positions are worth beyond what has been paid for them, as far as it counts."""
         accrued = self.accrued if self.profits_count else min(self.accrued, 0)
-        return accrued + (self.option_value if self._options_count else min(self.option_value, 0))
+        return accrued + self._counted(self.option_value)
+
+    def _counted(self, option_value: Money) -> Money:
+        return option_value if self._options_count else min(option_value, 0)
 
     @property
     def equity(self) -> Money:
-        """What stands behind the positions. Free cash under a legal order cannot be called upon."""
+        """What stands behind the positions. Free cash under a legal order cannot be called upon, nor what is held for
+        orders that are covered in another way.
+        """
         cash = 0 if self.holder.frozen else self._ledger.available(self.holder.cash_account)
-        return cash + self._ledger.posted(self.holder.hold_account) + self.backing
+        return cash + sum(part.hold for part in self.portfolios.values()) + self.backing
 
     @property
     def backing(self) -> Money:
@@ -145,6 +150,10 @@ class MarginAccount:
             return 0
         premiums = more + sum(account.premium_reserve for account in self.portfolios.values())
         return max(premiums + min(self.option_value, 0), 0)
+
+    def cost_of_options(self, worth: Money) -> Money:
+        """How much less equity there is once options come in that are paid for at what they are worth."""
+        return self._counted(self.option_value) + worth - self._counted(self.option_value + worth)
 
     @property
     def has_positions(self) -> bool:
@@ -630,7 +639,10 @@ class MarginCover:
 
     def account(self, holder: Holder, instrument_id: InstrumentId, _side: Side) -> PortfolioAccount:
         """The account in which the holder's orders in that series count, opened if there is none."""
-        portfolio = self._portfolio_of[instrument_id]
+        return self.account_in(self._portfolio_of[instrument_id], holder)
+
+    def account_in(self, portfolio: Portfolio, holder: Holder) -> PortfolioAccount:
+        """The holder's account in a portfolio, opened if there is none."""
         account = portfolio.accounts.get(holder.participant_id)
         if account is None:
             margin = self.margin_account(holder, portfolio.cash)
@@ -655,6 +667,13 @@ class MarginCover:
         if margin is None:
             return 0
         return self._ledger.posted(margin.collateral) + self._ledger.posted(margin.fund)
+
+    def unneeded(self, participant_id: ParticipantId, available: Money) -> Money:
+        """What of the available cash may go elsewhere: margined positions and orders do not need it."""
+        margin = self.accounts.get(participant_id)
+        if margin is None or not margin.required:
+            return available
+        return min(available, max(margin.excess, 0))
 
     def has(self, instrument_id: InstrumentId) -> bool:
         """Whether the series is covered by margin."""

@@ -1,5 +1,6 @@
 """Whether the worst case with the order stays inside the participant's limits and is paid for."""
 
+from exchange.clearing.margin import PortfolioAccount
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from exchange.units import Money
@@ -29,9 +30,21 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
             return reason
         if seat.member_id is not None and beyond_capacity(seat.member_id, after - at_risk, state):
             return RejectReason.MEMBER_CAPACITY
-    # nothing leaves an account under a legal order, not even into a hold
-    spendable = 0 if seat.frozen else state.ledger.available(account.source)
+    if account.source != seat.cash_account:
+        spendable = 0 if seat.frozen else state.ledger.available(account.source)
+    elif isinstance(account, PortfolioAccount):  # which looks at equity itself
+        spendable = 0 if seat.frozen else state.ledger.available(seat.cash_account)
+    else:
+        spendable = free_cash(seat, state)
     return account.lack(order, spendable)
+
+
+def free_cash(seat: Seat, state: State) -> Money:
+    """What the participant may spend: nothing under a legal order, nor what its margined positions need."""
+    if seat.frozen:
+        return 0
+    available, margin = state.ledger.available(seat.cash_account), state.covers.margin
+    return available if margin is None else margin.unneeded(seat.participant_id, available)
 
 
 def limit_refusal(seat: Seat, after: Money) -> RejectReason | None:

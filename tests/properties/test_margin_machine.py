@@ -1,4 +1,5 @@
-"""Under margin, whatever participants, prices and the authority do: every invariant holds after every event.
+"""Futures, options, spot and a perpetual, by margin or in full: whatever participants, prices and the authority do,
+every invariant holds after every event.
 
 What is checked beside the audit: nobody is let into a position that its equity does not bear (I-24), no accepted
 order is ever refused its clearing (I-25), the layers pay in their order (I-31), and money is neither made nor lost.
@@ -6,14 +7,16 @@ order is ever refused its clearing (I-25), the layers pay in their order (I-31),
 
 import os
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.clearing.default_auction import AuctionTerms
 from exchange.clearing.fund import FundTerms
 from exchange.clearing.liquidation import LiquidationTerms, MarginState
+from exchange.clearing.margin import MarginAccount
 from exchange.clearing.terms import (
     ClearingMode,
     ClearingRules,
@@ -60,6 +63,9 @@ from tests.builders import (
     future,
     of_kind,
     option,
+    perpetual,
+    spot,
+    with_btc,
 )
 
 NAMES = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd", "dan", "eve"))
@@ -68,6 +74,8 @@ SERIES = (
     future(fee_maker=3, fee_taker=7),
     option(ContractKind.CALL, 90_000, reference=4_000, fee_maker=3, fee_taker=7),
     option(ContractKind.PUT, 75_000, reference=3_000, fee_taker=5),
+    spot(fee_maker=3, fee_taker=7),
+    perpetual(fee_taker=5),
 )
 HOUSE = WalletId("house")
 MIDNIGHT = OPENS - OPENS % DAY
@@ -86,19 +94,20 @@ def clearing_at(offset: int, kind: VariationKind) -> VariationSchedule:
 
 class MarginMachine(RuleBasedStateMachine):
     @initialize(
+        mode=st.sampled_from([ClearingMode.RISK, ClearingMode.RISK, ClearingMode.FULL]),
         kind=st.sampled_from([k for k in VariationKind if k is not VariationKind.T_PLUS_ONE]),
         order=st.sampled_from(LossOrder),
         options_count=st.booleans(),
         trades=st.lists(
-            st.tuples(names, names, st.integers(0, 2), st.integers(10, 60)), min_size=3, max_size=8
+            st.tuples(names, names, st.integers(0, 4), st.integers(10, 60)), min_size=3, max_size=8
         ),
     )
     def open(  # type: ignore[no-untyped-def]
-        self, kind: VariationKind, order: LossOrder, options_count: bool, trades
+        self, mode: ClearingMode, kind: VariationKind, order: LossOrder, options_count: bool, trades
     ) -> None:
         size = 2_000 * ROUBLE
         rules = ClearingRules(
-            mode=ClearingMode.RISK,
+            mode=mode,
             variation=clearing_at(20 * MINUTE, kind),
             options_count=options_count,
             revaluation=30 * SECOND,
@@ -126,7 +135,7 @@ class MarginMachine(RuleBasedStateMachine):
             fixing_spacing=MINUTE,
         )
         regime = a_regime(clearing=rules)
-        self.venue = Venue(*SERIES, regime=regime, coin=coin_terms(2), index=index)
+        self.venue = Venue(*SERIES, regime=regime, coin=coin_terms(2), index=index, assets=with_btc())
         firm = Applicant(kind=ApplicantKind.COMPANY, qualified_by_law=True, knowledge_test_passed=True)
         for name in NAMES:
             self.venue.admit(name, 60_000 * ROUBLE, applicant=firm if name in MEMBERS else None)
@@ -136,7 +145,9 @@ class MarginMachine(RuleBasedStateMachine):
         self.price = 80_000
         self.venue.quote(self.price * 10_000)
         self.orders: list[OrderId] = []
-        self.venue.wait_until(OPENS + 11 * SECOND)
+        for name in NAMES[:3]:
+            self.venue.bring(name, 2_000_000)
+        self.venue.wait_until(OPENS + 5 * MINUTE)
         for buyer, seller, series, lots in trades:
             self.trade(buyer, seller, SERIES[series], lots)
 
@@ -150,18 +161,23 @@ class MarginMachine(RuleBasedStateMachine):
             self.venue.tell(FundHouse(asset_id=RUBD, source=HOUSE, layer=layer, amount=size))
 
     def tell(self, command: Command) -> list[Event]:
-        margin = self.venue.state.covers.margin
-        assert margin is not None
-        before = {who: one.required for who, one in margin.accounts.items()}
+        accounts = self.margin_accounts()
+        before = {who: one.required for who, one in accounts.items()}
         events = self.venue.tell(command)
         for accepted in of_kind(events, OrderAccepted):
             self.orders.append(accepted.order_id)
-            account = margin.accounts[accepted.participant_id]
-            rose = account.required > before.get(accepted.participant_id, 0)
-            if rose and account.state is MarginState.NORMAL:
-                assert account.equity >= account.required, "I-24: let in without the equity for it"
+            account = accounts.get(accepted.participant_id)
+            if account is not None and account.state is MarginState.NORMAL:
+                rose = account.required > before.get(accepted.participant_id, 0)
+                assert not rose or account.equity >= account.required, (
+                    "I-24: let in without the equity for it"
+                )
         self.check_layers(events)
         return events
+
+    def margin_accounts(self) -> dict[ParticipantId, MarginAccount]:
+        margin = self.venue.state.covers.margin
+        return {} if margin is None else margin.accounts
 
     def check_layers(self, events: list[Event]) -> None:
         order = [layer for kind in LossOrder for layer in LAYERS[kind]]
@@ -275,16 +291,26 @@ class MarginMachine(RuleBasedStateMachine):
         if not hasattr(self, "venue"):
             return
         self.venue.quote_until(EXPIRY + MINUTE, self.price * 10_000)
-        margin = self.venue.state.covers.margin
-        assert margin is not None
-        assert not any(account.has_positions for account in margin.accounts.values())
-        assert not any(account.initial for account in margin.accounts.values())
+        for account in self.margin_accounts().values():
+            assert not account.has_positions and not account.initial
+        if not self.margin_accounts():
+            assert self.venue.pool(SERIES[0]) == 0
 
 
+def of_size(examples: int, steps: int) -> settings:
+    return settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+MarginMachine.TestCase.settings = of_size(int(os.environ.get("MARGIN_EXAMPLES", "40")), 40)
 TestMarginMachine = MarginMachine.TestCase
-TestMarginMachine.settings = settings(
-    max_examples=int(os.environ.get("MARGIN_EXAMPLES", "40")),
-    stateful_step_count=40,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-)
+
+
+@pytest.mark.nightly
+def test_many_more_stories() -> None:
+    """More than 100,000 events beside the index, each command of theirs audited."""
+    run_state_machine_as_test(MarginMachine, settings=of_size(600, 80))  # type: ignore[no-untyped-call]
