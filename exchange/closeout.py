@@ -22,7 +22,8 @@ from exchange.clearing.liquidation import (
     lots_to_cure,
     next_step,
 )
-from exchange.clearing.margin import Due, MarginAccount, MarginCover
+from exchange.clearing.margin import MarginCover
+from exchange.clearing.margin_accounts import Due, MarginAccount
 from exchange.clearing.rounding import allocate, divide_half_even
 from exchange.clearing.scenario_margin import maintenance_margin
 from exchange.clearing.variation import owe

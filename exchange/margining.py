@@ -9,7 +9,8 @@ from exchange import trading
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
 from exchange.clearing.liquidation import MarginState, advance, follows_equity, state_of
-from exchange.clearing.margin import Live, MarginAccount, MarginCover, Portfolio
+from exchange.clearing.margin import Live, MarginCover
+from exchange.clearing.margin_accounts import MarginAccount, Portfolio
 from exchange.clearing.scenario_margin import maintenance_margin
 from exchange.clearing.variation import owe, pay, sources
 from exchange.commands import (

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from exchange.access.regime import ApplicantKind
 from exchange.clearing import fund
-from exchange.clearing.margin import MarginAccount, MarginCover
+from exchange.clearing.margin import MarginCover
+from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.pricing import mark_of_option
 from exchange.commands import (
     AppointMember,

@@ -20,7 +20,7 @@ from exchange.access.regime import (
     RegimeStatus,
 )
 from exchange.audit import audit
-from exchange.clearing.margin import MarginAccount
+from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
 from exchange.commands import (

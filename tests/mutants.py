@@ -38,7 +38,7 @@ class Mutant(NamedTuple):
 
 
 LEDGER, FULL = "exchange/clearing/ledger.py", "exchange/clearing/full.py"
-MARGIN, SCENARIOS = "exchange/clearing/margin.py", "exchange/clearing/scenario_margin.py"
+MARGIN, SCENARIOS = "exchange/clearing/margin_accounts.py", "exchange/clearing/scenario_margin.py"
 VARIATION, WATERFALL = "exchange/clearing/variation.py", "exchange/clearing/waterfall.py"
 TEST_LEDGER, TEST_FULL = "tests/exchange/test_ledger.py", "tests/exchange/test_full.py"
 TEST_MARGIN, TEST_SCENARIOS = "tests/exchange/test_margin_rows.py", "tests/exchange/test_scenario_margin.py"

@@ -5,7 +5,8 @@ from collections.abc import Callable, Iterable, Iterator
 from exchange.clearing import accounts
 from exchange.clearing.cover import Order
 from exchange.clearing.ledger import Ledger
-from exchange.clearing.margin import MarginAccount, MarginCover, Portfolio, PortfolioAccount
+from exchange.clearing.margin import MarginCover
+from exchange.clearing.margin_accounts import MarginAccount, Portfolio, PortfolioAccount
 from exchange.clearing.scenario_margin import maintenance_margin, order_cell_losses
 from matching.terms import ParticipantId
 

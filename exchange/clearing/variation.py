@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, Move
-from exchange.clearing.margin import Due, MarginAccount
+from exchange.clearing.margin_accounts import Due, MarginAccount
 from exchange.clearing.rounding import allocate
 from exchange.clearing.scenario_margin import ScenarioTerms, maintenance_margin
 from exchange.units import AssetId, Money

@@ -10,7 +10,7 @@ from exchange.access.caps import tightest
 from exchange.clearing.expiry import is_over
 from exchange.clearing.full import Bucket, ClaimAccount
 from exchange.clearing.liquidation import MarginState
-from exchange.clearing.margin import MarginAccount
+from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.portfolio import Holding, Margin
 from exchange.clearing.scenario_margin import maintenance_margin, scenario_margin
 from exchange.clearing.standard_margin import StandardTerms, standard_margin

@@ -1,6 +1,6 @@
 """Whether the worst case with the order stays inside the participant's limits and is paid for."""
 
-from exchange.clearing.margin import PortfolioAccount
+from exchange.clearing.margin_accounts import PortfolioAccount
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from exchange.units import Money

@@ -16,7 +16,8 @@ import time
 from collections.abc import Callable
 
 from exchange import margining
-from exchange.clearing.margin import Due, MarginCover
+from exchange.clearing.margin import MarginCover
+from exchange.clearing.margin_accounts import Due
 from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
 from exchange.clearing.variation import Payment, owe, pay
 from exchange.events import Entry, VariationCleared

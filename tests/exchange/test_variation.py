@@ -1,7 +1,8 @@
 """Clearing what is owed: what has been gained since when, who pays from what, and who is paid how much of it."""
 
 from exchange.clearing import accounts
-from exchange.clearing.margin import Due, MarginAccount, MarginCover
+from exchange.clearing.margin import MarginCover
+from exchange.clearing.margin_accounts import Due, MarginAccount
 from exchange.clearing.scenario_margin import maintenance_margin
 from exchange.clearing.terms import ClearingMode, ClearingRules, VariationKind, VariationSchedule
 from exchange.clearing.variation import Payment, owe, pay

@@ -16,7 +16,7 @@ from exchange.access.regime import Applicant, ApplicantKind
 from exchange.clearing.default_auction import AuctionTerms
 from exchange.clearing.fund import FundTerms
 from exchange.clearing.liquidation import LiquidationTerms, MarginState
-from exchange.clearing.margin import MarginAccount
+from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.terms import (
     ClearingMode,
     ClearingRules,
