@@ -45,7 +45,10 @@ price_range_percent = 12.5
 
 [clearing.waterfall]
 order = "default_fund"
-layers = ["defaulter_margin", "defaulter_fund_share", "skin_in_the_game", "survivors_fund", "assessments", "gains_haircut", "tear_up", "equity"]
+layers = [
+    "defaulter_margin", "defaulter_fund_share", "skin_in_the_game", "survivors_fund",
+    "assessments", "gains_haircut", "tear_up", "equity",
+]
 skin_in_the_game_rub = 1_000.50
 second_skin_in_the_game_rub = 0
 further_amount_rub = 0
@@ -55,7 +58,7 @@ equity_rub = 2_000
 key = "clearing"
 reason = "A test."
 """
-LAYERS_LINE = next(line for line in OWN.splitlines() if line.startswith("layers"))
+ALL_LAYERS = OWN[OWN.index("layers = ") : OWN.index("]\nskin") + 1]
 
 
 def written(folder: Path, *changes: tuple[str, str]) -> str:
@@ -190,7 +193,7 @@ def test_the_crypto_order_has_its_own_layers(tmp_path: Path) -> None:
     path = written(
         tmp_path,
         ('order = "default_fund"', 'order = "crypto"'),
-        (LAYERS_LINE, 'layers = ["defaulter_margin", "insurance_fund", "deleveraging"]'),
+        (ALL_LAYERS, 'layers = ["defaulter_margin", "insurance_fund", "deleveraging"]'),
         (sizes, "insurance_fund_rub = 5\n"),
     )
     assert read_clearing(path).clearing.rules().waterfall.insurance_fund == 500
@@ -283,7 +286,7 @@ def test_a_debt_in_roubles_of_value_is_refused_under_both(tmp_path: Path, cleari
     tables["cash"]["denomination"] = "fiat_value"
     path = tmp_path / "regime.toml"
     path.write_text(toml_text(tables), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match="cash.denomination is “fiat_value”") as caught:
+    with pytest.raises(ConfigurationError, match=r"cash\.denomination is “fiat_value”") as caught:
         load_regime(str(path))
     assert words in str(caught.value) and "choose “token_par”" in str(caught.value)
     path.write_text(path.read_text(encoding="utf-8").replace("fiat_value", "token_par"), encoding="utf-8")
