@@ -59,6 +59,7 @@ from exchange.events import (
     DirectiveRefused,
     Event,
     LayerUsed,
+    LiquidationFeeCharged,
     LiquidationStep,
     LossBorne,
     ParticipantStateChanged,
@@ -90,7 +91,7 @@ def liquidate_positions(duty: LiquidatePositions, state: State) -> Iterator[Even
     traded = yield from _sell_off(account, *step, state)
     account.vain_steps = 0 if traded else account.vain_steps + 1
     if traded:
-        _charge(account, traded, margin, state)
+        yield from _charge(account, traded, margin, state)
     yield from margining.review(state)
     if account.state is MarginState.LIQUIDATING:
         state.agenda.promise(state.now + margin.rules.liquidation.interval, duty)
@@ -151,13 +152,18 @@ def _sell_off(
     return abs(held - left) * price * series.instrument.tick_value
 
 
-def _charge(account: MarginAccount, traded: Money, margin: MarginCover, state: State) -> None:
+def _charge(account: MarginAccount, traded: Money, margin: MarginCover, state: State) -> Iterator[Event]:
     """The liquidation fee goes to the insurance fund, from free cash and then from collateral."""
     fee = liquidation_fee(traded, account.equity, margin.rules.liquidation)
     insurance = accounts.layer(HouseLayer.INSURANCE, margin.cash)
     moves = _taken(account, fee, insurance, state)
     if moves:
         state.ledger.book(moves, state.now)
+        yield LiquidationFeeCharged(
+            participant_id=account.holder.participant_id,
+            asset_id=margin.cash,
+            amount=sum(amount for _, _, amount in moves),
+        )
 
 
 def _taken(account: MarginAccount, amount: Money, target: str, state: State) -> list[Move]:

@@ -94,9 +94,10 @@ def _design(
     from scenarios.run import rehearse
 
     world = load_world(scenario, population)
+    ways: list[str | None] = [*clearings] or [None]
     names = [
         with_clearing(name.strip(), clearing)
-        for clearing in clearings or [None]
+        for clearing in ways
         for name in regimes.split(",")
         if name.strip()
     ]
