@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import ClassVar
 
 from exchange.commands import BidForPortfolio, Command
-from exchange.events import DefaultAuctionOpened, Event, PublicEvent
+from exchange.events import DefaultAuctionOpened, Event, IndexStatus, PublicEvent
 from exchange.instruments import Instrument
 from exchange.messages import Message
 from exchange.units import BasisPoints, InstrumentId, Money, Time
@@ -20,7 +20,7 @@ class MemberTerms(Message):
 
 
 class ClearingMember:
-    """It bids once in each auction, as soon as it hears of it, unless the index is missing."""
+    """It bids once in each auction, as soon as it hears of it, unless the index is missing or stale."""
 
     wakes_for: ClassVar[Collection[type[Event]]] = ()
     follows: ClassVar[Collection[type[PublicEvent]]] = (DefaultAuctionOpened,)
@@ -51,9 +51,9 @@ class ClearingMember:
             return None
         worth: Money = 0
         for instrument_id, lots in auction.lots.items():
-            instrument = self._instruments[instrument_id]
-            index = market.index(instrument.underlying)
-            if index is None:
+            instrument = self._instruments.get(instrument_id)
+            index = None if instrument is None else market.index(instrument.underlying)
+            if instrument is None or index is None or index.status is IndexStatus.STALE:
                 return None
             worth += abs(lots) * (index.value // instrument.tick) * instrument.tick_value
         return BidForPortfolio(
