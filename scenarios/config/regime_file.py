@@ -412,7 +412,7 @@ def regime_tables(name_or_path: str) -> dict[str, Any]:
     tables = read_toml(_SHIPPED.path(regime))
     if clearing is None:
         return tables
-    over, told = read_clearing(clearing), read_toml(_CLEARINGS.path(clearing))
+    over, told = read_clearing(clearing), read_toml(clearing_path(clearing))
     title, bracket, rest = str(tables.get("title")).partition(" (")
     return tables | {
         "id": f"{tables.get('id')}_{over.id}",
@@ -436,9 +436,14 @@ def read_regime(name_or_path: str) -> RegimeFile:
     return check(RegimeFile, regime_tables(name_or_path), with_clearing(str(path), clearing))
 
 
+def clearing_path(name_or_path: str) -> Path | Traversable:
+    """The file of a shipped way of clearing, or the file that is named. Raises ConfigurationError for neither."""
+    return _CLEARINGS.path(name_or_path)
+
+
 def read_clearing(name_or_path: str) -> ClearingFile:
     """The clearing file of that id, or at that path, checked. Raises ConfigurationError."""
-    path = _CLEARINGS.path(name_or_path)
+    path = clearing_path(name_or_path)
     return check(ClearingFile, read_toml(path), str(path))
 
 

@@ -37,10 +37,9 @@ from scenarios.config.scenario_file import load_world
 from scenarios.measures import RunView, measure_run, outcomes
 from scenarios.results import RecordWriter
 from scenarios.run import let_time_pass, run_cell
-from tests.scenarios.small_worlds import Kept
+from tests.scenarios.small_worlds import FAILURES, Kept
 
 E = TypeVar("E", bound=Event)
-FAILURES = ("largest_default", "gap_move", "slow_bleed", "member_failure", "everything_at_once")
 CLEARINGS = ("full", "risk")
 WAYS = ("risk", "risk_t_plus_one", "risk_crypto")
 OPEN = "ru_open_counterfactual"
