@@ -10,10 +10,14 @@ from exchange.access.regime import Grade, Regime, RegimeStatus
 from exchange.commands import (
     AdoptRegime,
     Command,
+    DeclareDefault,
+    FreezeParticipant,
     FreezeWallet,
     HaltInstrument,
     PauseIssuer,
     ResumeInstrument,
+    SetLimit,
+    SuspendParticipant,
     UnfreezeWallet,
     UnpauseIssuer,
 )
@@ -102,6 +106,10 @@ _HAPPENS: dict[type[Command], str] = {
     HaltInstrument: "trading halted",
     ResumeInstrument: "trading resumes",
     AdoptRegime: "rules change",
+    DeclareDefault: "a default is declared",
+    SuspendParticipant: "a participant is suspended",
+    FreezeParticipant: "a participant is frozen",
+    SetLimit: "a limit is set",
 }
 
 
