@@ -125,6 +125,9 @@ def test_the_report_of_a_comparison_can_be_written_again(compared: Compared) -> 
     folder, _, _ = compared
     report = folder / "report.html"
     written = report.read_bytes()
+    assert (
+        written.decode().count("Who could not pay, and who paid instead") == 1
+    )  # nobody: no table of its own
     report.unlink()
     result = typed("report", folder)
     assert (result.exit_code, result.stdout) == (0, f"{report}\n")
@@ -592,8 +595,8 @@ def test_a_run_with_another_clearing_is_kept_under_its_name_and_replays(
 
 def test_regimes_are_compared_under_each_clearing(tmp_path: Path) -> None:
     folder = tmp_path / "kept"
-    words = ("compare", short_day(tmp_path), "--regimes", OPEN, "--clearing", "full", "--clearing", "risk",
-             "--seeds", 1, "--out", folder, "--population", 8)  # fmt: skip
+    words = ("compare", "gap_move", "--regimes", OPEN, "--clearing", "full", "--clearing", "risk",
+             "--seeds", 1, "--out", folder, "--population", 15)  # fmt: skip
     result = typed(*words)
     assert result.exit_code == 0, result.output
     both = [f"{OPEN}_full", f"{OPEN}_risk"]
@@ -602,6 +605,7 @@ def test_regimes_are_compared_under_each_clearing(tmp_path: Path) -> None:
     assert sorted(path.name for path in (folder / "cells").iterdir()) == both
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "Clearing: covered in full." in report and "Clearing: margin of 16%" in report
+    assert report.count("Who could not pay, and who paid instead") == 2  # beside the list of all measures
     again = typed(*words)
     assert "runs done" not in again.stdout and digest_in(again) == digest_in(result)
     assert typed(*words, "--verify").exit_code == 0
