@@ -5,7 +5,7 @@
 Under full cover nobody owes anything that is not there already, so a default is a suspension and no more.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Mapping
 
 from exchange import margining, membership, trading
 from exchange.clearing import accounts
@@ -123,7 +123,8 @@ def _sell_off(
 ) -> Generator[Event, None, Money]:
     """Put an order to the market that reduces the position, if it trades now; returns what was traded, in money.
 
-    What a premium takes comes out of collateral if free cash does not reach; lots that cannot be paid for stay.
+    What a premium takes comes out of collateral if free cash does not reach; lots that cannot be paid for stay,
+    also those of somebody under a legal order, whose cash may not even go into a hold.
     """
     seat, series = state.seats[account.holder.participant_id], state.series[instrument_id]
     held = state.covers.position(seat.participant_id, instrument_id)
@@ -134,8 +135,9 @@ def _sell_off(
     price = furthest if limit is None else max(furthest, limit) if side < 0 else min(furthest, limit)
     order = trading.house_order(seat, series, side, quantity, price, state)
     order.need = order.account.requirement_with(order)
-    short = order.need[3] - order.account.hold - state.ledger.available(seat.cash_account)
-    if short > state.ledger.posted(account.collateral):
+    wanted = order.need[3] - order.account.hold
+    short = wanted - state.ledger.available(seat.cash_account)
+    if short > state.ledger.posted(account.collateral) or (seat.frozen and wanted > 0):
         return 0
     if short > 0:
         state.ledger.book([(account.collateral, seat.cash_account, short)], state.now)
@@ -464,7 +466,13 @@ def _share(
     case: DefaultCase, account: MarginAccount, owed: Money, own: Money, margin: MarginCover, state: State
 ) -> Generator[Event, None, Money]:
     """Let each layer pay into the defaulter's collateral, or take over a part of what it owes."""
-    allocation = allocate_loss(owed, _resources(case, account, own, margin, state), margin.rules.waterfall)
+    allocation = allocate_loss(
+        owed,
+        resources_against(
+            case.defaulter, own, state.ledger.available(account.fund), case.cleared, margin, state
+        ),
+        margin.rules.waterfall,
+    )
     for layer in margin.rules.waterfall.layers:
         uses = [use for use in allocation.uses if use.layer is layer]
         if not uses:
@@ -479,10 +487,18 @@ def _share(
     return allocation.residual
 
 
-def _resources(
-    case: DefaultCase, account: MarginAccount, own: Money, margin: MarginCover, state: State
+def resources_against(
+    defaulter: ParticipantId,
+    own: Money,
+    fund_share: Money,
+    cleared: Mapping[ParticipantId, Money],
+    margin: MarginCover,
+    state: State,
 ) -> Resources:
-    """What is there at this instant, layer by layer."""
+    """What is there at this instant, layer by layer, beside the defaulter's own money and fund share.
+
+    `cleared` is the variation of everybody when the default was declared.
+    """
     terms, ledger = margin.rules.waterfall, state.ledger
     assessed = assessed_within(state.assessments, state.now, terms.capped_period)
 
@@ -494,16 +510,16 @@ def _resources(
             contribution=state.contributions.get(who, 0),
             paid_in=ledger.available(one.fund),
             assessed=assessed.get(who, 0),
-            gains=one.cleared - case.cleared.get(who, 0),
+            gains=one.cleared - cleared.get(who, 0),
         )
         for who, one in margin.accounts.items()
-        if who != case.defaulter and not state.seats[who].defaulted
+        if who != defaulter and not state.seats[who].defaulted
     }
     return Resources(
-        defaulter=case.defaulter,
+        defaulter=defaulter,
         survivors=survivors,
         margin=own,
-        fund_share=ledger.available(account.fund),
+        fund_share=fund_share,
         skin_in_the_game=min(left(HouseLayer.SKIN_IN_THE_GAME), terms.skin_in_the_game),
         second_skin_in_the_game=min(left(HouseLayer.SECOND_SKIN_IN_THE_GAME), terms.second_skin_in_the_game),
         further_amount=min(left(HouseLayer.FURTHER_AMOUNT), terms.further_amount),

@@ -251,6 +251,33 @@ class RedeemCoins(Message):
     amount: Money
 
 
+class AnnounceCryptoDeposit(Message):
+    """The chain of a crypto asset shows units on their way into the venue's custody, for a participant."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    asset_id: AssetId
+    amount: int  # minor units
+    transaction: str
+
+
+class WithdrawUnits(Message):
+    """Ask the venue to send units of a crypto asset back to the participant."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    asset_id: AssetId
+    amount: int  # minor units
+
+
+class ReportReorganisation(Message):
+    """The chain of an asset has gone another way: a transaction that it showed is no longer there."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    transaction: str
+
+
 class FreezeWallet(Message):
     """The issuer freezes a wallet: out (it cannot send), in (it cannot receive), or both."""
 
@@ -372,6 +399,53 @@ class RunSettlementCycle(Message):
     penalty_bp: BasisPoints = 0  # of the value that fails to settle, for each day
     gridlock: bool = False  # look for more that can settle together
     lasts: Time = 0
+
+
+# --- notes ----------------------------------------------------------------------------------------------
+
+
+class RegisterNote(Message):
+    """An issuer, who has a seat, puts the terms of a note on the register."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+    instrument: Instrument
+
+
+class PlaceNotes(Message):
+    """The issuer offers the units of its note at their issue price, until then."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    participant_id: ParticipantId
+    instrument_id: InstrumentId
+    until: Time
+
+
+class SubscribeNotes(Message):
+    """Take units of a note that is being placed, and pay for them at once."""
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    instrument_id: InstrumentId
+    quantity: Quantity
+
+
+class FundRedemption(Message):
+    """The issuer puts more into the escrow from which its note is redeemed."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    instrument_id: InstrumentId
+    amount: Money
+
+
+class PayObligations(Message):
+    """The issuer pays some of what it owes the holders of its note: to each its share."""
+
+    precedence: ClassVar[int] = TREASURY
+    participant_id: ParticipantId
+    instrument_id: InstrumentId
+    amount: Money
 
 
 # --- the authority --------------------------------------------------------------------------------------
@@ -732,6 +806,54 @@ class ConfirmWithdrawal(Message):
     withdrawal_id: int
 
 
+class ClosePlacement(Message):
+    precedence: ClassVar[int] = CLOCK
+    instrument_id: InstrumentId
+
+
+class PayCoupon(Message):
+    precedence: ClassVar[int] = CLEARING
+    instrument_id: InstrumentId
+    number: int
+
+
+class JudgeIssuer(Message):
+    """The time of grace after a missed coupon is over."""
+
+    precedence: ClassVar[int] = DEFAULT
+    instrument_id: InstrumentId
+
+
+class FixNote(Message):
+    """The price of the underlying is final; what each unit pays follows from it."""
+
+    precedence: ClassVar[int] = EXPIRY
+    instrument_id: InstrumentId
+    price: Price
+    last_mark: bool  # there was no price but the last one
+
+
+class RedeemNotes(Message):
+    precedence: ClassVar[int] = EXPIRY
+    instrument_id: InstrumentId
+
+
+class ConfirmCryptoDeposit(Message):
+    """The deposit should now have its confirmations: credit it, if the chain still shows it."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    transaction: str
+
+
+class ConfirmUnitsWithdrawal(Message):
+    """The chain should now show the withdrawal: post it, or give the units back."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    withdrawal_id: int
+
+
 class ReportDepth(Message):
     precedence: ClassVar[int] = REPORTS
 
@@ -757,6 +879,12 @@ Request: TypeAlias = (
     | ReleaseInstruction
     | CancelInstruction
     | DebitUnits
+    | WithdrawUnits
+    | RegisterNote
+    | PlaceNotes
+    | SubscribeNotes
+    | FundRedemption
+    | PayObligations
 )
 
 Directive: TypeAlias = (
@@ -802,6 +930,13 @@ Duty: TypeAlias = (
     | ExpireInstruction
     | RollPerpetual
     | ConfirmWithdrawal
+    | ClosePlacement
+    | PayCoupon
+    | JudgeIssuer
+    | FixNote
+    | RedeemNotes
+    | ConfirmCryptoDeposit
+    | ConfirmUnitsWithdrawal
     | ReportDepth
     | AuditBooks
 )
@@ -826,4 +961,6 @@ Command: TypeAlias = (
     | UnpauseIssuer
     | WipeWallet
     | CreditUnits
+    | AnnounceCryptoDeposit
+    | ReportReorganisation
 )

@@ -11,8 +11,10 @@ from exchange import (
     auctions,
     audit,
     closeout,
+    depository,
     margining,
     membership,
+    notes,
     oversight,
     quoting,
     settling,
@@ -24,6 +26,7 @@ from exchange.commands import (
     REPORTS,
     AdoptRegime,
     AmendOrder,
+    AnnounceCryptoDeposit,
     ApplyForAccess,
     AppointMember,
     AuditBooks,
@@ -34,9 +37,12 @@ from exchange.commands import (
     CancelOrder,
     ChooseMember,
     CloseOut,
+    ClosePlacement,
     CloseSession,
     Command,
     CompleteCycle,
+    ConfirmCryptoDeposit,
+    ConfirmUnitsWithdrawal,
     ConfirmWithdrawal,
     CreditUnits,
     DebitUnits,
@@ -49,12 +55,15 @@ from exchange.commands import (
     EstablishVenue,
     ExpireInstruction,
     ExpireOrder,
+    FixNote,
     FixPrice,
     FreezeParticipant,
     FreezeWallet,
     FundHouse,
+    FundRedemption,
     HaltInstrument,
     InstructSettlement,
+    JudgeIssuer,
     LinkOrders,
     LiquidatePositions,
     ListInstrument,
@@ -63,7 +72,10 @@ from exchange.commands import (
     OfferToPort,
     OpenSession,
     PauseIssuer,
+    PayCoupon,
+    PayObligations,
     PayVariation,
+    PlaceNotes,
     PlaceOrder,
     PostponeSettlement,
     ProtectQuotes,
@@ -73,10 +85,13 @@ from exchange.commands import (
     QuoteMarket,
     RecordFiatReceipt,
     RedeemCoins,
+    RedeemNotes,
+    RegisterNote,
     ReinstateParticipant,
     ReleaseInstruction,
     ReportDepth,
     ReportQuotes,
+    ReportReorganisation,
     ReportTrades,
     ResumeInstrument,
     RollPerpetual,
@@ -88,6 +103,7 @@ from exchange.commands import (
     SizeFund,
     StartClosingCall,
     StartFixing,
+    SubscribeNotes,
     SuspendParticipant,
     TransferCoins,
     UnfreezeParticipant,
@@ -96,6 +112,7 @@ from exchange.commands import (
     ValueAccounts,
     WipeWallet,
     WithdrawCoins,
+    WithdrawUnits,
 )
 from exchange.events import Entry, Event
 from exchange.state import State
@@ -268,6 +285,36 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return settling.credit_units(command, state)
         case DebitUnits():
             return settling.debit_units(command, state)
+        case RegisterNote():
+            return notes.register_note(command, state)
+        case PlaceNotes():
+            return notes.place_notes(command, state)
+        case SubscribeNotes():
+            return notes.subscribe_notes(command, state)
+        case ClosePlacement():
+            return notes.close_placement(command, state)
+        case PayCoupon():
+            return notes.pay_coupon(command, state)
+        case JudgeIssuer():
+            return notes.judge_issuer(command, state)
+        case FixNote():
+            return notes.fix_note(command, state)
+        case FundRedemption():
+            return notes.fund_redemption(command, state)
+        case RedeemNotes():
+            return notes.redeem_notes(command, state)
+        case PayObligations():
+            return notes.pay_obligations(command, state)
+        case AnnounceCryptoDeposit():
+            return depository.announce_crypto_deposit(command, state)
+        case ConfirmCryptoDeposit():
+            return depository.confirm_crypto_deposit(command, state)
+        case ReportReorganisation():
+            return depository.report_reorganisation(command, state)
+        case WithdrawUnits():
+            return depository.withdraw_units(command, state)
+        case ConfirmUnitsWithdrawal():
+            return depository.confirm_units_withdrawal(command, state)
         case EstablishVenue():
             return oversight.establish_venue(command, state)
         case OpenSession():

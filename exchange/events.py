@@ -12,7 +12,14 @@ from exchange.clearing.waterfall import Layer as Layer
 from exchange.commands import DefaultReason, HouseLayer, SettlementModel
 from exchange.instruments import Instrument, Product
 from exchange.messages import Message
-from exchange.reasons import AccessRefusal, CashRefusal, ClearingRefusal, RejectReason, SettlementRefusal
+from exchange.reasons import (
+    AccessRefusal,
+    CashRefusal,
+    ClearingRefusal,
+    NoteRefusal,
+    RejectReason,
+    SettlementRefusal,
+)
 from exchange.units import AssetId, BucketId, IndexId, IndexPrice, InstrumentId, Money, Time, WalletId
 from matching.feed import LevelDelta, OrderDelta, Update
 from matching.phases import Phase
@@ -50,6 +57,8 @@ class CancelCause(StrEnum):
     QUOTE_REPLACED = "quote_replaced"
     MARKET_MAKER_PROTECTION = "market_maker_protection"
     ROLL = "roll"  # of a perpetual: the claim that it was for is settled
+    UNITS_LOST = "units_lost"  # what it would have sold is no longer there
+    ISSUER_DEFAULT = "issuer_default"  # of a note: it is not traded any more
 
 
 class ParticipantState(StrEnum):
@@ -90,6 +99,21 @@ class InstructionState(StrEnum):
     FAILED = "failed"
     CANCELED = "canceled"
     EXPIRED = "expired"
+
+
+class NoteState(StrEnum):
+    """The life of a note, from its terms to its last payment."""
+
+    DRAFT = "draft"
+    REGISTERED = "registered"
+    PLACING = "placing"
+    LISTED = "listed"
+    COUPON = "coupon"
+    FIXED = "fixed"  # the price is final, and the issuer fills the escrow
+    REDEEMING = "redeeming"
+    REDEEMED = "redeemed"
+    ISSUER_DEFAULT = "issuer_default"
+    RECOVERY = "recovery"
 
 
 class IndexStatus(StrEnum):
@@ -267,6 +291,102 @@ class WithdrawalReturned(PrivateEvent):
     asset_id: AssetId
     amount: Money
     reason: CashRefusal
+
+
+class CryptoDepositAnnounced(PrivateEvent):
+    """The chain shows the deposit; it is credited at `credited_at` if it still does then."""
+
+    asset_id: AssetId
+    amount: int
+    transaction: str
+    credited_at: Time
+
+
+class CryptoDepositCredited(PrivateEvent):
+    asset_id: AssetId
+    amount: int
+    transaction: str
+
+
+class CryptoDepositVoided(PrivateEvent):
+    """The chain was reorganised before the deposit was credited."""
+
+    asset_id: AssetId
+    amount: int
+    transaction: str
+
+
+class UnitsWithdrawalRequested(PrivateEvent):
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: int
+
+
+class UnitsWithdrawalCompleted(PrivateEvent):
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: int
+
+
+class UnitsWithdrawalReturned(PrivateEvent):
+    """The units could not leave and are back in the participant's account."""
+
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: int
+    reason: CashRefusal
+
+
+class NotesSubscribed(PrivateEvent):
+    """Units of a note, newly issued and paid for in the same instant."""
+
+    instrument_id: InstrumentId
+    asset_id: AssetId  # in which it is paid
+    quantity: Quantity
+    paid: Money
+
+
+class SubscriptionRejected(PrivateEvent):
+    instrument_id: InstrumentId
+    quantity: Quantity
+    reason: RejectReason
+
+
+class NoteRequestRejected(PrivateEvent):
+    """What an issuer asked for was refused; nothing has changed."""
+
+    instrument_id: InstrumentId
+    request: str
+    reason: NoteRefusal
+    explanation: str
+
+
+class CouponPaid(PrivateEvent):
+    """To a holder: `owed` is what the issuer did not pay of it."""
+
+    instrument_id: InstrumentId
+    asset_id: AssetId  # in which it is paid
+    paid: Money
+    owed: Money
+
+
+class NotesRedeemed(PrivateEvent):
+    """A holder's units are paid off, and gone: `owed` is what the issuer did not pay of it."""
+
+    instrument_id: InstrumentId
+    asset_id: AssetId  # in which it is paid
+    quantity: Quantity
+    paid: Money
+    owed: Money
+
+
+class ObligationPaid(PrivateEvent):
+    """A part of what the issuer of a note owed."""
+
+    instrument_id: InstrumentId
+    asset_id: AssetId  # in which it is paid
+    paid: Money
+    owed: Money  # still
 
 
 class CashRequestRejected(PrivateEvent):
@@ -536,6 +656,13 @@ class InstructionRefused(PrivateEvent):
 
 
 class UnitsCredited(PrivateEvent):
+    asset_id: AssetId
+    amount: int
+
+
+class UnitsLossShared(PrivateEvent):
+    """A participant's part of a loss of units of an asset, by what it owned of it at that instant."""
+
     asset_id: AssetId
     amount: int
 
@@ -925,6 +1052,75 @@ class LossAllocated(PublicEvent):
     holders: Money
 
 
+class ChainReorganised(PublicEvent):
+    """A chain no longer shows a deposit. `credited`: it had its confirmations, and its units are lost."""
+
+    asset_id: AssetId
+    transaction: str
+    amount: int
+    credited: bool
+
+
+class UnitsLost(PublicEvent):
+    """Units in custody are gone: the house's own layer bears its part first, then all who own the asset."""
+
+    asset_id: AssetId
+    loss: int
+    house: int
+    holders: int
+
+
+class NoteRegistered(PublicEvent):
+    instrument: Instrument
+
+
+class NoteStateChanged(PublicEvent):
+    instrument_id: InstrumentId
+    state: NoteState
+
+
+class PlacementClosed(PublicEvent):
+    """So many units were placed, for so much money in all."""
+
+    instrument_id: InstrumentId
+    quantity: Quantity
+    raised: Money
+
+
+class CouponDue(PublicEvent):
+    """A coupon of all units: what the issuer had to pay, and what it did not."""
+
+    instrument_id: InstrumentId
+    due: Money
+    owed: Money
+
+
+class NoteFixed(PublicEvent):
+    """The price is final. The issuer must have `due` in escrow, of which `funded` is there, until then."""
+
+    instrument_id: InstrumentId
+    price: Price
+    payout: Money  # of one unit
+    due: Money
+    funded: Money
+    until: Time
+
+
+class EscrowFunded(PublicEvent):
+    instrument_id: InstrumentId
+    funded: Money  # in all
+    due: Money
+
+
+class NoteSettled(PublicEvent):
+    """All units are paid off, as far as the escrow reached; `owed` is on record."""
+
+    instrument_id: InstrumentId
+    quantity: Quantity
+    paid: Money
+    owed: Money
+
+
 class IssuerPaused(PublicEvent):
     asset_id: AssetId
 
@@ -980,6 +1176,18 @@ Event: TypeAlias = (
     | WithdrawalRequested
     | WithdrawalCompleted
     | WithdrawalReturned
+    | CryptoDepositAnnounced
+    | CryptoDepositCredited
+    | CryptoDepositVoided
+    | UnitsWithdrawalRequested
+    | UnitsWithdrawalCompleted
+    | UnitsWithdrawalReturned
+    | NotesSubscribed
+    | SubscriptionRejected
+    | NoteRequestRejected
+    | CouponPaid
+    | NotesRedeemed
+    | ObligationPaid
     | CashRequestRejected
     | ClaimSettled
     | FundingPaid
@@ -1015,6 +1223,7 @@ Event: TypeAlias = (
     | UnitsCredited
     | UnitsDebited
     | UnitRequestRejected
+    | UnitsLossShared
     | VenueEstablished
     | RegimeAdopted
     | InstrumentListed
@@ -1060,6 +1269,15 @@ Event: TypeAlias = (
     | CustodyGated
     | CustodyReopened
     | LossAllocated
+    | ChainReorganised
+    | UnitsLost
+    | NoteRegistered
+    | NoteStateChanged
+    | PlacementClosed
+    | CouponDue
+    | NoteFixed
+    | EscrowFunded
+    | NoteSettled
     | IssuerPaused
     | IssuerUnpaused
     | CoinRequestRefused

@@ -6,12 +6,15 @@ price) and what a seller can lose (the width less that price) are known when the
 
 A perpetual has no expiry and cannot be bounded for ever, so it is a chain of such claims: at each roll one is
 settled and the next begins, in a fresh collar.
+Spot is no claim: units of a crypto asset change hands against cash. Nor is a note cleared as one: its units are
+paid for in full, and its issuer pays them off.
 """
 
 from enum import StrEnum
 
+from exchange.clearing.payoffs import PayoffTerms, fault_in_payoff, payoff
 from exchange.clearing.rounding import divide_up
-from exchange.messages import UNSTATED, Message, Unstated, changed
+from exchange.messages import Message, changed
 from exchange.units import (
     DAY,
     HOUR,
@@ -24,7 +27,7 @@ from exchange.units import (
     Money,
     Time,
 )
-from matching.terms import Allocation, Price, Quantity
+from matching.terms import Allocation, ParticipantId, Price, Quantity
 
 ONE_IN_BP = 10_000
 
@@ -35,6 +38,7 @@ class Product(StrEnum):
     FUTURE = "future"
     OPTION = "option"
     SPOT = "spot"
+    NOTE = "note"  # structured notes and other digital financial assets
 
 
 class ContractKind(StrEnum):
@@ -45,6 +49,7 @@ class ContractKind(StrEnum):
     DIGITAL_PUT = "digital_put"
     PERP_ROLLING = "perp_rolling"  # experimental
     SPOT = "spot"
+    NOTE = "note"
 
 
 class SettlementRule(StrEnum):
@@ -63,7 +68,14 @@ PRODUCT_OF: dict[ContractKind, Product] = {
     ContractKind.DIGITAL_PUT: Product.OPTION,
     ContractKind.PERP_ROLLING: Product.FUTURE,
     ContractKind.SPOT: Product.SPOT,
+    ContractKind.NOTE: Product.NOTE,
 }
+
+
+IN_UNITS = (
+    Product.SPOT,
+    Product.NOTE,
+)  # units of an asset change hands; nothing is promised that could be lost
 
 
 class Asset(Message):
@@ -73,6 +85,8 @@ class Asset(Message):
     scale: int  # one unit is 10**scale minor units
     title: str
     index_id: IndexId | None = None  # by which its units are valued
+    confirmations: int | None = None  # of a crypto asset: blocks until a transaction on its chain counts
+    block_interval: Time | None = None
 
 
 class Roll(Message):
@@ -82,8 +96,32 @@ class Roll(Message):
     band_bp: BasisPoints = 2_000  # of the price at which a claim begins, to either side
 
 
+class Coupon(Message):
+    """Paid to whoever owns units at that instant, as a share of their nominal."""
+
+    at: Time
+    rate_bp: BasisPoints
+
+
+class NoteTerms(Message):
+    """What the issuer of a note promises. Amounts are minor units of cash."""
+
+    issuer: ParticipantId
+    payoff: PayoffTerms
+    volume: int  # units that may be placed at most
+    issue_price: Money  # of one unit
+    coupons: tuple[Coupon, ...] = ()  # in order of time, the last one not after the expiry
+    funding_period: Time = 0  # after the price is final: until then the escrow must hold what is due
+    grace: Time = 0  # after a missed coupon, before the issuer is in default
+
+
 class Instrument(Message):
-    """A series of cash-settled bounded claims. One lot moves `tick_value` minor units of `cash` for each tick."""
+    """A series of cash-settled bounded claims, or a pair of assets. One lot moves `tick_value` minor units of
+    `cash` for each tick.
+
+    Of spot, a lot is `lot_units` minor units of `base`, floor and cap are those of its price, and `expiry` is 0.
+    Of a note, `base` counts its units, a lot is one of them, and its price is in minor units of cash.
+    """
 
     instrument_id: InstrumentId
     kind: ContractKind
@@ -99,7 +137,7 @@ class Instrument(Message):
     max_quantity: Quantity  # of one order
     price_band_bp: BasisPoints  # how far from the index a future's order may be priced
     protection_bp: BasisPoints  # how far from the best opposite price a market order may trade
-    expiry: Time  # the last instant of trading; of a perpetual, its next roll
+    expiry: Time  # the last instant of trading; of a perpetual, its next roll; 0: there is none
     strike: Price | None = None  # of an option
     digital_payoff: Price = 0  # ticks that a digital option pays
     allocation: Allocation = Allocation.PRICE_TIME
@@ -113,14 +151,11 @@ class Instrument(Message):
         0  # around the last auction price; beyond it trading is interrupted; 0: none
     )
     dynamic_band_bp: BasisPoints = 0  # around the last trade
-    settlement_rule: SettlementRule | Unstated = UNSTATED  # unstated: TWAP_CAPPED
-
-    @property
-    def fixed_by(self) -> SettlementRule:
-        """How its settlement price comes about; all series of a bucket share it."""
-        return self.settlement_rule or SettlementRule.TWAP_CAPPED
-
-    roll: Roll | Unstated = UNSTATED  # of a rolling perpetual
+    settlement_rule: SettlementRule = SettlementRule.TWAP_CAPPED  # shared by all series of a bucket
+    roll: Roll | None = None  # of a rolling perpetual
+    base: AssetId | None = None  # what changes hands against cash
+    lot_units: int | None = None  # minor units of it in one lot
+    note: NoteTerms | None = None
 
     @property
     def product(self) -> Product:
@@ -130,19 +165,28 @@ class Instrument(Message):
     def bucket_id(self) -> BucketId:
         """Claims on one underlying that expire together share one escrow pool and net in it.
 
-        Each claim of a perpetual has a pool of its own: no other series has its collar.
+        Each claim of a perpetual has a pool of its own: no other series has its collar. A note is alone.
         """
-        name = self.underlying if self.roll is UNSTATED else self.instrument_id
+        name = self.instrument_id if self.note or self.roll else self.underlying
         return BucketId(f"{name}@{self.expiry}:{self.cash}")
 
     @property
     def lowest_price(self) -> Price:
-        """The price at which the claim is worth nothing at every settlement."""
-        return self.floor if self.product is Product.FUTURE else 0
+        """The price at which the claim is worth nothing at every settlement; of spot, the lowest there may be."""
+        if self.note:
+            return max(1, self.fee_maker, self.fee_taker)  # a seller pays its fee out of it
+        return self.floor if self.product in (Product.FUTURE, Product.SPOT) else 0
 
     @property
     def highest_price(self) -> Price:
-        """The lowest price plus the width: nobody would pay more, and no seller could lose more."""
+        """The lowest price plus the width: nobody would pay more, and no seller could lose more.
+
+        Of a note, all that it can ever pay.
+        """
+        if self.note:
+            nominal = self.note.payoff.nominal
+            coupons = sum(divide_up(nominal * coupon.rate_bp, 10_000) for coupon in self.note.coupons)
+            return self.payoff(self.cap) + coupons
         return self.lowest_price + max(self.payoff(self.floor), self.payoff(self.cap))
 
     @property
@@ -156,6 +200,8 @@ class Instrument(Message):
     def payoff(self, settlement: Price) -> Price:
         """Ticks that one long lot receives if the series settles at `settlement`."""
         price = min(max(settlement, self.floor), self.cap)
+        if self.note:
+            return payoff(self.note.payoff, price)
         match self.kind, self.strike:
             case ContractKind.CALL, int(strike):
                 return max(price - strike, 0)
@@ -169,7 +215,7 @@ class Instrument(Message):
 
     def rolled(self, price: Price) -> "Instrument":
         """A perpetual's next claim: it begins at `price`, in a fresh collar, and lasts until the roll after."""
-        assert self.roll is not UNSTATED, f"{self.instrument_id} does not roll"
+        assert self.roll is not None, f"{self.instrument_id} does not roll"
         floor, cap = collar_around(price, self.roll.band_bp)
         return changed(self, floor=floor, cap=cap, reference=price, expiry=self.expiry + self.roll.interval)
 
@@ -181,6 +227,33 @@ def collar_around(price: Price, band_bp: BasisPoints) -> tuple[Price, Price]:
 
 def fault_in(terms: Instrument) -> str | None:
     """Why these terms cannot be listed, or None. The remedy is part of the sentence."""
+    return _fault_in_note(terms) or _fault_in_claim(terms) or _fault_in_units(terms)
+
+
+def _fault_in_note(terms: Instrument) -> str | None:
+    """What is wrong with what a note promises, if it is one."""
+    note = terms.note
+    if terms.product is not Product.NOTE or not note:
+        stated = terms.product is Product.NOTE or note is not None
+        return "a note, and nothing else, says what it promises in `note`" if stated else None
+    numbers = (note.volume, note.issue_price, note.funding_period, note.grace)
+    if fault := fault_in_payoff(note.payoff):
+        return fault
+    if any(type(number) is not int for number in numbers) or min(numbers[:2]) < 1 or min(numbers[2:]) < 0:
+        return f"volume and issue_price must be positive, periods not negative, all whole; not {numbers}"
+    if terms.tick_value != 1 or terms.lot_units != 1:
+        return "a note trades by the unit, priced in minor units of cash: tick_value and lot_units must be 1"
+    if any(type(n) is not int or n < 1 for coupon in note.coupons for n in (coupon.at, coupon.rate_bp)):
+        return "a coupon needs a time and a positive rate_bp, both whole"
+    times = [coupon.at for coupon in note.coupons]
+    if times != sorted(set(times)) or max(times, default=0) > terms.expiry:
+        return "coupons must come one after the other, the last one not after the expiry"
+    if note.volume * max(note.issue_price, terms.highest_price) >= 2**63:
+        return "all units could pay more than 63 bits hold; lower volume, nominal or rates"
+    return None
+
+
+def _fault_in_claim(terms: Instrument) -> str | None:
     is_option = terms.product is Product.OPTION
     strike = terms.strike if terms.strike is not None else terms.floor
     digital = terms.kind in (ContractKind.DIGITAL_CALL, ContractKind.DIGITAL_PUT)
@@ -198,7 +271,8 @@ def fault_in(terms: Instrument) -> str | None:
         return "only an option has a strike; leave it out"
     if digital and terms.digital_payoff < 1:
         return f"a digital option needs a digital_payoff of a tick or more, not {terms.digital_payoff}"
-    if not terms.lowest_price < terms.reference < terms.highest_price:
+    touches = terms.reference in (terms.lowest_price, terms.highest_price) and not terms.note
+    if touches or not terms.lowest_price <= terms.reference <= terms.highest_price:
         return f"reference {terms.reference} must lie between {terms.lowest_price} and {terms.highest_price}"
     if min(terms.fee_maker, terms.fee_taker) < 0:
         return "fees must not be negative"
@@ -214,7 +288,7 @@ def fault_in(terms: Instrument) -> str | None:
         return "calls and bands must not be negative; 0 means that there is none"
     if max(terms.static_band_bp, terms.dynamic_band_bp) and not terms.halt_call:
         return "a band that interrupts trading needs a halt_call, the auction that follows"
-    if type(terms.fixed_by) is not SettlementRule:
+    if type(terms.settlement_rule) is not SettlementRule:
         known = ", ".join(rule.name for rule in SettlementRule)
         return f"settlement_rule must be one of {known}, not {terms.settlement_rule!r}"
     return None
@@ -224,8 +298,8 @@ def _fault_in_roll(terms: Instrument) -> str | None:
     """Why a perpetual cannot roll on these terms, or another contract not at all."""
     roll = terms.roll
     if terms.kind is not ContractKind.PERP_ROLLING:
-        return None if roll is UNSTATED else "only a rolling perpetual has a roll; leave it out"
-    if roll is UNSTATED:
+        return None if roll is None else "only a rolling perpetual has a roll; leave it out"
+    if roll is None:
         return "a rolling perpetual needs a roll: how long each claim lasts, and how wide its collar is"
     if roll.interval < HOUR:
         return f"roll.interval must be an hour or more, not {roll.interval} ns"
@@ -236,4 +310,26 @@ def _fault_in_roll(terms: Instrument) -> str | None:
         return (
             f"{roll.band_bp} bp around reference {terms.reference} are floor {floor} and cap {cap}; set those"
         )
+    return None
+
+
+def _fault_in_units(terms: Instrument) -> str | None:
+    """What is wrong with how units are named and counted, if there are any to change hands."""
+    if terms.product not in IN_UNITS:
+        if terms.base is not None or terms.lot_units is not None:
+            return "only what changes hands in units has a base and lot_units; leave them out"
+        return None
+    if not terms.base:
+        return "it needs a base, the asset that changes hands"
+    if type(terms.lot_units) is not int or terms.lot_units < 1:
+        return f"lot_units must be a whole, positive number of minor units of {terms.base}, not {terms.lot_units}"
+    if terms.lot_units * terms.max_quantity >= 2**63:
+        return "an order of max_quantity would be for more units than 63 bits hold; lower it, or lot_units"
+    if terms.product is Product.NOTE:
+        return None
+    if terms.expiry:
+        return f"spot never expires: its expiry must be 0, not {terms.expiry}"
+    least = max(1, divide_up(max(terms.fee_maker, terms.fee_taker), terms.tick_value))
+    if terms.floor < least:
+        return f"floor must be {least} or more, for a seller pays its fee out of the price, not {terms.floor}"
     return None

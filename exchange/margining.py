@@ -63,7 +63,7 @@ def value_listed(series: Series, state: State) -> None:
     """A series has come to its portfolio: its mark and risk array are those of now."""
     margin = state.covers.margin
     instrument_id = series.instrument.instrument_id
-    if margin is not None:
+    if margin is not None and margin.has(instrument_id):
         margin.portfolio(instrument_id).value(instrument_id, series.mark, state.now)
 
 

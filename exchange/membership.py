@@ -163,9 +163,7 @@ def size_fund(_duty: SizeFund, state: State) -> Iterator[Event]:
 def _size(margin: MarginCover, state: State) -> Iterator[Event]:
     members = sorted(s.participant_id for s in state.seats.values() if s.is_member and not s.defaulted)
     skin = margin.rules.waterfall.skin_in_the_game
-    losses = stressed_losses(margin, state)
-    groups = {who: state.seats[who].member_id or who for who in losses}
-    by_group = fund.by_group(losses, groups)
+    by_group = fund.by_group(stressed_losses(margin, state), groups(margin, state))
     one, two = fund.cover(1, by_group), fund.cover(2, by_group)
     wanted = fund.fund_size(fund.cover(margin.rules.fund.cover, by_group), skin)
     margins = {who: _margin_behind(who, margin, state) for who in members}
@@ -217,6 +215,11 @@ def _bring_to(account: MarginAccount, share: Money, state: State) -> Money:
     if brought:
         state.ledger.book([(cash, account.fund, brought)], state.now)
     return share - held - brought
+
+
+def groups(margin: MarginCover, state: State) -> dict[ParticipantId, str]:
+    """With whom each account fails: clients with their member."""
+    return {who: state.seats[who].member_id or who for who in margin.accounts}
 
 
 def stressed_losses(margin: MarginCover, state: State) -> dict[ParticipantId, Money]:

@@ -24,9 +24,6 @@ else:
         """A command, an event, or a part of one. Fields are numbers, texts, enums, tuples and messages."""
 
 
-Unstated = msgspec.UnsetType  # of a field that may be left unsaid, and is then not written either:
-UNSTATED = msgspec.UNSET  # so a term that is new leaves what was recorded before it as it was
-
 _encoder = msgspec.json.Encoder()
 
 

@@ -6,6 +6,7 @@ from exchange import auctions, margining, membership
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
+from exchange.cash.chain import Chain, fault_in_asset
 from exchange.cash.coin import Coin
 from exchange.clearing import accounts, house
 from exchange.clearing.expiry import is_trading
@@ -68,6 +69,11 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         state.ledger.open(accounts.loss_layer(coin.asset_id), coin.asset_id, Rule.LIABILITY)
         for wallet_id in coin.venue_wallets:
             state.ledger.open(accounts.wallet(wallet_id, coin.asset_id), coin.asset_id, Rule.MIRROR)
+    for asset in command.assets:
+        if asset.confirmations:
+            state.chains[asset.asset_id] = Chain(asset)
+            state.ledger.open(accounts.register(asset.asset_id), asset.asset_id, Rule.MIRROR)
+            state.ledger.open(accounts.loss_layer(asset.asset_id), asset.asset_id, Rule.LIABILITY)
     for terms in command.indices:
         state.indices[terms.index_id] = Index(terms)
         state.agenda.promise(state.now + terms.interval, PublishIndex(index_id=terms.index_id))
@@ -87,6 +93,12 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
         yield "the venue stands already"
     if command.depth_interval < 1:
         yield "depth_interval must be positive"
+    coins = [coin.asset_id for coin in command.coins]
+    for asset in command.assets:
+        if fault := fault_in_asset(asset):
+            yield fault
+        if asset.confirmations and asset.asset_id in coins:
+            yield f"{asset.asset_id}: it is a coin of an issuer, or units on a chain, but not both"
     for terms in command.indices:
         if min(terms.interval, terms.fixing_samples, terms.fixing_spacing) < 1:
             yield f"{terms.index_id}: interval, fixing_samples and fixing_spacing must be positive"

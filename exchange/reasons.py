@@ -42,6 +42,7 @@ class RejectReason(StrEnum):
     OWN_FUNDS_COVER = "own_funds_cover"
     MEMBER_CAPACITY = "member_capacity"  # own funds of the clearing member, over all of its clients
     INSUFFICIENT_CASH = "insufficient_cash"
+    INSUFFICIENT_UNITS = "insufficient_units"  # of what it would sell
     INSUFFICIENT_MARGIN = "insufficient_margin"
     TOO_MANY_REQUESTS = "too_many_requests"
     # of a cancel, an amendment or a link
@@ -50,6 +51,9 @@ class RejectReason(StrEnum):
     NOT_ON_BOOK = "not_on_book"  # it waits: cancel it and place another
     DIFFERENT_INSTRUMENTS = "different_instruments"
     ALREADY_LINKED = "already_linked"
+    # of a subscription to a note, beside those of an order
+    NOT_PLACING = "not_placing"
+    OWN_NOTE = "own_note"  # an issuer cannot owe itself
 
 
 class AccessRefusal(StrEnum):
@@ -85,6 +89,7 @@ class CashRefusal(StrEnum):
     WALLET_OF_THE_VENUE = "wallet_of_the_venue"  # only the venue moves what its wallets hold
     SAME_WALLET = "same_wallet"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    TRANSACTION_KNOWN = "transaction_known"  # the chain has shown it before
     ISSUER_PAUSED = "issuer_paused"
     NOT_A_MINTER = "not_a_minter"
     NO_FIAT_RECEIPT = "no_fiat_receipt"
@@ -103,6 +108,7 @@ class CashRefusal(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     INSUFFICIENT_RESERVES = "insufficient_reserves"
     NOT_PAUSED = "not_paused"
+    CHAIN_REORGANISED = "chain_reorganised"  # of what was on its way out: all share the loss first
 
 
 class SettlementRefusal(StrEnum):
@@ -129,3 +135,20 @@ class SettlementRefusal(StrEnum):
     # of units
     PARTICIPANT_FROZEN = "participant_frozen"
     INSUFFICIENT_UNITS = "insufficient_units"
+
+
+class NoteRefusal(StrEnum):
+    """Why what an issuer asked for was refused, in order of precedence."""
+
+    UNKNOWN_PARTICIPANT = "unknown_participant"
+    PARTICIPANT_SUSPENDED = "participant_suspended"
+    UNKNOWN_NOTE = "unknown_note"
+    NOT_THE_ISSUER = "not_the_issuer"
+    NOTE_KNOWN = "note_known"  # an instrument, or an asset, has that name already
+    TERMS_IMPOSSIBLE = "terms_impossible"
+    WRONG_STATE = "wrong_state"  # of the note's life
+    PLACEMENT_NOT_AHEAD = "placement_not_ahead"  # or not over before the first coupon and the fixing
+    AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    MORE_THAN_DUE = "more_than_due"
+    PARTICIPANT_FROZEN = "participant_frozen"
+    INSUFFICIENT_FUNDS = "insufficient_funds"

@@ -270,15 +270,14 @@ def complete_cycle(duty: CompleteCycle, state: State) -> Iterator[Event]:
         yield from _told_settled(settled, sheet, state)
     for late in sheet.late:
         yield from _told_late(late, sheet)
-    failed = sum(late.compensation is not None for late in sheet.late)
     yield SettlementCycleCompleted(
         cycle_id=sheet.cycle_id,
         model=sheet.model,
         due=sheet.due,
         settled=len(sheet.waits),
-        partly_settled=len(sheet.settled) - len(sheet.waits),
-        recycled=len(sheet.late) - failed,
-        failed=failed,
+        partly_settled=sheet.partly_settled,
+        recycled=sheet.recycled,
+        failed=sheet.failed,
         assets=sheet.assets,
         mean_wait=sum(sheet.waits) // max(len(sheet.waits), 1),
         longest_wait=max(sheet.waits, default=0),

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
+from exchange.cash.chain import Chain
 from exchange.cash.coin import Coin
 from exchange.clearing.cover import Account, Requirement
 from exchange.clearing.covers import Covers
@@ -196,6 +197,7 @@ class State:
     seats: dict[ParticipantId, Seat] = field(default_factory=dict)
     assets: dict[AssetId, Asset] = field(default_factory=dict)
     coins: dict[AssetId, Coin] = field(default_factory=dict)
+    chains: dict[AssetId, Chain] = field(default_factory=dict)  # of the crypto assets
     indices: dict[IndexId, Index] = field(default_factory=dict)
     series: dict[InstrumentId, Series] = field(default_factory=dict)
     fixings: dict[BucketId, Fixing] = field(default_factory=dict)

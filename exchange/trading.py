@@ -256,10 +256,15 @@ def expire_order(duty: ExpireOrder, state: State) -> Iterator[Event]:
 
 
 def cancel_orders_of(
-    seat: Seat, cause: CancelCause, state: State, instrument_id: str | None = None
+    seat: Seat,
+    cause: CancelCause,
+    state: State,
+    instrument_id: str | None = None,
+    side: Side | None = None,
 ) -> Iterator[Event]:
-    """Cancel every live order of a participant, oldest first, and then those that wait."""
-    yield from _withdraw_all(_live_orders(seat, instrument_id), cause, state)
+    """Cancel every live order of a participant, oldest first, and then those that wait; of one side, if given."""
+    wanted = [o for o in _live_orders(seat, instrument_id) if side is None or o.side is side]
+    yield from _withdraw_all(wanted, cause, state)
 
 
 def cancel_orders_in(

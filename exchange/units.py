@@ -13,6 +13,8 @@ IndexId = NewType("IndexId", str)  # "BTC_RUB"
 BucketId = NewType("BucketId", str)  # "BTC_RUB-25DEC26": claims on one underlying with one expiry
 WalletId = NewType("WalletId", str)  # an address on an issuer's own ledger
 
+INDEX_DECIMALS = 2  # an index unit is 0.01
+
 SECOND: Time = 1_000_000_000
 MINUTE: Time = 60 * SECOND
 HOUR: Time = 60 * MINUTE

@@ -3,18 +3,18 @@
 Levels compare by a signed price, the better the larger, so nobody asks which side it is on. A dict finds a
 level and the best is kept at hand, so "does it cross?" is one comparison.
 
-The sorted keys are those of the levels behind the best. They are touched only when a price is new and when the best
-level empties, and then at their end. A level that empties behind the best stays, idle: prices that were traded
-come back. Idle levels are swept out once they outnumber the busy ones, which makes each of them cost a constant.
+The sorted keys are those of the levels behind the best. They are touched only when a price that is not among them gets
+an order and when the best level empties, and mostly at their end. A level that empties stays, idle: prices that were
+traded come back. Idle levels are swept out once they are three for each busy one, which makes each cost a constant.
 """
 
 from collections.abc import Iterator
 from typing import Final
 
-from sortedcontainers import SortedList
-
+from matching.events import FILLED, Event
+from matching.keys import SortedKeys
 from matching.level import Level, RestingOrder
-from matching.terms import BUY, OrderId, Price, Quantity, Side
+from matching.terms import BUY, OrderId, ParticipantId, Price, Quantity, Side
 
 FEW: Final = 64  # idle levels that are not worth a sweep
 
@@ -30,50 +30,52 @@ class BookSide:
     def __init__(self, side: Side) -> None:
         self.sign = int(side)
         self.levels: dict[Price, Level] = {}
-        self.keys: SortedList[int] = SortedList()
+        self.keys = SortedKeys()
         self.best: Level | None = None
-        self.idle = 0  # levels without an order
+        self.idle = 0  # levels without an order, listed among the keys or not
 
-    def open(self, price: Price) -> Level:
-        """A level at a price that has none. Its first order is to follow. O(log levels)."""
-        key = self.sign * price
-        level = self.levels[price] = Level(key, price)
-        best = self.best
-        if best is None:
-            self.best = level
-        elif key > best.key:
-            self.keys.add(best.key)
-            self.best = level
+    def wake(self, price: Price) -> Level:
+        """The level at a price where nobody stands. Its first order is to follow. O(log levels) at most."""
+        level = self.levels.get(price)
+        if level is None:
+            level = self.levels[price] = Level(self.sign * price, price)
         else:
-            self.keys.add(key)
+            self.idle -= 1
+        if not level.listed:
+            best = self.best
+            if best is None:
+                self.best = level
+            elif level.key < best.key:
+                level.listed = True
+                self.keys.add(level.key)
+            else:
+                best.listed = True
+                self.keys.push(best.key)
+                self.best = level
         return level
 
     def emptied(self, level: Level) -> None:
         """The last order of `level` has left."""
+        self.idle += 1
         if level is self.best:
-            del self.levels[level.price]
-            self._next_best()
-        else:
-            self.idle += 1
-            if self.idle > FEW and 2 * self.idle > len(self.levels):
-                self._sweep()
+            self.best = self._next_best()
+        if self.idle > FEW and 4 * self.idle > 3 * len(self.levels):
+            self._sweep()
 
-    def _next_best(self) -> None:
-        """The first level behind that has an order; the idle ones before it are forgotten."""
-        levels = self.levels
-        while levels:
-            level = levels[self.sign * self.keys.pop()]
+    def _next_best(self) -> Level | None:
+        """Take the first level that has an order off the sorted keys, with the idle ones before it."""
+        keys, levels = self.keys, self.levels
+        while (key := keys.pop()) is not None:
+            level = levels[self.sign * key]
+            level.listed = False
             if level.first is not None:
-                self.best = level
-                return
-            del levels[level.price]
-            self.idle -= 1
-        self.best = None
+                return level
+        return None
 
     def _sweep(self) -> None:
         """Forget every idle level."""
         self.levels = {price: level for price, level in self.levels.items() if level.first is not None}
-        self.keys = SortedList(level.key for level in self.levels.values() if level is not self.best)
+        self.keys = SortedKeys(level.key for level in self.levels.values() if level is not self.best)
         self.idle = 0
 
     def __iter__(self) -> Iterator[Level]:
@@ -88,16 +90,13 @@ class BookSide:
     def orders(self) -> Iterator[RestingOrder]:
         """Every order, in the order in which it would trade."""
         for level in self:
-            order = level.first
-            while order is not None:
-                yield order
-                order = order.following
+            yield from level
 
 
 class OrderBook:
-    """Both sides and every resting order by its id. It rests and removes; it never trades.
+    """Both sides and every resting order by its id. It rests, fills and removes; who meets whom is not its decision.
 
-    Nothing happens more often than `add` and `remove`, so they thread the queues themselves, in one step.
+    Nothing happens more often than `add`, `remove` and `fill_front`, so they thread the queues themselves, in one step.
     """
 
     __slots__ = ("asks", "bids", "orders")
@@ -106,6 +105,11 @@ class OrderBook:
         self.bids = BookSide(Side.BUY)
         self.asks = BookSide(Side.SELL)
         self.orders: dict[OrderId, RestingOrder] = {}
+
+    def __del__(self) -> None:
+        """Untie the queues. Compiled orders and levels form rings that the collector does not look for."""
+        for order in self.orders.values():
+            order.level = order.previous = order.following = None
 
     def side(self, side: Side) -> BookSide:
         return self.bids if side is BUY else self.asks
@@ -122,10 +126,8 @@ class OrderBook:
         self.orders[order.order_id] = order
         side = self.bids if order.side is BUY else self.asks
         level = side.levels.get(order.price)
-        if level is None:
-            level = side.open(order.price)
-        elif level.first is None:
-            side.idle -= 1
+        if level is None or level.first is None:
+            level = side.wake(order.price)
         last = level.last
         if last is None:
             level.first = order
@@ -154,6 +156,34 @@ class OrderBook:
         level.first = following
         if following is None:
             (self.bids if order.side is BUY else self.asks).emptied(level)
+
+    def fill_front(
+        self, level: Level, wanted: Quantity, owner: ParticipantId, events: list[Event]
+    ) -> Quantity:
+        """Fill the orders at the front of a queue that `wanted` covers whole; how much that was.
+
+        Stops before whoever is not as simple: an iceberg, or an order of the same owner.
+        """
+        orders, price = self.orders, level.price
+        left, order = wanted, level.first
+        while order is not None and order.remaining <= left and not order.hidden and order.owner != owner:
+            quantity = order.remaining
+            left -= quantity
+            events.append((FILLED, order, price, quantity))
+            del orders[order.order_id]
+            following = order.following
+            order.remaining = 0
+            order.level = order.previous = order.following = None
+            order = following
+        if left < wanted:
+            level.first = order
+            level.quantity -= wanted - left
+            if order is not None:
+                order.previous = None
+            else:
+                level.last = None
+                (self.bids if level is self.bids.best else self.asks).emptied(level)
+        return wanted - left
 
     def take(self, order: RestingOrder, quantity: Quantity) -> bool:
         """Take `quantity` of what a resting order displays; whether an iceberg then shows more, in the last place.
@@ -229,10 +259,12 @@ class OrderBook:
             keys, levels = side.keys, side.levels
             if any(level.price != price or level.key != side.sign * price for price, level in levels.items()):
                 faults.append(f"{name}: a level is not where its price is")
-            if list(keys) != sorted(level.key for level in levels.values() if level is not side.best):
-                faults.append(f"{name}: the sorted keys and the levels behind the best differ")
-            if (side.best is None and levels) or (
-                side.best is not None and keys and side.best.key < keys[-1]
+            if list(keys) != sorted(level.key for level in levels.values() if level.listed):
+                faults.append(f"{name}: the sorted keys and the levels listed there differ")
+            if any(level.first and level is not side.best and not level.listed for level in levels.values()):
+                faults.append(f"{name}: a level with orders is lost")
+            if any(
+                side.best is None or level.key >= side.best.key for level in levels.values() if level.listed
             ):
                 faults.append(f"{name}: there is a better level than the best")
             if side.best is not None and side.best.first is None:
@@ -249,14 +281,14 @@ class OrderBook:
 
 def _faults_in(level: Level) -> Iterator[str]:
     """What is wrong with one queue."""
-    displayed, previous, order = 0, None, level.first
-    while order is not None:
+    displayed, previous = 0, None
+    for order in level:
         if order.level is not level or order.previous is not previous or order.price != level.price:
             yield f"order {order.order_id} does not belong where it stands"
         if not 0 <= order.hidden < order.remaining:
             yield f"order {order.order_id} hides {order.hidden} of {order.remaining}"
         displayed += order.remaining - order.hidden
-        previous, order = order, order.following
+        previous = order
     if level.last is not previous:
         yield "the last order is not the end of the queue"
     if displayed != level.quantity:

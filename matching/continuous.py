@@ -33,22 +33,22 @@ def match(
     makers = book.opposite(taker.side)
     owner, remaining, last = taker.owner, taker.remaining, None
     while remaining and (level := makers.best) is not None and level.key >= reach:
+        if not links.partners and (filled := book.fill_front(level, remaining, owner, events)):
+            remaining -= filled
+            last = level.price
+            continue
         maker = level.first
         assert maker is not None, "the best level has somebody in it"
+        displayed = maker.remaining - maker.hidden
         if maker.owner == owner:
             taker.remaining = remaining
-            give_way(book, taker, maker, maker.remaining - maker.hidden, prevention, links, events)
+            give_way(book, taker, maker, displayed, prevention, links, events)
             remaining = taker.remaining
             continue
-        quantity = maker.remaining - maker.hidden
-        if quantity > remaining:
-            quantity = remaining
+        quantity = min(displayed, remaining)
         remaining -= quantity
-        replenished = book.take(maker, quantity)
         last = level.price
-        events.append((FILLED, maker, last, quantity))
-        if replenished:
-            events.append((REPLENISHED, maker, level.price, maker.remaining - maker.hidden))
+        fill(book, maker, quantity, FILLED, events)
         if links.partners:
             links.dissolve(maker, events)
             links.dissolve(taker, events)
@@ -76,14 +76,19 @@ def match_pro_rata(
             if maker.level is not level:
                 continue  # its partner's fill has taken it away; what it leaves is shared out anew
             taker.remaining -= quantity
-            replenished = book.take(maker, quantity)
             last = level.price
-            events.append((FILLED, maker, last, quantity))
-            if replenished:
-                events.append((REPLENISHED, maker, level.price, maker.remaining - maker.hidden))
+            fill(book, maker, quantity, FILLED, events)
             links.dissolve(maker, events)
             links.dissolve(taker, events)
     return last
+
+
+def fill(book: OrderBook, resting: RestingOrder, quantity: Quantity, kind: int, events: list[Event]) -> None:
+    """Take `quantity` of what a resting order displays, and tell it; an iceberg may then show more."""
+    replenished = book.take(resting, quantity)
+    events.append((kind, resting, resting.price, quantity))
+    if replenished:
+        events.append((REPLENISHED, resting, resting.price, resting.remaining - resting.hidden))
 
 
 def shares(level: Level, quantity: Quantity) -> list[tuple[RestingOrder, Quantity]]:
@@ -91,7 +96,7 @@ def shares(level: Level, quantity: Quantity) -> list[tuple[RestingOrder, Quantit
 
     Shares are rounded down; lots left over go round once in time order, to whoever still shows something.
     """
-    orders = queue(level)
+    orders = list(level)
     displayed = [order.remaining - order.hidden for order in orders]
     if quantity >= level.quantity:
         return list(zip(orders, displayed, strict=True))
@@ -123,14 +128,11 @@ def give_way(
     if prevention is DECREMENT:
         quantity = min(incoming.remaining, at_stake)
         incoming.remaining -= quantity
-        replenished = False
         if at_stake > resting.remaining - resting.hidden:
             book.reduce(resting, quantity)
+            events.append((DECREMENTED, resting, price, quantity))
         else:
-            replenished = book.take(resting, quantity)
-        events.append((DECREMENTED, resting, price, quantity))
-        if replenished:
-            events.append((REPLENISHED, resting, price, resting.remaining - resting.hidden))
+            fill(book, resting, quantity, DECREMENTED, events)
         if not resting.remaining:
             links.dissolve(resting, events)
         if not incoming.remaining:
@@ -157,7 +159,7 @@ def fillable(
     copy = OrderBook()
     copies: dict[int, RestingOrder] = {}
     for level in within(book.opposite(taker.side), reach):
-        for order in queue(level):
+        for order in level:
             twin = copies[order.order_id] = copy_of(order)
             copy.add(twin)
             copy.side(twin.side).levels[level.price].quantity += twin.hidden - order.hidden
@@ -183,20 +185,10 @@ def copy_of(order: RestingOrder) -> RestingOrder:
 
 def _first_of(level: Level, taker: RestingOrder) -> RestingOrder | None:
     """The first order at a price that has the taker's owner."""
-    for order in queue(level):
+    for order in level:
         if order.owner == taker.owner:
             return order
     return None
-
-
-def queue(level: Level) -> list[RestingOrder]:
-    """The orders at one price, in time order."""
-    found = []
-    order = level.first
-    while order is not None:
-        found.append(order)
-        order = order.following
-    return found
 
 
 def within(side: BookSide, reach: int) -> list[Level]:

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from matching import auction
 from matching.auction import Indication
 from matching.book import BookSide, OrderBook
-from matching.continuous import fillable, give_way, match, match_pro_rata, queue, within
+from matching.continuous import fillable, give_way, match, match_pro_rata, within
 from matching.events import (
     CANCELED,
     INTERRUPTED,
@@ -98,8 +98,8 @@ class Market:
 
     def refusal(self, order: RestingOrder) -> Refusal | None:
         """Why the order may not enter now, or None."""
-        order_id = order.order_id
-        if order_id in self.book.orders or order_id in self.waiting.by_id:
+        order_id, waiting = order.order_id, self.waiting.by_id
+        if order_id in self.book.orders or (waiting and order_id in waiting):
             return Refusal.DUPLICATE_ORDER_ID
         if self.shut is not None:
             return self.shut
@@ -431,7 +431,7 @@ class Market:
         """Rest the order in the call; the owner's orders that it could meet there give way now."""
         makers = self.book.opposite(order.side)
         wanted = makers.sign * order.price
-        met = [resting for level in within(makers, wanted) for resting in queue(level)]
+        met = [resting for level in within(makers, wanted) for resting in level]
         for resting in met:
             if not order.remaining:
                 break

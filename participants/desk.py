@@ -13,6 +13,8 @@ from exchange.events import (
     CashRequestRejected,
     ClaimSettled,
     CoinsDeposited,
+    CouponPaid,
+    CryptoDepositCredited,
     Event,
     FundContributionChanged,
     FundingPaid,
@@ -23,6 +25,9 @@ from exchange.events import (
     LossShared,
     MarginState,
     MarginStateChanged,
+    NotesRedeemed,
+    NotesSubscribed,
+    ObligationPaid,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
@@ -36,11 +41,14 @@ from exchange.events import (
     PositionSettled,
     PositionTransferred,
     RequestRejected,
+    UnitsLossShared,
+    UnitsWithdrawalRequested,
+    UnitsWithdrawalReturned,
     VariationPaid,
     WithdrawalRequested,
     WithdrawalReturned,
 )
-from exchange.instruments import Instrument, Product
+from exchange.instruments import IN_UNITS, Instrument, Product
 from exchange.reasons import RejectReason
 from exchange.units import AssetId, BasisPoints, BucketId, InstrumentId, Money
 from matching.terms import OrderId, ParticipantId, Price, Quantity, Side
@@ -66,6 +74,7 @@ TIGHT: Final = frozenset(
         RejectReason.MEMBER_CAPACITY,
         RejectReason.INSUFFICIENT_CASH,
         RejectReason.INSUFFICIENT_MARGIN,
+        RejectReason.INSUFFICIENT_UNITS,
     }
 )
 """Refusals that a smaller order might not meet."""
@@ -154,6 +163,21 @@ class Holding:
             return 0
         return side * price * quantity * self._tick_value
 
+    @property
+    def inventory(self) -> int:
+        """Lots that it has bought more than sold."""
+        return self.bought - self.sold
+
+    def reach(self, side: Side, limit: Quantity) -> Quantity:
+        """How many lots it may move to that side, inside `limit`."""
+        return max(limit - side * self.position, 0)
+
+    def affordable(self, side: Side, price: Price, quantity: Quantity, free: Money) -> Quantity:
+        """As much of `quantity` as so much free cash covers, fees included."""
+        terms = self.instrument
+        need = self.extra(side, price, quantity) + quantity * max(terms.fee_maker, terms.fee_taker)
+        return quantity if need <= free else quantity * free // need
+
     def open_lots(self, side: Side) -> Quantity:
         return self.buying if side is Side.BUY else self.selling
 
@@ -207,6 +231,65 @@ class Holding:
         self.sold -= lots
 
 
+class UnitsHolding(Holding):
+    """The same where units change hands: what it buys is paid, and it sells no more than it has."""
+
+    __slots__ = ("_units",)
+
+    def __init__(self, instrument: Instrument) -> None:
+        super().__init__(instrument)
+        self._units = 0  # of the base: brought from outside or subscribed, not bought here
+
+    @property
+    def position(self) -> int:
+        return self.inventory + self._units // (self.instrument.lot_units or 1)
+
+    @property
+    def locked(self) -> Money:
+        """What buying has taken from its cash; negative if selling has brought more."""
+        return self.loss_at_lowest
+
+    @property
+    def needed(self) -> Money:
+        return self.loss_at_lowest + self.buying_cost
+
+    def reach(self, side: Side, limit: Quantity) -> Quantity:
+        room = super().reach(side, limit)
+        return room if side is Side.BUY else min(room, max(self.position, 0))
+
+    def affordable(self, side: Side, price: Price, quantity: Quantity, free: Money) -> Quantity:
+        """Of what it sells, as much as no order sells yet: the fee comes out of the price."""
+        if side is Side.BUY:
+            return super().affordable(side, price, quantity, free)
+        return min(quantity, max(self.position - self.selling, 0))
+
+    def rest(self, side: Side, price: Price, quantity: int) -> None:
+        if side is Side.BUY:
+            self.buying += quantity
+            self.buying_cost += price * quantity * self._tick_value
+        else:
+            self.selling += quantity
+
+    def trade(self, side: Side, price: Price, quantity: Quantity) -> None:
+        self.loss_at_lowest += side * price * quantity * self._tick_value
+        if side is Side.BUY:
+            self.bought += quantity
+        else:
+            self.sold += quantity
+
+    def move(self, units: int) -> None:
+        """Units have come or gone otherwise than by a trade here."""
+        self._units += units
+
+    def close(self) -> None:
+        """The units are paid off; what they have cost is spent."""
+        self._units = -self.inventory * (self.instrument.lot_units or 1)
+
+
+def holding_of(instrument: Instrument) -> Holding:
+    return UnitsHolding(instrument) if instrument.product in IN_UNITS else Holding(instrument)
+
+
 class Desk:
     """Feed it every private event, and every roll, in order, with `hear`."""
 
@@ -232,7 +315,7 @@ class Desk:
     ) -> None:
         """`opening` is the cash that is at the venue before the desk hears its first event."""
         self.participant_id = participant_id
-        self.holdings = {terms.instrument_id: Holding(terms) for terms in instruments}
+        self.holdings = {terms.instrument_id: holding_of(terms) for terms in instruments}
         self.orders: dict[OrderId, LiveOrder] = {}  # in the order of their acceptance
         self.funds: dict[AssetId, Money] = dict(
             opening or {}
@@ -246,9 +329,10 @@ class Desk:
         self._fund_share: Money = 0  # a member's money in the default fund
 
     def clear_by_margin(self, margin_bp: BasisPoints) -> None:
-        """From now on, before anything was traded, positions need this share of what they are worth."""
+        """From now on, before anything was traded, positions need this share of what they are worth. Spot is paid."""
         for holding in self.holdings.values():
-            holding.margin_bp = margin_bp
+            if holding.instrument.product not in IN_UNITS:
+                holding.margin_bp = margin_bp
 
     def next_client_order_id(self) -> int:
         self._client_order_id += 1
@@ -275,10 +359,8 @@ class Desk:
     ) -> Quantity:
         """As much of `quantity` as free cash covers, fees included."""
         holding = self.holdings[instrument_id]
-        terms = holding.instrument
-        need = holding.extra(side, price, quantity) + quantity * max(terms.fee_maker, terms.fee_taker)
-        free = max(self.free_cash(terms.cash), 0)
-        return quantity if need <= free else quantity * free // need
+        free = max(self.free_cash(holding.instrument.cash), 0)
+        return holding.affordable(side, price, quantity, free)
 
     def hear(self, news: Sequence[Event]) -> None:
         for event in news:
@@ -423,6 +505,35 @@ class Desk:
     def _shared(self, event: LossShared) -> None:
         self._earn(event.asset_id, -event.amount)
 
+    # --- units
+
+    def _units_in(self, event: CryptoDepositCredited | UnitsWithdrawalReturned) -> None:
+        self._move(event.asset_id, event.amount)
+        self.squeezes = 0
+
+    def _units_out(self, event: UnitsWithdrawalRequested | UnitsLossShared) -> None:
+        self._move(event.asset_id, -event.amount)
+
+    def _subscribed(self, event: NotesSubscribed) -> None:
+        self._earn(event.asset_id, -event.paid)
+        holding = self.holdings.get(event.instrument_id)
+        if isinstance(holding, UnitsHolding):
+            holding.move(event.quantity)
+
+    def _note_paid(self, event: CouponPaid | ObligationPaid) -> None:
+        self._earn(event.asset_id, event.paid)
+
+    def _redeemed(self, event: NotesRedeemed) -> None:
+        self._earn(event.asset_id, event.paid)
+        holding = self.holdings.get(event.instrument_id)
+        if holding is not None:
+            holding.close()
+
+    def _move(self, asset_id: AssetId, units: int) -> None:
+        for holding in self.holdings.values():
+            if isinstance(holding, UnitsHolding) and holding.instrument.base == asset_id:
+                holding.move(units)
+
     def _earn(self, asset_id: AssetId, amount: Money) -> None:
         self.funds[asset_id] = self.funds.get(asset_id, 0) + amount
 
@@ -455,4 +566,12 @@ _LISTENERS: dict[type[Event], _Listener] = {
     LiquidationFeeCharged: Desk._fee_charged,
     FundContributionChanged: Desk._contributed,
     LossBorne: Desk._bore,
+    CryptoDepositCredited: Desk._units_in,
+    UnitsWithdrawalRequested: Desk._units_out,
+    UnitsWithdrawalReturned: Desk._units_in,
+    UnitsLossShared: Desk._units_out,
+    NotesSubscribed: Desk._subscribed,
+    CouponPaid: Desk._note_paid,
+    NotesRedeemed: Desk._redeemed,
+    ObligationPaid: Desk._note_paid,
 }

@@ -15,6 +15,7 @@ from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.clearing.waterfall import LossOrder
 from exchange.commands import (
     AdoptRegime,
+    AnnounceCryptoDeposit,
     ApplyForAccess,
     AppointMember,
     ChooseMember,
@@ -25,10 +26,13 @@ from exchange.commands import (
     ListInstrument,
     MintCoins,
     OfferToPort,
+    PlaceNotes,
     PublishReferenceRate,
     RecordFiatReceipt,
+    RegisterNote,
     ReportQuotes,
     ReportTrades,
+    SubscribeNotes,
 )
 from exchange.core import Exchange
 from exchange.events import (
@@ -37,11 +41,12 @@ from exchange.events import (
     DirectiveRefused,
     Entry,
     HouseFunded,
+    NoteRequestRejected,
     ParticipantAdmitted,
 )
-from exchange.instruments import Instrument
+from exchange.instruments import Instrument, Product
 from exchange.messages import changed
-from exchange.units import BasisPoints, Money, Time, WalletId
+from exchange.units import MINUTE, BasisPoints, Money, Time, WalletId
 from participants.authority import Script
 from participants.chance import Dice, generator
 from participants.participant import Participant
@@ -57,6 +62,7 @@ from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, World
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
 HOUSE_WALLET = WalletId("house")  # where the house keeps its coins before it brings them
+PLACED_BEFORE = MINUTE  # the opening
 
 
 class Assembled(NamedTuple):
@@ -82,8 +88,10 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
         _fund_house(simulation, world, regime.clearing)
     population = draw_population(seed, world.population) if world.population.size else ()
     receipts, margin_bp = count(1), _margin_of_a_position(regime.clearing)
+    for issuer in world.issuers:
+        _enter_issuer(simulation, world, issuer, next(receipts))
     for number, profile in enumerate(population):
-        instrument = world.instruments[number % len(world.instruments)]
+        instrument = world.quoted[number % len(world.quoted)]
         _enter(simulation, world, profile, instrument, seed, next(receipts), margin_bp)
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
@@ -100,9 +108,16 @@ def found_venue(simulation: Simulation, world: World, regime: Regime | None) -> 
     """Raises ConfigurationError if the venue refuses what the scenario lists."""
     founding: list[Command] = [world.established]
     founding += [AdoptRegime(regime=regime)] if regime is not None else []
-    founding += [ListInstrument(instrument=instrument) for instrument in world.instruments]
+    founding += [ListInstrument(instrument=i) for i in world.instruments if i.product is not Product.NOTE]
     for command in founding:
-        _must_pass(simulation.submit(command), world)
+        entries = simulation.submit(command)
+        if not _is_refused_by(regime, command):  # that spot is not listed is part of the story
+            _must_pass(entries, world)
+
+
+def _is_refused_by(regime: Regime | None, command: Command) -> bool:
+    spot = isinstance(command, ListInstrument) and command.instrument.product is Product.SPOT
+    return spot and regime is not None and not regime.test_environment
 
 
 def _margin_of_a_position(clearing: ClearingRules) -> BasisPoints | None:
@@ -205,6 +220,8 @@ def _enter(
         _fund(simulation, world, profile, receipt)
         participant = participant_for(profile, instrument, seed=seed, opens=world.opens, margin_bp=margin_bp)
         _join(simulation, participant, world.public_link, seed)
+        _bring(simulation, profile, instrument, world.endowments.get(instrument.instrument_id, 0))
+        _subscribe(simulation, world, profile)
 
 
 def _enter_maker(
@@ -232,6 +249,57 @@ def _enter_maker(
         margin_bp=margin_bp,
     )
     _join(simulation, participant, world.professional_link, seed)
+    _bring(simulation, maker.profile, maker.instrument, maker.units)
+
+
+def _enter_issuer(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
+    """Raises ConfigurationError if the regime, or the venue, will not have the issuer or its notes."""
+    if not _admitted(simulation, profile):
+        raise ConfigurationError(
+            world.scenario_id,
+            f"issuers.{profile.participant_id}",
+            "is not let in by the regime",
+            "choose another regime, or leave the issuer out",
+        )
+    _fund(simulation, world, profile, receipt)
+    for instrument in world.instruments:
+        if instrument.note and instrument.note.issuer == profile.participant_id:
+            issuer, name = profile.participant_id, instrument.instrument_id
+            until = world.opens - PLACED_BEFORE
+            for command in (
+                RegisterNote(participant_id=issuer, instrument=instrument),
+                PlaceNotes(participant_id=issuer, instrument_id=name, until=until),
+            ):
+                _must_pass(simulation.submit(command), world)
+
+
+def _bring(simulation: Simulation, profile: Profile, instrument: Instrument, units: int) -> None:
+    """The units that somebody who trades spot has from before; their chain has ten minutes to confirm them."""
+    if units and instrument.base:
+        simulation.submit(
+            AnnounceCryptoDeposit(
+                participant_id=profile.participant_id,
+                asset_id=instrument.base,
+                amount=units,
+                transaction=f"endowment of {profile.participant_id}",
+            )
+        )
+
+
+def _subscribe(simulation: Simulation, world: World, profile: Profile) -> None:
+    """A part of the deposit goes into each note that is placed, as far as it buys whole units."""
+    for instrument in world.instruments:
+        if instrument.note:
+            share_bp = world.subscriptions.get(instrument.instrument_id, 0)
+            quantity = profile.deposit * share_bp // (10_000 * instrument.note.issue_price)
+            if quantity:
+                simulation.submit(
+                    SubscribeNotes(
+                        participant_id=profile.participant_id,
+                        instrument_id=instrument.instrument_id,
+                        quantity=quantity,
+                    )
+                )
 
 
 def _admitted(simulation: Simulation, profile: Profile) -> bool:
@@ -306,6 +374,14 @@ def _rates(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
 
 def _must_pass(entries: list[Entry], world: World) -> None:
     for entry in entries:
+        if isinstance(entry.event, NoteRequestRejected):
+            told = entry.event
+            raise ConfigurationError(
+                world.scenario_id,
+                f"instruments.{told.instrument_id}",
+                f"was refused: {told.explanation or told.reason}",
+                "correct the scenario",
+            )
         if isinstance(entry.event, DirectiveRefused):
             refused = entry.event
             raise ConfigurationError(

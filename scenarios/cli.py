@@ -1,4 +1,4 @@
-"""The command `ringfence`: run, compare, replay, report, regimes, scenarios. What is heavy is imported when used."""
+"""The command `ringfence`: runs, comparisons, reports, regimes, scenarios. What is heavy is imported when used."""
 
 import shlex
 import sys
@@ -10,6 +10,7 @@ import typer
 
 from scenarios.faults import FAILED, told_as_sentences
 from scenarios.regimes_cli import app as regimes_app
+from scenarios.risk_cli import risk
 
 if TYPE_CHECKING:
     from scenarios.compare import Design, SourceFile
@@ -20,6 +21,7 @@ app = typer.Typer(
     help="A sandbox exchange: compare who may enter and what they may do, and see what it does.",
 )
 app.add_typer(regimes_app, name="regimes")
+app.command()(risk)
 scenarios_app = typer.Typer(no_args_is_help=True, help="Scenarios: what the day is like.")
 app.add_typer(scenarios_app, name="scenarios")
 

@@ -37,13 +37,14 @@ def _code_of(fault: Exception) -> int | None:
     from scenarios.compare import ComparisonStoppedError, DesignError
     from scenarios.config.reading import ConfigurationError
     from scenarios.results import ResultsError
+    from scenarios.risk import RiskReportError
     from scenarios.run import ReplayError
 
     if isinstance(fault, ComparisonStoppedError):
         return STOPPED
     if isinstance(fault, ReplayError | JournalDamaged):
         return FAILED
-    refused = ConfigurationError | DesignError | CellMismatchError | ResultsError
+    refused = ConfigurationError | DesignError | CellMismatchError | ResultsError | RiskReportError
     return REFUSED if isinstance(fault, refused) else None
 
 

@@ -122,25 +122,13 @@ def replay(folder: Path) -> str:
     All else in the folder is held against it too: both files, the record and the measures. Raises
     JournalDamaged with the entry, ResultsError, or ReplayError.
     """
-    manifest = read_manifest(folder)
-    world = _as_it_was(folder, manifest.provenance)
-    exchange, digest, rules = Exchange(), RecordDigest(), None
-    for time, command in read(folder / JOURNAL):
-        if rules is None and isinstance(command, AdoptRegime):
-            rules = command.regime
-        digest.update(exchange.handle(command, time))
-    digest.update(exchange.advance(world.ends))
-    for until in overtime(exchange, world):
-        digest.update(exchange.advance(until))
-    reached = digest.hexdigest()
-    if reached != manifest.digest:
-        raise ReplayError(
-            f"{folder} does not replay: its manifest says digest {manifest.digest}, its journal leads to "
-            f"{reached}; it was made by version {manifest.provenance.ringfence}, so replay it with that one"
-        )
+    retelling = Retelling(folder)
+    for _ in retelling.to_the_end():
+        pass
+    manifest, world, rules = retelling.manifest, retelling.world, retelling.rules
     assert rules is not None, "a venue is founded under a regime"
     record = Record.open(folder)
-    if record.digest() != reached:
+    if record.digest() != manifest.digest:
         raise ReplayError(f"{folder / RECORD} is not as it was written: {_ANEW}")
     population = draw_population(manifest.provenance.seed, world.population) if world.population.size else ()
     told = read_summary(folder)
@@ -148,7 +136,55 @@ def replay(folder: Path) -> str:
     for name, value in measure_run(view).items():
         if not _alike(told.get(name), value):
             raise ReplayError(f"{folder / SUMMARY} is not as it was written: {name} is {value}; {_ANEW}")
-    return reached
+    return manifest.digest
+
+
+class Retelling:
+    """The journal of a kept run, handed to a new exchange: up to an instant if need be, and then to its end.
+
+    Raises JournalDamaged with the entry, ResultsError, or, at the end, ReplayError if it is another story.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.manifest = read_manifest(folder)
+        self.world = _as_it_was(folder, self.manifest.provenance)
+        self.exchange = Exchange()
+        self.rules: Regime | None = None  # under which the venue was founded
+        self._digest = RecordDigest()
+        self._commands = read(folder / JOURNAL)
+        self._next = next(self._commands, None)
+
+    def until(self, time: Time) -> Iterator[list[Entry]]:
+        """What happened up to and including an instant before the end of the world."""
+        yield from self._handle(time)
+        yield self._heard(self.exchange.advance(time))
+
+    def to_the_end(self) -> Iterator[list[Entry]]:
+        """What happened after that, until the digest of the whole is that of the manifest."""
+        yield from self._handle(None)
+        yield self._heard(self.exchange.advance(self.world.ends))
+        for time in overtime(self.exchange, self.world):
+            yield self._heard(self.exchange.advance(time))
+        reached, expected = self._digest.hexdigest(), self.manifest.digest
+        if reached != expected:
+            version = self.manifest.provenance.ringfence
+            raise ReplayError(
+                f"{self.folder} does not replay: its manifest says digest {expected}, its journal leads to "
+                f"{reached}; it was made by version {version}, so replay it with that one"
+            )
+
+    def _handle(self, until: Time | None) -> Iterator[list[Entry]]:
+        while self._next is not None and (until is None or self._next[0] <= until):
+            at, command = self._next
+            if self.rules is None and isinstance(command, AdoptRegime):
+                self.rules = command.regime
+            yield self._heard(self.exchange.handle(command, at))
+            self._next = next(self._commands, None)
+
+    def _heard(self, entries: list[Entry]) -> list[Entry]:
+        self._digest.update(entries)
+        return entries
 
 
 _ANEW = "restore it from a copy, or delete the folder and run the scenario again"

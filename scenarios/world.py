@@ -1,12 +1,13 @@
 """A whole world as plain objects: calendar, prices outside, contracts, the coin, who comes, and what happens when."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
 from exchange.commands import CoinTerms, Command, EstablishVenue, HouseLayer, IndexTerms
-from exchange.instruments import Instrument
-from exchange.units import AssetId, BasisPoints, IndexPrice, Money, Time
+from exchange.instruments import Instrument, Product
+from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
 from participants.population import PopulationTerms
 from participants.profile import Profile
 from participants.strategies.clearing_member import MemberTerms
@@ -70,6 +71,7 @@ class MakerTerms:
     profile: Profile
     instrument: Instrument
     terms: MarketMakerTerms
+    units: int = 0  # minor units of what it delivers, that it brings
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,3 +115,15 @@ class World:
     directives: tuple[tuple[Time, Command], ...]
     established: EstablishVenue
     resolved: dict[str, Any]  # the scenario file with every default filled in
+    issuers: tuple[Profile, ...] = ()  # of notes
+    endowments: Mapping[InstrumentId, int] = field(
+        default_factory=dict
+    )  # minor units that each person brings
+    subscriptions: Mapping[InstrumentId, BasisPoints] = field(
+        default_factory=dict
+    )  # of each person's deposit
+
+    @property
+    def quoted(self) -> tuple[Instrument, ...]:
+        """The instruments over which the population is spread: those whose price follows the index."""
+        return tuple(i for i in self.instruments if i.product in (Product.FUTURE, Product.SPOT))

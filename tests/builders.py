@@ -20,8 +20,10 @@ from exchange.access.regime import (
     RegimeStatus,
 )
 from exchange.audit import audit
+from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
     AdoptRegime,
+    AnnounceCryptoDeposit,
     ApplyForAccess,
     CancelOrder,
     CoinTerms,
@@ -31,16 +33,19 @@ from exchange.commands import (
     IndexTerms,
     ListInstrument,
     MintCoins,
+    PlaceNotes,
     PlaceOrder,
     RecordFiatReceipt,
+    RegisterNote,
     ReportQuotes,
     SessionTerms,
     SettlementCycleTerms,
+    SubscribeNotes,
     VenueQuote,
 )
 from exchange.core import Exchange
 from exchange.events import Event, OrderAccepted
-from exchange.instruments import Asset, ContractKind, Instrument, Product, Roll
+from exchange.instruments import Asset, ContractKind, Instrument, NoteTerms, Product, Roll
 from exchange.units import (
     HOUR,
     MINUTE,
@@ -56,6 +61,10 @@ from exchange.units import (
 from matching.terms import OrderId, ParticipantId, PostOnly, Price, Side, TimeInForce
 
 RUBD = AssetId("RUBD")
+BTC = AssetId("BTC")
+BTC_SPOT = InstrumentId("BTC_RUBD")
+SATOSHI_LOT = 100_000  # 0.001 BTC
+BLOCK = 10 * MINUTE
 BTC_RUB = IndexId("BTC_RUB")
 BTCF = InstrumentId("BTC_RUBD-25DEC26")
 PERP = InstrumentId("BTC_RUBD-PERPETUAL")
@@ -65,6 +74,8 @@ EXPIRY: Time = OPENS + 7 * HOUR
 VENUES = ("aster", "boreal", "cygnus", "dorado")
 ROUBLE: Money = 100
 ANN, BOB, CYD = ParticipantId("ann"), ParticipantId("bob"), ParticipantId("cyd")
+IDA = ParticipantId("ida")  # who issues notes
+NOTE, NOTE_UNITS = InstrumentId("NOTE1"), AssetId("DFA:NOTE1")
 BUY, SELL = Side.BUY, Side.SELL
 
 
@@ -88,6 +99,59 @@ def future(**changes: object) -> Instrument:
         "expiry": EXPIRY,
     }
     return Instrument(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def spot(**changes: object) -> Instrument:
+    """Lots of 0.001 BTC against the coin, ticks of 100 roubles at 10 kopecks each, up to 16m roubles."""
+    terms: dict[str, object] = {
+        "instrument_id": BTC_SPOT,
+        "kind": ContractKind.SPOT,
+        "floor": 1_000,
+        "base": BTC,
+        "lot_units": 100_000,
+        "expiry": 0,
+    }
+    return future(**{**terms, **changes})
+
+
+def participation(**changes: object) -> PayoffTerms:
+    """E19: 95% of 1,000.00 at least, half of the rise above 8.0m roubles, of which 40% count."""
+    terms: dict[str, object] = {
+        "kind": NoteKind.PARTICIPATION,
+        "nominal": 1_000 * ROUBLE,
+        "initial": 80_000,
+        "floor_bp": 9_500,
+        "participation_bp": 5_000,
+        "cap_bp": 4_000,
+    }
+    return PayoffTerms(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def note_terms(**changes: object) -> NoteTerms:
+    """A thousand units of it at 1,000.00, by Ida, who has ten minutes to fill the escrow."""
+    terms: dict[str, object] = {
+        "issuer": IDA,
+        "payoff": participation(),
+        "volume": 1_000,
+        "issue_price": 1_000 * ROUBLE,
+        "funding_period": 10 * MINUTE,
+        "grace": 30 * MINUTE,
+    }
+    return NoteTerms(**{**terms, **changes})  # type: ignore[arg-type]
+
+
+def note(promise: NoteTerms | None = None, **changes: object) -> Instrument:
+    terms: dict[str, object] = {
+        "instrument_id": NOTE,
+        "kind": ContractKind.NOTE,
+        "tick_value": 1,
+        "reference": 1_000 * ROUBLE,
+        "max_quantity": 1_000,
+        "base": NOTE_UNITS,
+        "lot_units": 1,
+        "note": promise or note_terms(),
+    }
+    return future(**{**terms, **changes})
 
 
 def option(kind: ContractKind, strike: Price, **changes: object) -> Instrument:
@@ -144,6 +208,19 @@ def a_regime(**changes: object) -> Regime:
     return Regime(**{**terms, **changes})  # type: ignore[arg-type]
 
 
+def with_btc(**changes: object) -> tuple[Asset, ...]:
+    """The coin, and bitcoin in satoshi, confirmed by two blocks of ten minutes."""
+    terms: dict[str, object] = {
+        "asset_id": BTC,
+        "scale": 8,
+        "title": "Bitcoin",
+        "confirmations": 2,
+        "block_interval": BLOCK,
+    }
+    bitcoin = Asset(**{**terms, **changes})  # type: ignore[arg-type]
+    return (Asset(asset_id=RUBD, scale=2, title="coin"), bitcoin)
+
+
 def coin_terms(wallets: int = 1, **changes: object) -> CoinTerms:
     terms: dict[str, object] = {
         "asset_id": RUBD,
@@ -172,13 +249,14 @@ class Venue:
         index: IndexTerms | None = None,
         sessions: tuple[SessionTerms, ...] = (SessionTerms(opens=OPENS, closes=CLOSES),),
         now: Time = OPENS - MINUTE,
+        assets: tuple[Asset, ...] = (Asset(asset_id=RUBD, scale=2, title="coin"),),
     ) -> None:
         self.exchange = Exchange()
         self.now = now
         self.asked = 0
         self.tell(
             EstablishVenue(
-                assets=(Asset(asset_id=RUBD, scale=2, title="coin"), *more_assets),
+                assets=(*assets, *more_assets),
                 indices=(
                     index
                     or IndexTerms(index_id=BTC_RUB, venues=VENUES, weights_ppm=(250_000,) * len(VENUES)),
@@ -224,6 +302,34 @@ class Venue:
             )
             events += self.tell(DepositCoins(participant_id=name, asset_id=RUBD, amount=cash))
         return events
+
+    def bring(self, name: ParticipantId, amount: int, transaction: str = "") -> list[Event]:
+        """The chain shows units for `name`; they are credited when two blocks have come on top."""
+        return self.tell(
+            AnnounceCryptoDeposit(
+                participant_id=name,
+                asset_id=BTC,
+                amount=amount,
+                transaction=transaction or f"to-{name}-{self.now}",
+            )
+        )
+
+    def issue(self, terms: Instrument, *buyers: tuple[ParticipantId, int]) -> list[Event]:
+        """Register a note, place so many units of it within a minute, and list it."""
+        assert terms.note
+        issuer, instrument_id = terms.note.issuer, terms.instrument_id
+        events = self.tell(RegisterNote(participant_id=issuer, instrument=terms))
+        events += self.tell(
+            PlaceNotes(participant_id=issuer, instrument_id=instrument_id, until=self.now + MINUTE)
+        )
+        for name, quantity in buyers:
+            events += self.tell(
+                SubscribeNotes(participant_id=name, instrument_id=instrument_id, quantity=quantity)
+            )
+        return events + self.wait_until(self.now + MINUTE)
+
+    def note_units(self, name: ParticipantId) -> int:
+        return int(self.state.covers.notes.units(name, NOTE_UNITS))
 
     def place(
         self,
@@ -305,6 +411,15 @@ class Venue:
 
     def locked(self, name: ParticipantId) -> Money:
         return int(self.state.covers.locked(name))
+
+    def units(self, name: ParticipantId, asset_id: AssetId = BTC) -> int:
+        return int(self.state.covers.spot.units(name, asset_id))
+
+    def free_units(self, name: ParticipantId, asset_id: AssetId = BTC) -> int:
+        return int(self.state.covers.spot.free_units(name, asset_id))
+
+    def at_risk(self, name: ParticipantId) -> Money:
+        return int(self.state.covers.at_risk(name))
 
     def position(self, name: ParticipantId, instrument_id: InstrumentId = BTCF) -> int:
         return int(self.state.covers.position(name, instrument_id))

@@ -10,7 +10,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 OURS = ("matching", "exchange", "participants", "scenarios")  # each may import those before it
 HOMES = {  # a library is used in its own rooms only
-    "sortedcontainers": ("matching/book.py",),
+    "sortedcontainers": ("matching/keys.py",),
     "mypy_extensions": ("matching/level.py",),
     "simpy": ("scenarios/simulation.py",),
     "msgspec": ("exchange/messages.py",),
@@ -22,8 +22,18 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/config/scenario_file.py",
     ),
     "pydantic_core": ("scenarios/config/reading.py",),
-    "typer": ("scenarios/cli.py", "scenarios/faults.py", "scenarios/regimes_cli.py"),
-    "rich": ("scenarios/cli.py", "scenarios/regimes_cli.py", "scenarios/terminal.py"),
+    "typer": (
+        "scenarios/cli.py",
+        "scenarios/faults.py",
+        "scenarios/regimes_cli.py",
+        "scenarios/risk_cli.py",
+    ),
+    "rich": (
+        "scenarios/cli.py",
+        "scenarios/regimes_cli.py",
+        "scenarios/risk_cli.py",
+        "scenarios/terminal.py",
+    ),
     "scipy": ("scenarios/statistics.py",),
     "jinja2": ("scenarios/report/page.py",),
     "plotly": ("scenarios/report/figures.py", "scenarios/report/page.py"),

@@ -9,7 +9,13 @@ from pkgutil import resolve_name
 import pytest
 
 from exchange.events import InstructionState, PriceRule
-from exchange.reasons import AccessRefusal, CashRefusal, RejectReason, SettlementRefusal
+from exchange.reasons import (
+    AccessRefusal,
+    CashRefusal,
+    NoteRefusal,
+    RejectReason,
+    SettlementRefusal,
+)
 from exchange.rules.admission import ADMISSION
 
 ROOT = Path(__file__).parents[1]
@@ -46,7 +52,8 @@ def test_every_rule_in_the_rulebook_has_its_function() -> None:
 
 
 @pytest.mark.parametrize(
-    "reasons", [RejectReason, AccessRefusal, CashRefusal, SettlementRefusal, PriceRule, InstructionState]
+    "reasons",
+    [RejectReason, AccessRefusal, CashRefusal, NoteRefusal, SettlementRefusal, PriceRule, InstructionState],
 )
 def test_the_rulebook_tells_every_reason(reasons: type[StrEnum]) -> None:
     told = quoted(DOCS / "rulebook.md")

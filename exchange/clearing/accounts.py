@@ -1,7 +1,8 @@
 """The chart of accounts: how each ledger account is called, and which rule it obeys.
 
 Participants' balances are credit balances: the house owes them. What the house holds outside (wallets on an
-issuer's ledger) is a debit-balance mirror. So "nothing is lost" and "custody reconciles" are one statement.
+issuer's ledger, units on a register) is a debit-balance mirror. So "nothing is lost" and "custody reconciles"
+are one statement.
 """
 
 from exchange.units import AssetId, BucketId, InstrumentId, WalletId
@@ -103,6 +104,11 @@ def wallet(wallet_id: WalletId, asset_id: AssetId) -> str:
     return f"ext:wallet:{wallet_id}:{asset_id}"
 
 
+def note_escrow(instrument_id: InstrumentId) -> str:
+    """What the issuer of a note has put aside for its redemption (liability)."""
+    return f"escrow:dfa:{instrument_id}"
+
+
 def position(participant_id: ParticipantId, instrument_id: InstrumentId) -> str:
     """A participant's position in lots: credits are long (unconstrained)."""
     return f"pos:{participant_id}:{instrument_id}"
@@ -116,3 +122,8 @@ def house_position(instrument_id: InstrumentId) -> str:
 def position_asset(instrument_id: InstrumentId) -> AssetId:
     """The ledger partition in which the lots of one instrument are counted."""
     return AssetId(f"POS:{instrument_id}")
+
+
+def note_obligation(participant_id: ParticipantId, asset_id: AssetId) -> str:
+    """What a holder of notes is owed and was not paid, less what an issuer owes; not money (unconstrained)."""
+    return f"obl:dfa:{participant_id}:{asset_id}"

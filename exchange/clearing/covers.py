@@ -6,8 +6,10 @@ from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order
 from exchange.clearing.full import FullCover
 from exchange.clearing.ledger import Ledger, Move
 from exchange.clearing.margin import MarginCover
+from exchange.clearing.notes import NotesCover
+from exchange.clearing.spot import SpotCover
 from exchange.clearing.terms import ClearingRules
-from exchange.instruments import Instrument
+from exchange.instruments import ContractKind, Instrument, Product
 from exchange.units import AssetId, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
 
@@ -19,8 +21,10 @@ class Covers:
         self._at_risk: dict[ParticipantId, CapitalAtRisk] = {}
         self._behind: dict[ParticipantId, CapitalAtRisk] = {}  # by member
         self.full = FullCover(ledger, self._at_risk)
-        self.margin: MarginCover | None = None  # under a regime with margin
+        self.margin: MarginCover | None = None  # of derivatives, under a regime with margin
         self._ledger = ledger
+        self.spot = SpotCover(ledger, self._at_risk)
+        self.notes = NotesCover(ledger, self._at_risk)
         self._cover_of: dict[InstrumentId, Cover] = {}
 
     def begin_margin(self, rules: ClearingRules, cash: AssetId) -> None:
@@ -29,11 +33,22 @@ class Covers:
 
     def list_series(self, instrument: Instrument, live: Iterable[Order]) -> str | None:
         """Put the series under its cover, or say why it cannot be listed."""
-        cover: Cover = self.margin or self.full
+        cover = self._cover_for(instrument)
         fault = cover.list_series(instrument, live)
         if fault is None:
             self._cover_of[instrument.instrument_id] = cover
         return fault
+
+    def _cover_for(self, instrument: Instrument) -> Cover:
+        """A rolling perpetual is a chain of bounded claims, and so is covered in full under any regime."""
+        match instrument.product:
+            case Product.SPOT:
+                return self.spot
+            case Product.NOTE:
+                return self.notes
+        if self.margin is None or instrument.kind is ContractKind.PERP_ROLLING:
+            return self.full
+        return self.margin
 
     def account(self, holder: Holder, instrument_id: InstrumentId, side: Side) -> Account:
         """The account in which the holder's orders of that side in the series count."""
@@ -49,9 +64,9 @@ class Covers:
         return self._cover_of[instrument_id].position(participant_id, instrument_id)
 
     def open_interest(self, instrument_id: InstrumentId) -> Quantity:
-        """Lots held long, which are as many as are held short."""
+        """Lots held short, which are as many as are held long. What is owned outright has none."""
         held = self._cover_of[instrument_id].positions(instrument_id)
-        return sum(max(quantity, 0) for quantity in held.values())
+        return sum(max(-quantity, 0) for quantity in held.values())
 
     def at_risk(self, participant_id: ParticipantId) -> Money:
         """Capital at risk under all covers."""

@@ -4,17 +4,19 @@ from collections.abc import Iterator
 
 from exchange import auctions, margining
 from exchange.clearing import rolling
-from exchange.clearing.expiry import advance, is_trading
+from exchange.clearing.expiry import advance, is_over, is_trading
 from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.index import IndexValue
 from exchange.clearing.marks import FutureMark, MarkTerms, cost_of
 from exchange.clearing.partitions import PARTITION, PARTITIONS
 from exchange.clearing.pricing import mark_of_option
 from exchange.clearing.rounding import to_tick
+from exchange.clearing.spot import asset_of, lot_units
 from exchange.clearing.terms import ClearingRules
 from exchange.commands import (
     AuditBooks,
     EndTrading,
+    FixNote,
     FixPrice,
     ListInstrument,
     PostponeSettlement,
@@ -46,7 +48,7 @@ from exchange.events import (
 from exchange.instruments import ContractKind, Instrument, Product, SettlementRule, fault_in
 from exchange.state import Fixing, Order, Series, State
 from exchange.trading import cancel_orders_in, observe
-from exchange.units import BucketId, IndexPrice, Time
+from exchange.units import INDEX_DECIMALS, BucketId, IndexPrice, Time
 from matching.feed import Feed
 from matching.market import Market, MarketTerms
 from matching.phases import Phase
@@ -57,23 +59,31 @@ from matching.triggers import PriceSource
 def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
     """Open a series, its bucket if it is the first there, and promise its expiry."""
     terms = command.instrument
-    fault = _listing_fault(terms, state) or state.covers.list_series(terms, _live_orders(terms, state))
+    fault = listing_fault(terms, state)
+    if fault is None and terms.product is Product.NOTE:
+        fault = "a note is listed when its placement ends; its issuer registers and places it"
+    fault = fault or state.covers.list_series(terms, _live_orders(terms, state))
     if fault is not None:
         yield DirectiveRefused(directive=f"list {terms.instrument_id}", explanation=fault)
         return
+    yield from open_series(terms, state)
+
+
+def open_series(terms: Instrument, state: State) -> Iterator[Event]:
+    """A series that has its cover: open its market, and promise its expiry if it has one."""
     index = state.indices[terms.underlying]
     bounds = (terms.lowest_price, terms.highest_price)
     market = Market(market_terms(terms, state), terms.reference, Phase.CLOSED)
     series = Series(terms, market, index, SeriesState.LISTED, *bounds)
     series.feed = Feed(market) if terms.publishes_book else None
     state.series[terms.instrument_id] = series
-    if terms.bucket_id not in state.fixings:
-        prior = terms.reference if terms.strike is None else terms.strike
-        state.fixings[terms.bucket_id] = Fixing(terms.expiry, prior)
+    if terms.expiry and terms.bucket_id not in state.fixings:
+        state.fixings[terms.bucket_id] = Fixing(terms.expiry, _first_prior(terms))
         if terms.kind is ContractKind.PERP_ROLLING:
             rolling.begin(series, state)
         else:
-            state.agenda.promise(terms.expiry - _window(terms, state), StartFixing(bucket_id=terms.bucket_id))
+            starts = terms.expiry - fixing_window(terms, state)
+            state.agenda.promise(starts, StartFixing(bucket_id=terms.bucket_id))
             state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
     series.mark = terms.reference
     if terms.product is Product.FUTURE:
@@ -140,16 +150,19 @@ def publish_index(duty: PublishIndex, state: State) -> Iterator[Event]:
 
 
 def _publish_mark(series: Series, published: IndexValue, state: State) -> Iterator[Event]:
-    """A future follows the index and its own book, an option the future that expires with it. A stale index
-    moves no mark."""
+    """A future follows the index and its own book, an option the future that expires with it, spot the index; a
+    note has no mark but its reference. A stale index moves none.
+    """
     sound = published.status is not IndexStatus.STALE
     before = series.mark
     if series.future_mark is not None:
         depth = _mark_terms(state).depth
         bids, asks = cost_of(series.book.bids, depth), cost_of(series.book.asks, depth)
         series.mark = series.future_mark.observe(published.value if sound else None, bids, asks)
-    elif sound:
+    elif sound and series.instrument.product is Product.OPTION:
         series.mark = _option_mark(series, published.value, state)
+    elif sound and series.instrument.product is Product.SPOT:
+        series.mark = published.value // series.instrument.tick
     if series.mark != before and state.covers.margin is not None:
         yield MarkPublished(instrument_id=series.instrument.instrument_id, price=series.mark)
     yield from observe(series, PriceSource.MARK, series.mark, state)
@@ -179,7 +192,10 @@ def start_fixing(duty: StartFixing, state: State) -> Iterator[Event]:
 
 def end_trading(duty: EndTrading, state: State) -> Iterator[Event]:
     """The last instant: no order of this instant enters, live ones are canceled, the price is fixed next."""
-    for series in _series_of(duty.bucket_id, state):
+    every = [series for series in _series_of(duty.bucket_id, state) if not is_over(series.state)]
+    if not every:
+        return
+    for series in every:
         yield from auctions.finish_call(series, state)
         yield enter(series, SeriesState.HALTED)
         yield from cancel_orders_in(series, CancelCause.EXPIRY, state)
@@ -193,7 +209,7 @@ def fix_price(duty: FixPrice, state: State) -> Iterator[Event]:
     index = state.indices[terms.underlying]
     decided = decide(
         index,
-        settlement_rule=terms.fixed_by,
+        settlement_rule=terms.settlement_rule,
         expiry=fixing.expiry,
         tick=terms.tick,
         prior=fixing.prior,
@@ -259,6 +275,11 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
     )
     for series in every:
         yield enter(series, SeriesState.SETTLING)
+    if terms.product is Product.NOTE:
+        last_mark = rule is PriceRule.LAST_SETTLEMENT
+        fix = FixNote(instrument_id=terms.instrument_id, price=price, last_mark=last_mark)
+        state.agenda.promise(state.now, fix)
+        return
     if duty.bucket_id in state.covers.full.buckets:
         yield from _pay_claims(duty.bucket_id, price, state)
     else:
@@ -319,10 +340,8 @@ def _postpone(bucket_id: BucketId, until: Time, valid: int, samples: int, state:
     state.agenda.promise(until, FixPrice(bucket_id=bucket_id))
 
 
-def _listing_fault(terms: Instrument, state: State) -> str | None:
+def listing_fault(terms: Instrument, state: State) -> str | None:
     """Why these terms cannot be listed on this venue now, or None."""
-    if terms.product is Product.SPOT:
-        return "spot has no clearing on this venue"
     if terms.instrument_id in state.series:
         return f"{terms.instrument_id} is listed already"
     if terms.underlying not in state.indices:
@@ -332,17 +351,44 @@ def _listing_fault(terms: Instrument, state: State) -> str | None:
     if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
         return f"it pays in {terms.cash}, but the venue settles in {state.regime.cash.settlement_asset}"
     fault = fault_in(terms)
+    if fault is None and terms.product is Product.SPOT:
+        return _spot_fault(terms, state)
     siblings = _series_of(terms.bucket_id, state)
-    if fault is None and siblings and siblings[0].instrument.fixed_by is not terms.fixed_by:
+    if fault is None and siblings and siblings[0].instrument.settlement_rule is not terms.settlement_rule:
         fault = f"series of bucket {terms.bucket_id} must share its settlement rule"
-    if fault is None and terms.expiry - _window(terms, state) <= state.now:
+    if fault is None and terms.expiry - fixing_window(terms, state) <= state.now:
         fault = "its fixing would have begun before it is listed; choose a later expiry"
     return fault
 
 
-def _window(terms: Instrument, state: State) -> Time:
+def _spot_fault(terms: Instrument, state: State) -> str | None:
+    """Spot is for test environments alone, and a tick of a lot must be worth what the index says."""
+    if state.regime is not None and not state.regime.test_environment:
+        return f"spot is traded only in a test environment, and “{state.regime.title}” is none"
+    asset_id, units = asset_of(terms), lot_units(terms)
+    if asset_id not in state.assets or asset_id in state.coins:
+        return f"there is no asset {asset_id} to be delivered"
+    if terms.cash not in state.assets:
+        return f"it is not said how {terms.cash} is counted; name it among the assets"
+    scale, cash_scale = state.assets[asset_id].scale, state.assets[terms.cash].scale
+    if terms.tick * units * 10**cash_scale != terms.tick_value * 10 ** (scale + INDEX_DECIMALS):
+        return (
+            f"a tick of {units} minor units of {asset_id} is not worth tick_value, {terms.tick_value}; "
+            "make lot, tick and tick_value agree"
+        )
+    return None
+
+
+def _first_prior(terms: Instrument) -> Price:
+    """What the settlement price is taken to have been, before there is one, in ticks of the underlying."""
+    if terms.note:
+        return terms.note.payoff.initial
+    return terms.reference if terms.strike is None else terms.strike
+
+
+def fixing_window(terms: Instrument, state: State) -> Time:
     """How long before the expiry its first sample is taken, or the first trade counts."""
-    if terms.fixed_by is SettlementRule.PARTITIONED_VWM:
+    if terms.settlement_rule is SettlementRule.PARTITIONED_VWM:
         return PARTITIONS * PARTITION
     index = state.indices[terms.underlying].terms
     return index.fixing_samples * index.fixing_spacing

@@ -370,6 +370,19 @@ class Ledger:
             history.append(Committed(time=time, transfer=transfer, amount=amount))
         self._last_time, self._last_id = time, last_id
 
+    def take_back(self, moves: Sequence[Move], now: Time) -> None:
+        """`book` moves out of accounts that may be frozen, for what is gone all the same: units that a chain no
+        longer shows, or that their issuer has redeemed. The freezes stand as before.
+        """
+        frozen = {debit: self._accounts[debit].frozen_out_at for debit, _, _ in moves}
+        for debit in frozen:
+            self._accounts[debit].frozen_out_at = _NEVER
+        try:
+            self.book(moves, now)
+        finally:
+            for debit, since in frozen.items():
+                self._accounts[debit].frozen_out_at = since
+
     def advance(self, now: Time) -> list[Transfer]:
         """Expire what is due up to and including `now`, each at its own hour; the expiries, in that order."""
         expired = []

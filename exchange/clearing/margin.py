@@ -616,6 +616,10 @@ class MarginCover:
             return 0
         return self._ledger.posted(margin.collateral) + self._ledger.posted(margin.fund)
 
+    def has(self, instrument_id: InstrumentId) -> bool:
+        """Whether the series is covered by margin."""
+        return instrument_id in self._portfolio_of
+
     def portfolio(self, instrument_id: InstrumentId) -> Portfolio:
         return self._portfolio_of[instrument_id]
 

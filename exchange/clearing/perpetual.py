@@ -8,7 +8,6 @@ from typing import NamedTuple
 from exchange.clearing.funding import Funding, FundingTerms, funding_rate
 from exchange.clearing.rounding import allocate, divide_half_even
 from exchange.instruments import Instrument
-from exchange.messages import UNSTATED
 from exchange.units import IndexPrice, Money
 from matching.terms import ParticipantId, Price, Quantity
 
@@ -53,7 +52,7 @@ def funding_due(terms: Instrument, premium: Fraction, price: Price) -> Fraction:
 
     `price` is that of the roll, in ticks.
     """
-    assert terms.roll is not UNSTATED, "only a perpetual pays funding"
+    assert terms.roll is not None, "only a perpetual pays funding"
     return rate_of(premium) * price * terms.tick_value * Fraction(terms.roll.interval, FUNDING.period)
 
 

@@ -91,7 +91,7 @@ class _Reckoning:
         assert self._terms is not None, "what is fixed was listed"
         decided = decide(
             self._indices[self._terms.underlying],
-            settlement_rule=self._terms.fixed_by,
+            settlement_rule=self._terms.settlement_rule,
             expiry=self._terms.expiry,
             tick=self._terms.tick,
             prior=self._prior,

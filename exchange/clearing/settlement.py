@@ -245,6 +245,18 @@ class Sheet(NamedTuple):
     assets: tuple[AssetSettled, ...]
     waits: tuple[Time, ...]  # of what settled whole
 
+    @property
+    def partly_settled(self) -> int:
+        return len(self.settled) - len(self.waits)
+
+    @property
+    def failed(self) -> int:
+        return sum(late.compensation is not None for late in self.late)
+
+    @property
+    def recycled(self) -> int:
+        return len(self.late) - self.failed
+
 
 class Batch(NamedTuple):
     """What was settled in one chain, for the audit: the legs, and the transfers that were final."""
@@ -265,7 +277,7 @@ class Settlement:
         self._alleged: dict[tuple[ParticipantId, Terms], dict[int, Instruction]] = {}
         self._created = self._begun = 0
         self._batches: list[Batch] = []
-        self._sheets: list[Sheet] = []
+        self.sheets: list[Sheet] = []  # of the cycles that have ended, in order
 
     # --- instructions -------------------------------------------------------------------------------
 
@@ -413,7 +425,7 @@ class Settlement:
             _assets(cycle, settled, late),
             tuple(now - done.instruction.waits_since for done in settled if not done.remaining),
         )
-        self._sheets.append(sheet)
+        self.sheets.append(sheet)
         return sheet
 
     # --- one by one ---------------------------------------------------------------------------------
@@ -769,7 +781,7 @@ class Settlement:
 
     def _sheet_faults(self) -> Iterator[str]:
         """I-39: netting never makes more of it."""
-        for sheet in self._sheets:
+        for sheet in self.sheets:
             for a in sheet.assets:
                 if not (0 <= a.multilateral <= a.bilateral <= a.gross and 0 <= a.efficiency_ppm <= 1_000_000):
                     yield f"I-39 cycle {sheet.cycle_id}: {a.multilateral}, {a.bilateral}, {a.gross}"

@@ -24,12 +24,20 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
     at_risk = account.at_risk.amount
     after = at_risk - max(account.worst, 0) + max(worst, 0)
     if after > at_risk + order.released_risk:
-        if seat.limit is not None and after > seat.limit:
-            return RejectReason.EXPOSURE_LIMIT
-        if seat.own_funds_limit is not None and after > seat.own_funds_limit:
-            return RejectReason.OWN_FUNDS_COVER
+        reason = limit_refusal(seat, after)
+        if reason is not None:
+            return reason
         if seat.member_id is not None and beyond_capacity(seat.member_id, after - at_risk, state):
             return RejectReason.MEMBER_CAPACITY
     # nothing leaves an account under a legal order, not even into a hold
     spendable = 0 if seat.frozen else state.ledger.available(account.source)
     return account.lack(order, spendable)
+
+
+def limit_refusal(seat: Seat, after: Money) -> RejectReason | None:
+    """Which of the participant's limits so much capital at risk would break, if any."""
+    if seat.limit is not None and after > seat.limit:
+        return RejectReason.EXPOSURE_LIMIT
+    if seat.own_funds_limit is not None and after > seat.own_funds_limit:
+        return RejectReason.OWN_FUNDS_COVER
+    return None

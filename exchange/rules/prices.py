@@ -6,6 +6,8 @@ from exchange.state import Order, Seat, Series, State
 from exchange.units import IndexPrice
 from matching.terms import Price, Side
 
+FOLLOW_THE_INDEX = (Product.FUTURE, Product.SPOT)  # one for one, so that their price can be held against it
+
 
 def somebody_opposite(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
     """A market order needs a best opposite price to be protected from, unless it is for an auction."""
@@ -20,9 +22,9 @@ def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> R
 
 
 def inside_band(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
-    """A future no further from the index than the band; a stale index holds the band where it was."""
+    """A future, or spot, no further from the index than the band; a stale index holds the band where it was."""
     terms = series.instrument
-    if terms.product is not Product.FUTURE:
+    if terms.product not in FOLLOW_THE_INDEX:
         return None
     reference = reference_price(series)
     off = abs(order.price * terms.tick - reference)
@@ -52,7 +54,7 @@ def furthest_price(side: Side, series: Series) -> Price:
     """The worst price at which anybody may order now: the edge of band and collar, whichever is nearer."""
     terms = series.instrument
     lowest, highest = series.lowest_price, series.highest_price
-    if terms.product is Product.FUTURE:
+    if terms.product in FOLLOW_THE_INDEX:
         reference = reference_price(series)
         band = reference * terms.price_band_bp // 10_000
         lowest = max(lowest, -((band - reference) // terms.tick))

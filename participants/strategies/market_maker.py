@@ -140,7 +140,7 @@ class MarketMaker(Trader):
     def _quote(self, market: MarketView) -> Sequence[Command]:
         self._centre = self._index
         self._fills_at_quote = self.holding.bought + self.holding.sold
-        inventory = self.holding.position / max(self.limit, 1)
+        inventory = self.holding.inventory / max(self.limit, 1)
         reference = self._index * (1 - self.terms.skew_bp * inventory / 10_000)
         others_bid, others_ask = self._best_of_others(market)
         bids = self._side(Side.BUY, min(reference, others_ask) if others_ask else reference)
@@ -157,7 +157,7 @@ class MarketMaker(Trader):
 
     def _side(self, side: Side, reference: float) -> Iterator[PlaceOrder]:
         """Its orders on one side, the best first, until they would take it past its limit."""
-        room = max(self.limit - side * self.holding.position, 0)
+        room = self.holding.reach(side, self.limit)
         distance_bp = self.half_spread_bp
         for _ in range(self.terms.levels):
             quantity = min(self.terms.quantity, room)

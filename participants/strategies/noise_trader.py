@@ -74,7 +74,8 @@ class NoiseTrader(Trader):
         """Which way its wish lies, and how many lots of it no live order asks for yet."""
         position = self.holding.position
         if self._wish is None or self._wish == position:
-            self._wish = self.dice.integer(-self.limit, self.limit)
+            least = position - self.holding.reach(Side.SELL, self.limit)
+            self._wish = self.dice.integer(least, self.limit)
         side = Side.BUY if self._wish > position else Side.SELL
         gap = abs(self._wish - position) - self.holding.open_lots(side)
         return side, min(max(gap, 0), self.room(side))

@@ -30,7 +30,7 @@ _OPEN = (SeriesState.TRADING, SeriesState.FIXING)
 
 
 class Trader:
-    """A participant in one future, who joins when its deposit is at the venue.
+    """A participant in one instrument whose price follows the index, who joins when its deposit is at the venue.
 
     A strategy overrides `look`, and what else it needs.
     """
@@ -123,7 +123,7 @@ class Trader:
 
     def room(self, side: Side) -> Quantity:
         """Lots that it may still order on `side` without passing its limit, all its orders filled."""
-        return max(self.limit - side * self.holding.position - self.holding.open_lots(side), 0)
+        return max(self.holding.reach(side, self.limit) - self.holding.open_lots(side), 0)
 
     def opposite(self, market: MarketView, side: Side) -> Price | None:
         """The best price that an order on `side` could meet."""
@@ -139,4 +139,4 @@ class Trader:
         return value / self.instrument.tick
 
     def inside_collar(self, price: Price) -> Price:
-        return min(max(price, self.instrument.floor + 1), self.instrument.cap - 1)
+        return min(max(price, self.instrument.lowest_price + 1), self.instrument.highest_price - 1)

@@ -7,12 +7,13 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
 from exchange.clearing.index import OWN_VENUE
+from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
     AdoptRegime,
     CoinTerms,
@@ -37,21 +38,27 @@ from exchange.commands import (
 )
 from exchange.events import PriceRule
 from exchange.instruments import (
+    PRODUCT_OF,
     Asset,
     ContractKind,
+    Coupon,
     Instrument,
+    NoteTerms,
+    Product,
     Roll,
     SettlementRule,
     collar_around,
     fault_in,
 )
-from exchange.messages import UNSTATED, Unstated, changed
+from exchange.messages import changed
 from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
 from matching.terms import Allocation, ParticipantId, Price
 from participants.population import PopulationTerms, market_maker
+from participants.profile import Profile
 from participants.strategies.market_maker import MarketMakerTerms
 from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
+    AssetCode,
     Count,
     Flag,
     Identifier,
@@ -79,6 +86,8 @@ RunDay = Annotated[date, Field(strict=True, ge=date(1970, 1, 2), le=date(2261, 1
 ExactRoubles = Annotated[Decimal, Field(ge=0, le=1_000_000_000_000_000)]
 BasisPointsNumber = Annotated[float, Field(ge=0, le=10_000)]
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
+Units = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]  # whole ones and parts of a crypto asset
+OPTIONS = [kind for kind, product in PRODUCT_OF.items() if product is Product.OPTION]
 Seconds = Annotated[int, Field(strict=True, ge=0, le=86_400)]
 
 
@@ -163,14 +172,65 @@ class IndexTable(Table):
         return self
 
 
-class InstrumentTable(Table):
-    """A capped cash-settled future. One lot is `lot_btc` of the underlying.
+class CouponTable(Table):
+    at: Clock
+    rate_percent: Percent  # of the nominal
 
-    With `roll_hours` it is a rolling perpetual, which `expires` for the first time then, and makes its collars itself.
+
+class NoteTable(Table):
+    """What the issuer of a note promises, and how much of it the population takes."""
+
+    issuer: Identifier
+    payoff: NoteKind
+    nominal_rub: Roubles
+    initial_rub: Roubles
+    issue_price_rub: Roubles
+    volume: Count
+    floor_percent: Percent = 0
+    participation_percent: Percent = 0
+    cap_percent: Percent = 0
+    barrier_percent: Percent = 0
+    coupons: tuple[CouponTable, ...] = ()
+    funding_seconds: Seconds = 0
+    grace_seconds: Seconds = 0
+    subscription_percent: Percent = 10_00  # of what each person brings
+
+    def terms(self, initial: int, midnight: Time) -> NoteTerms:
+        return NoteTerms(
+            issuer=ParticipantId(self.issuer),
+            payoff=PayoffTerms(
+                kind=self.payoff,
+                nominal=self.nominal_rub,
+                initial=initial,
+                floor_bp=self.floor_percent,
+                participation_bp=self.participation_percent,
+                cap_bp=self.cap_percent,
+                barrier_bp=self.barrier_percent,
+            ),
+            volume=self.volume,
+            issue_price=self.issue_price_rub,
+            coupons=tuple(
+                Coupon(at=midnight + seconds_of(coupon.at), rate_bp=coupon.rate_percent)
+                for coupon in self.coupons
+            ),
+            funding_period=self.funding_seconds * SECOND,
+            grace=self.grace_seconds * SECOND,
+        )
+
+
+class InstrumentTable(Table):
+    """A future, a rolling perpetual, an option, spot or a note. What a lot of it is follows from tick and tick value.
+
+    A perpetual `expires` for the first time then, and makes its collars itself.
     """
 
     id: Text
-    expires: Clock
+    kind: ContractKind = ContractKind.CAPPED_FUTURE
+    expires: Clock | None = None
+    strike_rub: Roubles | None = None
+    digital_payoff_rub: Roubles | None = None
+    base: AssetCode | None = None
+    note: NoteTable | None = None
     tick_rub: Roubles = 100_00
     tick_value_rub: Annotated[ExactRoubles, Field(gt=0)] = Decimal("0.10")
     floor_rub: ExactRoubles = Decimal(0)
@@ -194,26 +254,30 @@ class InstrumentTable(Table):
     roll_hours: Count | None = None
     roll_band_percent: Percent | None = None  # 20, if not said
 
-    def instrument(self, index_id: str, cash: AssetId, midnight: Time) -> Instrument:
+    def instrument(self, index_id: str, cash: AssetId, midnight: Time, scale: int = 8) -> Instrument:
+        """`scale` is that of the base, if it has one. The price of a note is in kopecks, a tick of it is one."""
         tick = self.tick_rub  # an index unit is a kopeck
-        roll = self._roll()
+        roll, is_note = self._roll(), self.kind is ContractKind.NOTE
         floor, cap = self._collar(roll)
         return Instrument(
             instrument_id=InstrumentId(self.id),
-            kind=ContractKind.CAPPED_FUTURE if roll is UNSTATED else ContractKind.PERP_ROLLING,
+            kind=self.kind,
             underlying=IndexId(index_id),
             cash=cash,
             tick=tick,
-            tick_value=self._kopecks("tick_value_rub"),
+            tick_value=1 if is_note else self._kopecks("tick_value_rub"),
             floor=floor,
             cap=cap,
-            reference=self._ticks("reference_rub"),
+            reference=self.reference_rub if is_note else self._ticks("reference_rub"),
             fee_maker=self._kopecks("fee_maker_rub"),
             fee_taker=self._kopecks("fee_taker_rub"),
             max_quantity=self.max_quantity,
             price_band_bp=self.price_band_percent,
             protection_bp=self.protection_percent,
-            expiry=midnight + seconds_of(self.expires),
+            expiry=0 if self.expires is None else midnight + seconds_of(self.expires),
+            strike=None if self.strike_rub is None else self._ticks("strike_rub"),
+            digital_payoff=0 if self.digital_payoff_rub is None else self._ticks("digital_payoff_rub"),
+            **self._in_units(midnight, scale),
             allocation=self.allocation,
             publishes_book=self.publishes_book,
             pre_open=self.pre_open_seconds * SECOND,
@@ -223,27 +287,50 @@ class InstrumentTable(Table):
             call_extension=self.call_extension_seconds * SECOND,
             static_band_bp=self.static_band_percent,
             dynamic_band_bp=self.dynamic_band_percent,
-            settlement_rule=self._settlement_rule() or UNSTATED,
+            settlement_rule=self.settlement_rule,
             roll=roll,
         )
 
-    def _settlement_rule(self) -> SettlementRule | None:
-        """The rule, unless it is the one that goes without saying."""
-        return None if self.settlement_rule is SettlementRule.TWAP_CAPPED else self.settlement_rule
+    def follows_index(self) -> bool:
+        """Whether its price moves with the index one for one, so that the strategies that ship can quote it."""
+        return self.kind in (ContractKind.CAPPED_FUTURE, ContractKind.PERP_ROLLING, ContractKind.SPOT)
+
+    def _in_units(self, midnight: Time, scale: int) -> dict[str, Any]:
+        """The terms of what changes hands in units; nothing for claims."""
+        if self.kind is ContractKind.SPOT and self.base is not None:
+            lot, rest = divmod(self._kopecks("tick_value_rub") * 10**scale, self.tick_rub)
+            if rest:
+                raise fault(
+                    f"makes a lot that is no whole number of minor units of {self.base}",
+                    "choose another tick_value_rub or tick_rub",
+                    at="tick_value_rub",
+                )
+            return {"base": AssetId(self.base), "lot_units": lot}
+        if self.kind is ContractKind.NOTE and self.note is not None:
+            initial, rest = divmod(self.note.initial_rub, self.tick_rub)
+            if rest:
+                self._refuse_part_ticks("note.initial_rub")
+            return {
+                "base": AssetId(f"DFA:{self.id}"),
+                "lot_units": 1,
+                "note": self.note.terms(initial, midnight),
+            }
+        return {}
 
     def trades_between_calls(self, calendar: CalendarTable) -> bool:
         """Whether there is time between the opening call and the closing one, or the expiry."""
         begins = seconds_of(calendar.opens) + (self.pre_open_seconds + self.opening_call_seconds) * SECOND
-        return begins < seconds_of(self.expires) - self.closing_call_seconds * SECOND
+        ends = seconds_of(self.expires or calendar.closes)
+        return begins < ends - self.closing_call_seconds * SECOND
 
-    def _roll(self) -> Roll | Unstated:
+    def _roll(self) -> Roll | None:
         if self.roll_hours is None:
-            return UNSTATED
+            return None
         band = Roll().band_bp if self.roll_band_percent is None else self.roll_band_percent
         return Roll(interval=self.roll_hours * HOUR, band_bp=band)
 
-    def _collar(self, roll: Roll | Unstated) -> tuple[Price, Price]:
-        if roll is not UNSTATED:
+    def _collar(self, roll: Roll | None) -> tuple[Price, Price]:
+        if roll is not None:
             return collar_around(self._ticks("reference_rub"), roll.band_bp)
         return self._ticks("floor_rub"), self._ticks("cap_rub")
 
@@ -257,27 +344,73 @@ class InstrumentTable(Table):
         price = getattr(self, key)
         kopecks = price * 100 if isinstance(price, Decimal) else price
         if kopecks % self.tick_rub:
-            raise fault(
-                "is not a whole number of ticks", f"use steps of {self.tick_rub / 100:,} roubles", at=key
-            )
+            self._refuse_part_ticks(key)
         return int(kopecks // self.tick_rub)
+
+    def _refuse_part_ticks(self, key: str) -> NoReturn:
+        raise fault("is not a whole number of ticks", f"use steps of {self.tick_rub / 100:,} roubles", at=key)
 
     @model_validator(mode="after")
     def _can_be_listed(self) -> "InstrumentTable":
-        if self.roll_hours is None:
-            if self.cap_rub is None:
-                raise fault("is missing", "give the upper end of the collar", at="cap_rub")
-            if self.roll_band_percent is not None:
-                raise fault("goes with roll_hours", "name those too, or leave it out", at="roll_band_percent")
-        elif self.cap_rub is not None or self.floor_rub:
+        if self.kind is ContractKind.PERP_ROLLING:
+            if self.cap_rub is not None or self.floor_rub:
+                raise fault(
+                    "makes its own collars, of roll_band_percent around the price at each roll",
+                    "leave floor_rub and cap_rub out",
+                    at="roll_hours",
+                )
+            if self.roll_hours is None:
+                raise fault("is missing", "say how long each claim of the perpetual lasts", at="roll_hours")
+        elif self.roll_hours is not None or self.roll_band_percent is not None:
             raise fault(
-                "makes its own collars, of roll_band_percent around the price at each roll",
-                "leave floor_rub and cap_rub out",
-                at="roll_hours",
+                "is for a perpetual", "give it the kind “perp_rolling”, or leave it out", at="roll_hours"
             )
+        elif self.cap_rub is None:
+            raise fault("is missing", "give the upper end of the collar", at="cap_rub")
+        self._check_kind()
         if sentence := fault_in(self.instrument("BTC_RUB", AssetId("RUBD"), 0)):
             raise fault(f"cannot be listed: {sentence}", "correct the terms")
         return self
+
+    def _check_kind(self) -> None:
+        """Each kind has keys of its own, must have them, and has no others."""
+        option = self.kind in OPTIONS
+        digital = self.kind in (ContractKind.DIGITAL_CALL, ContractKind.DIGITAL_PUT)
+        for key, wanted in (
+            ("expires", self.kind is not ContractKind.SPOT),
+            ("strike_rub", option),
+            ("digital_payoff_rub", digital),
+            ("base", self.kind is ContractKind.SPOT),
+            ("note", self.kind is ContractKind.NOTE),
+        ):
+            given = getattr(self, key) is not None
+            if given and not wanted:
+                raise fault(f"does not go with kind = “{self.kind}”", "leave it out", at=key)
+            if wanted and not given:
+                raise fault(f"is missing for kind = “{self.kind}”", f"add the key “{key}”", at=key)
+
+
+class CryptoTable(Table):
+    """A crypto asset that can be brought to the venue, and the chain on which it stands."""
+
+    id: AssetCode
+    title: Text = "Bitcoin"
+    scale: Annotated[int, Field(strict=True, ge=0, le=18)] = 8
+    confirmations: Count = 2
+    block_interval_seconds: Count = 120
+
+    def asset(self) -> Asset:
+        return Asset(
+            asset_id=AssetId(self.id),
+            scale=self.scale,
+            title=self.title,
+            confirmations=self.confirmations,
+            block_interval=self.block_interval_seconds * SECOND,
+        )
+
+    def minor_units(self, units: Decimal) -> int:
+        """Whole: a file with more decimals than the asset has is refused."""
+        return int(units * 10**self.scale)
 
 
 class CoinTable(Table):
@@ -311,6 +444,7 @@ class PopulationTable(Table):
         Percent,
         Field(description="Of what each would bring to be covered in full; with less, it is levered."),
     ] = 100_00
+    units: Units = Decimal(0)  # that each of those who trade spot brings
 
     @model_validator(mode="after")
     def _brings_something(self) -> "PopulationTable":
@@ -343,15 +477,31 @@ class MakerTable(Table):
     inventory_rub: Annotated[
         Roubles | None, Field(description="How far its inventory may grow; left out: a third of its deposit.")
     ] = None
+    units: Units = Decimal(0)  # that it brings to quote spot
 
-    def terms(self, instruments: tuple[Instrument, ...]) -> MakerTerms:
+    def instrument_of(self, instruments: tuple[Instrument, ...]) -> Instrument:
         named = [i for i in instruments if i.instrument_id == self.instrument]
+        return named[0] if named else instruments[0]
+
+    def terms(self, instruments: tuple[Instrument, ...], units: int) -> MakerTerms:
         profile = market_maker(ParticipantId(self.id), deposit=self.deposit_rub, own_funds=self.own_funds_rub)
         return MakerTerms(
             profile if self.inventory_rub is None else changed(profile, desired_exposure=self.inventory_rub),
-            named[0] if named else instruments[0],
+            self.instrument_of(instruments),
             MarketMakerTerms(levels=self.levels, quantity=self.quantity, spread_bp=self.spread_bp),
+            units,
         )
+
+
+class IssuerTable(Table):
+    """Who issues notes. It enters through the same gate as everyone."""
+
+    id: Identifier
+    deposit_rub: Roubles
+    own_funds_rub: Roubles
+
+    def profile(self) -> Profile:
+        return market_maker(ParticipantId(self.id), deposit=self.deposit_rub, own_funds=self.own_funds_rub)
 
 
 class LinkTable(Table):
@@ -526,6 +676,8 @@ class ScenarioFile(Table):
     makers: tuple[MakerTable, ...] = ()
     members: tuple[MemberTable, ...] = ()
     house: HouseTable = HouseTable()
+    crypto: tuple[CryptoTable, ...] = ()
+    issuers: tuple[IssuerTable, ...] = ()
     links: LinksTable = LinksTable()
     directives: tuple[DirectiveTable, ...] = ()
     attacks: tuple[AttackTable, ...] = ()
@@ -539,13 +691,13 @@ class ScenarioFile(Table):
         calendar = self.calendar
         ids = [instrument.id for instrument in self.instruments]
         for number, instrument in enumerate(self.instruments, 1):
-            if not calendar.opens < instrument.expires <= calendar.closes:
+            if instrument.expires is not None and not calendar.opens < instrument.expires <= calendar.closes:
                 raise fault(
                     f"expires at {instrument.expires}, outside the session from {calendar.opens} to {calendar.closes}",
                     "choose an hour inside it",
                     at=f"instruments.{instrument.id}",
                 )
-            if instrument.closing_call_seconds and instrument.expires != calendar.closes:
+            if instrument.closing_call_seconds and instrument.expires not in (None, calendar.closes):
                 raise fault(
                     f"has a closing call but expires at {instrument.expires}, before the session closes",
                     f"let it expire at {calendar.closes}, or leave the closing call out",
@@ -562,6 +714,8 @@ class ScenarioFile(Table):
                     "stands twice", "give each instrument its own id", at=f"instruments.{instrument.id}"
                 )
         self._check_hours()
+        self._check_units()
+        self._check_issuers()
         names = [maker.id for maker in self.makers]
         if len(set(names)) < len(names):
             raise fault("has two of the same id", "give each maker its own id", at="makers")
@@ -636,6 +790,70 @@ class ScenarioFile(Table):
         """The instruments for which trades of outside venues count."""
         return [i for i in self.instruments if i.settlement_rule is SettlementRule.PARTITIONED_VWM]
 
+    def _check_units(self) -> None:
+        """What changes hands is named, arrives in time, and is quoted by those who know how."""
+        named = [asset.id for asset in self.crypto]
+        if len(set(named)) < len(named) or self.coin.id in named:
+            raise fault("has two assets of one id", "give each asset its own id", at="crypto")
+        for asset in self.crypto:
+            if asset.confirmations * asset.block_interval_seconds * SECOND > LEAD:
+                raise fault(
+                    "is confirmed only after the session opens: people bring it ten minutes before",
+                    "choose fewer confirmations or a shorter block_interval_seconds",
+                    at=f"crypto.{asset.id}",
+                )
+        for instrument in self.instruments:
+            if instrument.base is not None and instrument.base not in named:
+                raise fault(
+                    f"is {instrument.base}, which is not among the crypto assets",
+                    nearest(instrument.base, named) if named else "add it as a [[crypto]] table",
+                    at=f"instruments.{instrument.id}.base",
+                )
+            scale = next((asset.scale for asset in self.crypto if asset.id == instrument.base), 8)
+            instrument.instrument(self.index.id, AssetId(self.coin.id), 0, scale)  # for its faults
+        followed = [instrument.id for instrument in self.instruments if instrument.follows_index()]
+        if not followed and (self.population.size or self.makers):
+            raise fault(
+                "hold nothing that follows the index, and nobody of the population quotes anything else",
+                "add a future or spot",
+                at="instruments",
+            )
+        for maker in self.makers:
+            quoted = maker.instrument or self.instruments[0].id
+            if quoted in [instrument.id for instrument in self.instruments] and quoted not in followed:
+                raise fault(
+                    f"quotes around the index, which is not the price of {quoted}",
+                    f"name a future or spot: {nearest('', followed)}",
+                    at=f"makers.{maker.id}",
+                )
+        brought = [("population", self.population.units)]
+        brought += [(f"makers.{maker.id}", maker.units) for maker in self.makers]
+        fewest = min((asset.scale for asset in self.crypto), default=0)
+        for key, units in brought:
+            if units and units != round(units, fewest):
+                raise fault(f"has more than {fewest} decimals: {units}", "write fewer", at=f"{key}.units")
+        spot = any(instrument.kind is ContractKind.SPOT for instrument in self.instruments)
+        if not spot and (self.population.units or any(maker.units for maker in self.makers)):
+            raise fault("are brought, but no spot is listed to trade them", "leave them out", at="units")
+
+    def _check_issuers(self) -> None:
+        """Every note has its issuer, who is nobody else."""
+        ids = [issuer.id for issuer in self.issuers]
+        if len(set(ids)) < len(ids) or set(ids) & {maker.id for maker in self.makers}:
+            raise fault("has two of the same id", "give each issuer an id of its own", at="issuers")
+        for instrument in self.instruments:
+            if instrument.note is not None and instrument.note.issuer not in ids:
+                raise fault(
+                    f"is {instrument.note.issuer}, who is not among the issuers",
+                    nearest(instrument.note.issuer, ids) if ids else "add it as an [[issuers]] table",
+                    at=f"instruments.{instrument.id}.note.issuer",
+                )
+
+    def _endowment(self, units: Decimal, instrument: Instrument) -> int:
+        """Minor units of what the instrument delivers."""
+        asset = next((asset for asset in self.crypto if asset.id == instrument.base), None)
+        return 0 if asset is None else asset.minor_units(units)
+
     def _check_hours(self) -> None:
         """Nothing happens before the run starts or after it has ended."""
         first = seconds_of(self.calendar.opens) - LEAD
@@ -666,12 +884,19 @@ class ScenarioFile(Table):
         starts, ends = opens - LEAD, closes + LAG
         scenario = self._with_csv_read(folder, starts, ends)
         established = EstablishVenue(
-            assets=(Asset(asset_id=coin.asset_id, scale=2, title=self.coin.title),),
+            assets=(
+                Asset(asset_id=coin.asset_id, scale=2, title=self.coin.title),
+                *(asset.asset() for asset in self.crypto),
+            ),
             indices=(index,),
             coins=(coin,),
             sessions=(SessionTerms(opens=opens, closes=closes),),
         )
-        instruments = tuple(i.instrument(self.index.id, coin.asset_id, midnight) for i in self.instruments)
+        scales = {asset.id: asset.scale for asset in self.crypto}
+        instruments = tuple(
+            i.instrument(self.index.id, coin.asset_id, midnight, scales.get(i.base or "", 8))
+            for i in self.instruments
+        )
         latest = max(ends, LAG + max(i.expiry for i in instruments) + _longest_ladder(index))
         directives = [
             (midnight + seconds_of(directive.at), command)
@@ -704,7 +929,17 @@ class ScenarioFile(Table):
             cash=coin.asset_id,
             instruments=instruments,
             population=self.population.terms(),
-            makers=tuple(maker.terms(instruments) for maker in self.makers),
+            makers=tuple(
+                maker.terms(instruments, self._endowment(maker.units, maker.instrument_of(instruments)))
+                for maker in self.makers
+            ),
+            issuers=tuple(issuer.profile() for issuer in self.issuers),
+            endowments={i.instrument_id: self._endowment(self.population.units, i) for i in instruments},
+            subscriptions={
+                InstrumentId(i.id): i.note.subscription_percent
+                for i in self.instruments
+                if i.note is not None
+            },
             members=tuple(member.terms() for member in self.members),
             house=self.house.brought(),
             professional_link=self.links.professional.terms(),
@@ -716,7 +951,8 @@ class ScenarioFile(Table):
 
     def _trade_spans(self) -> tuple[tuple[Time, Time], ...]:
         """The hour before each expiry at which trades of outside venues count."""
-        expiries = {self.calendar.midnight + seconds_of(i.expires) for i in self._partitioned()}
+        clocks = {i.expires for i in self._partitioned() if i.expires is not None}
+        expiries = {self.calendar.midnight + seconds_of(clock) for clock in clocks}
         return tuple((expiry - HOUR, expiry) for expiry in sorted(expiries))
 
     def _with_csv_read(self, folder: Path, starts: Time, ends: Time) -> "ScenarioFile":

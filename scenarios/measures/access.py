@@ -20,6 +20,7 @@ COVER_REASONS = (
     RejectReason.MEMBER_CAPACITY,
     RejectReason.INSUFFICIENT_CASH,
     RejectReason.INSUFFICIENT_MARGIN,
+    RejectReason.INSUFFICIENT_UNITS,
 )
 MARKET_REASONS = tuple(reason for reason in RejectReason if reason not in ACCESS_REASONS + COVER_REASONS)
 

@@ -47,9 +47,8 @@ def outcomes(view: RunView) -> Columns:
     population), `investor` (of the population, and no market maker), `admitted`, `traded`, and in roubles
     `desired_notional`, `admitted_notional`, `executed_notional` (its largest position, at the price of the
     trade or an option's strike), `gain` (before fees; default losses that it bore, or that others bore for it,
-    are in it), `fees`, `loss_shared` (its part in coins destroyed),
-    `result` (the gain less both) and `assets`; `share_of_assets` is result / assets, nan where no assets
-    are declared.
+    are in it; of notes none is told), `fees`, `loss_shared` (its part in coins destroyed), `result` (the gain
+    less both) and `assets`; `share_of_assets` is result / assets, nan where no assets are declared.
     """
     everyone = _identities(view)
     names = everyone["participant_id"]
@@ -180,6 +179,8 @@ def _unsettled(view: RunView, known: dict[str, int]) -> Floats:
     row = codes(fills(view).participants, known)
     for claim in every_claim(view):
         terms = claim.terms
+        if terms.product is Product.NOTE:
+            continue  # the other side of it is an issuer, who is nobody of those in the table
         spot = terms.product is Product.SPOT
         if terms.bucket_id in paid_from_pool(view) and not spot:
             continue

@@ -26,7 +26,7 @@ from exchange.events import (
     SessionOpened,
     SettlementPriceFinal,
 )
-from exchange.instruments import ContractKind, Instrument, Product
+from exchange.instruments import IN_UNITS, ContractKind, Instrument, Product
 from exchange.units import MINUTE, SECOND, Time
 from scenarios.measures.measure import NAN, Floats, Integers, RunView, Truths, once
 
@@ -51,7 +51,7 @@ class Listing(NamedTuple):
     @property
     def follows_index(self) -> bool:
         """Whether its price moves with the index one for one. An option's does not."""
-        return self.instrument.product is not Product.OPTION
+        return self.instrument.product in (Product.FUTURE, Product.SPOT)
 
 
 class Quotes(NamedTuple):
@@ -174,7 +174,7 @@ def listings(view: RunView) -> list[Listing]:
     for entry in view.record.entries(InstrumentListed):
         assert isinstance(entry.event, InstrumentListed)
         terms = entry.event.instrument
-        rolls = terms.kind is ContractKind.PERP_ROLLING
+        rolls = terms.kind is ContractKind.PERP_ROLLING or not terms.expiry
         ends = view.closes if rolls else min(view.closes, terms.expiry)
         found.append(Listing(terms, max(view.opens, entry.time), ends))
     return found
@@ -354,13 +354,13 @@ def paid_from_pool(view: RunView) -> frozenset[str]:
 
 @once
 def open_interest(view: RunView) -> list[Path]:
-    """By instrument: lots held long, after each trade and at settlement. Spot has none."""
+    """By instrument: lots held long, after each trade and at settlement. What is owned in units has none."""
     return [_open_lots(view, at) for at in range(len(listings(view)))]
 
 
 def _open_lots(view: RunView, at: int) -> Path:
     terms = listings(view)[at].instrument
-    if terms.product is Product.SPOT:
+    if terms.product in IN_UNITS:
         return Path(np.empty(0, np.int64), np.empty(0))
     every = steps(view)
     mine = every.instrument == at
@@ -445,7 +445,7 @@ def claims(view: RunView) -> list[Claims]:
     """
     buckets: dict[str, list[Claim]] = {}
     for claim in every_claim(view):
-        if claim.terms.product is not Product.SPOT:
+        if claim.terms.product not in IN_UNITS:
             buckets.setdefault(claim.terms.bucket_id, []).append(claim)
     return [_bucket_claims(view, bucket, members) for bucket, members in buckets.items()]
 

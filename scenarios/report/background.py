@@ -142,7 +142,12 @@ GRADE = {
 }
 
 
-_TRADED = {Product.FUTURE: "futures", Product.OPTION: "options", Product.SPOT: "coins themselves"}
+_TRADED = {
+    Product.FUTURE: "futures",
+    Product.OPTION: "options",
+    Product.SPOT: "coins themselves",
+    Product.NOTE: "notes on them",
+}
 
 
 class Entrants(NamedTuple):

@@ -42,7 +42,7 @@ from exchange.events import (
     SettlementPriceFinal,
 )
 from exchange.instruments import ContractKind, Product, Roll, collar_around, fault_in
-from exchange.messages import UNSTATED, decode, encode
+from exchange.messages import decode, encode
 from exchange.reasons import RejectReason
 from exchange.units import DAY, HOUR, MINUTE, SECOND, Money, Time
 from matching.terms import ParticipantId, TimeInForce
@@ -560,7 +560,7 @@ def test_the_books_are_right_at_every_event_of_a_roll() -> None:
 @pytest.mark.parametrize(
     ("changes", "fault"),
     [
-        ({"roll": UNSTATED}, "needs a roll"),
+        ({"roll": None}, "needs a roll"),
         ({"kind": ContractKind.CAPPED_FUTURE}, "only a rolling perpetual has a roll"),
         ({"roll": Roll(interval=HOUR - 1)}, "an hour or more"),
         ({"roll": Roll(band_bp=0)}, "between 0 and 10000"),
@@ -587,8 +587,8 @@ def test_a_perpetual_is_listed_as_what_it_is_and_rolls_a_day_later_by_default() 
     assert decode(encode(listed[0]), InstrumentListed) == listed[0]
 
 
-def test_a_contract_that_does_not_roll_is_written_without_a_word_of_it() -> None:
-    assert b"roll" not in encode(future())
+def test_how_it_rolls_is_part_of_what_is_written() -> None:
+    assert b'"roll":null' in encode(future())
     assert b'"roll":{"type":"Roll","interval":28800000000000,"band_bp":2000}' in encode(perpetual())
 
 

@@ -67,12 +67,12 @@ def a_final_transfer_is_forgotten(state: State) -> None:
 
 
 def netting_makes_more_of_it(state: State) -> None:
-    sheet = state.settlement._sheets[0]
+    sheet = state.settlement.sheets[0]
     wrong = AssetSettled(
         asset_id=RUBD, due=1, gross=1, bilateral=2, multilateral=1, efficiency_ppm=0, liquidity_peak=0,
         penalties=0,
     )  # fmt: skip
-    state.settlement._sheets[0] = sheet._replace(assets=(wrong,))
+    state.settlement.sheets[0] = sheet._replace(assets=(wrong,))
 
 
 def the_house_keeps_a_penalty(state: State) -> None:

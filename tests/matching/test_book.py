@@ -1,6 +1,10 @@
 """The book by itself: levels, queues, depth, icebergs, and an audit that notices."""
 
+import random
+from bisect import insort
+
 from matching import Instructions, OrderBook, OrderId, ParticipantId, RestingOrder, Side
+from matching.keys import SortedKeys
 
 
 def order(
@@ -55,13 +59,13 @@ def test_the_best_level_is_followed_as_levels_come_and_go() -> None:
     assert book.side(Side.SELL).best is None
 
 
-def test_idle_levels_are_swept_out_once_they_outnumber_the_busy_ones() -> None:
+def test_idle_levels_are_swept_out_once_they_are_three_for_each_busy_one() -> None:
     orders = [order(n, Side.BUY, 1_000 + n, 1) for n in range(300)]
     book = a_book(*orders)
     for resting in orders[:250]:
         book.remove(resting)
         assert book.audit() == []
-        assert book.bids.idle <= max(64, len(book.bids.levels) // 2)
+        assert book.bids.idle <= max(64, 3 * len(book.bids.levels) // 4)
     assert book.depth(Side.BUY, 2) == [(1_299, 1), (1_298, 1)]
 
 
@@ -74,6 +78,46 @@ def test_a_price_comes_back_to_its_idle_level() -> None:
     book.remove(best)
     assert book.asks.best is again.level
     assert book.audit() == []
+
+
+def test_a_price_comes_back_to_the_level_that_was_the_best() -> None:
+    best, behind = order(1, Side.SELL, 100, 1), order(2, Side.SELL, 101, 1)
+    book = a_book(best, behind)
+    level = best.level
+    book.remove(best)
+    assert book.audit() == []
+    book.add(best)
+    assert book.asks.best is best.level is level
+    assert book.audit() == []
+
+
+def test_a_book_that_goes_unties_its_queues() -> None:
+    first, second = order(1, Side.BUY, 100, 5), order(2, Side.BUY, 100, 5)
+    book = a_book(first, second)
+    assert first.following is second
+    del book
+    assert first.level is first.following is second.level is second.previous is None
+
+
+def test_sorted_keys_are_as_a_list_that_is_always_sorted() -> None:
+    dice = random.Random(7)
+    keys, plain = SortedKeys(range(0, 60_000, 20)), list(range(0, 60_000, 20))
+    for chance_of_a_pop in (0.2, 0.9, 0.4, 1.0):  # it grows far beyond what is near, and shrinks to nothing
+        for _ in range(8_000):
+            if dice.random() < chance_of_a_pop:
+                assert keys.pop() == (plain.pop() if plain else None)
+                continue
+            key = (
+                dice.randrange(60_000) if dice.random() < 0.8 or not plain else plain[-1] + dice.randint(1, 9)
+            )
+            if plain and key > plain[-1]:
+                keys.push(key)
+                plain.append(key)
+            elif key not in plain:
+                keys.add(key)
+                insort(plain, key)
+        assert list(keys) == plain
+        assert list(reversed(keys)) == plain[::-1]
 
 
 def test_the_audit_notices_a_level_that_miscounts() -> None:

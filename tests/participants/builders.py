@@ -26,7 +26,7 @@ from exchange.events import (
     SeriesStateChanged,
 )
 from exchange.instruments import Instrument
-from exchange.messages import UNSTATED, Message, Unstated
+from exchange.messages import Message
 from exchange.reasons import CashRefusal
 from exchange.units import MINUTE, SECOND, AssetId, InstrumentId, Money, Time, WalletId
 from exchange.views import MarketView, PublicTape
@@ -278,7 +278,7 @@ def _values(hint: Any, name: str = "") -> st.SearchStrategy[Any]:
         return _values(hint.__supertype__)
     origin, arguments = get_origin(hint), get_args(hint)
     if origin in (UnionType, Union):
-        nothing = {type(None): st.none(), Unstated: st.just(UNSTATED)}
+        nothing = {type(None): st.none()}
         return st.one_of([nothing[part] if part in nothing else _values(part) for part in arguments])
     if origin is tuple:
         return st.lists(_values(arguments[0]), max_size=3).map(tuple)
@@ -296,7 +296,6 @@ def _plain(kind: type[Any]) -> st.SearchStrategy[Any]:
         bool: st.booleans,
         int: lambda: st.integers(0, 10**12),
         str: lambda: st.sampled_from(["a", "b"]),
-        Unstated: lambda: st.just(UNSTATED),
     }
     return simple[kind]()
 

@@ -287,6 +287,8 @@ class Market(RuleBasedStateMachine):
         value = (20_000 + 37 * len(self.orders) * 997 % 150_000) * 10_000
         wealth = {n: venue.free_cash(n) + venue.held(n) + venue.locked(n) for n in NAMES}
         # the index is shown to be at `value` for the half hour of the fixing, and once every minute
+        for name in NAMES:  # or what waits for a price would trade, for a fee, once it is there
+            venue.tell(CancelAll(participant_id=name))
         venue.wait_until(max(venue.now, EXPIRY - 31 * MINUTE))
         before = {n: venue.free_cash(n) + venue.held(n) + venue.locked(n) for n in NAMES}
         events = venue.quote_until(EXPIRY + SECOND, value)

@@ -180,7 +180,7 @@ def test_an_attack_reaches_the_path(tmp_path: Path) -> None:
 
 def test_trades_are_reported_for_an_instrument_that_is_settled_by_them_alone(tmp_path: Path) -> None:
     with_trades, without = a_world(tmp_path, BY_TRADES), a_world(tmp_path)
-    assert with_trades.instruments[0].fixed_by is SettlementRule.PARTITIONED_VWM
+    assert with_trades.instruments[0].settlement_rule is SettlementRule.PARTITIONED_VWM
     expiry = with_trades.instruments[0].expiry
     assert with_trades.path.trade_spans == ((expiry - HOUR, expiry),)
     assert without.path.trade_spans == ()

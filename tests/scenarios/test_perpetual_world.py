@@ -19,7 +19,10 @@ from tests.scenarios.small_worlds import MIDNIGHT, OPENS, a_world, live, short_d
 
 ROLLS = (
     ("closes = 10:50:00", "closes = 13:30:00"),
-    ("expires = 10:45:00", "expires = 11:00:00\nroll_hours = 1\nroll_band_percent = 15"),
+    (
+        "expires = 10:45:00",
+        'expires = 11:00:00\nkind = "perp_rolling"\nroll_hours = 1\nroll_band_percent = 15',
+    ),
     ("cap_rub = 16_000_000\n", ""),
     ("at = 10:50:00, price_rub = 7_300_000", "at = 13:30:00, price_rub = 7_300_000"),
 )
@@ -45,12 +48,17 @@ def test_it_reads_back_from_its_resolved_form(tmp_path: Path) -> None:
     ("changes", "key", "words"),
     [
         ([("cap_rub = 16_000_000\n", "")], "cap_rub", "is missing"),
-        ([("cap_rub", "roll_hours = 24\ncap_rub")], "roll_hours", "leave floor_rub and cap_rub out"),
-        ([("cap_rub", "roll_band_percent = 20\ncap_rub")], "roll_band_percent", "goes with roll_hours"),
+        (
+            [("cap_rub", 'kind = "perp_rolling"\nroll_hours = 24\ncap_rub')],
+            "roll_hours",
+            "leave floor_rub and cap_rub out",
+        ),
+        ([("cap_rub", "roll_band_percent = 20\ncap_rub")], "roll_hours", "is for a perpetual"),
+        ([("cap_rub = 16_000_000", 'kind = "perp_rolling"')], "roll_hours", "is missing"),
         ([("cap_rub = 16_000_000", "roll_hours = 0")], "roll_hours", "greater than or equal to 1"),
         ([("cap_rub = 16_000_000", "roll_hours = 1.5")], "roll_hours", "whole number"),
         (
-            [("cap_rub = 16_000_000", "roll_hours = 1\nroll_band_percent = 0")],
+            [("cap_rub = 16_000_000", 'kind = "perp_rolling"\nroll_hours = 1\nroll_band_percent = 0')],
             "instruments.BTC_RUBD-18DEC26",
             "cannot be listed: roll.band_bp",
         ),

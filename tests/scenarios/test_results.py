@@ -40,7 +40,7 @@ from exchange.events import (
 )
 from exchange.instruments import Product
 from exchange.journal import JournalWriter, RecordDigest
-from exchange.messages import UNSTATED, Message, Unstated, decode
+from exchange.messages import Message, decode
 from exchange.units import AssetId, IndexId, InstrumentId
 from matching.terms import OrderId, ParticipantId, Side
 from scenarios import results
@@ -129,8 +129,6 @@ def values(hint: Any) -> st.SearchStrategy[Any]:
         return st.text(max_size=5)
     if NoneType in get_args(hint):
         return st.none() | values(get_args(hint)[0])
-    if Unstated in get_args(hint):
-        return st.just(UNSTATED) | values(get_args(hint)[0])
     if get_origin(hint) is tuple:
         part = values(get_args(hint)[0])
         return st.tuples(part, part)
