@@ -61,6 +61,7 @@ from exchange.events import (
     DirectiveRefused,
     Event,
     LayerUsed,
+    LiquidationFeeCharged,
     LiquidationStep,
     LossBorne,
     OrderFilled,
@@ -97,7 +98,8 @@ def liquidate_positions(duty: LiquidatePositions, state: State) -> Iterator[Even
     if _trades(state.series[step[0]], state):  # else the deadline of the call decides
         traded = yield from _sell_off(account, *step, state)
         account.vain_steps = 0 if traded else account.vain_steps + 1
-        _charge(account, traded, margin, state)
+        if traded:
+            yield from _charge(account, traded, margin, state)
     yield from margining.review(state)
     if account.state is MarginState.LIQUIDATING:
         state.agenda.promise(account.next_step, duty)
@@ -169,13 +171,18 @@ def _trades(series: Series, state: State) -> bool:
     return state.session_open and series.market.phase is Phase.CONTINUOUS
 
 
-def _charge(account: MarginAccount, traded: Money, margin: MarginCover, state: State) -> None:
+def _charge(account: MarginAccount, traded: Money, margin: MarginCover, state: State) -> Iterator[Event]:
     """The liquidation fee goes to the insurance fund, from free cash and then from collateral."""
     fee = liquidation_fee(traded, account.equity, margin.rules.liquidation)
     insurance = accounts.layer(HouseLayer.INSURANCE, margin.cash)
     moves = _taken(account, fee, insurance, state)
     if moves:
         state.ledger.book(moves, state.now)
+        yield LiquidationFeeCharged(
+            participant_id=account.holder.participant_id,
+            asset_id=margin.cash,
+            amount=sum(amount for _, _, amount in moves),
+        )
 
 
 def _taken(account: MarginAccount, amount: Money, target: str, state: State) -> list[Move]:

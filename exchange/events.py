@@ -7,8 +7,8 @@ from typing import TypeAlias
 
 from exchange.access.regime import Applicant, Permission
 from exchange.clearing.default_auction import NoWinner
-from exchange.clearing.liquidation import MarginState
-from exchange.clearing.waterfall import Layer
+from exchange.clearing.liquidation import MarginState as MarginState
+from exchange.clearing.waterfall import Layer as Layer
 from exchange.commands import DefaultReason, HouseLayer, SettlementModel
 from exchange.instruments import Instrument, Product
 from exchange.messages import Message
@@ -486,6 +486,13 @@ class LiquidationStep(PrivateEvent):
     side: Side
     quantity: Quantity
     limit: Price
+
+
+class LiquidationFeeCharged(PrivateEvent):
+    """For a step that has traded: it goes to the insurance fund."""
+
+    asset_id: AssetId
+    amount: Money
 
 
 class PositionTransferred(PrivateEvent):
@@ -1193,6 +1200,7 @@ Event: TypeAlias = (
     | MarginStateChanged
     | MarginCalled
     | LiquidationStep
+    | LiquidationFeeCharged
     | PositionTransferred
     | LossBorne
     | FundContributionChanged

@@ -2,7 +2,8 @@
 and from the rolls of a perpetual, of which everybody is told.
 
 Cash is an estimate. It counts each instrument by itself, as full cover does for a bucket with one future in
-it; where the house nets more, more is free than the desk believes.
+it; where the house nets more, more is free than the desk believes. Where positions are margined, a share of what
+they are worth is counted instead of all that they could lose, and gains and losses come with each clearing.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -15,9 +16,15 @@ from exchange.events import (
     CouponPaid,
     CryptoDepositCredited,
     Event,
+    FundContributionChanged,
     FundingPaid,
+    Layer,
     LimitChanged,
+    LiquidationFeeCharged,
+    LossBorne,
     LossShared,
+    MarginState,
+    MarginStateChanged,
     NotesRedeemed,
     NotesSubscribed,
     ObligationPaid,
@@ -31,22 +38,26 @@ from exchange.events import (
     ParticipantStateChanged,
     PerpetualRolled,
     PositionRolled,
+    PositionSettled,
+    PositionTransferred,
     RequestRejected,
     UnitsLossShared,
     UnitsWithdrawalRequested,
     UnitsWithdrawalReturned,
+    VariationPaid,
     WithdrawalRequested,
     WithdrawalReturned,
 )
-from exchange.instruments import IN_UNITS, Instrument
+from exchange.instruments import IN_UNITS, Instrument, Product
 from exchange.reasons import RejectReason
-from exchange.units import AssetId, InstrumentId, Money
+from exchange.units import AssetId, BasisPoints, BucketId, InstrumentId, Money
 from matching.terms import OrderId, ParticipantId, Price, Quantity, Side
 
 LASTING: Final = frozenset(
     {
         RejectReason.UNKNOWN_PARTICIPANT,
         RejectReason.UNKNOWN_INSTRUMENT,
+        RejectReason.PARTICIPANT_DEFAULTED,
         RejectReason.PARTICIPANT_SUSPENDED,
         RejectReason.INSTRUMENT_EXPIRED,
         RejectReason.SPOT_OUTSIDE_TEST_ENVIRONMENT,
@@ -60,7 +71,9 @@ TIGHT: Final = frozenset(
     {
         RejectReason.EXPOSURE_LIMIT,
         RejectReason.OWN_FUNDS_COVER,
+        RejectReason.MEMBER_CAPACITY,
         RejectReason.INSUFFICIENT_CASH,
+        RejectReason.INSUFFICIENT_MARGIN,
         RejectReason.INSUFFICIENT_UNITS,
     }
 )
@@ -81,6 +94,12 @@ class LiveOrder:
         self.remaining = accepted.quantity
 
 
+OF_THE_FUND: Final = frozenset({Layer.DEFAULTER_FUND_SHARE, Layer.SURVIVORS_FUND})
+"""Layers of the waterfall that are paid from a member's share of the default fund."""
+
+ONE_IN_BP = 10_000
+
+
 class Holding:
     """Position and live orders in one claim, and what they lose if it ends worthless or worth the most."""
 
@@ -94,6 +113,8 @@ class Holding:
         "instrument",
         "loss_at_highest",
         "loss_at_lowest",
+        "margin_bp",
+        "price",
         "selling",
         "selling_cost",
         "sold",
@@ -110,6 +131,8 @@ class Holding:
         self.selling_cost: Money = 0
         self.loss_at_lowest: Money = 0  # of the position, if it settled there; a gain is negative
         self.loss_at_highest: Money = 0
+        self.margin_bp: BasisPoints | None = None  # of what a lot is worth; None: covered in full
+        self.price: Price = instrument.reference  # the last one at which it ordered or traded
 
     @property
     def position(self) -> int:
@@ -119,12 +142,26 @@ class Holding:
     @property
     def locked(self) -> Money:
         """What the position itself keeps from its cash."""
+        if self.margin_bp is not None:
+            return self._margin(abs(self.position))
         return max(self.loss_at_lowest, self.loss_at_highest)
 
     @property
     def needed(self) -> Money:
         """What position and orders need together if those orders fill that hurt most."""
+        if self.margin_bp is not None:
+            return self._margin(max(abs(self.position + self.buying), abs(self.position - self.selling)))
         return max(self.loss_at_lowest + self.buying_cost, self.loss_at_highest + self.selling_cost)
+
+    def _margin(self, lots: Quantity) -> Money:
+        assert self.margin_bp is not None, "asked of what is margined"
+        return lots * self.price * self._tick_value * self.margin_bp // ONE_IN_BP
+
+    def premium(self, side: Side, price: Price, quantity: Quantity) -> Money:
+        """What a trade pays at once: of margined positions, those in options."""
+        if self.margin_bp is None or self.instrument.product is not Product.OPTION:
+            return 0
+        return side * price * quantity * self._tick_value
 
     @property
     def inventory(self) -> int:
@@ -146,14 +183,17 @@ class Holding:
 
     def extra(self, side: Side, price: Price, quantity: Quantity) -> Money:
         """How much more would be needed with one more order."""
-        before = self.needed
+        before, known = self.needed, self.price
         self.rest(side, price, quantity)
         more = self.needed - before
         self.rest(side, price, -quantity)
+        self.price = known
         return more
 
     def rest(self, side: Side, price: Price, quantity: int) -> None:
         """`quantity` more lots of live orders at `price`; fewer if negative."""
+        if quantity > 0:
+            self.price = price
         if side is Side.BUY:
             self.buying += quantity
             self.buying_cost += (price - self._lowest) * quantity * self._tick_value
@@ -162,6 +202,7 @@ class Holding:
             self.selling_cost += (self._highest - price) * quantity * self._tick_value
 
     def trade(self, side: Side, price: Price, quantity: Quantity) -> None:
+        self.price = price
         signed = side * quantity * self._tick_value
         self.loss_at_lowest += (price - self._lowest) * signed
         self.loss_at_highest -= (self._highest - price) * signed
@@ -181,7 +222,10 @@ class Holding:
         self._lowest, self._highest = instrument.lowest_price, instrument.highest_price
 
     def carry_on(self, lots: int, price: Price) -> None:
-        """What was closed by a roll goes on, or a part of it, from `price`: nothing was bought or sold."""
+        """So many lots more are held from `price` on: nothing was bought or sold by the participant itself.
+
+        What was closed by a roll goes on, or a part of it, or default management has moved a position.
+        """
         self.trade(Side.BUY, price, lots)
         self.bought -= lots
         self.sold -= lots
@@ -251,6 +295,7 @@ class Desk:
 
     __slots__ = (
         "_client_order_id",
+        "_fund_share",
         "funds",
         "holdings",
         "last_rejection",
@@ -281,6 +326,13 @@ class Desk:
         self.last_rejection: OrderRejected | RequestRejected | None = None
         self.refused_cash: CashRequestRejected | None = None  # the last one
         self._client_order_id = 0
+        self._fund_share: Money = 0  # a member's money in the default fund
+
+    def clear_by_margin(self, margin_bp: BasisPoints) -> None:
+        """From now on, before anything was traded, positions need this share of what they are worth. Spot is paid."""
+        for holding in self.holdings.values():
+            if holding.instrument.product not in IN_UNITS:
+                holding.margin_bp = margin_bp
 
     def next_client_order_id(self) -> int:
         self._client_order_id += 1
@@ -328,7 +380,8 @@ class Desk:
         if holding is None:
             return
         holding.trade(event.side, event.price, event.quantity)
-        self._earn(holding.instrument.cash, -event.fee)
+        premium = holding.premium(event.side, event.price, event.quantity)
+        self._earn(holding.instrument.cash, -event.fee - premium)
         self._leave(event.order_id, event.remaining)
 
     def _amended(self, event: OrderAmended) -> None:
@@ -372,7 +425,7 @@ class Desk:
 
     def _state_changed(self, event: ParticipantStateChanged) -> None:
         self.state = event.state
-        self.stopped = event.state is ParticipantState.SUSPENDED
+        self.stopped = event.state in (ParticipantState.SUSPENDED, ParticipantState.DEFAULTED)
 
     def _limit_changed(self, _event: LimitChanged) -> None:
         self.squeezes = 0
@@ -393,11 +446,44 @@ class Desk:
         self.refused_cash = event
 
     def _settled(self, event: ClaimSettled) -> None:
-        closed = [one for one in self.holdings.values() if one.instrument.bucket_id == event.bucket_id]
-        for holding in closed:
-            holding.close()
+        closed = self._close(event.bucket_id)
         if closed:  # one payout for the bucket, however many of its instruments were held
             self._earn(closed[0].instrument.cash, event.gain)
+
+    def _close(self, bucket_id: BucketId) -> list[Holding]:
+        closed = [one for one in self.holdings.values() if one.instrument.bucket_id == bucket_id]
+        for holding in closed:
+            holding.close()
+        return closed
+
+    # --- margin: what is owed or due is not counted before it is paid
+
+    def _settled_by_margin(self, event: PositionSettled) -> None:
+        self._close(event.bucket_id)
+
+    def _varied(self, event: VariationPaid) -> None:
+        self._earn(event.asset_id, event.amount)
+
+    def _transferred(self, event: PositionTransferred) -> None:
+        holding = self.holdings.get(event.instrument_id)
+        if holding is not None:
+            holding.carry_on(event.lots, event.price)
+
+    def _margin_stands(self, event: MarginStateChanged) -> None:
+        if event.state is MarginState.NORMAL:
+            self.squeezes = 0
+
+    def _fee_charged(self, event: LiquidationFeeCharged) -> None:
+        self._earn(event.asset_id, -event.amount)
+
+    def _contributed(self, event: FundContributionChanged) -> None:
+        held = event.share - event.missing
+        self._earn(event.asset_id, self._fund_share - held)
+        self._fund_share = held
+
+    def _bore(self, event: LossBorne) -> None:
+        if event.layer in OF_THE_FUND:
+            self._fund_share -= event.amount
 
     # --- a perpetual's roll, after what it settled and before what is ordered next
 
@@ -473,6 +559,13 @@ _LISTENERS: dict[type[Event], _Listener] = {
     PerpetualRolled: Desk._rolled,
     PositionRolled: Desk._carried_on,
     LossShared: Desk._shared,
+    PositionSettled: Desk._settled_by_margin,
+    VariationPaid: Desk._varied,
+    PositionTransferred: Desk._transferred,
+    MarginStateChanged: Desk._margin_stands,
+    LiquidationFeeCharged: Desk._fee_charged,
+    FundContributionChanged: Desk._contributed,
+    LossBorne: Desk._bore,
     CryptoDepositCredited: Desk._units_in,
     UnitsWithdrawalRequested: Desk._units_out,
     UnitsWithdrawalReturned: Desk._units_in,

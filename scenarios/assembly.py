@@ -6,19 +6,26 @@ the same dice under every regime.
 
 import heapq
 from collections.abc import Iterator, Sequence
-from itertools import count
+from itertools import count, islice
 from operator import itemgetter
 from typing import NamedTuple
 
 from exchange.access.regime import Regime
+from exchange.clearing.terms import ClearingMode, ClearingRules
+from exchange.clearing.waterfall import LossOrder
 from exchange.commands import (
     AdoptRegime,
     AnnounceCryptoDeposit,
     ApplyForAccess,
+    AppointMember,
+    ChooseMember,
     Command,
     DepositCoins,
+    FundHouse,
+    HouseLayer,
     ListInstrument,
     MintCoins,
+    OfferToPort,
     PlaceNotes,
     PublishReferenceRate,
     RecordFiatReceipt,
@@ -29,27 +36,32 @@ from exchange.commands import (
 )
 from exchange.core import Exchange
 from exchange.events import (
+    ClearingRequestRejected,
     CoinsDeposited,
     DirectiveRefused,
     Entry,
+    HouseFunded,
     NoteRequestRejected,
     ParticipantAdmitted,
 )
 from exchange.instruments import Instrument, Product
-from exchange.units import MINUTE, Time
+from exchange.messages import changed
+from exchange.units import MINUTE, BasisPoints, Money, Time, WalletId
 from participants.authority import Script
 from participants.chance import Dice, generator
 from participants.participant import Participant
 from participants.population import draw_population
 from participants.profile import Profile
 from participants.strategies import participant_for
+from participants.strategies.clearing_member import ClearingMember
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import LinkTerms, MakerTerms, World
+from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
+HOUSE_WALLET = WalletId("house")  # where the house keeps its coins before it brings them
 PLACED_BEFORE = MINUTE  # the opening
 
 
@@ -72,18 +84,22 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
         )
     simulation = Simulation(Exchange(), keeper, world.starts)
     found_venue(simulation, world, regime)
+    if regime.clearing.mode is ClearingMode.RISK:
+        _fund_house(simulation, world, regime.clearing)
     population = draw_population(seed, world.population) if world.population.size else ()
-    receipts = count(1)
+    receipts, margin_bp = count(1), _margin_of_a_position(regime.clearing)
     for issuer in world.issuers:
         _enter_issuer(simulation, world, issuer, next(receipts))
     for number, profile in enumerate(population):
         instrument = world.quoted[number % len(world.quoted)]
-        _enter(simulation, world, profile, instrument, seed, next(receipts))
+        _enter(simulation, world, profile, instrument, seed, next(receipts), margin_bp)
     for maker in world.makers:
-        _enter_maker(simulation, world, maker, seed, next(receipts))
+        _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
+    _enter_members(simulation, world, population, seed, receipts)
     simulation.play(_outside(world, seed))
     if world.directives:
-        script = Script(world.directives, line_ns=AUTHORITY_LINK.fixed_ns)
+        directives = [(at, _clearing_stays(command, regime.clearing)) for at, command in world.directives]
+        script = Script(directives, line_ns=AUTHORITY_LINK.fixed_ns)
         _join(simulation, script, AUTHORITY_LINK, seed)
     return Assembled(simulation, population)
 
@@ -104,18 +120,118 @@ def _is_refused_by(regime: Regime | None, command: Command) -> bool:
     return spot and regime is not None and not regime.test_environment
 
 
+def _margin_of_a_position(clearing: ClearingRules) -> BasisPoints | None:
+    """What participants believe that a position needs, of what it is worth: the range that is margined."""
+    return clearing.scenarios.price_range_bp if clearing.mode is ClearingMode.RISK else None
+
+
+def _clearing_stays(command: Command, clearing: ClearingRules) -> Command:
+    """A regime that comes into force later, and says nothing of margin, leaves the venue's clearing as it is."""
+    if isinstance(command, AdoptRegime) and command.regime.clearing.mode is ClearingMode.FULL:
+        return AdoptRegime(regime=changed(command.regime, clearing=clearing))
+    return command
+
+
+# --- the house and its members --------------------------------------------------------------------------
+
+
+def house_money(world: World, clearing: ClearingRules) -> dict[HouseLayer, Money]:
+    """What the house brings: for each layer what the scenario says, and otherwise what the regime asks for."""
+    waterfall = clearing.waterfall
+    if waterfall.order is LossOrder.CRYPTO:
+        asked = {HouseLayer.INSURANCE: waterfall.insurance_fund}
+    else:
+        asked = {
+            HouseLayer.SKIN_IN_THE_GAME: waterfall.skin_in_the_game,
+            HouseLayer.SECOND_SKIN_IN_THE_GAME: waterfall.second_skin_in_the_game,
+            HouseLayer.FURTHER_AMOUNT: waterfall.further_amount,
+            HouseLayer.EQUITY: waterfall.equity,
+        }
+    usable = {*asked, HouseLayer.INSURANCE, HouseLayer.LIQUIDITY}  # fees of liquidation are insurance too
+    said = {layer: amount for layer, amount in world.house.items() if layer in usable}
+    return {layer: amount for layer, amount in (asked | said).items() if amount}
+
+
+def _fund_house(simulation: Simulation, world: World, clearing: ClearingRules) -> None:
+    for layer, amount in house_money(world, clearing).items():
+        _bring_coins(simulation, world, HOUSE_WALLET, amount, f"house-{layer}")
+        command = FundHouse(asset_id=world.cash, source=HOUSE_WALLET, layer=layer, amount=amount)
+        if not any(isinstance(entry.event, HouseFunded) for entry in simulation.submit(command)):
+            raise _allowance_used_up(world, "the house")
+
+
+def _enter_members(
+    simulation: Simulation, world: World, population: Sequence[Profile], seed: int, receipts: Iterator[int]
+) -> None:
+    """Members enter by the same gate, are appointed, and their clients choose them, in the order of both."""
+    listed = {instrument.instrument_id: instrument for instrument in world.instruments}
+    free = iter(population)
+    for member in world.members:
+        name = member.profile.participant_id
+        if not _admitted(simulation, member.profile):
+            raise ConfigurationError(
+                world.scenario_id,
+                f"members.{name}",
+                "is not let in by the regime",
+                "choose another regime, or leave the member out",
+            )
+        _fund(simulation, world, member.profile, next(receipts))
+        _must_pass(simulation.submit(AppointMember(participant_id=name)), world)
+        if member.offers_to_port:
+            offer = OfferToPort(participant_id=name, most_margin=member.offers_to_port)
+            simulation.submit(offer)
+        bidder = ClearingMember(name, listed, member.bidding, world.opens)
+        _join(simulation, bidder, world.professional_link, seed)
+        _choose(simulation, world, member, islice(free, member.clients_among(len(population))))
+
+
+def _choose(
+    simulation: Simulation, world: World, member: ClearingMemberTerms, clients: Iterator[Profile]
+) -> None:
+    """Whoever is inside clears through the member from now on. Raises ConfigurationError if it may not."""
+    inside = simulation.exchange.state.seats
+    for client in clients:
+        if client.participant_id not in inside:
+            continue
+        command = ChooseMember(participant_id=client.participant_id, member_id=member.profile.participant_id)
+        for entry in simulation.submit(command):
+            if isinstance(entry.event, ClearingRequestRejected):
+                raise ConfigurationError(
+                    world.scenario_id,
+                    f"members.{command.member_id}",
+                    f"cannot have {command.participant_id} as a client: {entry.event.reason}",
+                    "raise own_funds_rub, or lower the clients",
+                )
+
+
+# --- participants ---------------------------------------------------------------------------------------
+
+
 def _enter(
-    simulation: Simulation, world: World, profile: Profile, instrument: Instrument, seed: int, receipt: int
+    simulation: Simulation,
+    world: World,
+    profile: Profile,
+    instrument: Instrument,
+    seed: int,
+    receipt: int,
+    margin_bp: BasisPoints | None,
 ) -> None:
     if _admitted(simulation, profile):
         _fund(simulation, world, profile, receipt)
-        participant = participant_for(profile, instrument, seed=seed, opens=world.opens)
+        participant = participant_for(profile, instrument, seed=seed, opens=world.opens, margin_bp=margin_bp)
         _join(simulation, participant, world.public_link, seed)
         _bring(simulation, profile, instrument, world.endowments.get(instrument.instrument_id, 0))
         _subscribe(simulation, world, profile)
 
 
-def _enter_maker(simulation: Simulation, world: World, maker: MakerTerms, seed: int, receipt: int) -> None:
+def _enter_maker(
+    simulation: Simulation,
+    world: World,
+    maker: MakerTerms,
+    seed: int,
+    receipt: int,
+    margin_bp: BasisPoints | None,
+) -> None:
     if not _admitted(simulation, maker.profile):
         raise ConfigurationError(
             world.scenario_id,
@@ -125,7 +241,12 @@ def _enter_maker(simulation: Simulation, world: World, maker: MakerTerms, seed: 
         )
     _fund(simulation, world, maker.profile, receipt)
     participant = participant_for(
-        maker.profile, maker.instrument, seed=seed, opens=world.opens, maker=maker.terms
+        maker.profile,
+        maker.instrument,
+        seed=seed,
+        opens=world.opens,
+        maker=maker.terms,
+        margin_bp=margin_bp,
     )
     _join(simulation, participant, world.professional_link, seed)
     _bring(simulation, maker.profile, maker.instrument, maker.units)
@@ -195,26 +316,35 @@ def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) 
 
     Raises ConfigurationError if it cannot: a market of people without money would look like a quiet one.
     """
-    asset_id, amount, name = world.cash, profile.deposit, f"receipt-{receipt}"
+    _bring_coins(simulation, world, profile.wallet_id, profile.deposit, f"receipt-{receipt}")
+    command = DepositCoins(participant_id=profile.participant_id, asset_id=world.cash, amount=profile.deposit)
+    if not any(isinstance(entry.event, CoinsDeposited) for entry in simulation.submit(command)):
+        raise _allowance_used_up(world, profile.participant_id)
+
+
+def _bring_coins(
+    simulation: Simulation, world: World, wallet_id: WalletId, amount: Money, receipt_id: str
+) -> None:
     for command in (
-        RecordFiatReceipt(asset_id=asset_id, receipt_id=name, amount=amount),
+        RecordFiatReceipt(asset_id=world.cash, receipt_id=receipt_id, amount=amount),
         MintCoins(
-            asset_id=asset_id,
+            asset_id=world.cash,
             minter=next(iter(world.coin.minters)),
-            receipt_id=name,
-            wallet_id=profile.wallet_id,
+            receipt_id=receipt_id,
+            wallet_id=wallet_id,
             amount=amount,
         ),
-        DepositCoins(participant_id=profile.participant_id, asset_id=asset_id, amount=amount),
     ):
-        entries = simulation.submit(command)
-    if not any(isinstance(entry.event, CoinsDeposited) for entry in entries):
-        raise ConfigurationError(
-            world.scenario_id,
-            "coin.minter_allowance_rub",
-            f"is used up before {profile.participant_id} has its coins",
-            "raise it, or leave it out",
-        )
+        simulation.submit(command)
+
+
+def _allowance_used_up(world: World, who: str) -> ConfigurationError:
+    return ConfigurationError(
+        world.scenario_id,
+        "coin.minter_allowance_rub",
+        f"is used up before {who} has its coins",
+        "raise it, or leave it out",
+    )
 
 
 def _join(simulation: Simulation, participant: Participant, link: LinkTerms, seed: int) -> None:

@@ -13,7 +13,7 @@ from scenarios.regimes_cli import app as regimes_app
 from scenarios.risk_cli import risk
 
 if TYPE_CHECKING:
-    from scenarios.compare import Design
+    from scenarios.compare import Design, SourceFile
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -34,6 +34,9 @@ Population = Annotated[
     int | None,
     typer.Option(min=1, max=100_000, help="How many people and firms; the scenario's own if not given."),
 ]
+CLEARING = (
+    "A shipped way of clearing (`ringfence regimes clearings`), or the path of a file with a [clearing] table"
+)
 
 
 @app.command()
@@ -42,6 +45,12 @@ def compare(
     regimes: Annotated[
         str, typer.Option(help="Regimes, separated by commas; the first is the baseline.")
     ] = DEFAULT_REGIMES,
+    clearing: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"{CLEARING}; given more than once, each regime runs under each. The regime's own if not given."
+        ),
+    ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds: 1, 2, ..., N.")] = 15,
     out: Annotated[
         Path | None, typer.Option(help="The folder of the comparison; comparisons/SCENARIO if not given.")
@@ -72,29 +81,49 @@ def compare(
             differing = run_again(read_comparison(folder), run_cell)
             typer.echo("\n".join(differing) or f"{folder}: every digest that was run again is the same")
             raise typer.Exit(FAILED if differing else 0)
-        design = _design(scenario, regimes, seeds, population)
+        design = _design(scenario, regimes, clearing or [], seeds, population)
         raise typer.Exit(_compare(design, folder, workers))
 
 
-def _design(scenario: str, regimes: str, seeds: int, population: int | None) -> "Design":
+def _design(
+    scenario: str, regimes: str, clearings: list[str], seeds: int, population: int | None
+) -> "Design":
     """What is compared. Every file, and that every regime can meet the scenario, is checked before anything runs."""
-    from scenarios.compare import Design, SourceFile, source_file
-    from scenarios.config.regime_file import load_regime, regime_path
+    from scenarios.compare import Design, SourceFile
+    from scenarios.config.regime_file import load_regime, with_clearing
     from scenarios.config.scenario_file import load_world
     from scenarios.provenance import toml_text
     from scenarios.run import rehearse
 
     world = load_world(scenario, population)
-    names = [name.strip() for name in regimes.split(",") if name.strip()]
+    ways: list[str | None] = [*clearings] or [None]
+    names = [
+        with_clearing(name.strip(), clearing)
+        for clearing in ways
+        for name in regimes.split(",")
+        if name.strip()
+    ]
     for rules in [load_regime(name) for name in names]:
         rehearse(world, rules)
     return Design(
         scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),
-        regimes=tuple(source_file(name, regime_path(name)) for name in names),
+        regimes=tuple(_regime_source(name) for name in names),
         seeds=tuple(range(1, seeds + 1)),
         population=population,
         command=shlex.join(["ringfence", *sys.argv[1:]]),
     )
+
+
+def _regime_source(name: str) -> "SourceFile":
+    """A regime's own file as it is, or what it says once it clears in another way."""
+    from scenarios.compare import SourceFile, source_file
+    from scenarios.config.reading import stated
+    from scenarios.config.regime_file import is_overlaid, read_regime, regime_name, regime_path
+    from scenarios.provenance import toml_text
+
+    if not is_overlaid(name):
+        return source_file(name, regime_path(name))
+    return SourceFile(name=regime_name(name), source=name, text=toml_text(stated(read_regime(name))))
 
 
 def _compare(design: "Design", folder: Path, workers: int | None) -> int:
@@ -140,6 +169,7 @@ def report(
 def run(
     scenario: Scenario,
     regime: Annotated[str, typer.Option(help="The id of a shipped regime, or the path of a file.")],
+    clearing: Annotated[str | None, typer.Option(help=f"{CLEARING}; the regime's own if not given.")] = None,
     seed: Seed = 1,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder; runs/SCENARIO/REGIME/SEED if not given.")
@@ -151,11 +181,12 @@ def run(
         from rich.console import Console
         from rich.progress import Progress
 
-        from scenarios.config.regime_file import regime_path
+        from scenarios.config.regime_file import regime_name, with_clearing
         from scenarios.config.scenario_file import scenario_path
         from scenarios.run import run as run_once
 
-        names = [Path(str(path)).stem for path in (scenario_path(scenario), regime_path(regime))]
+        regime = with_clearing(regime, clearing)
+        names = [Path(str(scenario_path(scenario))).stem, regime_name(regime)]
         folder = out or Path("runs", *names, str(seed))
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

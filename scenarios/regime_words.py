@@ -15,6 +15,8 @@ from exchange.access.regime import (
     Regime,
     roubles,
 )
+from exchange.clearing.terms import ClearingMode, ClearingRules, VariationKind
+from exchange.clearing.waterfall import LossOrder
 from exchange.instruments import Product
 from exchange.units import BasisPoints
 from matching.terms import SelfTradePrevention
@@ -33,6 +35,16 @@ _SELF_TRADE = {
 }
 _NO_RULE = "no rule"
 _GATE = {GateRule.PRO_RATA: "in proportion to what is owed", GateRule.FIRST_COME: "first come, first served"}
+_VARIATION = {
+    VariationKind.REALTIME: "profit counts at once",
+    VariationKind.SESSIONS: "profit counts when a clearing has paid it",
+    VariationKind.T_PLUS_ONE: "paid on the next day",
+    VariationKind.REALISED_ONLY: "only what was realised is paid",
+}
+_LOSSES = {
+    LossOrder.DEFAULT_FUND: "a default fund of the members",
+    LossOrder.CRYPTO: "an insurance fund and then deleveraging",
+}
 
 
 def differences(before: Regime, after: Regime) -> list[str]:
@@ -76,6 +88,7 @@ def rules(regime: Regime) -> list[Rule]:
             "no limit" if requests is None else f"at most {requests} a second",
             "market.max_requests_per_second",
         ),
+        Rule("clearing", clearing_in_words(regime.clearing), "clearing"),
         Rule("settlement", regime.cash.settlement_asset, "cash.settlement_asset"),
         Rule("withdrawals when a venue wallet is frozen", _GATE[regime.cash.gate], "cash.gate"),
         Rule(
@@ -212,6 +225,18 @@ def _own_funds(rule: InstitutionRule) -> str:
     if rule.exposure_cap_bp is not None:
         parts.append(f"may be at risk up to {percent(rule.exposure_cap_bp)}")
     return " and ".join(parts) or _NO_RULE
+
+
+def clearing_in_words(clearing: ClearingRules) -> str:
+    """In one line: full cover, or margin with its clearings and who stands behind it."""
+    if clearing.mode is ClearingMode.FULL:
+        return "covered in full"
+    variation = clearing.variation
+    number = len(variation.clearings)
+    return (
+        f"margin of {percent(clearing.scenarios.price_range_bp)}, {number} clearing{'s' * (number > 1)} a day "
+        f"({_VARIATION[variation.kind]}), behind it {_LOSSES[clearing.waterfall.order]}"
+    )
 
 
 def _counting(counting: AssetCounting) -> str:

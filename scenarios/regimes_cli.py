@@ -1,4 +1,4 @@
-"""The commands `ringfence regimes list | show | diff | check | schema`; a fault is a sentence and exit 2."""
+"""The commands `ringfence regimes list | show | diff | check | clearings | schema`; a fault is a sentence, exit 2."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -13,6 +13,7 @@ from exchange.access.regime import Grade, Regime
 from scenarios.faults import told_as_sentences
 from scenarios.regime_words import (
     caps_in_words,
+    clearing_in_words,
     differences,
     permissions_in_words,
     provenance,
@@ -22,7 +23,12 @@ from scenarios.regime_words import (
 
 app = typer.Typer(no_args_is_help=True, help="Access regimes: who may enter, and what they may do.")
 
-Name = Annotated[str, typer.Argument(help="The id of a shipped regime, or the path of a file.")]
+Name = Annotated[
+    str,
+    typer.Argument(
+        help="The id of a shipped regime, or the path of a file; with +CLEARING behind it, as it clears in that way."
+    ),
+]
 
 _GRADE = {
     Grade.PRIMARY: "primary",
@@ -39,13 +45,17 @@ def list_shipped() -> None:
 
     grid = Table()
     grid.add_column("id", no_wrap=True)
-    for heading in ("title", "status", "assumed"):
+    for heading in ("title", "status", "clearing", "assumed"):
         grid.add_column(heading)
     with told_as_sentences():
         for regime_id in shipped_regimes():
             terms = load_regime(regime_id)
             grid.add_row(
-                regime_id, escape(terms.title), _spaced(terms.status), f"{len(terms.assumptions)} values"
+                regime_id,
+                escape(terms.title),
+                _spaced(terms.status),
+                terms.clearing.mode,
+                f"{len(terms.assumptions)} values",
             )
         _console().print(grid)
 
@@ -53,12 +63,12 @@ def list_shipped() -> None:
 @app.command()
 def show(regime: Name) -> None:
     """Say in plain words what a regime means, where it comes from, and what in it is assumed."""
-    from scenarios.config.reading import key_paths, read_toml
-    from scenarios.config.regime_file import load_regime, regime_path
+    from scenarios.config.reading import key_paths
+    from scenarios.config.regime_file import load_regime, regime_tables
 
     with told_as_sentences():
         terms = load_regime(regime)
-        stated = dict(key_paths(read_toml(regime_path(regime))))
+        stated = dict(key_paths(regime_tables(regime)))
         for line in _told(terms, stated):
             _console().print(line, soft_wrap=True)
 
@@ -82,6 +92,17 @@ def check(file: Annotated[str, typer.Argument(help="The path of a regime file.")
     with told_as_sentences():
         load_regime(file)
     typer.echo("ok")
+
+
+@app.command()
+def clearings() -> None:
+    """List the ways of clearing that come with the package; `--clearing` of run and compare takes them."""
+    from scenarios.config.regime_file import read_clearing, shipped_clearings
+
+    with told_as_sentences():
+        for name in shipped_clearings():
+            file = read_clearing(name)
+            typer.echo(f"{name}\n    {file.title}: {clearing_in_words(file.clearing.rules())}")
 
 
 @app.command()

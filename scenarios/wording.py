@@ -9,6 +9,7 @@ from scenarios.measures.measure import (
     ACCESS,
     CASH_LEG,
     CONCENTRATION,
+    DEFAULTS,
     HOUSE,
     INVESTORS,
     LIQUIDITY,
@@ -24,6 +25,7 @@ QUESTIONS = {
     INVESTORS: "How investors fare",
     CONCENTRATION: "Who dominates",
     HOUSE: "The clearing house",
+    DEFAULTS: "Who could not pay, and who paid instead",
     CASH_LEG: "Getting money out",
 }
 

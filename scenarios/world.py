@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from exchange.commands import CoinTerms, Command, EstablishVenue, IndexTerms
+from exchange.commands import CoinTerms, Command, EstablishVenue, HouseLayer, IndexTerms
 from exchange.instruments import Instrument, Product
-from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Time
+from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
 from participants.population import PopulationTerms
 from participants.profile import Profile
+from participants.strategies.clearing_member import MemberTerms
 from participants.strategies.market_maker import MarketMakerTerms
 
 
@@ -74,6 +75,21 @@ class MakerTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class ClearingMemberTerms:
+    """A clearing member of the scenario. Clients are a number of people, or else a share of all."""
+
+    profile: Profile
+    offers_to_port: Money
+    clients: int | None
+    clients_bp: BasisPoints
+    bidding: MemberTerms
+
+    def clients_among(self, people: int) -> int:
+        """How many of so many people, rounded down."""
+        return people * self.clients_bp // 10_000 if self.clients is None else self.clients
+
+
+@dataclass(frozen=True, slots=True)
 class World:
     """What a scenario file says, checked and in the core's own units. It says nothing of a regime."""
 
@@ -92,6 +108,8 @@ class World:
     instruments: tuple[Instrument, ...]
     population: PopulationTerms
     makers: tuple[MakerTerms, ...]
+    members: tuple[ClearingMemberTerms, ...]
+    house: dict[HouseLayer, Money]  # what it brings; a layer that is not named gets what the regime asks for
     professional_link: LinkTerms
     public_link: LinkTerms
     directives: tuple[tuple[Time, Command], ...]

@@ -15,6 +15,8 @@ HOMES = {  # a library is used in its own rooms only
     "simpy": ("scenarios/simulation.py",),
     "msgspec": ("exchange/messages.py",),
     "pydantic": (
+        "scenarios/config/clearing_file.py",
+        "scenarios/config/house_tables.py",
         "scenarios/config/reading.py",
         "scenarios/config/regime_file.py",
         "scenarios/config/scenario_file.py",

@@ -21,10 +21,10 @@ from exchange.units import MINUTE, SECOND, Time
 from participants.chance import Dice, generator
 from participants.population import PopulationTerms, draw_population
 from participants.strategies import participant_for
-from scenarios.config.regime_file import shipped_regimes
+from scenarios.config.regime_file import shipped_regimes, with_clearing
 from scenarios.run import replay, run, run_cell
 from tests.builders import future
-from tests.scenarios.small_worlds import a_world, live, short_day
+from tests.scenarios.small_worlds import FAILURES, a_world, live, short_day
 
 ROOT = Path(__file__).parents[1]
 OPEN = "ru_open_counterfactual"
@@ -169,16 +169,25 @@ def test_a_freeze_and_a_gap_break_no_invariant_at_any_step(
 
 GOLDEN = Path(__file__).with_name("golden.json")
 SEED, POPULATION = 7, 20
-CELLS = [
-    ("calm_day", OPEN),
-    *(("freeze_and_gap", regime) for regime in shipped_regimes()),
-    ("index_attack", OPEN),
-    ("index_outage", OPEN),
+OWN = None  # the regime's own clearing
+CELLS: list[tuple[str, str, str | None]] = [
+    ("calm_day", OPEN, OWN),
+    *(("freeze_and_gap", regime, OWN) for regime in shipped_regimes()),
+    ("index_attack", OPEN, OWN),
+    ("index_outage", OPEN, OWN),
+    ("freeze_and_gap", OPEN, "risk"),
+    *((scenario, OPEN, clearing) for scenario in FAILURES for clearing in ("full", "risk")),
+    ("gap_move", OPEN, "risk_crypto"),
+    ("slow_bleed", OPEN, "risk_t_plus_one"),
 ]
 
 
-def digest_of(scenario: str, regime: str) -> str:
-    return run_cell(scenario, regime, SEED, POPULATION).digest
+def name_of(scenario: str, regime: str, clearing: str | None) -> str:
+    return " ".join(part for part in (scenario, regime, clearing) if part)
+
+
+def digest_of(scenario: str, regime: str, clearing: str | None) -> str:
+    return run_cell(scenario, with_clearing(regime, clearing), SEED, POPULATION).digest
 
 
 def numpy_series() -> str:
@@ -186,18 +195,18 @@ def numpy_series() -> str:
     return ".".join(np.__version__.split(".")[:2])
 
 
-@pytest.mark.parametrize(("scenario", "regime"), CELLS)
-def test_the_golden_digest(scenario: str, regime: str) -> None:
+@pytest.mark.parametrize(("scenario", "regime", "clearing"), CELLS)
+def test_the_golden_digest(scenario: str, regime: str, clearing: str | None) -> None:
     golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
     if golden["numpy"] != numpy_series():
         pytest.skip(f"golden with numpy {golden['numpy']}; this is {np.__version__}, with other dice")
-    assert golden["digests"][f"{scenario} {regime}"] == digest_of(scenario, regime), (
+    assert golden["digests"][name_of(scenario, regime, clearing)] == digest_of(scenario, regime, clearing), (
         "the record has changed; if it was meant to, run `python -m tests.test_determinism`"
     )
 
 
 def renew() -> None:
-    digests = {f"{scenario} {regime}": digest_of(scenario, regime) for scenario, regime in CELLS}
+    digests = {name_of(*cell): digest_of(*cell) for cell in CELLS}
     golden = {"numpy": numpy_series(), "seed": SEED, "population": POPULATION, "digests": digests}
     GOLDEN.write_text(json.dumps(golden, indent=2) + "\n", encoding="utf-8")
 

@@ -2,7 +2,7 @@
 
 from exchange.access.regime import ApplicantKind
 from exchange.instruments import Instrument
-from exchange.units import Time
+from exchange.units import BasisPoints, Time
 from matching.terms import Side
 from participants.chance import Dice, generator
 from participants.participant import Participant
@@ -10,6 +10,7 @@ from participants.profile import Profile, Style
 from participants.strategies.cautious_holder import CautiousHolder
 from participants.strategies.market_maker import MarketMaker, MarketMakerTerms
 from participants.strategies.noise_trader import NoiseTrader
+from participants.strategies.trader import Trader
 from participants.strategies.value_trader import ValueTrader
 
 LONG_SHARE = {  # of cautious holders, an assumption: people buy, firms hedge what they own
@@ -26,8 +27,21 @@ def participant_for(
     seed: int,
     opens: Time,
     maker: MarketMakerTerms | None = None,
+    margin_bp: BasisPoints | None = None,
 ) -> Participant:
-    """The strategy of the profile's style, in one future, with dice of its own."""
+    """The strategy of the profile's style, in one future, with dice of its own.
+
+    `margin_bp` is what it believes that a position needs, as a share of its worth; None: full cover.
+    """
+    trader = _trader(profile, instrument, seed, opens, maker)
+    if margin_bp is not None:
+        trader.desk.clear_by_margin(margin_bp)
+    return trader
+
+
+def _trader(
+    profile: Profile, instrument: Instrument, seed: int, opens: Time, maker: MarketMakerTerms | None
+) -> Trader:
     dice = Dice(generator(seed, profile.participant_id))
     match profile.style:
         case Style.NOISE:

@@ -240,6 +240,14 @@ Roubles = Annotated[  # kopecks in the object
     PlainSerializer(_in_units),
     _number_schema("0.01", "1e15"),
 ]
+RoublesOrNothing = Annotated[  # the same, where nothing may be said as 0
+    int,
+    BeforeValidator(
+        partial(_hundredths, unit="roubles", least=Decimal(0), most=Decimal(1_000_000_000_000_000))
+    ),
+    PlainSerializer(_in_units),
+    _number_schema("0", "1e15"),
+]
 Percent = Annotated[  # basis points in the object
     int,
     BeforeValidator(partial(_hundredths, unit="percent", least=Decimal(0), most=Decimal(100))),
@@ -257,4 +265,10 @@ CoverPercent = Annotated[  # the same, where more than the whole may be asked fo
     BeforeValidator(partial(_hundredths, unit="percent", least=Decimal("0.01"), most=Decimal(10_000))),
     PlainSerializer(_in_units),
     _number_schema("0.01", "1e4"),
+]
+WidePercent = Annotated[  # the same, from nothing
+    int,
+    BeforeValidator(partial(_hundredths, unit="percent", least=Decimal(0), most=Decimal(10_000))),
+    PlainSerializer(_in_units),
+    _number_schema("0", "1e4"),
 ]

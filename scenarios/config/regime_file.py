@@ -1,6 +1,11 @@
-"""The regime file: who may enter and what they may do, in TOML, checked once; and the regimes that ship."""
+"""The regime file: who may enter and what they may do, in TOML, checked once; and the regimes that ship.
 
-from collections.abc import Mapping
+`REGIME+CLEARING` is a regime that clears in another way: its own file, with the [clearing] table of a clearing file.
+"""
+
+from collections.abc import Iterable, Mapping
+from decimal import Decimal
+from enum import StrEnum
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,9 +30,11 @@ from exchange.access.regime import (
     RegimeStatus,
     Source,
 )
+from exchange.clearing.terms import ClearingMode
 from exchange.instruments import Product
 from exchange.units import AssetId
 from matching.terms import SelfTradePrevention
+from scenarios.config.clearing_file import ClearingTable
 from scenarios.config.reading import (
     AssetCode,
     Count,
@@ -163,9 +170,19 @@ class MarketTable(Table):
     ] = None
 
 
+class Denomination(StrEnum):
+    """What discharges a debt of one rouble."""
+
+    TOKEN_PAR = "token_par"  # one coin, whatever it trades at
+    FIAT_VALUE = "fiat_value"  # as many coins as are worth a rouble
+
+
 class CashTable(Table):
     settlement_asset: Annotated[AssetCode, Field(description="The rouble coin in which the venue settles.")]
     gate: Annotated[GateRule, Field(description="How withdrawals are shared once a venue wallet is frozen.")]
+    denomination: Annotated[Denomination, Field(description="What discharges a debt of one rouble.")] = (
+        Denomination.TOKEN_PAR
+    )
 
 
 class SourceTable(Table):
@@ -205,6 +222,7 @@ class RegimeFile(Table):
     institutions: InstitutionsTable = InstitutionsTable()
     market: MarketTable
     cash: CashTable
+    clearing: ClearingTable = ClearingTable()
     sources: tuple[SourceTable, ...] = ()
     assumptions: tuple[AssumptionTable, ...] = ()
 
@@ -213,7 +231,8 @@ class RegimeFile(Table):
         _check_validity(self)
         _check_classes(self)
         _check_spot(self)
-        _check_provenance(self)
+        _check_denomination(self)
+        _check_provenance(self, self.sources, self.assumptions)
         return self
 
     def regime(self) -> Regime:
@@ -245,7 +264,23 @@ class RegimeFile(Table):
             ),
             cash=CashRules(settlement_asset=AssetId(self.cash.settlement_asset), gate=self.cash.gate),
             offshore_share_bp=self.offshore_share_percent,
+            clearing=self.clearing.rules(),
         )
+
+
+class ClearingFile(Table):
+    """A way of clearing, to be put in the place of a regime's own."""
+
+    id: Identifier
+    title: Text
+    clearing: ClearingTable
+    sources: tuple[SourceTable, ...] = ()
+    assumptions: tuple[AssumptionTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "ClearingFile":
+        _check_provenance(self, self.sources, self.assumptions)
+        return self
 
 
 def _check_validity(file: RegimeFile) -> None:
@@ -284,13 +319,30 @@ def _check_spot(file: RegimeFile) -> None:
             )
 
 
-def _check_provenance(file: RegimeFile) -> None:
+def _check_denomination(file: RegimeFile) -> None:
+    if file.cash.denomination is Denomination.TOKEN_PAR:
+        return
+    if file.clearing.mode is ClearingMode.FULL:
+        raise fault(
+            "is “fiat_value”, but under full cover the escrow is a number of coins and the collar bounds it in "
+            "coins: were the coin to fall below par, more coins would be owed than the escrow can hold",
+            "choose “token_par”",
+            at="cash.denomination",
+        )
+    raise fault(
+        "is “fiat_value”, which is not available yet: nothing here knows at what a coin trades",
+        "choose “token_par”",
+        at="cash.denomination",
+    )
+
+
+def _check_provenance(
+    file: Table, sources: Iterable[SourceTable], assumptions: Iterable[AssumptionTable]
+) -> None:
     """Every number has a source or is flagged as assumed, never both; the longest key path decides."""
     stated = dict(key_paths(file.model_dump(exclude_unset=True, exclude={"sources", "assumptions"})))
-    sourced = {
-        key: f"sources.{place}.keys" for place, table in enumerate(file.sources, 1) for key in table.keys
-    }
-    assumed = {table.key: f"assumptions.{place}.key" for place, table in enumerate(file.assumptions, 1)}
+    sourced = {key: f"sources.{place}.keys" for place, table in enumerate(sources, 1) for key in table.keys}
+    assumed = {table.key: f"assumptions.{place}.key" for place, table in enumerate(assumptions, 1)}
     for key, place in [*sourced.items(), *assumed.items()]:
         if key not in stated:
             raise fault(f"names “{key}”, which is not in this file", nearest(key, stated), at=place)
@@ -302,7 +354,8 @@ def _check_provenance(file: RegimeFile) -> None:
                 at=key,
             )
     for key, value in stated.items():
-        if isinstance(value, int) and not isinstance(value, bool) and not _vouched(key, sourced, assumed):
+        number = isinstance(value, int | Decimal) and not isinstance(value, bool)
+        if number and not _vouched(key, sourced, assumed):
             raise fault(
                 "is a number without a source, and not flagged as assumed",
                 "add the key to the keys of a source, or to the assumptions with a reason",
@@ -317,6 +370,8 @@ def _vouched(key: str, *vouching: Mapping[str, str]) -> bool:
 
 
 _SHIPPED = Shipped("regimes", "regime")
+_CLEARINGS = Shipped("clearing", "way of clearing")
+_JOINT = "+"
 
 
 def shipped_regimes() -> list[str]:
@@ -324,20 +379,97 @@ def shipped_regimes() -> list[str]:
     return _SHIPPED.ids()
 
 
+def shipped_clearings() -> list[str]:
+    """The ids of the ways of clearing that come with the package, in alphabetical order."""
+    return _CLEARINGS.ids()
+
+
+def with_clearing(regime: str, clearing: str | None) -> str:
+    """The regime as it is named when it clears in that way; None leaves it as it is."""
+    return regime if clearing is None else f"{regime}{_JOINT}{clearing}"
+
+
+def is_overlaid(name_or_path: str) -> bool:
+    """Whether a way of clearing is named beside the regime."""
+    return _parted(name_or_path)[1] is not None
+
+
 def regime_path(name_or_path: str) -> Path | Traversable:
     """The file of a shipped regime, or the file that is named. Raises ConfigurationError for neither."""
-    return _SHIPPED.path(name_or_path)
+    return _SHIPPED.path(_parted(name_or_path)[0])
+
+
+def regime_name(name_or_path: str) -> str:
+    """What a run under the regime goes by: the name of its file, and the id of the way of clearing."""
+    regime, clearing = _parted(name_or_path)
+    stem = _SHIPPED.path(regime).name.removesuffix(".toml")
+    return stem if clearing is None else f"{stem}_{read_clearing(clearing).id}"
+
+
+def regime_tables(name_or_path: str) -> dict[str, Any]:
+    """What the regime's file says, and in place of its own clearing the one that is named. Not checked."""
+    regime, clearing = _parted(name_or_path)
+    tables = read_toml(_SHIPPED.path(regime))
+    if clearing is None:
+        return tables
+    over, told = read_clearing(clearing), read_toml(clearing_path(clearing))
+    title, bracket, rest = str(tables.get("title")).partition(" (")
+    return tables | {
+        "id": f"{tables.get('id')}_{over.id}",
+        "title": f"{title}, {over.title}{bracket}{rest}",
+        "clearing": told["clearing"],
+        "sources": [*_of_access(tables.get("sources", [])), *told.get("sources", [])],
+        "assumptions": [
+            *(one for one in tables.get("assumptions", []) if not _of_clearing(one.get("key"))),
+            *told.get("assumptions", []),
+        ],
+    }
 
 
 def read_regime(name_or_path: str) -> RegimeFile:
     """The file of that regime, checked. Raises ConfigurationError."""
-    path = regime_path(name_or_path)
-    return check(RegimeFile, read_toml(path), str(path))
+    regime, clearing = _parted(name_or_path)
+    path = _SHIPPED.path(regime)
+    alone = check(RegimeFile, read_toml(path), str(path))  # so that a fault names the file that it is in
+    if clearing is None:
+        return alone
+    return check(RegimeFile, regime_tables(name_or_path), with_clearing(str(path), clearing))
+
+
+def clearing_path(name_or_path: str) -> Path | Traversable:
+    """The file of a shipped way of clearing, or the file that is named. Raises ConfigurationError for neither."""
+    return _CLEARINGS.path(name_or_path)
+
+
+def read_clearing(name_or_path: str) -> ClearingFile:
+    """The clearing file of that id, or at that path, checked. Raises ConfigurationError."""
+    path = clearing_path(name_or_path)
+    return check(ClearingFile, read_toml(path), str(path))
 
 
 def load_regime(name_or_path: str) -> Regime:
     """The regime of that id, or of that file, checked. Raises ConfigurationError."""
     return read_regime(name_or_path).regime()
+
+
+def _parted(name_or_path: str) -> tuple[str, str | None]:
+    """The regime and the way of clearing, if one is named. A sign in the name of a file that exists is no joint."""
+    places = [at for at, sign in enumerate(name_or_path) if sign == _JOINT]
+    for end in [*places, len(name_or_path)]:
+        regime, clearing = name_or_path[:end], name_or_path[end + 1 :]
+        if regime in _SHIPPED.ids() or Path(regime).is_file():
+            return regime, clearing or None
+    regime, _, clearing = name_or_path.partition(_JOINT)
+    return regime, clearing or None
+
+
+def _of_access(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The sources without what they vouch for in the clearing that is replaced."""
+    return [one | {"keys": [key for key in one.get("keys", []) if not _of_clearing(key)]} for one in sources]
+
+
+def _of_clearing(key: str | None) -> bool:
+    return key is not None and f"{key}.".startswith("clearing.")
 
 
 def regime_schema() -> dict[str, Any]:

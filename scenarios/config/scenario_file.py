@@ -11,20 +11,28 @@ from typing import Annotated, Any, Literal, NoReturn
 
 from pydantic import Field, model_validator
 
+from exchange.access.regime import ApplicantKind
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
     AdoptRegime,
     CoinTerms,
     Command,
+    DeclareDefault,
     EstablishVenue,
+    FreezeParticipant,
     FreezeWallet,
     HaltInstrument,
     IndexTerms,
     PauseIssuer,
     PostponeSettlement,
+    ReinstateParticipant,
     ResumeInstrument,
     SessionTerms,
+    SetCommitteePrice,
+    SetLimit,
+    SuspendParticipant,
+    UnfreezeParticipant,
     UnfreezeWallet,
     UnpauseIssuer,
 )
@@ -42,11 +50,13 @@ from exchange.instruments import (
     collar_around,
     fault_in,
 )
+from exchange.messages import changed
 from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
 from matching.terms import Allocation, ParticipantId, Price
 from participants.population import PopulationTerms, market_maker
 from participants.profile import Profile
 from participants.strategies.market_maker import MarketMakerTerms
+from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
     AssetCode,
     Count,
@@ -54,6 +64,7 @@ from scenarios.config.reading import (
     Identifier,
     Percent,
     Roubles,
+    RoublesOrNothing,
     SignedPercent,
     Table,
     Text,
@@ -429,7 +440,28 @@ class CoinTable(Table):
 
 class PopulationTable(Table):
     size: Annotated[int, Field(strict=True, ge=0, le=100_000)] = 300
+    deposit_percent: Annotated[
+        Percent,
+        Field(description="Of what each would bring to be covered in full; with less, it is levered."),
+    ] = 100_00
     units: Units = Decimal(0)  # that each of those who trade spot brings
+
+    @model_validator(mode="after")
+    def _brings_something(self) -> "PopulationTable":
+        if not self.deposit_percent:
+            raise fault("is 0, so nobody could trade", "choose a share", at="deposit_percent")
+        return self
+
+    def terms(self) -> PopulationTerms:
+        usual = PopulationTerms(size=self.size)
+        if self.deposit_percent == 100_00:
+            return usual
+        share = self.deposit_percent / 100_00
+        return PopulationTerms(
+            size=self.size,
+            deposit_min=usual.deposit_min * share,
+            deposit_max=usual.deposit_max * share,
+        )
 
 
 class MakerTable(Table):
@@ -442,6 +474,9 @@ class MakerTable(Table):
     levels: Count = 5
     quantity: Count = 40  # lots of one level
     spread_bp: BasisPointsNumber = 12.0
+    inventory_rub: Annotated[
+        Roubles | None, Field(description="How far its inventory may grow; left out: a third of its deposit.")
+    ] = None
     units: Units = Decimal(0)  # that it brings to quote spot
 
     def instrument_of(self, instruments: tuple[Instrument, ...]) -> Instrument:
@@ -449,8 +484,9 @@ class MakerTable(Table):
         return named[0] if named else instruments[0]
 
     def terms(self, instruments: tuple[Instrument, ...], units: int) -> MakerTerms:
+        profile = market_maker(ParticipantId(self.id), deposit=self.deposit_rub, own_funds=self.own_funds_rub)
         return MakerTerms(
-            market_maker(ParticipantId(self.id), deposit=self.deposit_rub, own_funds=self.own_funds_rub),
+            profile if self.inventory_rub is None else changed(profile, desired_exposure=self.inventory_rub),
             self.instrument_of(instruments),
             MarketMakerTerms(levels=self.levels, quantity=self.quantity, spread_bp=self.spread_bp),
             units,
@@ -481,7 +517,22 @@ class LinksTable(Table):
     public: LinkTable = LinkTable(fixed_ms=20, jitter_ms=30)
 
 
-_ABOUT_AN_INSTRUMENT = ("halt_instrument", "resume_instrument", "postpone_settlement")
+_ABOUT_AN_INSTRUMENT = ("halt_instrument", "resume_instrument", "postpone_settlement", "set_committee_price")
+_ABOUT_A_PARTICIPANT = (
+    "declare_default",
+    "suspend_participant",
+    "reinstate_participant",
+    "freeze_participant",
+    "unfreeze_participant",
+    "set_limit",
+)
+_GOES_WITH = {  # key by key, the words beside which it must stand, and beside no other
+    "regime": ("adopt_regime",),
+    "participant": _ABOUT_A_PARTICIPANT,
+    "grounds": ("declare_default", "set_committee_price"),
+    "limit_rub": ("set_limit",),
+    "price_rub": ("set_committee_price",),
+}
 
 
 class DirectiveTable(Table):
@@ -497,24 +548,36 @@ class DirectiveTable(Table):
         "resume_instrument",
         "adopt_regime",
         "postpone_settlement",
+        "set_committee_price",
+        "declare_default",
+        "suspend_participant",
+        "reinstate_participant",
+        "freeze_participant",
+        "unfreeze_participant",
+        "set_limit",
     ]
     wallets: Count | None = None  # how many of the venue's wallets, all if not said
     instrument: Text | None = None
     regime: Text | None = None  # the id of a shipped one, or the path of a file
+    participant: Text | None = None  # a maker, a member, or somebody of the population
+    grounds: Text | None = None
+    limit_rub: RoublesOrNothing | None = None
+    price_rub: RoublesOrNothing | None = None
     order_ref: Text = "order"
 
     @model_validator(mode="after")
-    def _names_a_regime(self) -> "DirectiveTable":
-        if (self.do == "adopt_regime") != (self.regime is not None):
-            raise fault(
-                "goes with do = “adopt_regime” and with nothing else",
-                "name one, or leave it out",
-                at="regime",
-            )
+    def _says_what_it_needs(self) -> "DirectiveTable":
+        for key, words in _GOES_WITH.items():
+            if (self.do in words) != (getattr(self, key) is not None):
+                named = " or ".join(f"“{word}”" for word in words)
+                raise fault(
+                    f"goes with do = {named} and with nothing else", "name one, or leave it out", at=key
+                )
         return self
 
     def commands(self, coin: CoinTerms, instruments: tuple[Instrument, ...]) -> tuple[Command, ...]:
         chosen = coin.venue_wallets[: self.wallets]
+        who = ParticipantId(self.participant or "")
         asset, signed = coin.asset_id, coin.venue_freeze_signatures
         match self.do:
             case "freeze_venue_wallets":
@@ -540,6 +603,24 @@ class DirectiveTable(Table):
             case "postpone_settlement":
                 named = [i for i in instruments if i.instrument_id == self.instrument]
                 return (PostponeSettlement(bucket_id=named[0].bucket_id),)
+            case "set_committee_price":
+                named = [i for i in instruments if i.instrument_id == self.instrument]
+                price = Price((self.price_rub or 0) // named[0].tick)
+                return (
+                    SetCommitteePrice(bucket_id=named[0].bucket_id, price=price, grounds=self.grounds or ""),
+                )
+            case "declare_default":
+                return (DeclareDefault(participant_id=who, grounds=self.grounds or ""),)
+            case "suspend_participant":
+                return (SuspendParticipant(participant_id=who),)
+            case "reinstate_participant":
+                return (ReinstateParticipant(participant_id=who),)
+            case "freeze_participant":
+                return (FreezeParticipant(participant_id=who, order_ref=self.order_ref),)
+            case "unfreeze_participant":
+                return (UnfreezeParticipant(participant_id=who, order_ref=self.order_ref),)
+            case "set_limit":
+                return (SetLimit(participant_id=who, limit=self.limit_rub or 0),)
 
 
 class AttackTable(Table):
@@ -593,6 +674,8 @@ class ScenarioFile(Table):
     instruments: tuple[InstrumentTable, ...] = Field(min_length=1)
     population: PopulationTable = PopulationTable()
     makers: tuple[MakerTable, ...] = ()
+    members: tuple[MemberTable, ...] = ()
+    house: HouseTable = HouseTable()
     crypto: tuple[CryptoTable, ...] = ()
     issuers: tuple[IssuerTable, ...] = ()
     links: LinksTable = LinksTable()
@@ -636,6 +719,7 @@ class ScenarioFile(Table):
         names = [maker.id for maker in self.makers]
         if len(set(names)) < len(names):
             raise fault("has two of the same id", "give each maker its own id", at="makers")
+        self._check_members(names)
         for maker in self.makers:
             if maker.instrument is not None and maker.instrument not in ids:
                 raise fault(
@@ -650,10 +734,39 @@ class ScenarioFile(Table):
                     nearest(str(directive.instrument), ids),
                     at="directives",
                 )
+            self._check_participant(directive)
             if directive.wallets is not None and directive.wallets > self.coin.venue_wallets:
                 raise fault("names more wallets than the venue has", "lower the number", at="directives")
         self._check_attacks()
         return self
+
+    def _check_members(self, makers: list[str]) -> None:
+        names = [*makers, *(member.id for member in self.members)]
+        if len(set(names)) < len(names):
+            raise fault("share an id, or have that of a maker", "give each its own id", at="members")
+        clients = sum(member.clients_among(self.population.size) for member in self.members)
+        if clients > self.population.size:
+            raise fault(
+                f"have {clients} clients, and the population is {self.population.size}",
+                "lower clients or clients_percent, or raise the size of the population",
+                at="members",
+            )
+
+    def _check_participant(self, directive: DirectiveTable) -> None:
+        """Makers and members go by their id; people by their kind and number, and the dice draw the kind."""
+        if directive.participant is None:
+            return
+        named = [maker.id for maker in self.makers] + [member.id for member in self.members]
+        kind, _, number = directive.participant.rpartition("-")
+        drawn = (
+            kind in tuple(ApplicantKind) and number.isdecimal() and 0 < int(number) <= self.population.size
+        )
+        if directive.participant not in named and not drawn:
+            raise fault(
+                f"names {directive.participant}, who is no maker, no member and not of the population",
+                nearest(directive.participant, named),
+                at="directives",
+            )
 
     def _check_attacks(self) -> None:
         """Each attack is on a venue of the index, and changes something that is looked at."""
@@ -815,7 +928,7 @@ class ScenarioFile(Table):
             coin=coin,
             cash=coin.asset_id,
             instruments=instruments,
-            population=PopulationTerms(size=self.population.size),
+            population=self.population.terms(),
             makers=tuple(
                 maker.terms(instruments, self._endowment(maker.units, maker.instrument_of(instruments)))
                 for maker in self.makers
@@ -827,6 +940,8 @@ class ScenarioFile(Table):
                 for i in self.instruments
                 if i.note is not None
             },
+            members=tuple(member.terms() for member in self.members),
+            house=self.house.brought(),
             professional_link=self.links.professional.terms(),
             public_link=self.links.public.terms(),
             directives=tuple(sorted(directives, key=lambda step: step[0])),

@@ -1,6 +1,15 @@
 """Measures: numbers read off the record of a run, and nothing else. docs/measures.md lists them all."""
 
-from scenarios.measures import access, cash_leg, concentration, house, investors, liquidity, price_quality
+from scenarios.measures import (
+    access,
+    cash_leg,
+    concentration,
+    defaults,
+    house,
+    investors,
+    liquidity,
+    price_quality,
+)
 from scenarios.measures.measure import Measure, RunView
 from scenarios.measures.outcomes import admitted_by_decile, outcomes
 from scenarios.measures.timeline import timeline
@@ -23,6 +32,7 @@ MEASURES: tuple[Measure, ...] = (
     *investors.MEASURES,
     *concentration.MEASURES,
     *house.MEASURES,
+    *defaults.MEASURES,
     *cash_leg.MEASURES,
 )
 

@@ -17,7 +17,9 @@ ACCESS_REASONS = (
 COVER_REASONS = (
     RejectReason.EXPOSURE_LIMIT,
     RejectReason.OWN_FUNDS_COVER,
+    RejectReason.MEMBER_CAPACITY,
     RejectReason.INSUFFICIENT_CASH,
+    RejectReason.INSUFFICIENT_MARGIN,
     RejectReason.INSUFFICIENT_UNITS,
 )
 MARKET_REASONS = tuple(reason for reason in RejectReason if reason not in ACCESS_REASONS + COVER_REASONS)

@@ -2,10 +2,17 @@
 
 import numpy as np
 
-from exchange.events import BooksAudited, BucketSettled, LossAllocated
+from exchange.clearing.terms import ClearingMode
+from exchange.events import (
+    AccountsValued,
+    BooksAudited,
+    BucketSettled,
+    FundSized,
+    LossAllocated,
+)
 from exchange.units import MINUTE
 from scenarios.measures.access import COVER_REASONS, refused_share
-from scenarios.measures.measure import HOUSE, NAN, ROUBLE, Floats, RunView, mean, measure, ratio
+from scenarios.measures.measure import HOUSE, NAN, ROUBLE, Floats, Integers, RunView, mean, measure, ratio
 from scenarios.measures.reading import (
     as_of,
     changes,
@@ -15,37 +22,75 @@ from scenarios.measures.reading import (
     grid,
     locked_at,
     open_notional,
+    settled_at,
 )
+
+
+def _margined(view: RunView) -> bool:
+    return view.regime.clearing.mode is ClearingMode.RISK
+
+
+def tied_at(view: RunView, when: Integers) -> Floats:
+    """Kopecks that participants have at the house for their positions, and members in the default fund.
+
+    Under full cover it is what claims need, from the fills; with margin it is what the house told at its valuations.
+    """
+    if not _margined(view):
+        return locked_at(view, when)
+    margin, fund = view.table(AccountsValued), view.table(FundSized)
+    return as_of(margin["time"], margin["collateral"], when, 0.0) + as_of(
+        fund["time"], fund["paid_in"], when, 0.0
+    )
 
 
 @measure(
     HOUSE, "Collateral per rouble of open interest", "RUB per RUB",
-    formula="mean over minutes of collateral that the claims need / mean of open interest at the index",
+    formula="mean over minutes of collateral (what the claims need; with margin, what is posted and paid into the "
+    "default fund) / mean of open interest at the index",
     published_by="clearing houses (CPMI-IOSCO quantitative disclosures: margin held)",
     better="lower",
 )  # fmt: skip
 def collateral_per_open_interest(view: RunView) -> float:
     minutes = grid(view, MINUTE)
-    return ratio(locked_at(view, minutes).sum(), open_notional(view, minutes).sum())
+    return ratio(tied_at(view, minutes).sum(), open_notional(view, minutes).sum())
+
+
+@measure(
+    HOUSE, "Capital tied up", "RUB",
+    formula="mean over minutes of the same collateral",
+    published_by="rarely published",
+    better="lower",
+)  # fmt: skip
+def capital_tied_up(view: RunView) -> float:
+    return mean(tied_at(view, grid(view, MINUTE))) / ROUBLE
 
 
 @measure(
     HOUSE, "Peak collateral locked", "RUB",
-    formula="largest sum over holders of the worst each can still lose, from the fills",
+    formula="largest sum over holders of the worst each can still lose, from the fills; with margin, the most that "
+    "is posted and in the default fund at one time",
     published_by="clearing houses (CPMI-IOSCO quantitative disclosures: peak margin)",
 )  # fmt: skip
 def locked_peak(view: RunView) -> float:
-    return float(locked_at(view, changes(claims(view))).max(initial=0.0) / ROUBLE)
+    if _margined(view):
+        when = np.concatenate([view.table(kind)["time"] for kind in (AccountsValued, FundSized)])
+    else:
+        when = changes(claims(view))
+    return float(tied_at(view, when).max(initial=0.0) / ROUBLE)
 
 
 @measure(
     HOUSE, "Peak uncovered exposure", "RUB",
     formula="largest, over audits and settlements, of (worst loss of all holders, from the fills - escrow, "
-    "from the ledger), or 0 if escrow is never less",
+    "from the ledger), or 0 if escrow is never less; with margin, the largest sum over accounts of losses not "
+    "collected yet beyond their collateral",
     published_by="clearing houses (CPMI-IOSCO quantitative disclosures: margin shortfall)",
     better="lower",
 )  # fmt: skip
 def uncovered_peak(view: RunView) -> float:
+    if _margined(view):
+        uncovered = view.table(AccountsValued)["uncovered"]
+        return float(uncovered.max() / ROUBLE) if uncovered.size else NAN
     gaps = np.concatenate([_gaps_at_audits(view), _gaps_at_settlements(view)])
     return float(max(0.0, gaps.max()) / ROUBLE) if gaps.size else NAN
 
@@ -97,11 +142,9 @@ def orders_refused_cover(view: RunView) -> float:
     better="lower",
 )  # fmt: skip
 def settlement_wait(view: RunView) -> float:
-    expiry = {claim.terms.bucket_id: claim.terms.expiry for claim in every_claim(view)}
-    table = view.table(BucketSettled)
+    expiry: dict[str, int] = {claim.terms.bucket_id: claim.terms.expiry for claim in every_claim(view)}
     waits = [
-        (time - expiry[bucket]) / MINUTE
-        for bucket, time in zip(table["bucket_id"], table["time"], strict=True)
+        (time - expiry[bucket]) / MINUTE for bucket, (_, time) in settled_at(view).items() if bucket in expiry
     ]
     return mean(np.array(waits, dtype=float))
 
@@ -118,6 +161,7 @@ def own_layer_used(view: RunView) -> float:
 
 MEASURES = (
     collateral_per_open_interest,
+    capital_tied_up,
     locked_peak,
     uncovered_peak,
     fees_earned,

@@ -4,6 +4,7 @@ import numpy as np
 
 from exchange.access.regime import ApplicantKind
 from exchange.events import FundingPaid
+from scenarios.measures.defaults import borne_by_others
 from scenarios.measures.measure import INVESTORS, NAN, PERCENT, ROUBLE, Floats, RunView, mean, measure, ratio
 from scenarios.measures.outcomes import investors, outcomes, trading_investors
 
@@ -25,8 +26,8 @@ def _result_of(view: RunView, kinds: tuple[ApplicantKind, ...]) -> float:
 
 @measure(
     INVESTORS, "Net result of individuals", "RUB",
-    formula="sum over individuals of gains at settlement - fees - coins lost; what is still open counts at "
-    "the last index",
+    formula="sum over individuals of gains at settlement (with margin: variation, premiums and settlement, less "
+    "default losses borne) - fees - coins lost; what is still open counts at the last index",
     published_by="ASIC, SEBI (by kind of trader)",
     better="higher",
 )  # fmt: skip
@@ -56,14 +57,14 @@ def result_professionals(view: RunView) -> float:
 @measure(
     INVESTORS, "Money unaccounted for", "RUB",
     formula="|sum over all participants of results + fees + coins lost, and what rounding of funding left to the "
-    "house|: 0 if each gain is another's loss",
+    "house, - default losses that no participant bore|: 0 if each gain is another's loss",
     published_by="nobody: a check of the run",
     better="lower",
 )  # fmt: skip
 def zero_sum_gap(view: RunView) -> float:
     table = outcomes(view)
     total = table["result"].sum() + table["fees"].sum() + table["loss_shared"].sum()
-    total -= view.table(FundingPaid)["amount"].sum() / ROUBLE
+    total -= (view.table(FundingPaid)["amount"].sum() + borne_by_others(view)) / ROUBLE
     return abs(round(float(total), 2))
 
 

@@ -32,6 +32,7 @@ PRICE_QUALITY = "price quality"
 INVESTORS = "investors"
 CONCENTRATION = "concentration"
 HOUSE = "house"
+DEFAULTS = "defaults"
 CASH_LEG = "cash leg"
 
 

@@ -6,9 +6,17 @@ import numpy as np
 import numpy.typing as npt
 
 from exchange.access.regime import Applicant
-from exchange.events import ClaimSettled, FundingPaid, LossShared, ParticipantAdmitted
+from exchange.events import (
+    ClaimSettled,
+    FundingPaid,
+    LiquidationFeeCharged,
+    LossShared,
+    OrderFilled,
+    ParticipantAdmitted,
+)
 from exchange.instruments import Product
 from participants.profile import Style
+from scenarios.measures.defaults import transferred
 from scenarios.measures.measure import NAN, PERCENT, ROUBLE, Columns, Floats, RunView, once, ratio
 from scenarios.measures.reading import (
     codes,
@@ -17,7 +25,8 @@ from scenarios.measures.reading import (
     fills,
     index_ticks,
     listings,
-    settled_at,
+    paid_from_pool,
+    settlement_prices,
     totals,
 )
 
@@ -37,21 +46,22 @@ def outcomes(view: RunView) -> Columns:
     Columns: `participant_id`, `class_id` ("refused" if never let in), `kind`, `wealth_decile` (0 outside the
     population), `investor` (of the population, and no market maker), `admitted`, `traded`, and in roubles
     `desired_notional`, `admitted_notional`, `executed_notional` (its largest position, at the price of the
-    trade or an option's strike), `gain` (before fees; of notes none is told), `fees`, `loss_shared` (its part
-    in coins destroyed), `result` (the gain less both) and `assets`; `share_of_assets` is result / assets,
-    nan where no assets are declared.
+    trade or an option's strike), `gain` (before fees; default losses that it bore, or that others bore for it,
+    are in it; of notes none is told), `fees`, `loss_shared` (its part in coins destroyed), `result` (the gain
+    less both) and `assets`; `share_of_assets` is result / assets, nan where no assets are declared.
     """
     everyone = _identities(view)
     names = everyone["participant_id"]
     known = {name: at for at, name in enumerate(names)}
-    gain, fees = _settled(view, known) + _unsettled(view, known), _fees(view, known)
+    gain = _settled(view, known) + _unsettled(view, known) + transferred(view, known) / ROUBLE
+    fees = _fees(view, known)
     shared = _summed(view.table(LossShared), "amount", known)
     result = gain - fees - shared
     assets = everyone.pop("_assets")
     return everyone | {
         "admitted_notional": _admitted_notional(view, known, everyone["desired_notional"]),
         "executed_notional": _executed(view, known),
-        "traded": np.isin(names, fills(view).participants),
+        "traded": np.isin(names, view.table(OrderFilled)["participant_id"]),
         "gain": gain,
         "fees": fees,
         "loss_shared": shared,
@@ -150,7 +160,9 @@ def _executed(view: RunView, known: dict[str, int]) -> Floats:
 
 
 def _fees(view: RunView, known: dict[str, int]) -> Floats:
-    return totals(_row_of_fill(view, known), fills(view).fee, len(known)) / ROUBLE
+    """Of fills, and of liquidation."""
+    of_fills = totals(_row_of_fill(view, known), fills(view).fee, len(known)) / ROUBLE
+    return np.asarray(of_fills + _summed(view.table(LiquidationFeeCharged), "amount", known))
 
 
 def _settled(view: RunView, known: dict[str, int]) -> Floats:
@@ -161,7 +173,8 @@ def _settled(view: RunView, known: dict[str, int]) -> Floats:
 
 
 def _unsettled(view: RunView, known: dict[str, int]) -> Floats:
-    """Gain of what the run's end left open: claims as if they settled at the last index, and spot at it."""
+    """Gain of all else. A margined claim is worth its settlement price, of which variation and premiums are parts
+    that were paid before; what the run's end left open is worth the last index, and so is spot."""
     gain = np.zeros(len(known))
     row = codes(fills(view).participants, known)
     for claim in every_claim(view):
@@ -169,9 +182,10 @@ def _unsettled(view: RunView, known: dict[str, int]) -> Floats:
         if terms.product is Product.NOTE:
             continue  # the other side of it is an issuer, who is nobody of those in the table
         spot = terms.product is Product.SPOT
-        if terms.bucket_id in settled_at(view) and not spot:
+        if terms.bucket_id in paid_from_pool(view) and not spot:
             continue
-        mark = round(index_ticks(view)[claim.instrument].value[-1])
+        last = round(index_ticks(view)[claim.instrument].value[-1])
+        mark = last if spot else settlement_prices(view).get(terms.bucket_id, last)
         worth = mark if spot else terms.payoff(mark) + terms.lowest_price
         mine = deals(view, [claim])
         gain += totals(row[mine.holder], mine.signed * (worth - mine.price) * terms.tick_value, len(known))

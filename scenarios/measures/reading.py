@@ -21,8 +21,10 @@ from exchange.events import (
     PerpetualRolled,
     PositionClosedAtRoll,
     PositionRolled,
+    PositionTransferred,
     SessionClosed,
     SessionOpened,
+    SettlementPriceFinal,
 )
 from exchange.instruments import IN_UNITS, ContractKind, Instrument, Product
 from exchange.units import MINUTE, SECOND, Time
@@ -74,7 +76,10 @@ class Quotes(NamedTuple):
 
 
 class Fills(NamedTuple):
-    """Every fill, two to a trade. `participant` and `instrument` number the lists of names."""
+    """Every fill, two to a trade. `participant` and `instrument` number the lists of names.
+
+    Among the participants are those who never traded and were given a position in default management.
+    """
 
     sequence: Integers
     time: Integers
@@ -91,7 +96,7 @@ class Fills(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Whatever changed a position, fill by fill, and lot by lot that a roll closed, in order."""
+    """Whatever changed a position, in order: fills, lots that a roll closed, lots that default management moved."""
 
     time: Integers
     instrument: Integers
@@ -109,7 +114,7 @@ class Claim(NamedTuple):
 
 
 class Deals(NamedTuple):
-    """How holders came to their claims: by fills, or at a roll by what was carried on."""
+    """How holders came to their claims: by fills, by what a roll carried on, or by what a default moved to them."""
 
     sequence: Integers
     time: Integers
@@ -275,7 +280,8 @@ def index_ticks(view: RunView) -> list[Path]:
 def fills(view: RunView) -> Fills:
     table = view.table(OrderFilled)
     known = instrument_codes(view)
-    participants = list(dict.fromkeys(table["participant_id"]))
+    moved = view.table(PositionTransferred)["participant_id"]
+    participants = list(dict.fromkeys([*table["participant_id"], *moved]))
     participant = codes(table["participant_id"], {name: at for at, name in enumerate(participants)})
     instrument = codes(table["instrument_id"], known)
     signed = table["side"] * table["quantity"]
@@ -302,12 +308,13 @@ def fills(view: RunView) -> Fills:
 @once
 def steps(view: RunView) -> Steps:
     filled, closed = view.table(OrderFilled), view.table(PositionClosedAtRoll)
+    moved = view.table(PositionTransferred)
     known = instrument_codes(view)
     whole = {
-        name: np.concatenate([filled[name], closed[name]])
+        name: np.concatenate([filled[name], closed[name], moved[name]])
         for name in ("sequence", "time", "participant_id", "instrument_id")
     }
-    signed = np.concatenate([filled["side"] * filled["quantity"], -closed["quantity"]])
+    signed = np.concatenate([filled["side"] * filled["quantity"], -closed["quantity"], moved["lots"]])
     order = np.argsort(whole["sequence"], kind="stable")
     who = {name: at for at, name in enumerate(dict.fromkeys(whole["participant_id"]))}
     participant = codes(whole["participant_id"], who)[order]
@@ -323,12 +330,26 @@ def steps(view: RunView) -> Steps:
 
 @once
 def settled_at(view: RunView) -> dict[str, tuple[int, Time]]:
-    """Sequence and time at which each bucket was paid out."""
-    table = view.table(BucketSettled)
+    """Sequence and time at which each bucket was paid out; of a margined one, at which its price was final."""
     return {
         bucket: (int(sequence), int(time))
+        for kind in (SettlementPriceFinal, BucketSettled)
+        for table in [view.table(kind)]
         for bucket, sequence, time in zip(table["bucket_id"], table["sequence"], table["time"], strict=True)
     }
+
+
+@once
+def settlement_prices(view: RunView) -> dict[str, int]:
+    """In ticks, by bucket: of those whose price is final."""
+    table = view.table(SettlementPriceFinal)
+    return dict(zip(table["bucket_id"], table["price"].tolist(), strict=True))
+
+
+@once
+def paid_from_pool(view: RunView) -> frozenset[str]:
+    """The buckets that were covered in full and have paid every claim from their pool."""
+    return frozenset(view.table(BucketSettled)["bucket_id"])
 
 
 @once
@@ -372,6 +393,20 @@ def every_claim(view: RunView) -> list[Claim]:
 
 
 @once
+def moved(view: RunView) -> Deals:
+    """What default management moved from one holder to another, as if it had been dealt at the mark."""
+    table, every = view.table(PositionTransferred), fills(view)
+    return Deals(
+        table["sequence"],
+        table["time"],
+        codes(table["participant_id"], {name: at for at, name in enumerate(every.participants)}),
+        codes(table["instrument_id"], instrument_codes(view)),
+        table["lots"],
+        table["price"],
+    )
+
+
+@once
 def carried(view: RunView) -> Deals:
     """What was carried on at rolls, as if it had been dealt there."""
     table, every = view.table(PositionRolled), fills(view)
@@ -393,7 +428,7 @@ def deals(view: RunView, members: list[Claim]) -> Deals:
     if members[0].terms.kind is ContractKind.PERP_ROLLING:
         ends, _ = settled_at(view).get(members[0].terms.bucket_id, (ends, 0))
     parts = []
-    for part in (rolled, traded):
+    for part in (rolled, traded, moved(view)):
         mine = np.isin(part.instrument, [claim.instrument for claim in members])
         mine &= (part.sequence > begins) & (part.sequence < ends)
         parts.append([column[mine] for column in part])

@@ -10,10 +10,14 @@ from exchange.access.regime import Grade, Regime, RegimeStatus
 from exchange.commands import (
     AdoptRegime,
     Command,
+    DeclareDefault,
+    FreezeParticipant,
     FreezeWallet,
     HaltInstrument,
     PauseIssuer,
     ResumeInstrument,
+    SetLimit,
+    SuspendParticipant,
     UnfreezeWallet,
     UnpauseIssuer,
 )
@@ -21,7 +25,7 @@ from exchange.instruments import Product
 from exchange.units import Time
 from participants.population import ValidationRow
 from scenarios.compare import Comparison, Design
-from scenarios.regime_words import limit_in_words, permissions_in_words, ways_in
+from scenarios.regime_words import clearing_in_words, limit_in_words, permissions_in_words, ways_in
 
 
 class Mark(NamedTuple):
@@ -102,6 +106,10 @@ _HAPPENS: dict[type[Command], str] = {
     HaltInstrument: "trading halted",
     ResumeInstrument: "trading resumes",
     AdoptRegime: "rules change",
+    DeclareDefault: "a default is declared",
+    SuspendParticipant: "a participant is suspended",
+    FreezeParticipant: "a participant is frozen",
+    SetLimit: "a limit is set",
 }
 
 
@@ -172,6 +180,10 @@ class Face(NamedTuple):
         """ "from 2025-07-28 to 2025-12-31", or nothing."""
         ends = ("from", self.regime.valid_from), ("to", self.regime.valid_to)
         return " ".join(f"{word} {day}" for word, day in ends if day)
+
+    @property
+    def clearing(self) -> str:
+        return clearing_in_words(self.regime.clearing)
 
     @property
     def entrants(self) -> list[Entrants]:

@@ -14,7 +14,7 @@ from participants.population import ValidationRow
 from scenarios.cells import write_whole
 from scenarios.compare import Comparison
 from scenarios.findings import Finding, Findings, as_json
-from scenarios.measures.measure import CASH_LEG, HOUSE
+from scenarios.measures.measure import CASH_LEG, DEFAULTS, HOUSE
 from scenarios.report.answer import answer
 from scenarios.report.background import GRADE, Background, Face, faces
 from scenarios.report.figures import (
@@ -162,11 +162,17 @@ def _unknown(finding: Finding) -> bool:
     return all(level.n == 0 for level in finding.levels.values())
 
 
+def _happened(finding: Finding) -> bool:
+    """Whether it was more than zero, on average, under some regime."""
+    return any(level.n and level.mean > 0 for level in finding.levels.values())
+
+
 def _settlement(findings: Findings) -> list[Finding]:
     return [
         finding
         for finding in findings.rows
-        if finding.measure.group in (HOUSE, CASH_LEG) and not _unknown(finding)
+        if (finding.measure.group in (HOUSE, CASH_LEG) and not _unknown(finding))
+        or (finding.measure.group == DEFAULTS and _happened(finding))
     ]
 
 

@@ -7,20 +7,30 @@ from exchange.access.regime import Applicant, ApplicantKind
 from exchange.events import (
     ClaimSettled,
     Event,
+    FundContributionChanged,
+    Layer,
     LimitChanged,
+    LiquidationFeeCharged,
+    LossBorne,
     LossShared,
+    MarginState,
+    MarginStateChanged,
     OrderAmended,
     OrderRejected,
     ParticipantAdmitted,
     ParticipantState,
     ParticipantStateChanged,
     PerpetualRolled,
+    PositionSettled,
+    PositionTransferred,
     RequestRejected,
+    TransferCause,
+    VariationPaid,
     WithdrawalRequested,
     WithdrawalReturned,
     audience,
 )
-from exchange.instruments import Roll
+from exchange.instruments import ContractKind, Roll
 from exchange.reasons import CashRefusal, RejectReason
 from exchange.units import HOUR
 from matching.terms import OrderId, Side
@@ -258,3 +268,125 @@ def test_a_desk_knows_its_cash_and_position_over_a_roll_of_a_perpetual(
     assert not desk.orders
     trade(Side.SELL, level, later)
     hear(venue.place(ANN, Side.BUY, 1, level - 2_000, instrument_id=PERP))
+
+
+# --- margin ---------------------------------------------------------------------------------------------
+
+
+def a_margined_desk(*news: Event, opening: int = 10_000_000, **terms: object) -> Desk:
+    """The same, where a position needs 16% of what it is worth."""
+    desk = Desk(ME, (an_instrument(**terms),), {RUBD: opening})
+    desk.clear_by_margin(1_600)
+    desk.hear(news)
+    return desk
+
+
+def paid(amount: int) -> VariationPaid:
+    return VariationPaid(participant_id=ME, asset_id=RUBD, amount=amount)
+
+
+def moved(lots: int, price: int, amount: int = 0) -> PositionTransferred:
+    return PositionTransferred(
+        participant_id=ME,
+        instrument_id=FUTURE,
+        lots=lots,
+        price=price,
+        cause=TransferCause.AUCTION,
+        amount=amount,
+    )
+
+
+def test_with_margin_a_share_of_the_worth_is_kept_either_way() -> None:
+    """A lot at 80,000 ticks is RUB 8,000, of which 1,280 are needed, long or short."""
+    for side in Side:
+        desk = a_margined_desk(filled(1, side, 80_000, 10))
+        assert desk.free_cash(RUBD) == 10_000_000 - 10 * 128_000
+        assert desk.holdings[FUTURE].locked == 10 * 128_000
+    assert a_margined_desk(opening=1_280_000).affordable(FUTURE, Side.BUY, 80_000, 100) == 9  # and the fees
+    assert a_desk(opening=1_280_000).affordable(FUTURE, Side.BUY, 80_000, 100) == 1
+
+
+def test_with_margin_orders_on_one_side_count_beside_the_position() -> None:
+    desk = a_margined_desk(filled(1, Side.BUY, 80_000, 4), accepted(2, Side.BUY, 80_000, 2))
+    assert desk.free_cash(RUBD) == 10_000_000 - 6 * 128_000
+    desk.hear([accepted(3, Side.SELL, 80_000, 9)])  # they would turn it round to five short
+    assert desk.free_cash(RUBD) == 10_000_000 - 6 * 128_000
+
+
+def test_variation_is_cash_and_a_settlement_only_ends_the_position() -> None:
+    """Its amount comes with the clearing of the same instant: counted once."""
+    desk = a_margined_desk(filled(1, Side.BUY, 80_000, 2), paid(-30_000))
+    assert desk.funds[RUBD] == 9_970_000
+    settled = PositionSettled(participant_id=ME, bucket_id=an_instrument().bucket_id, amount=50_000)
+    desk.hear([settled, paid(50_000)])
+    assert desk.position(FUTURE) == 0
+    assert desk.free_cash(RUBD) == 10_020_000
+
+
+def test_an_order_of_the_house_reduces_the_position_though_nobody_sent_it() -> None:
+    """It is told like every order, but one that was never heard of is believed as well."""
+    desk = a_margined_desk(filled(1, Side.BUY, 80_000, 5))
+    desk.hear(
+        [accepted(77, Side.SELL, 79_000, 3), filled(77, Side.SELL, 79_000, 2, remaining=1), canceled(77, 1)]
+    )
+    assert (desk.position(FUTURE), dict(desk.orders)) == (3, {})
+    desk.hear([filled(78, Side.SELL, 79_000, 1)])
+    assert (desk.position(FUTURE), dict(desk.orders)) == (2, {})
+
+
+def test_a_position_that_default_management_moves_is_neither_bought_nor_sold() -> None:
+    """What is paid for it beside the mark comes with a clearing, like all that is owed."""
+    desk = a_margined_desk(filled(1, Side.BUY, 80_000, 5), moved(-5, 70_000, amount=1_000))
+    holding = desk.holdings[FUTURE]
+    assert (holding.position, holding.bought - holding.sold) == (0, 0)
+    assert desk.funds[RUBD] == 10_000_000
+    desk.hear([moved(7, 70_000)])
+    assert desk.position(FUTURE) == 7
+    assert desk.free_cash(RUBD) == 10_000_000 - 7 * 112_000
+
+
+def test_the_premium_of_an_option_is_paid_when_it_trades() -> None:
+    terms = {"kind": ContractKind.CALL, "strike": 80_000, "reference": 5_000, "cap": 160_000}
+    desk = a_margined_desk(filled(1, Side.BUY, 5_000, 2), **terms)
+    assert desk.funds[RUBD] == 10_000_000 - 2 * 5_000 * 10
+    desk.hear([filled(2, Side.SELL, 6_000, 2)])
+    assert desk.funds[RUBD] == 10_000_000 + 2 * 1_000 * 10
+
+
+def test_the_fee_of_liquidation_and_a_share_of_the_default_fund_leave_the_cash() -> None:
+    fee = LiquidationFeeCharged(participant_id=ME, asset_id=RUBD, amount=700)
+    desk = a_margined_desk(fee)
+    assert desk.funds[RUBD] == 9_999_300
+
+    def share(amount: int, missing: int = 0) -> FundContributionChanged:
+        return FundContributionChanged(participant_id=ME, asset_id=RUBD, share=amount, missing=missing)
+
+    desk.hear([share(500_000)])
+    assert desk.funds[RUBD] == 9_499_300
+    desk.hear([share(800_000, missing=100_000)])
+    assert desk.funds[RUBD] == 9_299_300
+    borne = LossBorne(participant_id=ME, defaulter="x", layer=Layer.SURVIVORS_FUND, amount=300_000)
+    assessed = LossBorne(participant_id=ME, defaulter="x", layer=Layer.ASSESSMENTS, amount=50_000)
+    desk.hear([borne, assessed])  # the one was in the fund, the other is owed and paid at a clearing
+    assert desk.funds[RUBD] == 9_299_300
+    desk.hear([share(800_000), paid(-50_000)])  # the fund is filled up again
+    assert desk.funds[RUBD] == 9_299_300 - 400_000 - 50_000
+
+
+def test_too_little_margin_is_a_squeeze_until_the_account_stands_well_again() -> None:
+    desk = a_margined_desk(rejected(RejectReason.INSUFFICIENT_MARGIN), rejected(RejectReason.MEMBER_CAPACITY))
+    assert (desk.squeezes, desk.stopped) == (2, False)
+
+    def stands(state: MarginState) -> MarginStateChanged:
+        return MarginStateChanged(participant_id=ME, state=state, equity=1, initial=1, maintenance=1)
+
+    desk.hear([stands(MarginState.CALL)])
+    assert desk.squeezes == 2
+    desk.hear([stands(MarginState.NORMAL)])
+    assert desk.squeezes == 0
+
+
+def test_who_has_defaulted_stops() -> None:
+    state = ParticipantStateChanged(participant_id=ME, state=ParticipantState.DEFAULTED)
+    assert a_margined_desk(state).stopped
+    assert a_margined_desk(rejected(RejectReason.PARTICIPANT_DEFAULTED)).stopped

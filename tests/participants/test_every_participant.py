@@ -17,6 +17,7 @@ from participants.participant import Participant
 from participants.profile import Style
 from participants.strategies import participant_for
 from participants.strategies.cautious_holder import CautiousHolder
+from participants.strategies.clearing_member import ClearingMember, MemberTerms
 from participants.strategies.trader import Trader
 from tests.participants.builders import (
     ANY_EVENT,
@@ -47,9 +48,15 @@ PARTICIPANTS: dict[str, Callable[[], Participant]] = {
     "market maker": lambda: of_style(Style.MARKET_MAKER),
     "holder": lambda: CautiousHolder(a_profile(Style.HOLDER), an_instrument(), dice(), OPENS, Side.BUY),
     "hedger": lambda: CautiousHolder(a_profile(Style.HOLDER), an_instrument(), dice(), OPENS, Side.SELL),
+    "margined trader": lambda: participant_for(
+        a_profile(Style.VALUE), an_instrument(), seed=7, opens=OPENS, margin_bp=1_600
+    ),
+    "clearing member": lambda: ClearingMember(
+        ME, {an_instrument().instrument_id: an_instrument()}, MemberTerms(demands_bp=300), OPENS
+    ),
     "script": lambda: Script([(OPENS + MINUTE, A_FREEZE), (OPENS, A_FREEZE)]),
 }
-TRADERS = [name for name in PARTICIPANTS if name != "script"]
+TRADERS = [name for name in PARTICIPANTS if name not in ("script", "clearing member")]
 
 STORY = st.lists(
     st.tuples(st.integers(1, 200), st.lists(ANY_EVENT, max_size=4)), min_size=1, max_size=12

@@ -14,7 +14,7 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from scenarios.cli import app
-from scenarios.config.regime_file import regime_path, shipped_regimes
+from scenarios.config.regime_file import clearing_path, regime_path, shipped_regimes
 from scenarios.config.scenario_file import shipped_scenarios
 from tests.scenarios.small_worlds import short_day
 
@@ -125,6 +125,9 @@ def test_the_report_of_a_comparison_can_be_written_again(compared: Compared) -> 
     folder, _, _ = compared
     report = folder / "report.html"
     written = report.read_bytes()
+    assert (
+        written.decode().count("Who could not pay, and who paid instead") == 1
+    )  # nobody: no table of its own
     report.unlink()
     result = typed("report", folder)
     assert (result.exit_code, result.stdout) == (0, f"{report}\n")
@@ -570,3 +573,60 @@ def test_the_exchange_needs_neither_numbers_nor_tables_nor_networks() -> None:
     loaded = loaded_by("import exchange, exchange.core, exchange.audit")
     assert "exchange.clearing.ledger" in loaded
     assert loaded.isdisjoint((*HEAVY, "numpy", "pydantic", "typer", "rich", "asyncio"))
+
+
+# --- another way of clearing ----------------------------------------------------------------------------
+
+
+def test_a_run_with_another_clearing_is_kept_under_its_name_and_replays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("run", short_day(tmp_path), "--regime", OPEN, "--population", 5)
+    margined, plain = typed(*words, "--clearing", "risk"), typed(*words)
+    folder = tmp_path / "runs/short_day" / f"{OPEN}_risk" / "1"
+    assert margined.stdout.startswith(f"kept in {folder.relative_to(tmp_path)}\n")
+    assert digest_in(margined) != digest_in(plain)
+    provenance = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["provenance"]
+    assert provenance["regime_id"] == f"{OPEN}_risk"
+    assert 'mode = "risk"' in (folder / "regime.toml").read_text(encoding="utf-8")
+    assert digest_in(typed("replay", folder)) == digest_in(margined)
+
+
+def test_regimes_are_compared_under_each_clearing(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    words = ("compare", "gap_move", "--regimes", OPEN, "--clearing", "full", "--clearing", "risk",
+             "--seeds", 1, "--out", folder, "--population", 15)  # fmt: skip
+    result = typed(*words)
+    assert result.exit_code == 0, result.output
+    both = [f"{OPEN}_full", f"{OPEN}_risk"]
+    kept = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    assert [regime["name"] for regime in kept["design"]["regimes"]] == both
+    assert sorted(path.name for path in (folder / "cells").iterdir()) == both
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Clearing: covered in full." in report and "Clearing: margin of 16%" in report
+    assert report.count("Who could not pay, and who paid instead") == 2  # beside the list of all measures
+    again = typed(*words)
+    assert "runs done" not in again.stdout and digest_in(again) == digest_in(result)
+    assert typed(*words, "--verify").exit_code == 0
+
+
+def test_a_cell_is_known_by_what_its_clearing_says(tmp_path: Path) -> None:
+    """The same name with another text is another design, and is told so."""
+    own = tmp_path / "own.toml"
+    text = (Path(str(clearing_path("risk")))).read_text(encoding="utf-8").replace('id = "risk"', 'id = "own"')
+    own.write_text(text, encoding="utf-8")
+    words = ("compare", short_day(tmp_path), "--regimes", OPEN, "--clearing", "full", "--clearing", own,
+             "--seeds", 1, "--out", tmp_path / "kept", "--population", 5)  # fmt: skip
+    assert typed(*words).exit_code == 0
+    own.write_text(text.replace("call_level_percent = 90 ", "call_level_percent = 95 "), encoding="utf-8")
+    assert "was made with another text of its regime" in told(typed(*words))
+
+
+def test_a_clearing_that_is_nowhere_or_wrong_is_a_sentence(tmp_path: Path) -> None:
+    words = ("run", short_day(tmp_path), "--regime", OPEN, "--clearing")
+    assert "“margin” is no shipped way of clearing" in told(typed(*words, "margin"))
+    wrong = tmp_path / "wrong.toml"
+    wrong.write_text('id = "wrong"\ntitle = "wrong"\n[clearing]\nmode = "risk"\n', encoding="utf-8")
+    sentence = told(typed(*words, wrong))
+    assert f"{wrong}: clearing.variation is missing" in sentence

@@ -146,3 +146,19 @@ def test_an_unknown_regime_is_a_sentence(words: tuple[str, ...]) -> None:
 
 def test_schema_is_json() -> None:
     assert json.loads(typed("schema").stdout) == json.loads(json.dumps(regime_schema()))
+
+
+def test_list_tells_how_each_regime_clears_and_clearings_what_else_there_is() -> None:
+    assert "full" in typed("list").stdout
+    lines = typed("clearings").stdout.splitlines()
+    assert lines[::2] == ["full", "risk", "risk_crypto", "risk_t_plus_one"]
+    assert lines[1] == "    covered in full: covered in full"
+    assert lines[3].startswith("    cleared by margin: margin of 16%, 2 clearings a day")
+
+
+def test_show_and_diff_tell_of_another_clearing() -> None:
+    text = typed("show", f"{OPEN}+risk").stdout
+    assert "clearing: margin of 16%" in text
+    assert "clearing.waterfall.equity_rub = 20000000 ASSUMED" in text
+    (line,) = typed("diff", OPEN, f"{OPEN}+risk").stdout.splitlines()
+    assert line.startswith("clearing: covered in full -> margin of 16%")

@@ -160,7 +160,7 @@ def test_another_population_changes_the_number_of_people_and_nothing_else(tmp_pa
     path = str(short_day(tmp_path))
     ten, twenty = load_world(path, 10), load_world(path)
     assert (ten.population.size, twenty.population.size) == (10, 20)
-    assert ten.resolved["population"] == {"size": 10, "units": 0}
+    assert ten.resolved["population"] == {"size": 10, "deposit_percent": 100, "units": 0}
     assert (ten.path, ten.makers, ten.directives) == (twenty.path, twenty.makers, twenty.directives)
 
 

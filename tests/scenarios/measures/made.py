@@ -14,6 +14,7 @@ from exchange.access.regime import (
     Permission,
     Regime,
 )
+from exchange.clearing.terms import ClearingRules
 from exchange.events import (
     BestPricesChanged,
     ClaimSettled,
@@ -215,7 +216,7 @@ def a_profile(
     )
 
 
-def a_regime(*, offshore_share_bp: int = 0) -> Regime:
+def a_regime(*, offshore_share_bp: int = 0, clearing: ClearingRules | None = None) -> Regime:
     return Regime(
         regime_id="made",
         title="Made by hand",
@@ -239,4 +240,5 @@ def a_regime(*, offshore_share_bp: int = 0) -> Regime:
         market=MarketRules(),
         cash=CashRules(settlement_asset="RUBD"),
         offshore_share_bp=offshore_share_bp,
+        clearing=clearing or ClearingRules(),
     )

@@ -1,0 +1,84 @@
+"""The part of a scenario file that matters to margin: what the house brings, and who clears for whom."""
+
+from typing import Annotated
+
+from pydantic import Field, model_validator
+
+from exchange.commands import HouseLayer
+from exchange.units import Money
+from matching.terms import ParticipantId
+from participants.population import market_maker
+from participants.strategies.clearing_member import MemberTerms
+from scenarios.config.reading import Count, Identifier, Percent, Roubles, RoublesOrNothing, Table, fault
+from scenarios.world import ClearingMemberTerms
+
+_KEYS = {
+    HouseLayer.SKIN_IN_THE_GAME: "skin_in_the_game_rub",
+    HouseLayer.SECOND_SKIN_IN_THE_GAME: "second_skin_in_the_game_rub",
+    HouseLayer.FURTHER_AMOUNT: "further_amount_rub",
+    HouseLayer.EQUITY: "equity_rub",
+    HouseLayer.INSURANCE: "insurance_fund_rub",
+    HouseLayer.LIQUIDITY: "liquidity_rub",
+}
+
+
+class HouseTable(Table):
+    """What the house brings for each layer of the waterfall, if not what the regime asks of it; and liquidity."""
+
+    skin_in_the_game_rub: RoublesOrNothing | None = None
+    second_skin_in_the_game_rub: RoublesOrNothing | None = None
+    further_amount_rub: RoublesOrNothing | None = None
+    equity_rub: RoublesOrNothing | None = None
+    insurance_fund_rub: RoublesOrNothing | None = None
+    liquidity_rub: Annotated[
+        RoublesOrNothing | None, Field(description="Bridges late payments, and is paid back.")
+    ] = None
+
+    def brought(self) -> dict[HouseLayer, Money]:
+        """Only what the file states."""
+        amounts = {layer: getattr(self, key) for layer, key in _KEYS.items()}
+        return {layer: amount for layer, amount in amounts.items() if amount is not None}
+
+
+class MemberTable(Table):
+    """A clearing member: it stands in for its clients, and keeps a share of the default fund."""
+
+    id: Identifier
+    own_funds_rub: Roubles
+    deposit_rub: Roubles
+    offers_to_port_rub: Annotated[
+        RoublesOrNothing, Field(description="Up to so much initial margin of clients of a failed member.")
+    ] = 0
+    clients: Annotated[
+        Count | None, Field(description="How many of the population clear through it, in their order.")
+    ] = None
+    clients_percent: Annotated[Percent | None, Field(description="The same, as a share of it.")] = None
+    demands_percent: Annotated[
+        Percent | None,
+        Field(
+            description="What it demands for taking over a defaulter's portfolio, of what that is worth at the "
+            "index; left out: it never bids."
+        ),
+    ] = None
+
+    @model_validator(mode="after")
+    def _counts_clients_once(self) -> "MemberTable":
+        if self.clients is not None and self.clients_percent is not None:
+            raise fault(
+                "stands beside clients, and only one can hold", "keep one of the two", at="clients_percent"
+            )
+        return self
+
+    def clients_among(self, people: int) -> int:
+        """How many of so many people, rounded down."""
+        return self.clients or people * (self.clients_percent or 0) // 100_00
+
+    def terms(self) -> ClearingMemberTerms:
+        name = ParticipantId(self.id)
+        return ClearingMemberTerms(
+            profile=market_maker(name, deposit=self.deposit_rub, own_funds=self.own_funds_rub),
+            offers_to_port=self.offers_to_port_rub,
+            clients=self.clients,
+            clients_bp=self.clients_percent or 0,
+            bidding=MemberTerms(demands_bp=self.demands_percent),
+        )
