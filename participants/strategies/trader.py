@@ -18,6 +18,7 @@ from exchange.events import (
     SessionOpened,
 )
 from exchange.instruments import Instrument
+from exchange.messages import changed
 from exchange.units import IndexPrice, Time
 from exchange.views import MarketView
 from matching.terms import ParticipantId, PostOnly, Price, Quantity, Side, TimeInForce
@@ -77,7 +78,14 @@ class Trader:
         if not isinstance(event, PerpetualRolled):
             self._session_open = isinstance(event, SessionOpened)
         elif event.instrument.instrument_id == self.instrument.instrument_id:
-            self.instrument = event.instrument
+            terms = event.instrument  # a roll moves the collar, the reference and the expiry, and nothing else
+            self.instrument = changed(
+                self.instrument,
+                floor=terms.floor,
+                cap=terms.cap,
+                reference=terms.reference,
+                expiry=terms.expiry,
+            )
 
     def pause(self) -> Time:
         """Until the next look: random, with the mean that the profile gives."""
