@@ -78,7 +78,9 @@ class Trader:
         if not isinstance(event, PerpetualRolled):
             self._session_open = isinstance(event, SessionOpened)
         elif event.instrument.instrument_id == self.instrument.instrument_id:
-            terms = event.instrument  # a roll moves the collar, the reference and the expiry, and nothing else
+            terms = (
+                event.instrument
+            )  # a roll moves the collar, the reference and the expiry, and nothing else
             self.instrument = changed(
                 self.instrument,
                 floor=terms.floor,
