@@ -42,7 +42,6 @@ class DefaultReason(StrEnum):
     WORTH_LESS_THAN_NOTHING = "worth_less_than_nothing"  # its equity is negative
     BEYOND_STEPS = "beyond_steps"  # too little is left to close it step by step
     CALL_MISSED = "call_missed"
-    MEMBER_CLAIM_UNPAID = "member_claim_unpaid"  # a member did not stand in for its client
     DECLARED = "declared"
 
 

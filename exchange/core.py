@@ -11,6 +11,7 @@ from exchange import (
     auctions,
     audit,
     closeout,
+    defaults,
     depository,
     margining,
     membership,
@@ -222,15 +223,15 @@ def _road(command: Command, state: State) -> Iterator[Event]:
         case LiquidatePositions():
             return closeout.liquidate_positions(command, state)
         case DeclareDefault():
-            return closeout.declare_default(command, state)
+            return defaults.declare_default(command, state)
         case BeginDefault():
-            return closeout.begin_default(command, state)
+            return defaults.begin_default(command, state)
         case CloseOut():
-            return closeout.close_out(command, state)
+            return defaults.close_out(command, state)
         case BidForPortfolio():
-            return closeout.bid_for_portfolio(command, state)
+            return defaults.bid_for_portfolio(command, state)
         case EndDefaultAuction():
-            return closeout.end_default_auction(command, state)
+            return defaults.end_default_auction(command, state)
         case AppointMember():
             return membership.appoint_member(command, state)
         case ChooseMember():

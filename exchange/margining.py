@@ -73,7 +73,7 @@ def value_accounts(_duty: ValueAccounts, state: State) -> Iterator[Event]:
     """At its interval, or at once after a large move of an index."""
     if state.now != state.next_valuation:
         return  # an earlier one took its place
-    margin = _margin(state)
+    margin = state.covers.by_margin
     _promise_valuation(state.now + margin.rules.revaluation, state)
     yield from value_all(state)
 
@@ -96,7 +96,7 @@ def value_all(state: State) -> Iterator[Event]:
 
     While an index is stale its marks stay as they are, and so no requirement falls.
     """
-    margin = _margin(state)
+    margin = state.covers.by_margin
     for portfolio in margin.portfolios.values():
         latest = state.indices[portfolio.portfolio_id.underlying].latest
         if latest is not None and latest.status is not IndexStatus.STALE and portfolio.instruments:
@@ -122,7 +122,7 @@ def _live_orders(state: State) -> Live:
 
 def review(state: State) -> Iterator[Event]:
     """Post or free collateral, and move each account to the state that its equity calls for."""
-    margin = _margin(state)
+    margin = state.covers.by_margin
     for account in list(margin.accounts.values()):
         if not follows_equity(account.state):
             continue
@@ -153,7 +153,7 @@ def _enter(
         maintenance=maintenance,
     )
     if equity < 0:
-        state.braked_until = state.now + _margin(state).rules.brake
+        state.braked_until = state.now + state.covers.by_margin.rules.brake
     match to:
         case MarginState.NORMAL:
             account.vain_steps = 0
@@ -178,7 +178,7 @@ def call_for(account: MarginAccount, amount: Money, state: State) -> Iterator[Ev
         return
     state.calls += 1
     account.call = state.calls
-    deadline = state.now + _margin(state).rules.liquidation.call_deadline
+    deadline = state.now + state.covers.by_margin.rules.liquidation.call_deadline
     who = account.holder.participant_id
     state.agenda.promise(deadline, EndMarginCall(participant_id=who, call=account.call))
     yield MarginCalled(participant_id=who, amount=amount, deadline=deadline)
@@ -187,14 +187,14 @@ def call_for(account: MarginAccount, amount: Money, state: State) -> Iterator[Ev
 def _end_call(account: MarginAccount, state: State) -> None:
     """The account stands well again, and its call is met, unless it still cannot pay what it was late with: what
     its options are worth pays nobody."""
-    there = sources(account, account.late, state.ledger, _margin(state).rules.scenarios)
+    there = sources(account, account.late, state.ledger, state.covers.by_margin.rules.scenarios)
     if sum(amount for _, amount in there) >= account.late:
         account.call = account.late = 0
 
 
 def end_margin_call(duty: EndMarginCall, state: State) -> Iterator[Event]:
     """Whoever has not met its call by the deadline defaults."""
-    account = _margin(state).accounts[duty.participant_id]
+    account = state.covers.by_margin.accounts[duty.participant_id]
     if account.call != duty.call:
         return
     yield from review(state)  # what came in since the last valuation counts
@@ -223,7 +223,7 @@ def _valued(margin: MarginCover, state: State) -> AccountsValued:
 
 def mark_variation(duty: MarkVariation, state: State) -> Iterator[Event]:
     """Value all accounts; what prices gave and took is owed now, and paid now or at its hour."""
-    margin = _margin(state)
+    margin = state.covers.by_margin
     _promise_clearing(duty.clearing, state)
     clearing = margin.rules.variation.clearings[duty.clearing]
     yield from value_all(state)
@@ -236,7 +236,7 @@ def mark_variation(duty: MarkVariation, state: State) -> Iterator[Event]:
 
 
 def owe_variation(pays: Time, state: State) -> Iterator[Event]:
-    margin = _margin(state)
+    margin = state.covers.by_margin
     dues = margin.variation()
     state.ledger.book(owe(dues, margin.cash), state.now)
     given = sum(due.amount for due in dues if due.amount > 0)
@@ -249,7 +249,7 @@ def pay_variation(_duty: PayVariation, state: State) -> Iterator[Event]:
 
 def clear(state: State) -> Iterator[Event]:
     """Collect all that is owed, then pay; whoever is late is called upon, and defaults at the deadline."""
-    margin = _margin(state)
+    margin = state.covers.by_margin
     payment = pay(margin.accounts.values(), margin.cash, state.ledger, margin.rules.scenarios)
     state.ledger.book(payment.moves, state.now)
     for account, amount in payment.paid:
@@ -274,7 +274,7 @@ def clear(state: State) -> Iterator[Event]:
 
 def settle_margined(bucket_id: BucketId, price: Price, state: State) -> Iterator[Event]:
     """The last variation of a bucket, with its settlement price as the mark; cleared at once with all else owed."""
-    margin = _margin(state)
+    margin = state.covers.by_margin
     dues, lots = margin.settle(bucket_id, price)
     state.ledger.book([*lots, *owe(dues, margin.cash)], state.now)
     for account, amount in dues:
@@ -287,11 +287,6 @@ def settle_margined(bucket_id: BucketId, price: Price, state: State) -> Iterator
 # --- the inner way --------------------------------------------------------------------------------------
 
 
-def _margin(state: State) -> MarginCover:
-    assert state.covers.margin is not None, "margin is promised under a regime with margin only"
-    return state.covers.margin
-
-
 def _promise_valuation(at: Time, state: State) -> None:
     state.next_valuation = at
     state.agenda.promise(at, ValueAccounts())
@@ -299,6 +294,6 @@ def _promise_valuation(at: Time, state: State) -> None:
 
 def _promise_clearing(number: int, state: State) -> None:
     """The next time that this clearing of the schedule marks."""
-    marks = _margin(state).rules.variation.clearings[number].marks
+    marks = state.covers.by_margin.rules.variation.clearings[number].marks
     today = state.now - state.now % DAY + marks
     state.agenda.promise(today if today > state.now else today + DAY, MarkVariation(clearing=number))

@@ -156,9 +156,7 @@ def promise_fund(state: State) -> None:
 def size_fund(_duty: SizeFund, state: State) -> Iterator[Event]:
     """Large enough for the failure of the largest groups in the worst of the stresses; each member pays its share."""
     promise_fund(state)
-    margin = state.covers.margin
-    assert margin is not None, "only under margin is there a fund"
-    yield from _size(margin, state)
+    yield from _size(state.covers.by_margin, state)
 
 
 def _size(margin: MarginCover, state: State) -> Iterator[Event]:

@@ -31,6 +31,12 @@ class Covers:
         """From now on derivatives are listed under margin; those that are listed already stay as they are."""
         self.margin = MarginCover(self._ledger, self._at_risk, rules, cash)
 
+    @property
+    def by_margin(self) -> MarginCover:
+        """The cover by margin, for those whom it alone can have brought here."""
+        assert self.margin is not None, "nobody is valued, called or closed out under full cover"
+        return self.margin
+
     def list_series(self, instrument: Instrument, live: Iterable[Order]) -> str | None:
         """Put the series under its cover, or say why it cannot be listed."""
         cover = self._cover_for(instrument)

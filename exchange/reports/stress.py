@@ -13,8 +13,8 @@ from exchange.clearing.liquidation import MarginState
 from exchange.clearing.margin import MarginCover
 from exchange.clearing.settlement import NOBODY
 from exchange.clearing.waterfall import Layer, LossOrder, capacities
-from exchange.closeout import resources_against
 from exchange.commands import HouseLayer
+from exchange.defaults import resources_against
 from exchange.membership import groups, stress_table, stressed_losses
 from exchange.state import Seat, State
 from exchange.units import AssetId, BasisPoints, Money
