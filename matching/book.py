@@ -59,7 +59,7 @@ class BookSide:
         self.idle += 1
         if level is self.best:
             self.best = self._next_best()
-        if self.idle > FEW and 4 * self.idle > 3 * len(self.levels):
+        if self.idle > FEW and 2 * self.idle > len(self.levels):
             self._sweep()
 
     def _next_best(self) -> Level | None:

@@ -59,13 +59,13 @@ def test_the_best_level_is_followed_as_levels_come_and_go() -> None:
     assert book.side(Side.SELL).best is None
 
 
-def test_idle_levels_are_swept_out_once_they_are_three_for_each_busy_one() -> None:
+def test_idle_levels_are_swept_out_once_they_outnumber_the_busy_ones() -> None:
     orders = [order(n, Side.BUY, 1_000 + n, 1) for n in range(300)]
     book = a_book(*orders)
     for resting in orders[:250]:
         book.remove(resting)
         assert book.audit() == []
-        assert book.bids.idle <= max(64, 3 * len(book.bids.levels) // 4)
+        assert book.bids.idle <= max(64, len(book.bids.levels) // 2)
     assert book.depth(Side.BUY, 2) == [(1_299, 1), (1_298, 1)]
 
 
