@@ -812,6 +812,14 @@ class IndexPublished(PublicEvent):
     venues: int  # how many were valid
 
 
+class CollarNeared(PublicEvent):
+    """The mark has come close to an edge of the collar: beyond it a hedge ends. A series with a fresh one follows;
+    this one keeps its own."""
+
+    instrument_id: InstrumentId
+    mark: Price
+
+
 class MarkPublished(PublicEvent):
     """At what margined positions in the series are reckoned from now on."""
 
@@ -1240,6 +1248,7 @@ Event: TypeAlias = (
     | BookChanged
     | DepthReported
     | IndexPublished
+    | CollarNeared
     | MarkPublished
     | SettlementPriceProvisional
     | SettlementPostponed

@@ -156,6 +156,7 @@ class Instrument(Message):
     base: AssetId | None = None  # what changes hands against cash
     lot_units: int | None = None  # minor units of it in one lot
     note: NoteTerms | None = None
+    collar: int = 1  # a later series with the same expiry and a fresh collar has the next number
 
     @property
     def product(self) -> Product:
@@ -165,10 +166,12 @@ class Instrument(Message):
     def bucket_id(self) -> BucketId:
         """Claims on one underlying that expire together share one escrow pool and net in it.
 
-        Each claim of a perpetual has a pool of its own: no other series has its collar. A note is alone.
+        Each claim of a perpetual has a pool of its own: no other series has its collar. A note is alone, and so are
+        those with a fresh collar.
         """
         name = self.instrument_id if self.note or self.roll else self.underlying
-        return BucketId(f"{name}@{self.expiry}:{self.cash}")
+        fresh = f"#{self.collar}" if self.collar > 1 else ""
+        return BucketId(f"{name}@{self.expiry}:{self.cash}{fresh}")
 
     @property
     def lowest_price(self) -> Price:
@@ -274,6 +277,8 @@ def _fault_in_claim(terms: Instrument) -> str | None:
     touches = terms.reference in (terms.lowest_price, terms.highest_price) and not terms.note
     if touches or not terms.lowest_price <= terms.reference <= terms.highest_price:
         return f"reference {terms.reference} must lie between {terms.lowest_price} and {terms.highest_price}"
+    if fault := _fault_in_collar(terms):
+        return fault
     if min(terms.fee_maker, terms.fee_taker) < 0:
         return "fees must not be negative"
     if terms.max_quantity < 1:
@@ -292,6 +297,36 @@ def _fault_in_claim(terms: Instrument) -> str | None:
         known = ", ".join(rule.name for rule in SettlementRule)
         return f"settlement_rule must be one of {known}, not {terms.settlement_rule!r}"
     return None
+
+
+def _fault_in_collar(terms: Instrument) -> str | None:
+    """A future's collar must leave room to either side, and yet be one: a hedge ends where it ends."""
+    if terms.kind is not ContractKind.CAPPED_FUTURE:
+        return None
+    if 2 * terms.floor > terms.reference:
+        return f"floor {terms.floor} must be at most half of reference {terms.reference}"
+    if not 3 * terms.reference <= 2 * terms.cap <= 6 * terms.reference:
+        return f"cap {terms.cap} must be between one and a half times and three times reference {terms.reference}"
+    return None
+
+
+def successor(terms: Instrument, mark: Price) -> Instrument:
+    """The same future with a fresh collar around `mark`, as wide for it as the old one was for its reference."""
+    name, number = terms.instrument_id.partition("#")[0], terms.collar + 1
+    return changed(
+        terms,
+        instrument_id=InstrumentId(f"{name}#{number}"),
+        collar=number,
+        floor=terms.floor * mark // terms.reference,
+        cap=divide_up(terms.cap * mark, terms.reference),
+        reference=mark,
+    )
+
+
+def nears_its_collar(terms: Instrument, mark: Price) -> bool:
+    """Whether a future's mark is within a tenth of the collar's width of an edge that could bind."""
+    margin = (terms.cap - terms.floor) // 10
+    return mark >= terms.cap - margin or (terms.floor > 0 and mark <= terms.floor + margin)
 
 
 def _fault_in_roll(terms: Instrument) -> str | None:

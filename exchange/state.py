@@ -152,6 +152,7 @@ class Series:
     next_indication: Time | None = None  # of the present call
     extended: bool = False  # the present call, once
     mark: Price = 0  # what positions are reckoned at
+    collar_neared: bool = False  # the mark has come close to an edge of the collar
     future_mark: FutureMark | None = None  # of a future: how its mark is made
     future: "Series | None" = None  # the one of its bucket, by which options are marked
     feed: Feed | None = None  # if the book is published

@@ -32,6 +32,7 @@ from exchange.events import (
     BucketSettled,
     CancelCause,
     ClaimSettled,
+    CollarNeared,
     DirectiveRefused,
     Event,
     IndexPublished,
@@ -45,7 +46,15 @@ from exchange.events import (
     SettlementPriceFinal,
     SettlementPriceProvisional,
 )
-from exchange.instruments import ContractKind, Instrument, Product, SettlementRule, fault_in
+from exchange.instruments import (
+    ContractKind,
+    Instrument,
+    Product,
+    SettlementRule,
+    fault_in,
+    nears_its_collar,
+    successor,
+)
 from exchange.state import Fixing, Order, Series, State
 from exchange.trading import cancel_orders_in, observe
 from exchange.units import INDEX_DECIMALS, BucketId, IndexPrice, Time
@@ -147,7 +156,22 @@ def publish_index(duty: PublishIndex, state: State) -> Iterator[Event]:
             rolling.take_sample(series, published)
             yield from _publish_mark(series, published, state)
             yield from observe(series, PriceSource.INDEX, published.value // series.instrument.tick, state)
+            yield from watch_collar(series, state)
         margining.value_if_moved(duty.index_id, state)
+
+
+def watch_collar(series: Series, state: State) -> Iterator[Event]:
+    """A fully covered future whose mark comes close to an edge of its collar is told of once, and followed by one
+    with a fresh collar, unless its fixing is about to begin. A live collar never changes.
+    """
+    terms = series.instrument
+    bounded = terms.kind is ContractKind.CAPPED_FUTURE and terms.bucket_id in state.covers.full.buckets
+    if not bounded or series.collar_neared or not nears_its_collar(terms, series.mark):
+        return
+    series.collar_neared = True
+    yield CollarNeared(instrument_id=terms.instrument_id, mark=series.mark)
+    if terms.expiry - fixing_window(terms, state) > state.now:
+        yield from list_instrument(ListInstrument(instrument=successor(terms, series.mark)), state)
 
 
 def _publish_mark(series: Series, published: IndexValue, state: State) -> Iterator[Event]:

@@ -25,7 +25,10 @@ def settle_at(venue: Venue, ticks: int) -> tuple[dict[str, int], dict[str, int],
     venue.quote(value)
     events = venue.quote_until(EXPIRY + 1, value)
     settled = of_kind(events, ClaimSettled)
-    (bucket,) = of_kind(events, BucketSettled)
+    bucket, *fresh = of_kind(events, BucketSettled)
+    assert not any(
+        other.pool for other in fresh
+    )  # nobody traded under the fresh collars that came on the way
     gains = {str(e.participant_id): e.gain for e in settled}
     payouts = {str(e.participant_id): e.payout for e in settled}
     return gains, payouts, bucket.pool

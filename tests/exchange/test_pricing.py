@@ -4,6 +4,7 @@ import os
 import warnings
 from fractions import Fraction
 from itertools import product
+from math import sqrt
 from types import ModuleType
 
 import pytest
@@ -158,3 +159,21 @@ def test_values_agree_with_another_library() -> None:
             assert option_price(kind, 8e6, strike, deviation, 1e4) == pytest.approx(
                 calculator.value(), rel=1e-8, abs=1e-8
             )
+
+
+@pytest.mark.parametrize(
+    ("days", "sigma", "cap", "clipped"),
+    [(30, 0.6, 1.5, 6.50), (30, 0.6, 2, 0.02), (30, 0.8, 1.5, 43.24), (30, 0.8, 2, 1.14), (90, 0.8, 1.5, 384.77),
+     (90, 0.8, 2, 90.66), (90, 0.8, 3, 5.78)],
+)  # fmt: skip
+def test_e27_what_a_cap_takes_from_a_long_future(days: int, sigma: float, cap: float, clipped: float) -> None:
+    """In basis points of the forward: a call at the cap, which the holder of the future has sold for nothing."""
+    deviation = sigma * sqrt(days / 365)
+    worth = option_price(ContractKind.CALL, 1.0, cap, deviation)
+    assert round(worth * 10_000, 2) == clipped
+
+
+@pytest.mark.parametrize(("days", "sigma", "clipped"), [(30, 0.6, 0.01), (30, 0.8, 0.57), (90, 0.8, 45.33)])
+def test_e27_what_a_floor_of_a_half_takes_from_a_short_one(days: int, sigma: float, clipped: float) -> None:
+    worth = option_price(ContractKind.PUT, 1.0, 0.5, sigma * sqrt(days / 365))
+    assert round(worth * 10_000, 2) == clipped

@@ -51,7 +51,8 @@ def test_whatever_is_traded_the_pool_pays_everyone_and_ends_at_nothing(seed: int
     pool = venue.pool(SERIES[0])
     events = quote_steadily(venue, EXPIRES, settlement * 10_000 + 2)
     settled = of_kind(events, ClaimSettled)
-    assert [event.pool for event in of_kind(events, BucketSettled)] == [pool]
+    first, *fresh = [event.pool for event in of_kind(events, BucketSettled)]
+    assert first == pool and not any(fresh)  # nobody trades under the fresh collars that come on the way
     assert sum(event.payout for event in settled) == pool and min(event.payout for event in settled) >= 0
     assert sum(event.gain for event in settled) == 0
     assert venue.pool(SERIES[0]) == 0
