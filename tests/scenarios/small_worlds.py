@@ -70,7 +70,15 @@ do = "unfreeze_venue_wallets"
 order_ref = "court order 1"
 """
 
-FAILURES = ("largest_default", "gap_move", "slow_bleed", "member_failure", "everything_at_once")
+FAILURES = (
+    "largest_default",
+    "gap_move",
+    "slow_bleed",
+    "member_failure",
+    "everything_at_once",
+    "restricted_while_losing",
+    "collar_reached",
+)
 
 MIDNIGHT: Time = 1_797_552_000_000_000_000  # of 18 December 2026
 OPENS: Time = MIDNIGHT + 600 * MINUTE
