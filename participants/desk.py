@@ -494,7 +494,7 @@ class Desk:
 
     def _rolled(self, event: PerpetualRolled) -> None:
         holding = self.holdings.get(event.instrument.instrument_id)
-        if holding is not None:
+        if holding is not None and holding.instrument.roll is not None:  # nothing else rolls
             holding.begin(event.instrument)
 
     def _carried_on(self, event: PositionRolled) -> None:

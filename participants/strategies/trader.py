@@ -77,7 +77,7 @@ class Trader:
         """Hear a public event. To act on it, bring `next_look` forward."""
         if not isinstance(event, PerpetualRolled):
             self._session_open = isinstance(event, SessionOpened)
-        elif event.instrument.instrument_id == self.instrument.instrument_id:
+        elif self.instrument.roll and event.instrument.instrument_id == self.instrument.instrument_id:
             terms = (
                 event.instrument
             )  # a roll moves the collar, the reference and the expiry, and nothing else
