@@ -94,7 +94,7 @@ def _declare(seat: Seat, reason: DefaultReason, grounds: str, state: State) -> I
     yield ParticipantStateChanged(participant_id=who, state=seat.state)
     if margin is None:
         return  # what it could lose is there: its positions run to their expiry
-    account = margin.margin_account(seat, margin.cash)
+    account = margin.margin_account(seat)
     if account.state is not MarginState.DEFAULT:
         account.state = advance(account.state, MarginState.DEFAULT)
     account.state = advance(account.state, MarginState.CLOSING)
@@ -167,7 +167,7 @@ def _bid_refusal(command: BidForPortfolio, state: State) -> ClearingRefusal | No
 def _can_take_over(seat: Seat, amount: Money, case: DefaultCase, state: State) -> bool:
     """Whether the bidder would stand above its requirement with the portfolio, having paid its bid."""
     margin = state.covers.by_margin
-    bidder, defaulter = margin.margin_account(seat, margin.cash), margin.accounts[case.defaulter]
+    bidder, defaulter = margin.margin_account(seat), margin.accounts[case.defaulter]
     excess = bidder.excess - amount - bidder.cost_of_options(defaulter.option_value)
     for part in defaulter.portfolios.values():
         own = margin.account_in(part.portfolio, seat)

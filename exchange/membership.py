@@ -80,24 +80,25 @@ def _choice_refusal(command: ChooseMember, state: State) -> ClearingRefusal | No
 
 
 def offer_to_port(command: OfferToPort, state: State) -> Iterator[Event]:
-    seat, reason = state.seats.get(command.participant_id), None
-    if seat is None:
-        reason = ClearingRefusal.UNKNOWN_PARTICIPANT
-    elif not seat.is_member:
-        reason = ClearingRefusal.NOT_A_MEMBER
-    elif seat.defaulted:
-        reason = ClearingRefusal.DEFAULTED
-    elif command.most_margin < 0:
-        reason = ClearingRefusal.AMOUNT_NEGATIVE
-    if seat is None or reason is not None:
+    reason = _offer_refusal(command, state)
+    if reason is not None:
         yield ClearingRequestRejected(
-            participant_id=command.participant_id,
-            request=type(command).__name__,
-            reason=reason or ClearingRefusal.UNKNOWN_PARTICIPANT,
+            participant_id=command.participant_id, request=type(command).__name__, reason=reason
         )
         return
-    seat.porting_offer = command.most_margin
-    yield PortingOffered(participant_id=seat.participant_id, most_margin=command.most_margin)
+    state.seats[command.participant_id].porting_offer = command.most_margin
+    yield PortingOffered(participant_id=command.participant_id, most_margin=command.most_margin)
+
+
+def _offer_refusal(command: OfferToPort, state: State) -> ClearingRefusal | None:
+    seat = state.seats.get(command.participant_id)
+    if seat is None:
+        return ClearingRefusal.UNKNOWN_PARTICIPANT
+    if not seat.is_member:
+        return ClearingRefusal.NOT_A_MEMBER
+    if seat.defaulted:
+        return ClearingRefusal.DEFAULTED
+    return ClearingRefusal.AMOUNT_NEGATIVE if command.most_margin < 0 else None
 
 
 def clients_of(member: Seat, state: State) -> list[Seat]:
@@ -164,17 +165,17 @@ def _size(margin: MarginCover, state: State) -> Iterator[Event]:
     skin = margin.rules.waterfall.skin_in_the_game
     by_group = fund.by_group(stressed_losses(margin, state), groups(margin, state))
     one, two = fund.cover(1, by_group), fund.cover(2, by_group)
-    wanted = fund.fund_size(fund.cover(margin.rules.fund.cover, by_group), skin)
+    covered = fund.cover(margin.rules.fund.cover, by_group)
+    wanted = fund.fund_size(covered, skin)
     margins = {who: _margin_behind(who, margin, state) for who in members}
     shares = _shares(wanted, margins, margin)
     paid_in = 0
     for who, share in shares.items():
-        account = margin.margin_account(state.seats[who], margin.cash)
+        account = margin.margin_account(state.seats[who])
         missing = _bring_to(account, share, state)
         paid_in += state.ledger.posted(account.fund)
         state.contributions[who] = share
         yield FundContributionChanged(participant_id=who, asset_id=margin.cash, share=share, missing=missing)
-    covered = fund.cover(margin.rules.fund.cover, by_group)
     yield FundSized(
         asset_id=margin.cash,
         cover_one=one,

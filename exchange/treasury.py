@@ -397,6 +397,10 @@ def _withdrawal_refusal(command: WithdrawCoins, state: State) -> CashRefusal | N
         return reason
     coin, seat = state.coins[command.asset_id], state.seats[command.participant_id]
     gate, who = coin.gate, command.participant_id
+    free, margin = _free_cash(state, who, command.asset_id), state.covers.margin
+    unneeded = free
+    if margin is not None and command.asset_id == margin.cash:
+        unneeded = margin.unneeded(who, free)
     return first_refusal(
         (command.amount <= 0, CashRefusal.AMOUNT_NOT_POSITIVE),
         (coin.issuer.paused, CashRefusal.ISSUER_PAUSED),
@@ -404,8 +408,8 @@ def _withdrawal_refusal(command: WithdrawCoins, state: State) -> CashRefusal | N
         (seat.frozen, CashRefusal.PARTICIPANT_FROZEN),
         (_is_braked(state), CashRefusal.BRAKED),
         (gate is not None and command.amount > gate.withdrawable(who), CashRefusal.GATED),
-        (command.amount > _free_cash(state, who, command.asset_id), CashRefusal.INSUFFICIENT_FUNDS),
-        (_is_needed(command, state), CashRefusal.NEEDED_AS_MARGIN),
+        (command.amount > free, CashRefusal.INSUFFICIENT_FUNDS),
+        (command.amount > unneeded, CashRefusal.NEEDED_AS_MARGIN),
     )
 
 
@@ -419,15 +423,6 @@ def _is_braked(state: State) -> bool:
     longest = margin.rules.brake_outage
     out = longest and any(index.out_for(state.now) > longest for index in state.indices.values())
     return bool(out) or state.now < state.braked_until
-
-
-def _is_needed(command: WithdrawCoins, state: State) -> bool:
-    """Whether the participant's equity without the amount would be below its requirement."""
-    margin = state.covers.margin
-    account = None if margin is None else margin.accounts.get(command.participant_id)
-    if margin is None or account is None or command.asset_id != margin.cash:
-        return False
-    return bool(account.required) and account.excess < command.amount
 
 
 def confirm_withdrawal(command: ConfirmWithdrawal, state: State) -> Iterator[Event]:

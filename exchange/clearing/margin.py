@@ -71,9 +71,9 @@ class MarginCover:
             self._ledger.open(house, lots, Rule.FREE)
         return fault
 
-    def margin_account(self, holder: Holder, cash: AssetId) -> MarginAccount:
+    def margin_account(self, holder: Holder) -> MarginAccount:
         """The holder's standing, opened if there is none."""
-        margin = self.accounts.get(holder.participant_id)
+        margin, cash = self.accounts.get(holder.participant_id), self.cash
         if margin is None:
             margin = MarginAccount(holder, cash, self._ledger, self.rules)
             self._ledger.open(margin.collateral, cash, Rule.LIABILITY)
@@ -90,7 +90,7 @@ class MarginCover:
         """The holder's account in a portfolio, opened if there is none."""
         account = portfolio.accounts.get(holder.participant_id)
         if account is None:
-            margin = self.margin_account(holder, portfolio.cash)
+            margin = self.margin_account(holder)
             at_risk = self._at_risk.setdefault(holder.participant_id, CapitalAtRisk())
             account = PortfolioAccount(margin, portfolio, at_risk)
             portfolio.accounts[holder.participant_id] = account
