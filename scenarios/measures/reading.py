@@ -395,27 +395,24 @@ def every_claim(view: RunView) -> list[Claim]:
 @once
 def moved(view: RunView) -> Deals:
     """What default management moved from one holder to another, as if it had been dealt at the mark."""
-    table, every = view.table(PositionTransferred), fills(view)
-    return Deals(
-        table["sequence"],
-        table["time"],
-        codes(table["participant_id"], {name: at for at, name in enumerate(every.participants)}),
-        codes(table["instrument_id"], instrument_codes(view)),
-        table["lots"],
-        table["price"],
-    )
+    return _as_if_dealt(view, PositionTransferred, "lots")
 
 
 @once
 def carried(view: RunView) -> Deals:
     """What was carried on at rolls, as if it had been dealt there."""
-    table, every = view.table(PositionRolled), fills(view)
+    return _as_if_dealt(view, PositionRolled, "quantity")
+
+
+def _as_if_dealt(view: RunView, kind: type[PositionTransferred | PositionRolled], lots: str) -> Deals:
+    """Lots that came to a holder without a fill, one row an event; `lots` is their column."""
+    table, every = view.table(kind), fills(view)
     return Deals(
         table["sequence"],
         table["time"],
         codes(table["participant_id"], {name: at for at, name in enumerate(every.participants)}),
         codes(table["instrument_id"], instrument_codes(view)),
-        table["quantity"],
+        table[lots],
         table["price"],
     )
 
