@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from exchange.access.regime import Applicant, Regime
+from exchange.cash.terms import CoinTerms
 from exchange.instruments import Asset, Instrument
 from exchange.messages import Message
 from exchange.units import (
@@ -213,7 +214,7 @@ class MintCoins(Message):
     amount: Money
 
 
-class TransferCoins(Message):
+class TransferCash(Message):
     """Move coins between two wallets on the issuer's ledger, outside the venue."""
 
     precedence: ClassVar[int] = TREASURY
@@ -223,7 +224,7 @@ class TransferCoins(Message):
     amount: Money
 
 
-class DepositCoins(Message):
+class DepositCash(Message):
     """Move coins from a participant's wallet into the venue's custody, against a claim on the venue."""
 
     precedence: ClassVar[int] = TREASURY
@@ -232,7 +233,7 @@ class DepositCoins(Message):
     amount: Money
 
 
-class WithdrawCoins(Message):
+class WithdrawCash(Message):
     """Ask the venue to send coins back to the participant's wallet."""
 
     precedence: ClassVar[int] = TREASURY
@@ -456,7 +457,7 @@ class EstablishVenue(Message):
     precedence: ClassVar[int] = CLOCK
     assets: tuple[Asset, ...]
     indices: tuple["IndexTerms", ...]
-    coins: tuple["CoinTerms", ...]
+    cash: tuple[CoinTerms, ...]
     sessions: tuple["SessionTerms", ...]
     depth_interval: Time = 10_000_000_000  # between two reports of depth
     settlement_cycles: tuple["SettlementCycleTerms", ...] = ()
@@ -479,20 +480,6 @@ class IndexTerms(Message):
     fixing_samples: int = 300
     fixing_spacing: Time = 6_000_000_000
     fixing_objection: Time = 0  # how long a provisional price may be objected to
-
-
-class CoinTerms(Message):
-    """A coin's issuer: who may do what, and the wallets that hold the venue's coins."""
-
-    asset_id: AssetId
-    issuer: str
-    minters: dict[str, Money]  # minter to allowance
-    venue_wallets: tuple[WalletId, ...]
-    freeze_signatures: tuple[str, ...]  # needed to freeze or unfreeze any wallet
-    venue_freeze_signatures: tuple[str, ...]  # needed for a wallet of the venue
-    pause_signatures: tuple[str, ...]
-    finality: Time = 2_000_000_000  # how long a transfer on the issuer's ledger takes to be final
-    wipe_allowed: bool = False
 
 
 class SessionTerms(Message):
@@ -869,8 +856,8 @@ Request: TypeAlias = (
     | LinkOrders
     | QuoteMarket
     | ProtectQuotes
-    | DepositCoins
-    | WithdrawCoins
+    | DepositCash
+    | WithdrawCash
     | ChooseMember
     | OfferToPort
     | BidForPortfolio
@@ -951,7 +938,7 @@ Command: TypeAlias = (
     | PublishReferenceRate
     | RecordFiatReceipt
     | MintCoins
-    | TransferCoins
+    | TransferCash
     | RedeemCoins
     | FundHouse
     | FreezeWallet

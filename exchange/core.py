@@ -13,6 +13,7 @@ from exchange import (
     closeout,
     defaults,
     depository,
+    issuing,
     margining,
     membership,
     notes,
@@ -48,7 +49,7 @@ from exchange.commands import (
     CreditUnits,
     DebitUnits,
     DeclareDefault,
-    DepositCoins,
+    DepositCash,
     EndDefaultAuction,
     EndMarginCall,
     EndTrading,
@@ -106,13 +107,13 @@ from exchange.commands import (
     StartFixing,
     SubscribeNotes,
     SuspendParticipant,
-    TransferCoins,
+    TransferCash,
     UnfreezeParticipant,
     UnfreezeWallet,
     UnpauseIssuer,
     ValueAccounts,
     WipeWallet,
-    WithdrawCoins,
+    WithdrawCash,
     WithdrawUnits,
 )
 from exchange.events import Entry, Event
@@ -241,33 +242,33 @@ def _road(command: Command, state: State) -> Iterator[Event]:
         case SizeFund():
             return membership.size_fund(command, state)
         case FundHouse():
-            return treasury.fund_house(command, state)
+            return issuing.fund_house(command, state)
         case RollPerpetual():
             return rolling.roll_perpetual(command, state)
         case RecordFiatReceipt():
-            return treasury.record_fiat_receipt(command, state)
+            return issuing.record_fiat_receipt(command, state)
         case MintCoins():
-            return treasury.mint_coins(command, state)
-        case TransferCoins():
-            return treasury.transfer_coins(command, state)
-        case DepositCoins():
-            return treasury.deposit_coins(command, state)
-        case WithdrawCoins():
-            return treasury.withdraw_coins(command, state)
+            return issuing.mint_coins(command, state)
+        case TransferCash():
+            return issuing.transfer_cash(command, state)
+        case DepositCash():
+            return treasury.deposit_cash(command, state)
+        case WithdrawCash():
+            return treasury.withdraw_cash(command, state)
         case ConfirmWithdrawal():
             return treasury.confirm_withdrawal(command, state)
         case RedeemCoins():
-            return treasury.redeem_coins(command, state)
+            return issuing.redeem_coins(command, state)
         case FreezeWallet():
-            return treasury.freeze_wallet(command, state)
+            return issuing.freeze_wallet(command, state)
         case UnfreezeWallet():
-            return treasury.unfreeze_wallet(command, state)
+            return issuing.unfreeze_wallet(command, state)
         case PauseIssuer():
-            return treasury.pause_issuer(command, state)
+            return issuing.pause_issuer(command, state)
         case UnpauseIssuer():
-            return treasury.unpause_issuer(command, state)
+            return issuing.unpause_issuer(command, state)
         case WipeWallet():
-            return treasury.wipe_wallet(command, state)
+            return issuing.wipe_wallet(command, state)
         case InstructSettlement():
             return settling.instruct_settlement(command, state)
         case ReleaseInstruction():

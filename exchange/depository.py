@@ -8,7 +8,6 @@ house's own layer first and then by all who own units of the asset. It never tou
 
 from collections.abc import Iterator
 
-from exchange.cash.asset import first_refusal
 from exchange.cash.chain import Arrival, Chain, Departure
 from exchange.cash.custody import share_loss
 from exchange.clearing import accounts
@@ -35,7 +34,7 @@ from exchange.events import (
     UnitsWithdrawalRequested,
     UnitsWithdrawalReturned,
 )
-from exchange.reasons import CashRefusal
+from exchange.reasons import CashRefusal, first_refusal
 from exchange.state import State
 from exchange.trading import cancel_orders_of
 from exchange.units import AssetId

@@ -267,7 +267,7 @@ class LimitChanged(PrivateEvent):
     used: Money
 
 
-class CoinsDeposited(PrivateEvent):
+class CashDeposited(PrivateEvent):
     asset_id: AssetId
     amount: Money
 
@@ -999,7 +999,7 @@ class CoinsMinted(PublicEvent):
     supply: Money
 
 
-class CoinsTransferred(PublicEvent):
+class CashTransferred(PublicEvent):
     asset_id: AssetId
     source: WalletId
     target: WalletId
@@ -1180,7 +1180,7 @@ Event: TypeAlias = (
     | ParticipantRefused
     | ParticipantStateChanged
     | LimitChanged
-    | CoinsDeposited
+    | CashDeposited
     | WithdrawalRequested
     | WithdrawalCompleted
     | WithdrawalReturned
@@ -1269,7 +1269,7 @@ Event: TypeAlias = (
     | SettlementCycleCompleted
     | PerpetualRolled
     | CoinsMinted
-    | CoinsTransferred
+    | CashTransferred
     | CoinsRedeemed
     | FiatReceived
     | WalletFrozen

@@ -7,7 +7,7 @@ from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
-from exchange.cash.coin import Coin
+from exchange.cash.holding import Holding
 from exchange.clearing import accounts, house
 from exchange.clearing.expiry import is_trading
 from exchange.clearing.index import OWN_VENUE, Index
@@ -63,12 +63,12 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         yield DirectiveRefused(directive="establish venue", explanation=fault)
         return
     state.assets = {asset.asset_id: asset for asset in command.assets}
-    for coin in command.coins:
-        state.coins[coin.asset_id] = Coin(coin)
-        state.ledger.open(accounts.fees(coin.asset_id), coin.asset_id, Rule.LIABILITY)
-        state.ledger.open(accounts.loss_layer(coin.asset_id), coin.asset_id, Rule.LIABILITY)
-        for wallet_id in coin.venue_wallets:
-            state.ledger.open(accounts.wallet(wallet_id, coin.asset_id), coin.asset_id, Rule.MIRROR)
+    for cash in command.cash:
+        state.holdings[cash.asset_id] = Holding(cash)
+        state.ledger.open(accounts.fees(cash.asset_id), cash.asset_id, Rule.LIABILITY)
+        state.ledger.open(accounts.loss_layer(cash.asset_id), cash.asset_id, Rule.LIABILITY)
+        for wallet_id in cash.venue_wallets:
+            state.ledger.open(accounts.wallet(wallet_id, cash.asset_id), cash.asset_id, Rule.MIRROR)
     for asset in command.assets:
         if asset.confirmations:
             state.chains[asset.asset_id] = Chain(asset)
@@ -93,12 +93,12 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
         yield "the venue stands already"
     if command.depth_interval < 1:
         yield "depth_interval must be positive"
-    coins = [coin.asset_id for coin in command.coins]
+    cash = [terms.asset_id for terms in command.cash]
     for asset in command.assets:
         if fault := fault_in_asset(asset):
             yield fault
-        if asset.confirmations and asset.asset_id in coins:
-            yield f"{asset.asset_id}: it is a coin of an issuer, or units on a chain, but not both"
+        if asset.confirmations and asset.asset_id in cash:
+            yield f"{asset.asset_id}: it is cash, or units on a chain, but not both"
     for terms in command.indices:
         if min(terms.interval, terms.fixing_samples, terms.fixing_spacing) < 1:
             yield f"{terms.index_id}: interval, fixing_samples and fixing_spacing must be positive"
@@ -108,9 +108,9 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
             yield f"{terms.index_id}: it needs venues, and every weight must be positive"
         if OWN_VENUE in terms.venues:
             yield f"{terms.index_id}: {OWN_VENUE} is this venue, and no trade of ours is part of an index"
-    for coin in command.coins:
-        if not len(coin.venue_wallets) == len(frozenset(coin.venue_wallets)) > 0:
-            yield f"{coin.asset_id}: the venue needs wallets, each named once"
+    for asset_terms in command.cash:
+        if not len(asset_terms.venue_wallets) == len(frozenset(asset_terms.venue_wallets)) > 0:
+            yield f"{asset_terms.asset_id}: the venue needs wallets, each named once"
     closed = state.now
     for session in command.sessions:
         if not closed <= session.opens < session.closes:
@@ -208,7 +208,7 @@ def _clearing_fault(regime: Regime, state: State) -> str | None:
 
 def _settlement_fault(asset_id: AssetId, state: State) -> str | None:
     """Why the venue cannot settle in that coin: once there are accounts or series, theirs is the only one."""
-    if asset_id not in state.coins:
+    if asset_id not in state.holdings:
         return f"there is no cash asset {asset_id} to settle in"
     if state.regime is not None and asset_id != state.regime.cash.settlement_asset:
         return f"the venue settles in {state.regime.cash.settlement_asset} already, not in {asset_id}"
@@ -269,7 +269,7 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
 
 def _is_taken(wallet_id: WalletId, state: State) -> bool:
     return any(seat.wallet_id == wallet_id for seat in state.seats.values()) or any(
-        coin.is_of_the_venue(wallet_id) for coin in state.coins.values()
+        coin.is_of_the_venue(wallet_id) for coin in state.holdings.values()
     )
 
 
@@ -385,7 +385,7 @@ def unfreeze_participant(command: UnfreezeParticipant, state: State) -> Iterator
 def _belongings(seat: Seat, state: State) -> list[str]:
     """The participant's accounts of free cash and free units."""
     who = seat.participant_id
-    names = [accounts.cash(who, asset_id) for asset_id in state.coins]
+    names = [accounts.cash(who, asset_id) for asset_id in state.holdings]
     names += [accounts.units(who, asset_id) for asset_id in state.assets]
     return [name for name in names if name in state.ledger]
 

@@ -4,6 +4,14 @@ The reasons of an order stand in order of precedence: the first that applies is 
 """
 
 from enum import StrEnum
+from typing import TypeVar
+
+R = TypeVar("R", bound=StrEnum)
+
+
+def first_refusal(*checks: tuple[bool, R]) -> R | None:
+    """The reason of the first check that applies. Callers list their checks in order of precedence."""
+    return next((reason for applies, reason in checks if applies), None)
 
 
 class RejectReason(StrEnum):
@@ -85,6 +93,7 @@ class CashRefusal(StrEnum):
 
     UNKNOWN_PARTICIPANT = "unknown_participant"
     UNKNOWN_ASSET = "unknown_asset"
+    NOT_A_COIN = "not_a_coin"  # only an issuer mints, redeems, pauses and wipes
     UNKNOWN_WALLET = "unknown_wallet"
     WALLET_OF_THE_VENUE = "wallet_of_the_venue"  # only the venue moves what its wallets hold
     SAME_WALLET = "same_wallet"

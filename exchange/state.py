@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.chain import Chain
-from exchange.cash.coin import Coin
+from exchange.cash.holding import Holding
 from exchange.clearing.cover import Account, Requirement
 from exchange.clearing.covers import Covers
 from exchange.clearing.default_auction import Bid
@@ -199,7 +199,7 @@ class State:
     depth_interval: Time = 0  # between two reports of depth
     seats: dict[ParticipantId, Seat] = field(default_factory=dict)
     assets: dict[AssetId, Asset] = field(default_factory=dict)
-    coins: dict[AssetId, Coin] = field(default_factory=dict)
+    holdings: dict[AssetId, Holding] = field(default_factory=dict)
     chains: dict[AssetId, Chain] = field(default_factory=dict)  # of the crypto assets
     indices: dict[IndexId, Index] = field(default_factory=dict)
     series: dict[InstrumentId, Series] = field(default_factory=dict)
@@ -219,4 +219,4 @@ class State:
 
     def __post_init__(self) -> None:
         self.covers = Covers(self.ledger)
-        self.settlement = Settlement(self.ledger, self.coins)
+        self.settlement = Settlement(self.ledger, self.holdings)

@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from exchange.commands import CoinTerms, Command, EstablishVenue, HouseLayer, IndexTerms
+from exchange.cash.terms import CoinTerms
+from exchange.commands import Command, EstablishVenue, HouseLayer, IndexTerms
 from exchange.instruments import Instrument, Product
 from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
 from participants.population import PopulationTerms

@@ -20,6 +20,7 @@ from exchange.access.regime import (
     RegimeStatus,
 )
 from exchange.audit import audit
+from exchange.cash.terms import CoinTerms
 from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
@@ -29,9 +30,8 @@ from exchange.commands import (
     ApplyForAccess,
     AppointMember,
     CancelOrder,
-    CoinTerms,
     Command,
-    DepositCoins,
+    DepositCash,
     EstablishVenue,
     FundHouse,
     HouseLayer,
@@ -297,7 +297,7 @@ class Venue:
                     index
                     or IndexTerms(index_id=BTC_RUB, venues=VENUES, weights_ppm=(250_000,) * len(VENUES)),
                 ),
-                coins=(coin or coin_terms(), *more_coins),
+                cash=(coin or coin_terms(), *more_coins),
                 sessions=sessions,
                 settlement_cycles=cycles,
             )
@@ -342,7 +342,7 @@ class Venue:
     def pay_in(self, name: ParticipantId, cash: Money) -> list[Event]:
         """Coins minted for `name` against a fiat receipt, and deposited."""
         self.mint(WalletId(f"wallet-{name}"), cash)
-        return self.tell(DepositCoins(participant_id=name, asset_id=RUBD, amount=cash))
+        return self.tell(DepositCash(participant_id=name, asset_id=RUBD, amount=cash))
 
     def fund_house(self, layer: HouseLayer, amount: Money) -> None:
         self.mint(WalletId("house"), amount)

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from exchange.access.regime import GateRule
-from exchange.cash.asset import CashAsset
+from exchange.cash.keeper import Keeper
 from exchange.clearing.rounding import allocate
 from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
@@ -23,22 +23,22 @@ class Custody:
         assert len(wallets) == len(frozenset(wallets)) > 0, "custody needs wallets, each named once"
         self.wallets = tuple(wallets)
 
-    def mobile(self, asset: CashAsset) -> Money:
+    def mobile(self, keeper: Keeper) -> Money:
         """What wallets that may send hold."""
-        return sum(asset.balance(wallet) for wallet in self.sending(asset))
+        return sum(keeper.balance(wallet) for wallet in self.sending(keeper))
 
-    def frozen(self, asset: CashAsset) -> Money:
+    def frozen(self, keeper: Keeper) -> Money:
         """What wallets that may not send hold."""
-        return sum(asset.balance(wallet) for wallet in self.wallets if asset.is_frozen_out(wallet))
+        return sum(keeper.balance(wallet) for wallet in self.wallets if keeper.is_frozen_out(wallet))
 
-    def sending(self, asset: CashAsset) -> tuple[WalletId, ...]:
+    def sending(self, keeper: Keeper) -> tuple[WalletId, ...]:
         """The wallets that may send, in the order of the coin's terms."""
-        return tuple(wallet for wallet in self.wallets if not asset.is_frozen_out(wallet))
+        return tuple(wallet for wallet in self.wallets if not keeper.is_frozen_out(wallet))
 
-    def deposit_wallet(self, asset: CashAsset) -> WalletId | None:
+    def deposit_wallet(self, keeper: Keeper) -> WalletId | None:
         """The emptiest wallet under no freeze of either kind: coins spread over the shards. None: all are."""
-        free = [wallet for wallet in self.sending(asset) if not asset.is_frozen_in(wallet)]
-        return min(free, key=asset.balance, default=None)
+        free = [wallet for wallet in self.sending(keeper) if not keeper.is_frozen_in(wallet)]
+        return min(free, key=keeper.balance, default=None)
 
 
 def split(amount: Money, spendable: Mapping[WalletId, Money]) -> list[tuple[WalletId, Money]]:

@@ -2,18 +2,16 @@
 
 A coin is a claim on one bank rouble, so both stand on one ledger: reserves on the debit side; wallets, money
 received that nobody has minted against, and what was wiped on the credit side. Reserves can then fall short
-of the coins by no more than the losses on the books. A wallet comes into being when coins or a freeze first
-reach it.
+of the coins by no more than the losses on the books.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import NamedTuple
 
-from exchange.cash.asset import first_refusal
-from exchange.clearing.ledger import Ledger, Rule
-from exchange.commands import CoinTerms
-from exchange.reasons import CashRefusal
+from exchange.cash.keeper import Keeper
+from exchange.cash.terms import CoinTerms
+from exchange.clearing.ledger import Rule
+from exchange.reasons import CashRefusal, first_refusal
 from exchange.units import Money, Time, WalletId
 
 RESERVES = "reserves"  # bank roubles (mirror)
@@ -30,36 +28,23 @@ class Receipt:
     minted: Money = 0
 
 
-class Freeze(NamedTuple):
-    out: bool
-    into: bool
-    balance: Money  # when it was laid on, or what a wipe left since
+class Issuer(Keeper):
+    """Mints against receipts, redeems at par, and holds the keys."""
 
-
-class Issuer:
-    """Every operation returns None when it is done, or the first reason against it and changes nothing.
-
-    A freeze is enforced where a balance changes, on the ledger; the checks here say first what the ledger
-    would refuse, so a refusal leaves no trace on it.
-    """
+    terms: CoinTerms
 
     def __init__(self, terms: CoinTerms) -> None:
-        self.terms = terms
+        super().__init__(terms)
         self.supply: Money = 0
         self._minted: dict[str, Money] = dict.fromkeys(terms.minters, 0)
         self._redeemed: Money = 0
         self._wiped: Money = 0
         self._receipts: dict[str, Receipt] = {}
-        self._wallets: dict[WalletId, str] = {}  # to the account on the ledger
-        self._freezes: dict[WalletId, Freeze] = {}
         self._at_pause: dict[WalletId, Money] | None = None  # balances, while paused
-        self._ledger = Ledger()
         self._ledger.open(RESERVES, terms.asset_id, Rule.MIRROR)
         self._ledger.open(RESERVE_LOSSES, terms.asset_id, Rule.MIRROR)
         self._ledger.open(RECEIVED, terms.asset_id, Rule.LIABILITY)
         self._ledger.open(WIPED, terms.asset_id, Rule.LIABILITY)
-        for wallet_id in terms.venue_wallets:
-            self._open(wallet_id)
 
     # --- reading ------------------------------------------------------------------------------------
 
@@ -72,25 +57,12 @@ class Issuer:
     def paused(self) -> bool:
         return self._at_pause is not None
 
-    def balance(self, wallet_id: WalletId) -> Money:
-        account = self._wallets.get(wallet_id)
-        return 0 if account is None else self._ledger.posted(account)
-
-    def is_frozen_out(self, wallet_id: WalletId) -> bool:
-        freeze = self._freezes.get(wallet_id)
-        return freeze is not None and freeze.out
-
-    def is_frozen_in(self, wallet_id: WalletId) -> bool:
-        freeze = self._freezes.get(wallet_id)
-        return freeze is not None and freeze.into
+    def halted(self, now: Time) -> CashRefusal | None:
+        return CashRefusal.ISSUER_PAUSED if self.paused else None
 
     def allowance(self, minter: str) -> Money:
         """What the minter may still mint. Minting uses it up; burning does not give it back."""
         return self.terms.minters.get(minter, 0) - self._minted.get(minter, 0)
-
-    def head(self) -> str:
-        """The journal hash of the issuer's own ledger."""
-        return self._ledger.head()
 
     # --- money in, coins, money out -----------------------------------------------------------------
 
@@ -128,22 +100,6 @@ class Issuer:
             self.supply += amount
         return reason
 
-    def transfer_refusal(self, source: WalletId, target: WalletId, amount: Money) -> CashRefusal | None:
-        return first_refusal(
-            (source not in self._wallets, CashRefusal.UNKNOWN_WALLET),
-            (source == target, CashRefusal.SAME_WALLET),
-            (amount <= 0, CashRefusal.AMOUNT_NOT_POSITIVE),
-            (self.paused, CashRefusal.ISSUER_PAUSED),
-            (self.is_frozen_out(source) or self.is_frozen_in(target), CashRefusal.WALLET_FROZEN),
-            (amount > self.balance(source), CashRefusal.INSUFFICIENT_FUNDS),
-        )
-
-    def transfer(self, source: WalletId, target: WalletId, amount: Money, now: Time) -> CashRefusal | None:
-        reason = self.transfer_refusal(source, target, amount)
-        if reason is None:
-            self._move(self._wallets[source], self._open(target), amount, now, "transfer")
-        return reason
-
     def redeem(self, wallet_id: WalletId, amount: Money, now: Time) -> CashRefusal | None:
         """Burn coins and pay as many bank roubles out of the reserves."""
         reason = first_refusal(
@@ -172,38 +128,6 @@ class Issuer:
 
     # --- keys ---------------------------------------------------------------------------------------
 
-    def freeze(
-        self, wallet_id: WalletId, order_ref: str, signatures: tuple[str, ...], now: Time, *,
-        out: bool = True, into: bool = True,
-    ) -> CashRefusal | None:  # fmt: skip
-        """Also while paused. A further order may add the other direction; one adding nothing is refused."""
-        sending, receiving = self.is_frozen_out(wallet_id), self.is_frozen_in(wallet_id)
-        adds = (out and not sending) or (into and not receiving)
-        reason = first_refusal(
-            (not self._is_signed(wallet_id, signatures), CashRefusal.SIGNATURES_MISSING),
-            (not adds, CashRefusal.ALREADY_FROZEN),
-        )
-        if reason is None:
-            account = self._open(wallet_id)
-            freeze = Freeze(out or sending, into or receiving, self.balance(wallet_id))
-            self._freezes[wallet_id] = freeze
-            self._ledger.freeze(account, out=freeze.out, into=freeze.into, order_ref=order_ref, now=now)
-        return reason
-
-    def unfreeze(
-        self, wallet_id: WalletId, order_ref: str, signatures: tuple[str, ...], now: Time
-    ) -> CashRefusal | None:
-        """Lift the freeze in both directions. Also while paused."""
-        reason = first_refusal(
-            (wallet_id not in self._wallets, CashRefusal.UNKNOWN_WALLET),
-            (not self._is_signed(wallet_id, signatures), CashRefusal.SIGNATURES_MISSING),
-            (wallet_id not in self._freezes, CashRefusal.NOT_FROZEN),
-        )
-        if reason is None:
-            self._ledger.unfreeze(self._wallets[wallet_id], order_ref=order_ref, now=now)
-            del self._freezes[wallet_id]
-        return reason
-
     def pause(self, signatures: tuple[str, ...]) -> CashRefusal | None:
         """Stop minting, transfers and redemption. Keys still work: freeze, unfreeze, wipe."""
         reason = first_refusal(
@@ -211,7 +135,7 @@ class Issuer:
             (not _all_of(self.terms.pause_signatures, signatures), CashRefusal.SIGNATURES_MISSING),
         )
         if reason is None:
-            self._at_pause = {wallet_id: self.balance(wallet_id) for wallet_id in self._wallets}
+            self._at_pause = self.balances()
         return reason
 
     def unpause(self, signatures: tuple[str, ...]) -> CashRefusal | None:
@@ -254,10 +178,12 @@ class Issuer:
 
     def audit(self) -> list[str]:
         """Each violated invariant (I-42, I-43, I-44) as a sentence; empty if all is well."""
-        return [sentence for wrong, sentence in (*self._supply_checks(), *self._freeze_checks()) if wrong]
+        return super().audit() + [
+            sentence for wrong, sentence in (*self._supply_checks(), *self._pause_checks()) if wrong
+        ]
 
     def _supply_checks(self) -> Iterator[tuple[bool, str]]:
-        held = sum(self.balance(wallet_id) for wallet_id in self._wallets)
+        held = sum(self.balances().values())
         yield held != self.supply, f"I-42: wallets hold {held} of a supply of {self.supply}"
         minted = sum(self._minted.values())
         left = minted - self._redeemed - self._wiped
@@ -269,35 +195,11 @@ class Issuer:
         for minter, amount in self._minted.items():
             yield self.allowance(minter) < 0, f"I-43: {minter} minted {amount}, beyond its allowance"
 
-    def _freeze_checks(self) -> Iterator[tuple[bool, str]]:
-        for wallet_id, freeze in self._freezes.items():
-            held = self.balance(wallet_id)
-            moved = (freeze.out and held < freeze.balance) or (freeze.into and held > freeze.balance)
-            yield moved, f"I-44: frozen wallet {wallet_id} went from {freeze.balance} to {held}"
+    def _pause_checks(self) -> Iterator[tuple[bool, str]]:
         if self._at_pause is not None:
             for wallet_id in self._wallets:
                 moved = self.balance(wallet_id) != self._at_pause.get(wallet_id, 0)
                 yield moved, f"I-44: wallet {wallet_id} moved while the issuer was paused"
-
-    # --- the ledger ---------------------------------------------------------------------------------
-
-    def _open(self, wallet_id: WalletId) -> str:
-        """The wallet's account on the ledger, opened at its first use."""
-        account = self._wallets.get(wallet_id)
-        if account is None:
-            account = self._wallets[wallet_id] = f"wallet:{wallet_id}"
-            self._ledger.open(account, self.terms.asset_id, Rule.LIABILITY)
-        return account
-
-    def _move(self, debit: str, credit: str, amount: Money, now: Time, code: str) -> None:
-        self._ledger.commit([self._ledger.transfer(debit, credit, amount, code=code)], now)
-
-    def _is_signed(self, wallet_id: WalletId, signatures: tuple[str, ...]) -> bool:
-        """By all who must sign for any wallet and, for one of the venue's, by those who must sign beside."""
-        needed = self.terms.freeze_signatures
-        if wallet_id in self.terms.venue_wallets:
-            needed += self.terms.venue_freeze_signatures
-        return _all_of(needed, signatures)
 
 
 def _all_of(needed: tuple[str, ...], signatures: tuple[str, ...]) -> bool:

@@ -266,11 +266,11 @@ class Batch(NamedTuple):
 
 
 class Settlement:
-    """All instructions, and the cycles that are open. `coins` says which assets are money."""
+    """All instructions, and the cycles that are open. `cash` says which assets are money."""
 
-    def __init__(self, ledger: Ledger, coins: Mapping[AssetId, object]) -> None:
+    def __init__(self, ledger: Ledger, cash: Mapping[AssetId, object]) -> None:
         self._ledger = ledger
-        self._coins = coins
+        self._cash = cash
         self.open: dict[int, Instruction] = {}  # not over yet
         self.over: dict[int, Instruction] = {}
         self.cycles: dict[int, Cycle] = {}  # not ended yet
@@ -532,12 +532,12 @@ class Settlement:
         locks = [
             self._lock(payer, asset_id, self.into(payee, asset_id), amount)
             for payer, payee, asset_id, amount in flows_of(deals)
-            if asset_id not in self._coins
+            if asset_id not in self._cash
         ]
         for (party, asset_id), amount in net.items():
-            if asset_id in self._coins and amount < 0:
+            if asset_id in self._cash and amount < 0:
                 locks.append(self._lock(party, asset_id, self._house(accounts.guarantee, asset_id), -amount))
-            elif asset_id in self._coins and amount > 0:
+            elif asset_id in self._cash and amount > 0:
                 cycle.owed[party, asset_id] = amount
         return locks
 
@@ -558,7 +558,7 @@ class Settlement:
         }
         gross: dict[AssetId, None] = {}
         if cycle.terms.model is SettlementModel.DVP_2:
-            gross = dict.fromkeys(flow.asset_id for flow in flows if flow.asset_id not in self._coins)
+            gross = dict.fromkeys(flow.asset_id for flow in flows if flow.asset_id not in self._cash)
         chosen = together(deals, balances, gross)
         assert chosen is not None, "nothing was to be kept"
         if cycle.terms.gridlock:
@@ -689,7 +689,7 @@ class Settlement:
     # --- accounts -----------------------------------------------------------------------------------
 
     def _of(self, party: ParticipantId, asset_id: AssetId) -> str:
-        of_what = accounts.cash if asset_id in self._coins else accounts.units
+        of_what = accounts.cash if asset_id in self._cash else accounts.units
         return of_what(party, asset_id)
 
     def into(self, party: ParticipantId, asset_id: AssetId) -> str:
@@ -793,7 +793,7 @@ class Settlement:
             for (_, asset_id), amount in cycle.owed.items():
                 owed[asset_id] += amount
         every = (i.terms.asset_id for i in (*self.open.values(), *self.over.values()))
-        for asset_id in dict.fromkeys([*self._coins, *every]):
+        for asset_id in dict.fromkeys([*self._cash, *every]):
             for name, due in ((accounts.settlement, 0), (accounts.guarantee, owed[asset_id])):
                 account = name(asset_id)
                 held = self._ledger.posted(account) if account in self._ledger else 0

@@ -12,11 +12,11 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
+from exchange.cash.terms import CoinTerms
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
     AdoptRegime,
-    CoinTerms,
     Command,
     DeclareDefault,
     EstablishVenue,
@@ -889,7 +889,7 @@ class ScenarioFile(Table):
                 *(asset.asset() for asset in self.crypto),
             ),
             indices=(index,),
-            coins=(coin,),
+            cash=(coin,),
             sessions=(SessionTerms(opens=opens, closes=closes),),
         )
         scales = {asset.id: asset.scale for asset in self.crypto}

@@ -26,14 +26,14 @@ import simpy
 
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.audit import audit
+from exchange.cash.terms import CoinTerms
 from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
 from exchange.commands import (
     AdoptRegime,
     ApplyForAccess,
     CancelOrder,
-    CoinTerms,
     Command,
-    DepositCoins,
+    DepositCash,
     EstablishVenue,
     IndexTerms,
     ListInstrument,
@@ -291,7 +291,7 @@ def found(traders: Sequence[Trader], seconds: int, mode: ClearingMode, calls: in
         EstablishVenue(
             assets=(Asset(asset_id=RUBD, scale=2, title="coin"),),
             indices=(IndexTerms(index_id=INDEX, venues=VENUES, weights_ppm=(250_000,) * 4),),
-            coins=(coin,),
+            cash=(coin,),
             sessions=(SessionTerms(opens=OPENS, closes=closes),),
         ),
         AdoptRegime(regime=changed(load_regime("ru_elr_super_2025"), clearing=rules(mode, seconds))),
@@ -306,7 +306,7 @@ def found(traders: Sequence[Trader], seconds: int, mode: ClearingMode, calls: in
             ApplyForAccess(participant_id=name, applicant=rich, wallet_id=wallet),
             RecordFiatReceipt(asset_id=RUBD, receipt_id=receipt, amount=DEPOSIT),
             MintCoins(asset_id=RUBD, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=DEPOSIT),
-            DepositCoins(participant_id=name, asset_id=RUBD, amount=DEPOSIT),
+            DepositCash(participant_id=name, asset_id=RUBD, amount=DEPOSIT),
         ]
     return commands
 

@@ -204,12 +204,12 @@ def test_what_is_no_request_dies_at_the_door(command: Command) -> None:
         (with_btc(confirmations=0), "BTC: confirmations and block_interval are both given, and positive"),
         (with_btc(block_interval=-1), "both given, and positive"),
         (with_btc(confirmations=None), "both given, and positive"),
-        (with_btc(asset_id=RUBD), "RUBD: it is a coin of an issuer, or units on a chain, but not both"),
+        (with_btc(asset_id=RUBD), "RUBD: it is cash, or units on a chain, but not both"),
     ],
 )
 def test_an_asset_without_a_usable_chain_founds_no_venue(assets: tuple[Asset, ...], explanation: str) -> None:
     exchange = Exchange()
-    command = EstablishVenue(assets=assets, indices=(), coins=(coin_terms(),), sessions=())
+    command = EstablishVenue(assets=assets, indices=(), cash=(coin_terms(),), sessions=())
     (entry,) = exchange.handle(command, 1)
     assert isinstance(entry.event, DirectiveRefused) and explanation in entry.event.explanation
     assert exchange.state.assets == {}

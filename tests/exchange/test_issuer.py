@@ -3,7 +3,7 @@
 import pytest
 
 from exchange.cash.issuer import Issuer
-from exchange.commands import CoinTerms
+from exchange.cash.terms import CoinTerms
 from exchange.reasons import CashRefusal
 from exchange.units import AssetId, WalletId
 

@@ -33,7 +33,7 @@ def founding(**changes: object) -> EstablishVenue:
     terms: dict[str, object] = {
         "assets": (Asset(asset_id=RUBD, scale=2, title="coin"),),
         "indices": (index(),),
-        "coins": (coin_terms(),),
+        "cash": (coin_terms(),),
         "sessions": (session(0, 10), session(10, 20)),
     }
     return EstablishVenue(**{**terms, **changes})  # type: ignore[arg-type]
@@ -55,8 +55,8 @@ def test_a_venue_may_open_at_once_and_close_and_open_in_one_instant() -> None:
         ({"indices": (index(weights_ppm=(1, 1, 1, 0)),)}, "every weight must be positive"),
         ({"indices": (index(venues=(), weights_ppm=()),)}, "it needs venues"),
         ({"indices": (index(venues=(*VENUES[:3], "ringfence")),)}, "no trade of ours is part of an index"),
-        ({"coins": (coin_terms(0),)}, "the venue needs wallets, each named once"),
-        ({"coins": (coin_terms(venue_wallets=(WalletId("w"), WalletId("w"))),)}, "each named once"),
+        ({"cash": (coin_terms(0),)}, "the venue needs wallets, each named once"),
+        ({"cash": (coin_terms(venue_wallets=(WalletId("w"), WalletId("w"))),)}, "each named once"),
         ({"sessions": (session(-1, 10),)}, "sessions must lie ahead"),
         ({"sessions": (session(5, 5),)}, "close after they open"),
         ({"sessions": (session(0, 10), session(9, 20))}, "one after the other"),

@@ -2,7 +2,8 @@
 
 import pytest
 
-from exchange.cash.coin import Coin
+from exchange.cash.holding import Holding
+from exchange.cash.terms import CoinTerms
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, Rule
 from exchange.clearing.settlement import (
@@ -17,10 +18,9 @@ from exchange.clearing.settlement import (
 )
 from exchange.commands import (
     CancelInstruction,
-    CoinTerms,
     CreditUnits,
     DebitUnits,
-    DepositCoins,
+    DepositCash,
     FreezeParticipant,
     InstructSettlement,
     MintCoins,
@@ -93,7 +93,7 @@ def give_dollars(venue: Venue, name: ParticipantId, amount: Money) -> None:
     receipt, wallet = f"dollars-{name}", WalletId(f"wallet-{name}")
     venue.tell(RecordFiatReceipt(asset_id=USDX, receipt_id=receipt, amount=amount))
     venue.tell(MintCoins(asset_id=USDX, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=amount))
-    venue.tell(DepositCoins(participant_id=name, asset_id=USDX, amount=amount))
+    venue.tell(DepositCash(participant_id=name, asset_id=USDX, amount=amount))
 
 
 def sides(
@@ -874,7 +874,7 @@ def test_what_is_owed_to_an_account_that_takes_nothing_in_is_unclaimed(model):
 def test_a_lock_passes_a_later_freeze_only_if_finality_is_respected(model, respected):
     """F10: frozen between ready and settled."""
     ledger = Ledger(freeze_respects_finality=respected)
-    settlement = Settlement(ledger, {RUBD: Coin(coin_terms())})
+    settlement = Settlement(ledger, {RUBD: Holding(coin_terms())})
     account = accounts.cash(ANN, RUBD)
     ledger.open("ext", RUBD, Rule.MIRROR)
     ledger.open(account, RUBD, Rule.LIABILITY)

@@ -7,36 +7,36 @@ from typing import Any
 
 import pytest
 
-from exchange import treasury
+from exchange import issuing, treasury
 from exchange.access.regime import GateRule
 from exchange.agenda import Agenda
-from exchange.cash.coin import Coin
+from exchange.cash.holding import Holding
+from exchange.cash.terms import CoinTerms
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, Rule
 from exchange.commands import (
     TREASURY,
-    CoinTerms,
     Command,
     ConfirmWithdrawal,
-    DepositCoins,
+    DepositCash,
     FreezeWallet,
     MintCoins,
     PauseIssuer,
     RecordFiatReceipt,
     RedeemCoins,
-    TransferCoins,
+    TransferCash,
     UnfreezeWallet,
     UnpauseIssuer,
     WipeWallet,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.events import (
+    CashDeposited,
     CashRequestRejected,
+    CashTransferred,
     CoinRequestRefused,
-    CoinsDeposited,
     CoinsMinted,
     CoinsRedeemed,
-    CoinsTransferred,
     CustodyGated,
     CustodyReopened,
     Event,
@@ -63,18 +63,18 @@ KEYS = ("issuer", "central-bank")
 FINALITY = 2 * SECOND
 
 ROADS: dict[type, Callable[[Any, Any], Iterator[Event]]] = {
-    RecordFiatReceipt: treasury.record_fiat_receipt,
-    MintCoins: treasury.mint_coins,
-    TransferCoins: treasury.transfer_coins,
-    RedeemCoins: treasury.redeem_coins,
-    DepositCoins: treasury.deposit_coins,
-    WithdrawCoins: treasury.withdraw_coins,
+    RecordFiatReceipt: issuing.record_fiat_receipt,
+    MintCoins: issuing.mint_coins,
+    TransferCash: issuing.transfer_cash,
+    RedeemCoins: issuing.redeem_coins,
+    DepositCash: treasury.deposit_cash,
+    WithdrawCash: treasury.withdraw_cash,
     ConfirmWithdrawal: treasury.confirm_withdrawal,
-    FreezeWallet: treasury.freeze_wallet,
-    UnfreezeWallet: treasury.unfreeze_wallet,
-    PauseIssuer: treasury.pause_issuer,
-    UnpauseIssuer: treasury.unpause_issuer,
-    WipeWallet: treasury.wipe_wallet,
+    FreezeWallet: issuing.freeze_wallet,
+    UnfreezeWallet: issuing.unfreeze_wallet,
+    PauseIssuer: issuing.pause_issuer,
+    UnpauseIssuer: issuing.unpause_issuer,
+    WipeWallet: issuing.wipe_wallet,
 }
 
 
@@ -87,7 +87,7 @@ class World:
     ledger: Ledger = field(default_factory=Ledger)
     agenda: Agenda = field(default_factory=Agenda)
     seats: dict[ParticipantId, Any] = field(default_factory=dict)
-    coins: dict[AssetId, Coin] = field(default_factory=dict)
+    holdings: dict[AssetId, Holding] = field(default_factory=dict)
     locks: dict[ParticipantId, Money] = field(default_factory=dict)
 
     @property
@@ -99,8 +99,8 @@ class World:
         return SimpleNamespace(margin=None, locked=lambda who: self.locks.get(who, 0))
 
     @property
-    def coin(self) -> Coin:
-        return self.coins[RUBD]
+    def coin(self) -> Holding:
+        return self.holdings[RUBD]
 
 
 def shard(number: int) -> WalletId:
@@ -129,7 +129,7 @@ def a_world(
         freeze_signatures=KEYS[:1], venue_freeze_signatures=KEYS[1:], pause_signatures=KEYS[:1],
         finality=FINALITY, wipe_allowed=wipe_allowed,
     )  # fmt: skip
-    world.coins[RUBD] = Coin(terms)
+    world.holdings[RUBD] = Holding(terms)
     world.ledger.open(accounts.loss_layer(RUBD), RUBD, Rule.LIABILITY)
     for wallet_id in terms.venue_wallets:
         world.ledger.open(accounts.wallet(wallet_id, RUBD), RUBD, Rule.MIRROR)
@@ -155,12 +155,12 @@ def mint(wallet_id: WalletId, amount: Money) -> MintCoins:
     return MintCoins(asset_id=RUBD, minter="mint", receipt_id="r", wallet_id=wallet_id, amount=amount)
 
 
-def deposit(who: ParticipantId, amount: Money) -> DepositCoins:
-    return DepositCoins(participant_id=who, asset_id=RUBD, amount=amount)
+def deposit(who: ParticipantId, amount: Money) -> DepositCash:
+    return DepositCash(participant_id=who, asset_id=RUBD, amount=amount)
 
 
-def withdraw(who: ParticipantId, amount: Money) -> WithdrawCoins:
-    return WithdrawCoins(participant_id=who, asset_id=RUBD, amount=amount)
+def withdraw(who: ParticipantId, amount: Money) -> WithdrawCash:
+    return WithdrawCash(participant_id=who, asset_id=RUBD, amount=amount)
 
 
 def freeze(wallet_id: WalletId, **options: Any) -> FreezeWallet:
@@ -216,9 +216,9 @@ def test_what_the_issuer_does_is_told_to_all():
     assert do(world, mint(wallet_of(ANN), 7)) == [
         CoinsMinted(asset_id=RUBD, wallet_id=wallet_of(ANN), amount=7, supply=1_307)
     ]
-    move = TransferCoins(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=5)
+    move = TransferCash(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=5)
     assert do(world, move) == [
-        CoinsTransferred(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=5)
+        CashTransferred(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=5)
     ]
     assert do(world, RedeemCoins(asset_id=RUBD, wallet_id=wallet_of(BOB), amount=5)) == [
         CoinsRedeemed(asset_id=RUBD, wallet_id=wallet_of(BOB), amount=5, supply=1_302)
@@ -234,9 +234,9 @@ def test_what_the_issuer_does_is_told_to_all():
         (mint(wallet_of(ANN), 98_701), CashRefusal.AMOUNT_ABOVE_RECEIPT),
         (MintCoins(asset_id=RUBD, minter="x", receipt_id="r", wallet_id=wallet_of(ANN), amount=1),
          CashRefusal.NOT_A_MINTER),
-        (TransferCoins(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=101),
+        (TransferCash(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=101),
          CashRefusal.INSUFFICIENT_FUNDS),
-        (TransferCoins(asset_id=RUBD, source=shard(0), target=wallet_of(BOB), amount=1),
+        (TransferCash(asset_id=RUBD, source=shard(0), target=wallet_of(BOB), amount=1),
          CashRefusal.WALLET_OF_THE_VENUE),
         (RedeemCoins(asset_id=RUBD, wallet_id=shard(0), amount=1), CashRefusal.WALLET_OF_THE_VENUE),
         (RedeemCoins(asset_id=RUBD, wallet_id=wallet_of(ANN), amount=101), CashRefusal.INSUFFICIENT_FUNDS),
@@ -264,7 +264,7 @@ def test_what_the_issuer_refuses_is_told_with_its_first_reason(command, reason):
 def test_coins_sent_to_the_venue_without_a_deposit_are_the_houses_own_layer():
     world = a_world(house=60)
     assert world.ledger.posted(accounts.loss_layer(RUBD)) == 60
-    do(world, TransferCoins(asset_id=RUBD, source=wallet_of(ANN), target=shard(1), amount=5))
+    do(world, TransferCash(asset_id=RUBD, source=wallet_of(ANN), target=shard(1), amount=5))
     assert world.ledger.posted(accounts.loss_layer(RUBD)) == 65
     assert cash(world, ANN) == 400
 
@@ -274,7 +274,7 @@ def test_coins_sent_to_the_venue_without_a_deposit_are_the_houses_own_layer():
 
 def test_a_deposit_is_credited_at_once_and_the_mirror_shows_it():
     world = a_world(shards=1)
-    assert do(world, deposit(ANN, 40)) == [CoinsDeposited(participant_id=ANN, asset_id=RUBD, amount=40)]
+    assert do(world, deposit(ANN, 40)) == [CashDeposited(participant_id=ANN, asset_id=RUBD, amount=40)]
     assert (cash(world, ANN), outside(world, ANN)) == (440, 60)
     assert world.ledger.posted(accounts.wallet(shard(0), RUBD)) == 1_040
 
@@ -316,7 +316,7 @@ def test_strangers_and_unknown_coins_are_refused(request_of):
 def test_a_participant_under_a_legal_order_is_still_credited():
     world = a_world()
     world.seats[ANN].frozen = True
-    assert do(world, deposit(ANN, 10)) == [CoinsDeposited(participant_id=ANN, asset_id=RUBD, amount=10)]
+    assert do(world, deposit(ANN, 10)) == [CashDeposited(participant_id=ANN, asset_id=RUBD, amount=10)]
 
 
 # --- withdrawals ----------------------------------------------------------------------------------------
@@ -348,7 +348,7 @@ def test_money_set_aside_cannot_be_withdrawn_twice():
     do(world, withdraw(ANN, 300))
     (rejected,) = do(world, withdraw(ANN, 101))
     assert rejected == CashRequestRejected(
-        participant_id=ANN, request="WithdrawCoins", asset_id=RUBD, amount=101, available=100,
+        participant_id=ANN, request="WithdrawCash", asset_id=RUBD, amount=101, available=100,
         reason=CashRefusal.INSUFFICIENT_FUNDS,
     )  # fmt: skip
 

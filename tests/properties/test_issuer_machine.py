@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
 from exchange.cash.issuer import Issuer
-from exchange.commands import CoinTerms
+from exchange.cash.terms import CoinTerms
 from exchange.reasons import CashRefusal
 from exchange.units import AssetId, WalletId
 
@@ -74,7 +74,7 @@ class IssuerMachine(RuleBasedStateMachine):
 
     @rule(source=wallets, receiver=wallets, amount=amounts)
     def transfer(self, source: WalletId, receiver: WalletId, amount: int) -> None:
-        foreseen = self.issuer.transfer_refusal(source, receiver, amount)
+        foreseen = self.issuer.transfer_refusal(source, receiver, amount, self.now)
         reason = self.issuer.transfer(source, receiver, amount, self.now)
         assert foreseen is reason
         free = not self.paused and source not in self.out and receiver not in self.into

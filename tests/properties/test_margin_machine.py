@@ -34,7 +34,7 @@ from exchange.commands import (
     ChooseMember,
     Command,
     DeclareDefault,
-    DepositCoins,
+    DepositCash,
     FreezeParticipant,
     FundHouse,
     HouseLayer,
@@ -44,7 +44,7 @@ from exchange.commands import (
     PlaceOrder,
     RecordFiatReceipt,
     UnfreezeParticipant,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.events import Event, LayerUsed, OrderAccepted
 from exchange.instruments import ContractKind
@@ -236,11 +236,11 @@ class MarginMachine(RuleBasedStateMachine):
 
     @rule(who=names, amount=st.integers(1, 30_000))
     def withdraw(self, who: ParticipantId, amount: int) -> None:
-        self.tell(WithdrawCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(WithdrawCash(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(who=names, amount=st.integers(1, 30_000))
     def deposit(self, who: ParticipantId, amount: int) -> None:
-        self.tell(DepositCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(DepositCash(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(who=names, member=st.sampled_from(NAMES))
     def choose_member(self, who: ParticipantId, member: ParticipantId) -> None:

@@ -224,7 +224,7 @@ def test_a_series_listed_before_any_regime_says_what_the_first_one_may_settle_in
     dollar = coin_terms(asset_id=USDX, venue_wallets=(WalletId("dollars"),))
     index = IndexTerms(index_id=BTC_RUB, venues=VENUES, weights_ppm=(250_000,) * 4)
     exchange.handle(
-        EstablishVenue(assets=(), indices=(index,), coins=(coin_terms(), dollar), sessions=()), OPENS
+        EstablishVenue(assets=(), indices=(index,), cash=(coin_terms(), dollar), sessions=()), OPENS
     )
     exchange.handle(ListInstrument(instrument=future()), OPENS)
     (refused,) = exchange.handle(AdoptRegime(regime=a_regime(cash=CashRules(settlement_asset=USDX))), OPENS)

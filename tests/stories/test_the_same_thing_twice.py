@@ -47,7 +47,7 @@ def a_venue() -> Venue:
 
 def picture(venue: Venue) -> tuple[object, ...]:
     """All that money and rights are made of."""
-    state, coin = venue.state, venue.state.coins[RUBD]
+    state, coin = venue.state, venue.state.holdings[RUBD]
     return (
         {a.account_id: state.ledger.balance(a.account_id) for a in state.ledger.accounts()},
         state.ledger.head(),
@@ -110,7 +110,7 @@ _REFUSALS: tuple[type[Event], ...] = (
 def test_a_venue_is_founded_once() -> None:
     venue = a_venue()
     before = picture(venue)
-    (refused,) = venue.tell(EstablishVenue(assets=(), indices=(), coins=(), sessions=()))
+    (refused,) = venue.tell(EstablishVenue(assets=(), indices=(), cash=(), sessions=()))
     assert isinstance(refused, DirectiveRefused)
     assert picture(venue) == before
 
@@ -131,7 +131,7 @@ def test_a_receipt_can_be_minted_against_in_parts_but_never_beyond_itself() -> N
     venue.tell(part)
     (refused,) = venue.tell(part)
     assert isinstance(refused, CoinRequestRefused) and refused.reason is CashRefusal.AMOUNT_ABOVE_RECEIPT
-    assert venue.state.coins[RUBD].issuer.balance(WALLET) == 300
+    assert venue.state.holdings[RUBD].issuer.balance(WALLET) == 300
     assert venue.now == OPENS
 
 

@@ -1,13 +1,14 @@
-"""One coin as the venue has it: the terms, the issuer, the custody, the gate, and withdrawals under way."""
+"""One cash asset as the venue has it: the terms, the keeper, the custody, the gate, and withdrawals under way."""
 
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exchange.cash.custody import Custody, Gate
 from exchange.cash.issuer import Issuer
+from exchange.cash.keeper import Keeper
+from exchange.cash.terms import CashTerms, CoinTerms
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, TransferId
-from exchange.commands import CoinTerms
 from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
 
@@ -32,19 +33,24 @@ class Withdrawal(NamedTuple):
 
 
 @dataclass(slots=True, eq=False)
-class Coin:
+class Holding:
     """`frozen` is what the venue's wallets could not send when the gate was last reviewed."""
 
-    terms: CoinTerms
-    issuer: Issuer = field(init=False)
+    terms: CashTerms
+    keeper: Keeper = field(init=False)
     custody: Custody = field(init=False)
     gate: Gate | None = None
     frozen: Money = 0
     pending: dict[int, Withdrawal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.issuer = Issuer(self.terms)
+        self.keeper = keeper_on(self.terms)
         self.custody = Custody(self.terms.venue_wallets)
+
+    @property
+    def issuer(self) -> Issuer | None:
+        """The keeper, if the asset is a coin."""
+        return self.keeper if isinstance(self.keeper, Issuer) else None
 
     def is_of_the_venue(self, wallet_id: WalletId) -> bool:
         return wallet_id in self.custody.wallets
@@ -54,18 +60,24 @@ class Coin:
 
     def spendable(self, ledger: Ledger) -> dict[WalletId, Money]:
         """What each wallet that may send holds beside what is on its way out."""
-        return {wallet: ledger.available(self.mirror(wallet)) for wallet in self.custody.sending(self.issuer)}
+        return {wallet: ledger.available(self.mirror(wallet)) for wallet in self.custody.sending(self.keeper)}
 
     def audit(self, ledger: Ledger) -> list[str]:
-        """Each violated invariant between the issuer's ledger and the venue's (I-11, I-42 to I-46)."""
-        broken = self.issuer.audit()
+        """Each violated invariant between the keeper's ledger and the venue's (I-11, I-42 to I-46)."""
+        broken = self.keeper.audit()
         for wallet in self.custody.wallets:
-            held, mirrored = self.issuer.balance(wallet), ledger.posted(self.mirror(wallet))
+            held, mirrored = self.keeper.balance(wallet), ledger.posted(self.mirror(wallet))
             if held != mirrored:
                 broken.append(
-                    f"I-11: wallet {wallet} holds {held} on the issuer's ledger, {mirrored} on ours"
+                    f"I-11: wallet {wallet} holds {held} on its keeper's ledger, {mirrored} on ours"
                 )
         mobile = sum(self.spendable(ledger).values())
         if self.gate is not None and self.gate.promised() > mobile:
             broken.append(f"I-46: the gate promises {self.gate.promised()} of {mobile} that can move")
         return broken
+
+
+def keeper_on(terms: CashTerms) -> Keeper:
+    """Who keeps an asset on such terms."""
+    assert isinstance(terms, CoinTerms), "terms of a kind of cash asset that is known"
+    return Issuer(terms)

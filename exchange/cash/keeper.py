@@ -1,0 +1,151 @@
+"""Whoever keeps a cash asset - a coin's issuer, a bank, the central bank - and the wallets on its own ledger.
+
+The venue, its custody and its transfers need no more of a cash asset than this. What sets one kind apart is
+in the files beside this one: when it moves, who may halt it, and what stands behind it.
+
+A wallet comes into being when money or a freeze first reaches it. A freeze is enforced where a balance
+changes, on the ledger; the checks here say first what the ledger would refuse, so a refusal leaves no trace.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from exchange.cash.terms import CashTerms
+from exchange.clearing.ledger import Ledger, Rule
+from exchange.reasons import CashRefusal, first_refusal
+from exchange.units import Money, Time, WalletId
+
+
+class Freeze(NamedTuple):
+    out: bool
+    into: bool
+    balance: Money  # when it was laid on, or what a wipe left since
+
+
+class Keeper:
+    """A ledger of wallets. Every operation returns None when it is done, or the first reason against it and
+    changes nothing.
+    """
+
+    def __init__(self, terms: CashTerms) -> None:
+        self.terms = terms
+        self._ledger = Ledger()
+        self._wallets: dict[WalletId, str] = {}  # to the account on the ledger
+        self._freezes: dict[WalletId, Freeze] = {}
+        for wallet_id in terms.venue_wallets:
+            self._open(wallet_id)
+
+    # --- reading ------------------------------------------------------------------------------------
+
+    def halted(self, now: Time) -> CashRefusal | None:
+        """Why nothing moves at all, if that is so."""
+        return None
+
+    def balance(self, wallet_id: WalletId) -> Money:
+        account = self._wallets.get(wallet_id)
+        return 0 if account is None else self._ledger.posted(account)
+
+    def balances(self) -> dict[WalletId, Money]:
+        """Of every wallet that has ever been used, in the order of their first use."""
+        return {wallet_id: self.balance(wallet_id) for wallet_id in self._wallets}
+
+    def is_frozen_out(self, wallet_id: WalletId) -> bool:
+        freeze = self._freezes.get(wallet_id)
+        return freeze is not None and freeze.out
+
+    def is_frozen_in(self, wallet_id: WalletId) -> bool:
+        freeze = self._freezes.get(wallet_id)
+        return freeze is not None and freeze.into
+
+    def head(self) -> str:
+        """The journal hash of the keeper's own ledger."""
+        return self._ledger.head()
+
+    # --- transfers ----------------------------------------------------------------------------------
+
+    def transfer_refusal(
+        self, source: WalletId, target: WalletId, amount: Money, now: Time
+    ) -> CashRefusal | None:
+        """Why `transfer` would be refused now, or None."""
+        halted = self.halted(now)
+        return first_refusal(
+            (source not in self._wallets, CashRefusal.UNKNOWN_WALLET),
+            (source == target, CashRefusal.SAME_WALLET),
+            (amount <= 0, CashRefusal.AMOUNT_NOT_POSITIVE),
+            (halted is not None, halted or CashRefusal.ISSUER_PAUSED),
+            (self.is_frozen_out(source) or self.is_frozen_in(target), CashRefusal.WALLET_FROZEN),
+            (amount > self.balance(source), CashRefusal.INSUFFICIENT_FUNDS),
+        )
+
+    def transfer(self, source: WalletId, target: WalletId, amount: Money, now: Time) -> CashRefusal | None:
+        reason = self.transfer_refusal(source, target, amount, now)
+        if reason is None:
+            self._move(self._wallets[source], self._open(target), amount, now, "transfer")
+        return reason
+
+    # --- freezes ------------------------------------------------------------------------------------
+
+    def freeze(
+        self, wallet_id: WalletId, order_ref: str, signatures: tuple[str, ...], now: Time, *,
+        out: bool = True, into: bool = True,
+    ) -> CashRefusal | None:  # fmt: skip
+        """A further order may add the other direction; one adding nothing is refused."""
+        sending, receiving = self.is_frozen_out(wallet_id), self.is_frozen_in(wallet_id)
+        adds = (out and not sending) or (into and not receiving)
+        reason = first_refusal(
+            (not self._is_signed(wallet_id, signatures), CashRefusal.SIGNATURES_MISSING),
+            (not adds, CashRefusal.ALREADY_FROZEN),
+        )
+        if reason is None:
+            account = self._open(wallet_id)
+            freeze = Freeze(out or sending, into or receiving, self.balance(wallet_id))
+            self._freezes[wallet_id] = freeze
+            self._ledger.freeze(account, out=freeze.out, into=freeze.into, order_ref=order_ref, now=now)
+        return reason
+
+    def unfreeze(
+        self, wallet_id: WalletId, order_ref: str, signatures: tuple[str, ...], now: Time
+    ) -> CashRefusal | None:
+        """Lift the freeze in both directions."""
+        reason = first_refusal(
+            (wallet_id not in self._wallets, CashRefusal.UNKNOWN_WALLET),
+            (not self._is_signed(wallet_id, signatures), CashRefusal.SIGNATURES_MISSING),
+            (wallet_id not in self._freezes, CashRefusal.NOT_FROZEN),
+        )
+        if reason is None:
+            self._ledger.unfreeze(self._wallets[wallet_id], order_ref=order_ref, now=now)
+            del self._freezes[wallet_id]
+        return reason
+
+    def _is_signed(self, wallet_id: WalletId, signatures: tuple[str, ...]) -> bool:
+        """By all who must sign for any wallet and, for one of the venue's, by those who must sign beside."""
+        needed = self.terms.freeze_signatures
+        if wallet_id in self.terms.venue_wallets:
+            needed += self.terms.venue_freeze_signatures
+        return all(name in signatures for name in needed)
+
+    # --- invariants ---------------------------------------------------------------------------------
+
+    def audit(self) -> list[str]:
+        """Each violated invariant as a sentence; empty if all is well."""
+        return list(self._freeze_faults())
+
+    def _freeze_faults(self) -> Iterator[str]:
+        """I-44: a wallet that may not send has not less, one that may not receive not more."""
+        for wallet_id, freeze in self._freezes.items():
+            held = self.balance(wallet_id)
+            if (freeze.out and held < freeze.balance) or (freeze.into and held > freeze.balance):
+                yield f"I-44: frozen wallet {wallet_id} went from {freeze.balance} to {held}"
+
+    # --- the ledger ---------------------------------------------------------------------------------
+
+    def _open(self, wallet_id: WalletId) -> str:
+        """The wallet's account on the ledger, opened at its first use."""
+        account = self._wallets.get(wallet_id)
+        if account is None:
+            account = self._wallets[wallet_id] = f"wallet:{wallet_id}"
+            self._ledger.open(account, self.terms.asset_id, Rule.LIABILITY)
+        return account
+
+    def _move(self, debit: str, credit: str, amount: Money, now: Time, code: str) -> None:
+        self._ledger.commit([self._ledger.transfer(debit, credit, amount, code=code)], now)
