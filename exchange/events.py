@@ -1006,6 +1006,14 @@ class CashTransferred(PublicEvent):
     amount: Money
 
 
+class CashPriced(PublicEvent):
+    """What a cash asset trades at, in millionths of a rouble; so until the next report."""
+
+    asset_id: AssetId
+    price_ppm: int
+    source: str
+
+
 class CoinsRedeemed(PublicEvent):
     asset_id: AssetId
     wallet_id: WalletId
@@ -1270,6 +1278,7 @@ Event: TypeAlias = (
     | PerpetualRolled
     | CoinsMinted
     | CashTransferred
+    | CashPriced
     | CoinsRedeemed
     | FiatReceived
     | WalletFrozen
