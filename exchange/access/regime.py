@@ -102,6 +102,7 @@ class CashRules(Message):
     gate: GateRule = GateRule.PRO_RATA
     denomination: Denomination = Denomination.TOKEN_PAR
     collateral_haircut_bp: BasisPoints = 0  # of what coins count as collateral; under fiat value alone
+    told: str = ""  # what the asset is, for people; empty: whatever the venue has of that name
 
 
 class AssetCounting(Message):
