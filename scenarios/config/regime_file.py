@@ -441,8 +441,13 @@ def shipped_cashes() -> list[str]:
 
 
 def with_clearing(regime: str, clearing: str | None) -> str:
-    """The regime as it is named when it clears in that way; None leaves it as it is."""
-    return regime if clearing is None else f"{regime}{_JOINT}{clearing}"
+    """The regime as it is named when it clears in that way; None leaves it as it is. Raises ConfigurationError for
+    what is no way of clearing.
+    """
+    if clearing is None:
+        return regime
+    read_clearing(clearing)
+    return f"{regime}{_JOINT}{clearing}"
 
 
 def with_cash(regime: str, cash: str | None) -> str:
