@@ -26,8 +26,9 @@ class Denomination(StrEnum):
 
 @dataclass(slots=True, eq=False)
 class Conversion:
-    """Between roubles that are owed or required and coins that are there, at the price of now. The haircut is for
-    collateral alone. No amount is negative.
+    """Between roubles that are owed or required and coins that are there, at the price of now: a millionth of a
+    rouble at least, so that a worthless coin still has one. The haircut is for collateral alone. No amount is
+    negative.
     """
 
     denomination: Denomination = Denomination.TOKEN_PAR
@@ -41,15 +42,15 @@ class Conversion:
 
     def to_pay(self, roubles: Money) -> Money:
         """Coins that discharge a debt, rounded up."""
-        return roubles if self.is_even else divide_up(roubles * PAR, self.price_ppm)
+        return roubles if self.is_even else divide_up(roubles * PAR, self._price())
 
     def to_receive(self, roubles: Money) -> Money:
         """Coins that whoever is owed so much gets, rounded down."""
-        return roubles if self.is_even else roubles * PAR // self.price_ppm
+        return roubles if self.is_even else roubles * PAR // self._price()
 
     def worth(self, coins: Money) -> Money:
         """What coins discharge, rounded down. Paying what they are worth never takes more than they are."""
-        return coins if self.is_even else coins * self.price_ppm // PAR
+        return coins if self.is_even else coins * self._price() // PAR
 
     def counts(self, coins: Money) -> Money:
         """What coins count as collateral: at their price, at most at par, less the haircut; rounded down."""
@@ -63,8 +64,11 @@ class Conversion:
         """The most coins that can go where collateral counts for so much more than is required."""
         return roubles if self.is_even else roubles * PAR * _WHOLE_BP // self._counted()
 
+    def _price(self) -> int:
+        return max(self.price_ppm, 1)
+
     def _counted(self) -> int:
-        return min(self.price_ppm, PAR) * (_WHOLE_BP - self.haircut_bp)
+        return min(self._price(), PAR) * (_WHOLE_BP - self.haircut_bp)
 
 
 def fault_in_denomination(
