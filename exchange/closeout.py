@@ -133,7 +133,7 @@ def _charge(account: MarginAccount, traded: Money, margin: MarginCover, state: S
     """The liquidation fee goes to the insurance fund, from free cash and then from collateral."""
     fee = liquidation_fee(traded, account.equity, margin.rules.liquidation)
     insurance = accounts.layer(HouseLayer.INSURANCE, margin.cash)
-    moves = taken(account, fee, insurance, state)
+    moves = taken(account, margin.conversion.to_pay(fee), insurance, state)
     if moves:
         state.ledger.book(moves, state.now)
         yield LiquidationFeeCharged(
@@ -144,7 +144,7 @@ def _charge(account: MarginAccount, traded: Money, margin: MarginCover, state: S
 
 
 def taken(account: MarginAccount, amount: Money, target: str, state: State) -> list[Move]:
-    """Moves of so much from free cash and then collateral, or of as much as there is."""
+    """Moves of so many coins from free cash and then collateral, or of as much as there is."""
     free = 0 if account.holder.frozen else state.ledger.available(account.holder.cash_account)
     moves: list[Move] = []
     for source, has in (

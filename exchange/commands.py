@@ -167,6 +167,15 @@ class ReportQuotes(Message):
     quotes: tuple[VenueQuote, ...]
 
 
+class ReportCashPrice(Message):
+    """What a cash asset trades at, in millionths of a rouble, by whoever is named."""
+
+    precedence: ClassVar[int] = PRICES
+    asset_id: AssetId
+    price_ppm: int
+    source: str
+
+
 class VenueTrade(Message):
     """One trade on an outside venue: its price in index units, its quantity in a unit that all venues share."""
 
@@ -935,6 +944,7 @@ Command: TypeAlias = (
     | ApplyForAccess
     | ReportQuotes
     | ReportTrades
+    | ReportCashPrice
     | PublishReferenceRate
     | RecordFiatReceipt
     | MintCoins

@@ -10,6 +10,7 @@ from typing import assert_never
 from exchange import (
     auctions,
     audit,
+    cash_prices,
     closeout,
     defaults,
     depository,
@@ -91,6 +92,7 @@ from exchange.commands import (
     RegisterNote,
     ReinstateParticipant,
     ReleaseInstruction,
+    ReportCashPrice,
     ReportDepth,
     ReportQuotes,
     ReportReorganisation,
@@ -195,6 +197,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return house.report_quotes(command, state)
         case ReportTrades():
             return house.report_trades(command, state)
+        case ReportCashPrice():
+            return cash_prices.report_cash_price(command, state)
         case PublishIndex():
             return house.publish_index(command, state)
         case PublishReferenceRate():

@@ -228,10 +228,12 @@ def _deleverage(account: MarginAccount, margin: MarginCover, state: State) -> Ge
     in_all = 0
     held_now = list(account.positions())
     worth = [abs(held) * max(part.portfolio.marks[i], 1) for part, i, held in held_now]
-    loss = max(-account.backing + state.ledger.posted(account.collateral), 0)
+    loss = max(-account.claim, 0)
     losses = allocate(loss, worth)
-    own = sum(amount for _, _, amount in taken(account, loss, account.collateral, state))
-    insurance = state.ledger.available(accounts.layer(HouseLayer.INSURANCE, margin.cash))
+    own = _own_money(account, loss, state)
+    insurance = margin.conversion.worth(
+        state.ledger.available(accounts.layer(HouseLayer.INSURANCE, margin.cash))
+    )
     for (_, instrument_id, held), lost in zip(held_now, losses, strict=True):
         holders = {
             who: Holder(lots, _entry(margin, who, instrument_id), margin.accounts[who].equity)
@@ -321,7 +323,7 @@ def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Mon
     margin, who = state.covers.by_margin, case.defaulter
     yield from margining.owe_variation(state.now, state)
     owed = max(-state.ledger.posted(account.obligation), 0)
-    own = sum(amount for _, _, amount in taken(account, owed, account.collateral, state))
+    own = _own_money(account, owed, state)
     seat = state.seats[who]
     loss = owed - own
     if loss and seat.member_id is not None:
@@ -343,14 +345,21 @@ def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Mon
             state.ledger.book([(kept, account.holder.cash_account, left)], state.now)
 
 
+def _own_money(account: MarginAccount, debt: Money, state: State) -> Money:
+    """What free cash and collateral of a defaulter discharge of a debt."""
+    coins = taken(account, account.conversion.to_pay(debt), account.collateral, state)
+    return min(account.conversion.worth(sum(amount for _, _, amount in coins)), debt)
+
+
 def _share_in_crypto_order(
     account: MarginAccount, own: Money, loss: Money, forgone: Money, margin: MarginCover, state: State
 ) -> Generator[Event, None, Money]:
     """What is lost after deleveraging beyond the own money comes out of the insurance fund, as far as it reaches."""
     insurance = accounts.layer(HouseLayer.INSURANCE, margin.cash)
-    drawn = min(loss, state.ledger.available(insurance))
+    drawn = min(loss, margin.conversion.worth(state.ledger.available(insurance)))
     if drawn:
-        state.ledger.book([(insurance, account.collateral, drawn)], state.now)
+        coins = margin.conversion.to_pay(drawn)
+        state.ledger.book([(insurance, account.collateral, coins)], state.now)
     for layer, amount in zip(LAYERS[LossOrder.CRYPTO], (own, drawn, forgone), strict=True):
         if amount:
             yield LayerUsed(defaulter=account.holder.participant_id, layer=layer, amount=amount)
@@ -364,7 +373,12 @@ def _share(
     allocation = allocate_loss(
         owed,
         resources_against(
-            case.defaulter, own, state.ledger.available(account.fund), case.cleared, margin, state
+            case.defaulter,
+            own,
+            margin.conversion.worth(state.ledger.available(account.fund)),
+            case.cleared,
+            margin,
+            state,
         ),
         margin.rules.waterfall,
     )
@@ -394,16 +408,16 @@ def resources_against(
 
     `cleared` is the variation of everybody when the default was declared.
     """
-    terms, ledger = margin.rules.waterfall, state.ledger
+    terms, ledger, worth = margin.rules.waterfall, state.ledger, margin.conversion.worth
     assessed = assessed_within(state.assessments, state.now, terms.capped_period)
 
     def left(layer: HouseLayer) -> Money:
-        return ledger.available(accounts.layer(layer, margin.cash))
+        return worth(ledger.available(accounts.layer(layer, margin.cash)))
 
     survivors = {
         who: Survivor(
             contribution=state.contributions.get(who, 0),
-            paid_in=ledger.available(one.fund),
+            paid_in=worth(ledger.available(one.fund)),
             assessed=assessed.get(who, 0),
             gains=one.cleared - cleared.get(who, 0),
         )
@@ -441,7 +455,8 @@ def _pay_in(use: LayerUse, account: MarginAccount, margin: MarginCover, state: S
     source = accounts.layer(_HOUSE_MONEY[use.layer], margin.cash) if use.payer is None else ""
     if use.payer is not None:
         source = margin.accounts[use.payer].fund
-    state.ledger.book([(source, account.collateral, use.amount)], state.now)
+    coins = margin.conversion.to_pay(use.amount)
+    state.ledger.book([(source, account.collateral, coins)], state.now)
 
 
 _HOUSE_MONEY = {

@@ -450,14 +450,14 @@ class PositionSettled(PrivateEvent):
 
 
 class VariationPaid(PrivateEvent):
-    """A clearing has paid the participant, or collected from it if the amount is negative."""
+    """A clearing has paid the participant, or collected from it if the amount is negative; in coins."""
 
     asset_id: AssetId
     amount: Money
 
 
 class VariationLate(PrivateEvent):
-    """What the participant owed and did not bring to a clearing."""
+    """What the participant owed and did not bring to a clearing; in roubles, like every debt."""
 
     asset_id: AssetId
     amount: Money
@@ -473,7 +473,7 @@ class MarginStateChanged(PrivateEvent):
 
 
 class MarginCalled(PrivateEvent):
-    """So much is missing to initial margin, and due by the deadline."""
+    """So many coins are missing to initial margin, or to a payment, and due by the deadline."""
 
     amount: Money
     deadline: Time
@@ -489,7 +489,7 @@ class LiquidationStep(PrivateEvent):
 
 
 class LiquidationFeeCharged(PrivateEvent):
-    """For a step that has traded: it goes to the insurance fund."""
+    """For a step that has traded: so many coins go to the insurance fund."""
 
     asset_id: AssetId
     amount: Money
@@ -516,7 +516,7 @@ class LossBorne(PrivateEvent):
 
 
 class FundContributionChanged(PrivateEvent):
-    """The member's share of the default fund; `missing` is what it could not bring yet."""
+    """The member's share of the default fund; `missing` are the coins that it could not bring yet."""
 
     asset_id: AssetId
     share: Money
@@ -859,7 +859,7 @@ class BucketSettled(PublicEvent):
 
 
 class AccountsValued(PublicEvent):
-    """All margin accounts at the marks of now, in minor units."""
+    """All margin accounts at the marks of now, in minor units; collateral as it counts."""
 
     initial: Money
     collateral: Money
@@ -875,7 +875,7 @@ class VariationMarked(PublicEvent):
 
 
 class VariationCleared(PublicEvent):
-    """A clearing: collected, then distributed; `liquidity` of the house was used, or paid back if negative."""
+    """Coins collected, then distributed, and roubles that are late; `liquidity` was used, or paid back if negative."""
 
     asset_id: AssetId
     collected: Money
@@ -1004,6 +1004,14 @@ class CashTransferred(PublicEvent):
     source: WalletId
     target: WalletId
     amount: Money
+
+
+class CashPriced(PublicEvent):
+    """What a cash asset trades at, in millionths of a rouble; so until the next report."""
+
+    asset_id: AssetId
+    price_ppm: int
+    source: str
 
 
 class CoinsRedeemed(PublicEvent):
@@ -1270,6 +1278,7 @@ Event: TypeAlias = (
     | PerpetualRolled
     | CoinsMinted
     | CashTransferred
+    | CashPriced
     | CoinsRedeemed
     | FiatReceived
     | WalletFrozen

@@ -37,7 +37,7 @@ from exchange.events import (
     VariationPaid,
 )
 from exchange.state import Order, Series, State
-from exchange.units import DAY, BucketId, IndexId, IndexPrice, Money, Time
+from exchange.units import DAY, AssetId, BucketId, IndexId, IndexPrice, Money, Time
 from matching.terms import ParticipantId, Price
 
 # --- the beginning --------------------------------------------------------------------------------------
@@ -49,6 +49,8 @@ def begin(state: State) -> None:
     assert margin is not None, "called for a regime with margin"
     rules, cash = margin.rules, margin.cash
     state.ledger.open(accounts.settlement(cash), cash, Rule.LIABILITY)
+    if not margin.conversion.is_even:
+        state.ledger.open(accounts.rounding(cash), cash, Rule.LIABILITY)
     state.ledger.open(accounts.house_obligation(cash), accounts.obligation_asset(cash), Rule.FREE)
     for layer in HouseLayer:
         state.ledger.open(accounts.layer(layer, cash), cash, Rule.LIABILITY)
@@ -89,6 +91,14 @@ def value_if_moved(index_id: IndexId, state: State) -> None:
             moved = abs(latest.value - portfolio.valued_at)
             if moved * 10_000 > margin.rules.revaluation_move_bp * portfolio.valued_at:
                 _promise_valuation(state.now, state)
+
+
+def value_if_repriced(asset_id: AssetId, state: State) -> None:
+    """After a price of the coin: where debts are worth roubles, what it counts as collateral is another at once."""
+    margin, price = state.covers.margin, state.holdings[asset_id].price_ppm
+    if margin is not None and margin.cash == asset_id and not margin.conversion.is_even:
+        margin.conversion.price_ppm = price
+        _promise_valuation(state.now, state)
 
 
 def value_all(state: State) -> Iterator[Event]:
@@ -160,9 +170,9 @@ def _enter(
             _end_call(account, state)
             state.ledger.book(account.sweep(), state.now)
         case MarginState.CALL:
-            yield from call_for(account, account.initial - equity, state)
+            yield from call_for(account, account.conversion.needed(account.initial - equity), state)
         case MarginState.LIQUIDATING:
-            yield from call_for(account, account.initial - equity, state)
+            yield from call_for(account, account.conversion.needed(account.initial - equity), state)
             yield from trading.cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
             account.next_step = max(state.now, account.next_step)
             state.agenda.promise(account.next_step, LiquidatePositions(participant_id=seat.participant_id))
@@ -173,7 +183,7 @@ def _enter(
 
 
 def call_for(account: MarginAccount, amount: Money, state: State) -> Iterator[Event]:
-    """Call for money, unless a call is open: the deadline of the first one stands."""
+    """Call for so many coins, unless a call is open: the deadline of the first one stands."""
     if account.call:
         return
     state.calls += 1
@@ -187,8 +197,9 @@ def call_for(account: MarginAccount, amount: Money, state: State) -> Iterator[Ev
 def _end_call(account: MarginAccount, state: State) -> None:
     """The account stands well again, and its call is met, unless it still cannot pay what it was late with: what
     its options are worth pays nobody."""
-    there = sources(account, account.late, state.ledger, state.covers.by_margin.rules.scenarios)
-    if sum(amount for _, amount in there) >= account.late:
+    due = account.conversion.to_pay(account.late)
+    there = sources(account, due, state.ledger, state.covers.by_margin.rules.scenarios)
+    if sum(amount for _, amount in there) >= due:
         account.call = account.late = 0
 
 
@@ -210,8 +221,8 @@ def _promise_default(account: MarginAccount, reason: DefaultReason, state: State
 def _valued(margin: MarginCover, state: State) -> AccountsValued:
     posted = uncovered = initial = 0
     for account in margin.accounts.values():
-        has = state.ledger.posted(account.collateral)
-        lost = -min(account.value + state.ledger.posted(account.obligation), 0)
+        has = margin.conversion.counts(state.ledger.posted(account.collateral))
+        lost = -min(account.claim, 0)
         initial += account.initial
         posted += has
         uncovered += max(lost - has, 0)
@@ -250,7 +261,8 @@ def pay_variation(_duty: PayVariation, state: State) -> Iterator[Event]:
 def clear(state: State) -> Iterator[Event]:
     """Collect all that is owed, then pay; whoever is late is called upon, and defaults at the deadline."""
     margin = state.covers.by_margin
-    payment = pay(margin.accounts.values(), margin.cash, state.ledger, margin.rules.scenarios)
+    standing = list(margin.accounts.values())
+    payment = pay(standing, margin.cash, state.ledger, margin.rules.scenarios, margin.conversion)
     state.ledger.book(payment.moves, state.now)
     for account, amount in payment.paid:
         yield VariationPaid(participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount)
@@ -268,7 +280,7 @@ def clear(state: State) -> Iterator[Event]:
         account.late = amount
         yield VariationLate(participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount)
         if follows_equity(account.state):
-            yield from call_for(account, amount, state)
+            yield from call_for(account, account.conversion.to_pay(amount), state)
     yield from review(state)
 
 

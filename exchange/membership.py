@@ -172,8 +172,8 @@ def _size(margin: MarginCover, state: State) -> Iterator[Event]:
     paid_in = 0
     for who, share in shares.items():
         account = margin.margin_account(state.seats[who])
-        missing = _bring_to(account, share, state)
-        paid_in += state.ledger.posted(account.fund)
+        missing = _bring_to(account, margin.conversion.needed(share), state)
+        paid_in += margin.conversion.counts(state.ledger.posted(account.fund))
         state.contributions[who] = share
         yield FundContributionChanged(participant_id=who, asset_id=margin.cash, share=share, missing=missing)
     yield FundSized(
@@ -205,12 +205,13 @@ def _margin_behind(member_id: ParticipantId, margin: MarginCover, state: State) 
 
 
 def _bring_to(account: MarginAccount, share: Money, state: State) -> Money:
-    """Move the member's free cash into the fund, or give back what is too much; what is missing."""
+    """Move the member's free coins into the fund, or give back those that are too many; how many are missing."""
     held, cash = state.ledger.posted(account.fund), account.holder.cash_account
     if held > share:
         state.ledger.book([(account.fund, cash, held - share)], state.now)
         return 0
-    free = 0 if account.holder.frozen else max(min(state.ledger.available(cash), account.excess), 0)
+    free = 0 if account.holder.frozen else account.conversion.spared(max(account.excess, 0))
+    free = min(free, state.ledger.available(cash))
     brought = min(share - held, free)
     if brought:
         state.ledger.book([(cash, account.fund, brought)], state.now)
@@ -229,7 +230,9 @@ def stressed_losses(margin: MarginCover, state: State) -> dict[ParticipantId, Mo
         if account.has_positions:
             stresses = [sum(row) for row in zip(*stress_table(account, margin, state), strict=True)]
             losses[who] = fund.loss_over_margin(
-                stresses, state.ledger.posted(account.collateral), state.ledger.posted(account.fund)
+                stresses,
+                margin.conversion.counts(state.ledger.posted(account.collateral)),
+                margin.conversion.counts(state.ledger.posted(account.fund)),
             )
     return losses
 

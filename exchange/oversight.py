@@ -9,6 +9,7 @@ from exchange.access.regime import AccessClass, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
 from exchange.cash.holding import Holding
 from exchange.clearing import accounts, house
+from exchange.clearing.denomination import Conversion, fault_in_denomination
 from exchange.clearing.expiry import is_trading
 from exchange.clearing.index import OWN_VENUE, Index
 from exchange.clearing.ledger import Rule
@@ -174,7 +175,7 @@ def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
     if fault is not None:
         yield DirectiveRefused(directive=f"adopt {regime.regime_id}", explanation=fault)
         return
-    if state.regime is None or state.regime.clearing != regime.clearing:
+    if _clears_otherwise(regime, state):
         state.regime = regime
         _begin_clearing(regime, state)
     state.regime = regime
@@ -188,22 +189,34 @@ def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
 def _begin_clearing(regime: Regime, state: State) -> None:
     """The regime clears by margin: promise what that takes. Only before anything is listed."""
     if regime.clearing.mode is ClearingMode.RISK:
-        state.covers.begin_margin(regime.clearing, regime.cash.settlement_asset)
+        cash = regime.cash
+        price = state.holdings[cash.settlement_asset].price_ppm
+        conversion = Conversion(cash.denomination, cash.collateral_haircut_bp, price)
+        state.covers.begin_margin(regime.clearing, cash.settlement_asset, conversion)
         margining.begin(state)
         membership.promise_fund(state)
 
 
 def _clearing_fault(regime: Regime, state: State) -> str | None:
     """Why the venue cannot clear by the regime's rules: what is listed keeps those that it was listed under."""
-    if state.regime is not None and state.regime.clearing != regime.clearing and state.series:
+    changes = state.regime is not None and _clears_otherwise(regime, state)
+    if changes and state.series:
         return "series are listed under other clearing rules; a venue clears by one set, from the beginning"
-    if (
-        state.regime is not None
-        and state.covers.margin is not None
-        and state.regime.clearing != regime.clearing
-    ):
+    if changes and state.covers.margin is not None:
         return "the venue has begun to clear by margin; its clearing rules stay"
-    return fault_in_clearing(regime.clearing)
+    cash, mode = regime.cash, regime.clearing.mode
+    return fault_in_denomination(cash.denomination, cash.collateral_haircut_bp, mode) or fault_in_clearing(
+        regime.clearing
+    )
+
+
+def _clears_otherwise(regime: Regime, state: State) -> bool:
+    """Whether positions are covered, or debts reckoned, in another way than in force; at first there is none."""
+    before = state.regime
+    return before is None or (
+        (before.clearing, before.cash.denomination, before.cash.collateral_haircut_bp)
+        != (regime.clearing, regime.cash.denomination, regime.cash.collateral_haircut_bp)
+    )
 
 
 def _settlement_fault(asset_id: AssetId, state: State) -> str | None:

@@ -16,10 +16,10 @@ from typing import Annotated, NamedTuple, get_type_hints
 
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.messages import Message
-from exchange.units import MINUTE, SECOND, BasisPoints, Money, WalletId
+from exchange.units import MINUTE, SECOND, BasisPoints, Money
 from matching.terms import ParticipantId
 from participants.chance import Dice, generator
-from participants.profile import Profile, Style
+from participants.profile import Profile, Style, wallet_of
 
 ROUBLE: Money = 100  # kopecks
 MILLION: Money = 1_000_000 * ROUBLE
@@ -124,7 +124,7 @@ def market_maker(
     """
     return Profile(
         participant_id=participant_id,
-        wallet_id=WalletId(f"wallet-{participant_id}"),
+        wallet_id=wallet_of(participant_id),
         applicant=_qualified_institution(own_funds),
         style=Style.MARKET_MAKER,
         desired_exposure=deposit // 3,
@@ -222,7 +222,7 @@ def _profile(
     direct = applicant.kind is ApplicantKind.INSTITUTION
     return Profile(
         participant_id=ParticipantId(name),
-        wallet_id=WalletId(f"wallet-{name}"),
+        wallet_id=wallet_of(ParticipantId(name)),
         applicant=applicant,
         style=style,
         desired_exposure=_money(wish),

@@ -11,6 +11,11 @@ from exchange.units import BasisPoints, Money, Time, WalletId
 from matching.terms import ParticipantId
 
 
+def wallet_of(participant_id: ParticipantId) -> WalletId:
+    """Where a participant of a scenario keeps its coins outside the venue."""
+    return WalletId(f"wallet-{participant_id}")
+
+
 class Style(StrEnum):
     """How a participant trades (docs/participants.md)."""
 

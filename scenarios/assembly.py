@@ -11,6 +11,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from exchange.access.regime import Regime
+from exchange.cash.terms import CoinTerms
 from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.clearing.waterfall import LossOrder
 from exchange.commands import (
@@ -98,7 +99,7 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
     _enter_members(simulation, world, population, seed, receipts)
     simulation.play(_outside(world, seed))
     if world.directives:
-        directives = [(at, _clearing_stays(command, regime.clearing)) for at, command in world.directives]
+        directives = [(at, _clearing_stays(command, regime)) for at, command in world.directives]
         script = Script(directives, line_ns=AUTHORITY_LINK.fixed_ns)
         _join(simulation, script, AUTHORITY_LINK, seed)
     return Assembled(simulation, population)
@@ -125,11 +126,16 @@ def _margin_of_a_position(clearing: ClearingRules) -> BasisPoints | None:
     return clearing.scenarios.price_range_bp if clearing.mode is ClearingMode.RISK else None
 
 
-def _clearing_stays(command: Command, clearing: ClearingRules) -> Command:
-    """A regime that comes into force later, and says nothing of margin, leaves the venue's clearing as it is."""
-    if isinstance(command, AdoptRegime) and command.regime.clearing.mode is ClearingMode.FULL:
-        return AdoptRegime(regime=changed(command.regime, clearing=clearing))
-    return command
+def _clearing_stays(command: Command, regime: Regime) -> Command:
+    """A regime that comes into force later leaves what the venue settles in, and how debts are reckoned, as it is;
+    and if it says nothing of margin, the venue's clearing.
+    """
+    if not isinstance(command, AdoptRegime):
+        return command
+    later = changed(command.regime, cash=changed(regime.cash, gate=command.regime.cash.gate))
+    if later.clearing.mode is ClearingMode.FULL:
+        later = changed(later, clearing=regime.clearing)
+    return AdoptRegime(regime=later)
 
 
 # --- the house and its members --------------------------------------------------------------------------
@@ -325,17 +331,24 @@ def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) 
 def _bring_coins(
     simulation: Simulation, world: World, wallet_id: WalletId, amount: Money, receipt_id: str
 ) -> None:
-    for command in (
-        RecordFiatReceipt(asset_id=world.cash, receipt_id=receipt_id, amount=amount),
-        MintCoins(
-            asset_id=world.cash,
-            minter=next(iter(world.coin.minters)),
-            receipt_id=receipt_id,
-            wallet_id=wallet_id,
-            amount=amount,
-        ),
-    ):
+    for command in _money_for(world.coin, wallet_id, amount, receipt_id):
         simulation.submit(command)
+
+
+def _money_for(terms: CoinTerms, wallet_id: WalletId, amount: Money, receipt_id: str) -> tuple[Command, ...]:
+    """How money comes into a wallet outside the venue, by what it is."""
+    match terms:
+        case CoinTerms():
+            return (
+                RecordFiatReceipt(asset_id=terms.asset_id, receipt_id=receipt_id, amount=amount),
+                MintCoins(
+                    asset_id=terms.asset_id,
+                    minter=next(iter(terms.minters)),
+                    receipt_id=receipt_id,
+                    wallet_id=wallet_id,
+                    amount=amount,
+                ),
+            )
 
 
 def _allowance_used_up(world: World, who: str) -> ConfigurationError:

@@ -34,6 +34,7 @@ Population = Annotated[
     int | None,
     typer.Option(min=1, max=100_000, help="How many people and firms; the scenario's own if not given."),
 ]
+CASH = "A shipped cash profile (`ringfence regimes cashes`), or the path of a file with a [cash] table"
 CLEARING = (
     "A shipped way of clearing (`ringfence regimes clearings`), or the path of a file with a [clearing] table"
 )
@@ -49,6 +50,12 @@ def compare(
         list[str] | None,
         typer.Option(
             help=f"{CLEARING}; given more than once, each regime runs under each. The regime's own if not given."
+        ),
+    ] = None,
+    cash: Annotated[
+        list[str] | None,
+        typer.Option(
+            help=f"{CASH}; given more than once, each regime settles in each. The scenario's own coin if not given."
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds: 1, 2, ..., N.")] = 15,
@@ -81,30 +88,37 @@ def compare(
             differing = run_again(read_comparison(folder), run_cell)
             typer.echo("\n".join(differing) or f"{folder}: every digest that was run again is the same")
             raise typer.Exit(FAILED if differing else 0)
-        design = _design(scenario, regimes, clearing or [], seeds, population)
+        design = _design(scenario, regimes, clearing or [], cash or [], seeds, population)
         raise typer.Exit(_compare(design, folder, workers))
 
 
 def _design(
-    scenario: str, regimes: str, clearings: list[str], seeds: int, population: int | None
+    scenario: str,
+    regimes: str,
+    clearings: list[str],
+    cashes: list[str],
+    seeds: int,
+    population: int | None,
 ) -> "Design":
     """What is compared. Every file, and that every regime can meet the scenario, is checked before anything runs."""
     from scenarios.compare import Design, SourceFile
-    from scenarios.config.regime_file import load_regime, with_clearing
+    from scenarios.config.regime_file import read_regime, with_cash, with_clearing
     from scenarios.config.scenario_file import load_world
     from scenarios.provenance import toml_text
     from scenarios.run import rehearse
 
     world = load_world(scenario, population)
     ways: list[str | None] = [*clearings] or [None]
+    assets: list[str | None] = [*cashes] or [None]
     names = [
-        with_clearing(name.strip(), clearing)
+        with_cash(with_clearing(name.strip(), clearing), cash)
+        for cash in assets
         for clearing in ways
         for name in regimes.split(",")
         if name.strip()
     ]
-    for rules in [load_regime(name) for name in names]:
-        rehearse(world, rules)
+    for file in [read_regime(name) for name in names]:
+        rehearse(load_world(scenario, population, file.cash.terms), file.regime())
     return Design(
         scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),
         regimes=tuple(_regime_source(name) for name in names),
@@ -170,6 +184,7 @@ def run(
     scenario: Scenario,
     regime: Annotated[str, typer.Option(help="The id of a shipped regime, or the path of a file.")],
     clearing: Annotated[str | None, typer.Option(help=f"{CLEARING}; the regime's own if not given.")] = None,
+    cash: Annotated[str | None, typer.Option(help=f"{CASH}; the scenario's own coin if not given.")] = None,
     seed: Seed = 1,
     out: Annotated[
         Path | None, typer.Option(help="The run's folder; runs/SCENARIO/REGIME/SEED if not given.")
@@ -181,11 +196,11 @@ def run(
         from rich.console import Console
         from rich.progress import Progress
 
-        from scenarios.config.regime_file import regime_name, with_clearing
+        from scenarios.config.regime_file import regime_name, with_cash, with_clearing
         from scenarios.config.scenario_file import scenario_path
         from scenarios.run import run as run_once
 
-        regime = with_clearing(regime, clearing)
+        regime = with_cash(with_clearing(regime, clearing), cash)
         names = [Path(str(scenario_path(scenario))).stem, regime_name(regime)]
         folder = out or Path("runs", *names, str(seed))
         console = Console(stderr=True)

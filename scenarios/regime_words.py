@@ -9,12 +9,14 @@ from exchange.access.regime import (
     ApplicantKind,
     AssetCounting,
     Caps,
+    CashRules,
     GateRule,
     InstitutionRule,
     Permission,
     Regime,
     roubles,
 )
+from exchange.clearing.denomination import Denomination
 from exchange.clearing.terms import ClearingMode, ClearingRules, VariationKind
 from exchange.clearing.waterfall import LossOrder
 from exchange.instruments import Product
@@ -89,7 +91,7 @@ def rules(regime: Regime) -> list[Rule]:
             "market.max_requests_per_second",
         ),
         Rule("clearing", clearing_in_words(regime.clearing), "clearing"),
-        Rule("settlement", regime.cash.settlement_asset, "cash.settlement_asset"),
+        Rule("settlement", cash_in_words(regime.cash), "cash.settlement_asset"),
         Rule("withdrawals when a venue wallet is frozen", _GATE[regime.cash.gate], "cash.gate"),
         Rule(
             "refused demand that trades offshore", percent(regime.offshore_share_bp), "offshore_share_percent"
@@ -225,6 +227,17 @@ def _own_funds(rule: InstitutionRule) -> str:
     if rule.exposure_cap_bp is not None:
         parts.append(f"may be at risk up to {percent(rule.exposure_cap_bp)}")
     return " and ".join(parts) or _NO_RULE
+
+
+def cash_in_words(cash: CashRules) -> str:
+    """In one line: what the venue settles in, and what discharges a debt if it is not one coin for a rouble."""
+    asset = cash.told or cash.settlement_asset
+    if cash.denomination is Denomination.TOKEN_PAR:
+        return asset
+    haircut = (
+        f", less {percent(cash.collateral_haircut_bp)} as collateral" if cash.collateral_haircut_bp else ""
+    )
+    return f"{asset}; debts are paid in as many as are worth it{haircut}"
 
 
 def clearing_in_words(clearing: ClearingRules) -> str:

@@ -1,4 +1,4 @@
-"""The commands `ringfence regimes list | show | diff | check | clearings | schema`; a fault is a sentence, exit 2."""
+"""The commands `ringfence regimes list | show | diff | check | clearings | cashes | schema`; a fault: exit 2."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -26,7 +26,7 @@ app = typer.Typer(no_args_is_help=True, help="Access regimes: who may enter, and
 Name = Annotated[
     str,
     typer.Argument(
-        help="The id of a shipped regime, or the path of a file; with +CLEARING behind it, as it clears in that way."
+        help="A shipped regime's id, or the path of a file; with +CLEARING or +CASH, as it then clears or settles."
     ),
 ]
 
@@ -106,11 +106,24 @@ def clearings() -> None:
 
 
 @app.command()
-def schema() -> None:
-    """Print the JSON Schema of a regime file, for editors that complete and check as one writes."""
-    from scenarios.config.regime_file import regime_schema
+def cashes() -> None:
+    """List the cash profiles that come with the package; `--cash` of run and compare takes them."""
+    from scenarios.config.regime_file import read_cash, shipped_cashes
 
-    typer.echo(json.dumps(regime_schema(), indent=2, ensure_ascii=False))
+    with told_as_sentences():
+        for name in shipped_cashes():
+            file = read_cash(name)
+            typer.echo(f"{name}\n    {file.title}: {file.cash.in_words()}")
+
+
+@app.command()
+def schema(
+    cash: Annotated[bool, typer.Option("--cash", help="Of a cash profile instead.")] = False,
+) -> None:
+    """Print the JSON Schema of a regime file, for editors that complete and check as one writes."""
+    from scenarios.config.regime_file import cash_schema, regime_schema
+
+    typer.echo(json.dumps(cash_schema() if cash else regime_schema(), indent=2, ensure_ascii=False))
 
 
 def _console() -> Console:

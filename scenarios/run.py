@@ -18,7 +18,7 @@ from participants.population import draw_population
 from scenarios.assembly import Assembled, assemble, found_venue
 from scenarios.cells import CellResult
 from scenarios.config.reading import stated
-from scenarios.config.regime_file import load_regime, read_regime
+from scenarios.config.regime_file import read_regime
 from scenarios.config.scenario_file import load_world
 from scenarios.measures import measure_run
 from scenarios.measures.measure import RunView
@@ -81,8 +81,8 @@ def run(
 
     Raises ConfigurationError for a world that cannot be, and ResultsError if the folder holds something else.
     """
-    world, regime_file = load_world(scenario, population), read_regime(regime)
-    rules = regime_file.regime()
+    regime_file = read_regime(regime)
+    world, rules = load_world(scenario, population, regime_file.cash.terms), regime_file.regime()
     provenance = provenance_of(world.scenario_id, world.resolved, rules.regime_id, stated(regime_file), seed)
     with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
         assembled = assemble(world, rules, seed, kept)
@@ -102,7 +102,8 @@ def rehearse(world: World, rules: Regime | None = None) -> None:
 
 def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
     """Run one cell of a comparison, in memory."""
-    world, rules = load_world(scenario, population), load_regime(regime)
+    regime_file = read_regime(regime)
+    world, rules = load_world(scenario, population, regime_file.cash.terms), regime_file.regime()
     keeper = _Unkept()
     assembled = assemble(world, rules, seed, keeper)
     let_time_pass(assembled.simulation, world)

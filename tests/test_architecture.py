@@ -15,7 +15,9 @@ HOMES = {  # a library is used in its own rooms only
     "simpy": ("scenarios/simulation.py",),
     "msgspec": ("exchange/messages.py",),
     "pydantic": (
+        "scenarios/config/cash_file.py",
         "scenarios/config/clearing_file.py",
+        "scenarios/config/directives.py",
         "scenarios/config/house_tables.py",
         "scenarios/config/reading.py",
         "scenarios/config/regime_file.py",

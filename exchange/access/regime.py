@@ -6,6 +6,7 @@ among the `keys` of a source or among the `assumptions`, so that the two can nev
 
 from enum import StrEnum
 
+from exchange.clearing.denomination import Denomination
 from exchange.clearing.terms import ClearingRules
 from exchange.instruments import Product
 from exchange.messages import Message
@@ -99,6 +100,9 @@ class GateRule(StrEnum):
 class CashRules(Message):
     settlement_asset: AssetId
     gate: GateRule = GateRule.PRO_RATA
+    denomination: Denomination = Denomination.TOKEN_PAR
+    collateral_haircut_bp: BasisPoints = 0  # of what coins count as collateral; under fiat value alone
+    told: str = ""  # what the asset is, for people; empty: whatever the venue has of that name
 
 
 class AssetCounting(Message):

@@ -34,13 +34,16 @@ class Withdrawal(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Holding:
-    """`frozen` is what the venue's wallets could not send when the gate was last reviewed."""
+    """`frozen` is what the venue's wallets could not send when the gate was last reviewed, `price_ppm` what one is
+    worth in millionths of a rouble, by the last report.
+    """
 
     terms: CashTerms
     keeper: Keeper = field(init=False)
     custody: Custody = field(init=False)
     gate: Gate | None = None
     frozen: Money = 0
+    price_ppm: int = 1_000_000
     pending: dict[int, Withdrawal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order, TradeSide
+from exchange.clearing.denomination import Conversion
 from exchange.clearing.full import FullCover
 from exchange.clearing.ledger import Ledger, Move
 from exchange.clearing.margin import MarginCover
@@ -27,9 +28,9 @@ class Covers:
         self.notes = NotesCover(ledger, self._at_risk)
         self._cover_of: dict[InstrumentId, Cover] = {}
 
-    def begin_margin(self, rules: ClearingRules, cash: AssetId) -> None:
+    def begin_margin(self, rules: ClearingRules, cash: AssetId, conversion: Conversion) -> None:
         """From now on derivatives are listed under margin; those that are listed already stay as they are."""
-        self.margin = MarginCover(self._ledger, self._at_risk, rules, cash)
+        self.margin = MarginCover(self._ledger, self._at_risk, rules, cash, conversion)
 
     @property
     def by_margin(self) -> MarginCover:

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from exchange import auctions, margining
 from exchange.clearing import rolling
+from exchange.clearing.denomination import bar_to_listing
 from exchange.clearing.expiry import advance, is_over, is_trading
 from exchange.clearing.fixing import Fixed, decide
 from exchange.clearing.index import IndexValue
@@ -382,6 +383,8 @@ def listing_fault(terms: Instrument, state: State) -> str | None:
     if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
         return f"it pays in {terms.cash}, but the venue settles in {state.regime.cash.settlement_asset}"
     fault = fault_in(terms)
+    if fault is None and state.regime is not None:
+        fault = bar_to_listing(terms, state.regime.cash.denomination)
     if fault is None and terms.product is Product.SPOT:
         return _spot_fault(terms, state)
     siblings = _series_of(terms.bucket_id, state)

@@ -16,6 +16,7 @@ from typing import TypeAlias
 
 from exchange.clearing import accounts
 from exchange.clearing.cover import CapitalAtRisk, Holder, Order, TradeSide
+from exchange.clearing.denomination import Conversion
 from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.clearing.margin_accounts import (
     Due,
@@ -43,11 +44,13 @@ class MarginCover:
         at_risk: dict[ParticipantId, CapitalAtRisk],
         rules: ClearingRules,
         cash: AssetId,
+        conversion: Conversion,
     ) -> None:
         self._ledger = ledger
         self._at_risk = at_risk
         self.rules = rules
         self.cash = cash
+        self.conversion = conversion
         self.portfolios: dict[PortfolioId, Portfolio] = {}
         self.accounts: dict[ParticipantId, MarginAccount] = {}
         self._portfolio_of: dict[InstrumentId, Portfolio] = {}
@@ -75,7 +78,7 @@ class MarginCover:
         """The holder's standing, opened if there is none."""
         margin, cash = self.accounts.get(holder.participant_id), self.cash
         if margin is None:
-            margin = MarginAccount(holder, cash, self._ledger, self.rules)
+            margin = MarginAccount(holder, cash, self._ledger, self.rules, self.conversion)
             self._ledger.open(margin.collateral, cash, Rule.LIABILITY)
             self._ledger.open(margin.fund, cash, Rule.LIABILITY)
             self._ledger.open(margin.obligation, accounts.obligation_asset(cash), Rule.FREE)
@@ -118,7 +121,7 @@ class MarginCover:
         margin = self.accounts.get(participant_id)
         if margin is None or not margin.required:
             return available
-        return min(available, max(margin.excess, 0))
+        return min(available, self.conversion.spared(max(margin.excess, 0)))
 
     def has(self, instrument_id: InstrumentId) -> bool:
         """Whether the series is covered by margin."""

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from exchange.clearing import accounts
 from exchange.clearing.cover import CapitalAtRisk, Holder, Order, Requirement
+from exchange.clearing.denomination import Conversion
 from exchange.clearing.ledger import Ledger, Move
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.scenario_margin import (
@@ -58,7 +59,10 @@ class Rows(NamedTuple):
 
 
 class MarginAccount:
-    """One participant's standing: what it has paid in and gained, against what its portfolios require."""
+    """One participant's standing: what it has paid in and gained, against what its portfolios require.
+
+    Requirement, value and what is owed are roubles; collateral, fund share and cash are coins.
+    """
 
     __slots__ = (
         "_ledger",
@@ -67,6 +71,7 @@ class MarginAccount:
         "call",
         "cleared",
         "collateral",
+        "conversion",
         "fund",
         "holder",
         "initial",
@@ -82,8 +87,11 @@ class MarginAccount:
         "vain_steps",
     )
 
-    def __init__(self, holder: Holder, cash: AssetId, ledger: Ledger, rules: ClearingRules) -> None:
+    def __init__(
+        self, holder: Holder, cash: AssetId, ledger: Ledger, rules: ClearingRules, conversion: Conversion
+    ) -> None:
         self.holder = holder
+        self.conversion = conversion
         self.collateral = accounts.collateral(holder.participant_id, cash)
         self.fund = accounts.fund_share(holder.participant_id, cash)
         self.obligation = accounts.obligation(holder.participant_id, cash)
@@ -118,17 +126,20 @@ class MarginAccount:
         orders that are covered in another way.
         """
         cash = 0 if self.holder.frozen else self._ledger.available(self.holder.cash_account)
-        return cash + sum(part.hold for part in self.portfolios.values()) + self.backing
+        coins = (
+            cash + self._ledger.posted(self.collateral) + sum(part.hold for part in self.portfolios.values())
+        )
+        return self.conversion.counts(coins) + self.claim
 
     @property
-    def backing(self) -> Money:
-        """Equity without cash and holds: collateral, what the house owes or is owed, and value."""
-        return self._ledger.posted(self.collateral) + self._ledger.posted(self.obligation) + self.value
+    def claim(self) -> Money:
+        """Equity without coins: what the house owes or is owed, and value."""
+        return self._ledger.posted(self.obligation) + self.value
 
     @property
     def wanted(self) -> Money:
-        """How much collateral should be posted: initial margin, and whatever is lost already."""
-        return max(0, self.initial - self.value - self._ledger.posted(self.obligation))
+        """How many coins should be posted: for initial margin, and for whatever is lost already."""
+        return self.conversion.needed(max(0, self.initial - self.claim))
 
     @property
     def excess(self) -> Money:

@@ -113,7 +113,8 @@ def covers(state: State) -> list[CoverRow]:
     to_cover = fund.cover(rules.fund.cover, by_group)
     skin = rules.waterfall.skin_in_the_game
     paying = [who for who in state.contributions if not state.seats[who].defaulted]
-    paid_in = sum(state.ledger.posted(margin.accounts[who].fund) for who in paying)
+    counts = margin.conversion.counts
+    paid_in = sum(counts(state.ledger.posted(margin.accounts[who].fund)) for who in paying)
     payments = {
         who: -state.ledger.posted(account.obligation) - account.accrued
         for who, account in margin.accounts.items()
@@ -129,7 +130,7 @@ def covers(state: State) -> list[CoverRow]:
             contributions=sum(state.contributions[who] for who in paying),
             paid_in=paid_in,
             uncovered=fund.uncovered(to_cover, paid_in, skin),
-            liquidity=state.ledger.available(accounts.layer(HouseLayer.LIQUIDITY, margin.cash)),
+            liquidity=counts(state.ledger.available(accounts.layer(HouseLayer.LIQUIDITY, margin.cash))),
             liquidity_need=fund.liquidity_need(payments, groups(margin, state)),
         )
     ]

@@ -1,14 +1,14 @@
 """The regime file: who may enter and what they may do, in TOML, checked once; and the regimes that ship.
 
 `REGIME+CLEARING` is a regime that clears in another way: its own file, with the [clearing] table of a clearing file.
+`REGIME+CASH` is one that settles in something else, by a cash profile; both may be named, in any order.
 """
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from enum import StrEnum
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from pydantic import Field, model_validator
 
@@ -30,13 +30,15 @@ from exchange.access.regime import (
     RegimeStatus,
     Source,
 )
-from exchange.clearing.terms import ClearingMode
+from exchange.clearing.denomination import Denomination, fault_in_denomination
 from exchange.instruments import Product
 from exchange.units import AssetId
 from matching.terms import SelfTradePrevention
+from scenarios.config.cash_file import SettlementAssetTable
 from scenarios.config.clearing_file import ClearingTable
 from scenarios.config.reading import (
     AssetCode,
+    ConfigurationError,
     Count,
     CoverPercent,
     Day,
@@ -170,19 +172,46 @@ class MarketTable(Table):
     ] = None
 
 
-class Denomination(StrEnum):
-    """What discharges a debt of one rouble."""
-
-    TOKEN_PAR = "token_par"  # one coin, whatever it trades at
-    FIAT_VALUE = "fiat_value"  # as many coins as are worth a rouble
-
-
 class CashTable(Table):
-    settlement_asset: Annotated[AssetCode, Field(description="The rouble coin in which the venue settles.")]
+    settlement_asset: Annotated[
+        AssetCode,
+        Field(description="What the venue settles in; may be left out where a profile is named."),
+    ]
+    profile: Annotated[
+        Identifier | None, Field(description="A cash profile; its [cash] table is then read as `terms`.")
+    ] = None
+    terms: Annotated[
+        SettlementAssetTable | None,
+        Field(description="What the profile says; left out: the scenario's coin."),
+    ] = None
     gate: Annotated[GateRule, Field(description="How withdrawals are shared once a venue wallet is frozen.")]
     denomination: Annotated[Denomination, Field(description="What discharges a debt of one rouble.")] = (
         Denomination.TOKEN_PAR
     )
+    collateral_haircut_percent: Annotated[
+        Percent, Field(description="Of what coins count as collateral, where debts are worth roubles.")
+    ] = 0
+
+    @model_validator(mode="after")
+    def _settles_in_what_it_names(self) -> "CashTable":
+        if self.terms is None and self.profile is not None:
+            raise fault("is named, but what it says is not here", "add a table [cash.terms]", at="profile")
+        if self.terms is not None and self.terms.asset != self.settlement_asset:
+            raise fault(
+                f"is {self.settlement_asset}, but its terms are those of {self.terms.asset}",
+                "name the same asset",
+                at="settlement_asset",
+            )
+        return self
+
+    def rules(self) -> CashRules:
+        return CashRules(
+            settlement_asset=AssetId(self.settlement_asset),
+            gate=self.gate,
+            denomination=self.denomination,
+            collateral_haircut_bp=self.collateral_haircut_percent,
+            told="" if self.terms is None else self.terms.in_words(),
+        )
 
 
 class SourceTable(Table):
@@ -262,7 +291,7 @@ class RegimeFile(Table):
                 self_trade_prevention=self.market.self_trade_prevention,
                 max_requests_per_second=self.market.max_requests_per_second,
             ),
-            cash=CashRules(settlement_asset=AssetId(self.cash.settlement_asset), gate=self.cash.gate),
+            cash=self.cash.rules(),
             offshore_share_bp=self.offshore_share_percent,
             clearing=self.clearing.rules(),
         )
@@ -279,6 +308,21 @@ class ClearingFile(Table):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "ClearingFile":
+        _check_provenance(self, self.sources, self.assumptions)
+        return self
+
+
+class CashFile(Table):
+    """A cash profile: what a venue may settle in, to be put in the place of a regime's own."""
+
+    id: Identifier
+    title: Text
+    cash: SettlementAssetTable
+    sources: tuple[SourceTable, ...] = ()
+    assumptions: tuple[AssumptionTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "CashFile":
         _check_provenance(self, self.sources, self.assumptions)
         return self
 
@@ -320,20 +364,17 @@ def _check_spot(file: RegimeFile) -> None:
 
 
 def _check_denomination(file: RegimeFile) -> None:
-    if file.cash.denomination is Denomination.TOKEN_PAR:
-        return
-    if file.clearing.mode is ClearingMode.FULL:
-        raise fault(
-            "is “fiat_value”, but under full cover the escrow is a number of coins and the collar bounds it in "
-            "coins: were the coin to fall below par, more coins would be owed than the escrow can hold",
-            "choose “token_par”",
-            at="cash.denomination",
+    cash, mode = file.cash, file.clearing.mode
+    sentence = fault_in_denomination(cash.denomination, cash.collateral_haircut_percent, mode)
+    if sentence is not None:
+        problem, _, remedy = sentence.partition("; ")
+        par = cash.denomination is Denomination.TOKEN_PAR
+        key = (
+            "collateral_haircut_percent"
+            if par or cash.collateral_haircut_percent == 100_00
+            else "denomination"
         )
-    raise fault(
-        "is “fiat_value”, which is not available yet: nothing here knows at what a coin trades",
-        "choose “token_par”",
-        at="cash.denomination",
-    )
+        raise fault(f"cannot be used: {problem}", remedy, at=f"cash.{key}")
 
 
 def _check_provenance(
@@ -371,7 +412,17 @@ def _vouched(key: str, *vouching: Mapping[str, str]) -> bool:
 
 _SHIPPED = Shipped("regimes", "regime")
 _CLEARINGS = Shipped("clearing", "way of clearing")
+_CASH = Shipped("cash", "cash profile")
 _JOINT = "+"
+USUAL_CASH = "domestic_supervised"
+
+
+class _Parts(NamedTuple):
+    """What a name names: a regime, and what is laid over it."""
+
+    regime: str
+    clearing: str | None
+    cash: str | None
 
 
 def shipped_regimes() -> list[str]:
@@ -384,56 +435,76 @@ def shipped_clearings() -> list[str]:
     return _CLEARINGS.ids()
 
 
+def shipped_cashes() -> list[str]:
+    """The ids of the cash profiles that come with the package, in alphabetical order."""
+    return _CASH.ids()
+
+
 def with_clearing(regime: str, clearing: str | None) -> str:
-    """The regime as it is named when it clears in that way; None leaves it as it is."""
-    return regime if clearing is None else f"{regime}{_JOINT}{clearing}"
+    """The regime as it is named when it clears in that way; None leaves it as it is. Raises ConfigurationError for
+    what is no way of clearing.
+    """
+    if clearing is None:
+        return regime
+    read_clearing(clearing)
+    return f"{regime}{_JOINT}{clearing}"
+
+
+def with_cash(regime: str, cash: str | None) -> str:
+    """The regime as it is named when it settles in that; None leaves it as it is. Raises ConfigurationError for
+    what is no cash profile."""
+    if cash is None:
+        return regime
+    read_cash(cash)
+    return f"{regime}{_JOINT}{cash}"
 
 
 def is_overlaid(name_or_path: str) -> bool:
-    """Whether a way of clearing is named beside the regime."""
-    return _parted(name_or_path)[1] is not None
+    """Whether the regime's own file does not say all: something is laid over it, or it names a profile."""
+    parts = _parted(name_or_path)
+    cash = read_toml(_SHIPPED.path(parts.regime)).get("cash")
+    return any(parts[1:]) or (isinstance(cash, Mapping) and "profile" in cash)
 
 
 def regime_path(name_or_path: str) -> Path | Traversable:
     """The file of a shipped regime, or the file that is named. Raises ConfigurationError for neither."""
-    return _SHIPPED.path(_parted(name_or_path)[0])
+    return _SHIPPED.path(_parted(name_or_path).regime)
 
 
 def regime_name(name_or_path: str) -> str:
-    """What a run under the regime goes by: the name of its file, and the id of the way of clearing."""
-    regime, clearing = _parted(name_or_path)
+    """What a run under the regime goes by: the name of its file, and the ids of clearing and cash profile."""
+    regime, clearing, cash = _parted(name_or_path)
     stem = _SHIPPED.path(regime).name.removesuffix(".toml")
-    return stem if clearing is None else f"{stem}_{read_clearing(clearing).id}"
+    over = [read_clearing(clearing).id] if clearing else []
+    over += [read_cash(cash).id] if cash else []
+    return "_".join([stem, *over])
 
 
 def regime_tables(name_or_path: str) -> dict[str, Any]:
-    """What the regime's file says, and in place of its own clearing the one that is named. Not checked."""
-    regime, clearing = _parted(name_or_path)
-    tables = read_toml(_SHIPPED.path(regime))
-    if clearing is None:
-        return tables
-    over, told = read_clearing(clearing), read_toml(clearing_path(clearing))
-    title, bracket, rest = str(tables.get("title")).partition(" (")
-    return tables | {
-        "id": f"{tables.get('id')}_{over.id}",
-        "title": f"{title}, {over.title}{bracket}{rest}",
-        "clearing": told["clearing"],
-        "sources": [*_of_access(tables.get("sources", [])), *told.get("sources", [])],
-        "assumptions": [
-            *(one for one in tables.get("assumptions", []) if not _of_clearing(one.get("key"))),
-            *told.get("assumptions", []),
-        ],
-    }
+    """What the regime's file says, and in place of its own clearing and cash those that are named. Not checked."""
+    regime, clearing, cash = _parted(name_or_path)
+    path = _SHIPPED.path(regime)
+    tables = _with_profile_read(read_toml(path), str(path))
+    if clearing is not None:
+        over, told = read_clearing(clearing), read_toml(clearing_path(clearing))
+        tables = _laid_over(tables, over, told, ("clearing",)) | {"clearing": told["clearing"]}
+    if cash is not None:
+        profile, told = read_cash(cash), read_toml(cash_path(cash))
+        settling = _settling_in(tables, profile, told)
+        tables = _laid_over(tables, profile, _below_terms(told), _OF_THE_ASSET) | {"cash": settling}
+    return tables
 
 
 def read_regime(name_or_path: str) -> RegimeFile:
     """The file of that regime, checked. Raises ConfigurationError."""
-    regime, clearing = _parted(name_or_path)
-    path = _SHIPPED.path(regime)
-    alone = check(RegimeFile, read_toml(path), str(path))  # so that a fault names the file that it is in
-    if clearing is None:
+    parts = _parted(name_or_path)
+    path = _SHIPPED.path(parts.regime)
+    own = _with_profile_read(read_toml(path), str(path))
+    alone = check(RegimeFile, own, str(path))  # so that a fault names the file that it is in
+    if not any(parts[1:]):
         return alone
-    return check(RegimeFile, regime_tables(name_or_path), with_clearing(str(path), clearing))
+    name = _JOINT.join([str(path), *(part for part in parts[1:] if part)])
+    return check(RegimeFile, regime_tables(name_or_path), name)
 
 
 def clearing_path(name_or_path: str) -> Path | Traversable:
@@ -447,35 +518,146 @@ def read_clearing(name_or_path: str) -> ClearingFile:
     return check(ClearingFile, read_toml(path), str(path))
 
 
+def cash_path(name_or_path: str) -> Path | Traversable:
+    """The file of a shipped cash profile, or the file that is named. Raises ConfigurationError for neither."""
+    return _CASH.path(name_or_path)
+
+
+def read_cash(name_or_path: str) -> CashFile:
+    """The cash profile of that id, or at that path, checked. Raises ConfigurationError."""
+    path = cash_path(name_or_path)
+    return check(CashFile, read_toml(path), str(path))
+
+
 def load_regime(name_or_path: str) -> Regime:
     """The regime of that id, or of that file, checked. Raises ConfigurationError."""
     return read_regime(name_or_path).regime()
 
 
-def _parted(name_or_path: str) -> tuple[str, str | None]:
-    """The regime and the way of clearing, if one is named. A sign in the name of a file that exists is no joint."""
-    places = [at for at, sign in enumerate(name_or_path) if sign == _JOINT]
-    for end in [*places, len(name_or_path)]:
-        regime, clearing = name_or_path[:end], name_or_path[end + 1 :]
-        if regime in _SHIPPED.ids() or Path(regime).is_file():
-            return regime, clearing or None
-    regime, _, clearing = name_or_path.partition(_JOINT)
-    return regime, clearing or None
+# --- what is laid over a regime -------------------------------------------------------------------------
 
 
-def _of_access(sources: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The sources without what they vouch for in the clearing that is replaced."""
-    return [one | {"keys": [key for key in one.get("keys", []) if not _of_clearing(key)]} for one in sources]
+def _parted(name_or_path: str) -> _Parts:
+    """The regime, and the clearing and the cash profile that are named. A sign in the name of a file is no joint."""
+    regime, rest = _first(name_or_path, _SHIPPED.ids())
+    named: dict[str, str] = {}
+    while rest:
+        over, rest = _first(rest, [*_CLEARINGS.ids(), *_CASH.ids()])
+        kind = _kind_of(over)
+        if kind in named:
+            raise ConfigurationError(
+                f"“{name_or_path}”",
+                "",
+                f"names {named[kind]} and {over} as its {kind}",
+                "name one of the two",
+            )
+        named[kind] = over
+    return _Parts(regime, named.get("clearing"), named.get("cash"))
 
 
-def _of_clearing(key: str | None) -> bool:
-    return key is not None and f"{key}.".startswith("clearing.")
+def _first(text: str, known: Iterable[str]) -> tuple[str, str]:
+    """What is named up to the first joint behind an id or a file, or up to the first of all; and the rest."""
+    places = [at for at, sign in enumerate(text) if sign == _JOINT]
+    for end in [*places, len(text)]:
+        if text[:end] in known or Path(text[:end]).is_file():
+            return text[:end], text[end + 1 :]
+    first, _, rest = text.partition(_JOINT)
+    return first, rest
+
+
+def _kind_of(over: str) -> str:
+    """Whether a name, or the file at a path, is of a way of clearing or of a cash profile; the first if neither."""
+    if over in _CASH.ids():
+        return "cash"
+    a_file = over not in _CLEARINGS.ids() and Path(over).is_file()
+    return "cash" if a_file and "cash" in read_toml(Path(over)) else "clearing"
+
+
+_OF_THE_ASSET = ("cash.settlement_asset", "cash.profile", "cash.terms")
+
+
+def _with_profile_read(tables: dict[str, Any], file: str) -> dict[str, Any]:
+    """What a regime's own file says, with the profile that it names in it."""
+    cash = tables.get("cash")
+    if not isinstance(cash, Mapping) or not isinstance(cash.get("profile"), str) or "terms" in cash:
+        return tables
+    if cash["profile"] not in _CASH.ids():
+        raise ConfigurationError(
+            file,
+            "cash.profile",
+            f"names “{cash['profile']}”, which is not shipped",
+            nearest(cash["profile"], _CASH.ids()),
+        )
+    told = _below_terms(read_toml(cash_path(cash["profile"])))
+    terms = told["cash"]["terms"]
+    return tables | {
+        "cash": {"settlement_asset": terms["asset"]} | dict(cash) | {"terms": terms},
+        "sources": [*tables.get("sources", []), *told.get("sources", [])],
+        "assumptions": [*tables.get("assumptions", []), *told.get("assumptions", [])],
+    }
+
+
+def _laid_over(
+    tables: dict[str, Any],
+    over: ClearingFile | CashFile,
+    told: Mapping[str, Any],
+    gone: tuple[str, ...],
+) -> dict[str, Any]:
+    """Id, title and grounds once a file is laid over; what stood for the keys that are gone is gone as well."""
+    title, bracket, rest = str(tables.get("title")).partition(" (")
+    return tables | {
+        "id": f"{tables.get('id')}_{over.id}",
+        "title": f"{title}, {over.title}{bracket}{rest}",
+        "sources": [*_without(tables.get("sources", []), gone), *told.get("sources", [])],
+        "assumptions": [
+            *(one for one in tables.get("assumptions", []) if not _is_below(one.get("key"), gone)),
+            *told.get("assumptions", []),
+        ],
+    }
+
+
+def _settling_in(tables: dict[str, Any], profile: CashFile, told: Mapping[str, Any]) -> dict[str, Any]:
+    """The regime's own rules of cash, on another asset."""
+    asset = {"settlement_asset": profile.cash.asset, "profile": profile.id, "terms": told["cash"]}
+    return {**tables["cash"], **asset}
+
+
+def _below_terms(told: Mapping[str, Any]) -> dict[str, Any]:
+    """What a cash profile says, with every key where a regime file has it: below cash.terms."""
+    return {
+        "cash": {"terms": told["cash"]},
+        "sources": [
+            one | {"keys": [_moved(key) for key in one.get("keys", [])]} for one in told.get("sources", [])
+        ],
+        "assumptions": [one | {"key": _moved(one["key"])} for one in told.get("assumptions", [])],
+    }
+
+
+def _moved(key: str) -> str:
+    return key.replace("cash", "cash.terms", 1)
+
+
+def _without(sources: list[dict[str, Any]], gone: tuple[str, ...]) -> list[dict[str, Any]]:
+    """The sources without what they vouch for among the keys that are gone."""
+    return [
+        one | {"keys": [key for key in one.get("keys", []) if not _is_below(key, gone)]} for one in sources
+    ]
+
+
+def _is_below(key: str | None, tables: tuple[str, ...]) -> bool:
+    return key is not None and any(f"{key}.".startswith(f"{table}.") for table in tables)
 
 
 def regime_schema() -> dict[str, Any]:
     """The JSON Schema of a regime file, for editors that complete and check as one writes."""
-    return {
-        "$schema": "https://json-schema.org/draft/2020-12/schema",
-        **RegimeFile.model_json_schema(),
-        "title": "Ringfence access regime",
-    }
+    return _schema(RegimeFile, "Ringfence access regime")
+
+
+def cash_schema() -> dict[str, Any]:
+    """The JSON Schema of a cash profile."""
+    return _schema(CashFile, "Ringfence cash profile")
+
+
+def _schema(file: type[Table], title: str) -> dict[str, Any]:
+    dialect = "https://json-schema.org/draft/2020-12/schema"
+    return {"$schema": dialect, **file.model_json_schema(), "title": title}

@@ -7,34 +7,17 @@ from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from importlib.resources.abc import Traversable
 from pathlib import Path
-from typing import Annotated, Any, Literal, NoReturn
+from typing import Annotated, Any, NoReturn
 
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
-from exchange.cash.terms import CoinTerms
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
-    AdoptRegime,
-    Command,
-    DeclareDefault,
     EstablishVenue,
-    FreezeParticipant,
-    FreezeWallet,
-    HaltInstrument,
     IndexTerms,
-    PauseIssuer,
-    PostponeSettlement,
-    ReinstateParticipant,
-    ResumeInstrument,
     SessionTerms,
-    SetCommitteePrice,
-    SetLimit,
-    SuspendParticipant,
-    UnfreezeParticipant,
-    UnfreezeWallet,
-    UnpauseIssuer,
 )
 from exchange.events import PriceRule
 from exchange.instruments import (
@@ -51,11 +34,13 @@ from exchange.instruments import (
     fault_in,
 )
 from exchange.messages import changed
-from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
+from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time
 from matching.terms import Allocation, ParticipantId, Price
 from participants.population import PopulationTerms, market_maker
 from participants.profile import Profile
 from participants.strategies.market_maker import MarketMakerTerms
+from scenarios.config.cash_file import SettlementAssetTable
+from scenarios.config.directives import DirectiveTable
 from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
     AssetCode,
@@ -64,7 +49,6 @@ from scenarios.config.reading import (
     Identifier,
     Percent,
     Roubles,
-    RoublesOrNothing,
     SignedPercent,
     Table,
     Text,
@@ -74,11 +58,12 @@ from scenarios.config.reading import (
     read_toml,
     resolved,
 )
-from scenarios.config.regime_file import load_regime
+from scenarios.config.regime_file import USUAL_CASH, read_cash
 from scenarios.config.shipped import Shipped
 from scenarios.index_path import moment_of, read_knots, seconds_of
 from scenarios.world import AttackKind, AttackTerms, LinkTerms, MakerTerms, PathTerms, World
 
+_ANY_CASH = AssetId("RUBD")  # where it does not matter in what an instrument pays
 LEAD, LAG = 10 * MINUTE, MINUTE  # of a run, before the session opens and after it closes
 
 Clock = Annotated[time, Field(strict=True)]
@@ -368,7 +353,7 @@ class InstrumentTable(Table):
         elif self.cap_rub is None:
             raise fault("is missing", "give the upper end of the collar", at="cap_rub")
         self._check_kind()
-        if sentence := fault_in(self.instrument("BTC_RUB", AssetId("RUBD"), 0)):
+        if sentence := fault_in(self.instrument("BTC_RUB", _ANY_CASH, 0)):
             raise fault(f"cannot be listed: {sentence}", "correct the terms")
         return self
 
@@ -414,28 +399,29 @@ class CryptoTable(Table):
 
 
 class CoinTable(Table):
-    """The domestic coin in which everything is paid, and where the venue keeps it."""
+    """What the scenario says of what it is settled in, in place of what the cash profile says.
 
-    id: Text = "RUBD"
-    title: Text = "Domestic rouble coin"
-    issuer: Text
-    minter_allowance_rub: Roubles = 1_000_000_000_000_00
-    venue_wallets: Count = 1
-    finality_seconds: Count = 2
-    wipe_allowed: Flag = False
+    Name and issuer hold only where no profile is named for the run. What the asset's kind does not have is
+    passed over, so that one scenario can be settled in any.
+    """
 
-    def terms(self) -> CoinTerms:
-        return CoinTerms(
-            asset_id=AssetId(self.id),
-            issuer=self.issuer,
-            minters={"minter": self.minter_allowance_rub},
-            venue_wallets=tuple(WalletId(f"venue-{n}") for n in range(1, self.venue_wallets + 1)),
-            freeze_signatures=("issuer",),
-            venue_freeze_signatures=("issuer", "central_bank"),
-            pause_signatures=("issuer",),
-            finality=self.finality_seconds * 1_000_000_000,
-            wipe_allowed=self.wipe_allowed,
-        )
+    id: AssetCode | None = None
+    title: Text | None = None
+    issuer: Text | None = None
+    minter_allowance_rub: Roubles | None = None
+    venue_wallets: Count | None = None
+    finality_seconds: Count | None = None
+    wipe_allowed: Flag | None = None
+
+    def asset(self, profile: SettlementAssetTable | None) -> SettlementAssetTable:
+        """The profile that is named for the run, or else the usual one under the scenario's own name."""
+        own = {"asset": self.id, "title": self.title, "keeper": self.issuer} if profile is None else {}
+        said = own | {key: getattr(self, key) for key in _OF_THE_VENUE}
+        usual = read_cash(USUAL_CASH).cash if profile is None else profile
+        return usual.changed({key: value for key, value in said.items() if value is not None})
+
+
+_OF_THE_VENUE = ("minter_allowance_rub", "venue_wallets", "finality_seconds", "wipe_allowed")
 
 
 class PopulationTable(Table):
@@ -517,112 +503,6 @@ class LinksTable(Table):
     public: LinkTable = LinkTable(fixed_ms=20, jitter_ms=30)
 
 
-_ABOUT_AN_INSTRUMENT = ("halt_instrument", "resume_instrument", "postpone_settlement", "set_committee_price")
-_ABOUT_A_PARTICIPANT = (
-    "declare_default",
-    "suspend_participant",
-    "reinstate_participant",
-    "freeze_participant",
-    "unfreeze_participant",
-    "set_limit",
-)
-_GOES_WITH = {  # key by key, the words beside which it must stand, and beside no other
-    "regime": ("adopt_regime",),
-    "participant": _ABOUT_A_PARTICIPANT,
-    "grounds": ("declare_default", "set_committee_price"),
-    "limit_rub": ("set_limit",),
-    "price_rub": ("set_committee_price",),
-}
-
-
-class DirectiveTable(Table):
-    """What the authority, or the issuer at its word, does at a given hour."""
-
-    at: Clock
-    do: Literal[
-        "freeze_venue_wallets",
-        "unfreeze_venue_wallets",
-        "pause_issuer",
-        "unpause_issuer",
-        "halt_instrument",
-        "resume_instrument",
-        "adopt_regime",
-        "postpone_settlement",
-        "set_committee_price",
-        "declare_default",
-        "suspend_participant",
-        "reinstate_participant",
-        "freeze_participant",
-        "unfreeze_participant",
-        "set_limit",
-    ]
-    wallets: Count | None = None  # how many of the venue's wallets, all if not said
-    instrument: Text | None = None
-    regime: Text | None = None  # the id of a shipped one, or the path of a file
-    participant: Text | None = None  # a maker, a member, or somebody of the population
-    grounds: Text | None = None
-    limit_rub: RoublesOrNothing | None = None
-    price_rub: RoublesOrNothing | None = None
-    order_ref: Text = "order"
-
-    @model_validator(mode="after")
-    def _says_what_it_needs(self) -> "DirectiveTable":
-        for key, words in _GOES_WITH.items():
-            if (self.do in words) != (getattr(self, key) is not None):
-                named = " or ".join(f"“{word}”" for word in words)
-                raise fault(
-                    f"goes with do = {named} and with nothing else", "name one, or leave it out", at=key
-                )
-        return self
-
-    def commands(self, coin: CoinTerms, instruments: tuple[Instrument, ...]) -> tuple[Command, ...]:
-        chosen = coin.venue_wallets[: self.wallets]
-        who = ParticipantId(self.participant or "")
-        asset, signed = coin.asset_id, coin.venue_freeze_signatures
-        match self.do:
-            case "freeze_venue_wallets":
-                return tuple(
-                    FreezeWallet(asset_id=asset, wallet_id=w, order_ref=self.order_ref, signatures=signed)
-                    for w in chosen
-                )
-            case "unfreeze_venue_wallets":
-                return tuple(
-                    UnfreezeWallet(asset_id=asset, wallet_id=w, order_ref=self.order_ref, signatures=signed)
-                    for w in chosen
-                )
-            case "pause_issuer":
-                return (PauseIssuer(asset_id=asset, signatures=coin.pause_signatures),)
-            case "unpause_issuer":
-                return (UnpauseIssuer(asset_id=asset, signatures=coin.pause_signatures),)
-            case "halt_instrument":
-                return (HaltInstrument(instrument_id=InstrumentId(self.instrument or "")),)
-            case "resume_instrument":
-                return (ResumeInstrument(instrument_id=InstrumentId(self.instrument or "")),)
-            case "adopt_regime":
-                return (AdoptRegime(regime=load_regime(self.regime or "")),)
-            case "postpone_settlement":
-                named = [i for i in instruments if i.instrument_id == self.instrument]
-                return (PostponeSettlement(bucket_id=named[0].bucket_id),)
-            case "set_committee_price":
-                named = [i for i in instruments if i.instrument_id == self.instrument]
-                price = Price((self.price_rub or 0) // named[0].tick)
-                return (
-                    SetCommitteePrice(bucket_id=named[0].bucket_id, price=price, grounds=self.grounds or ""),
-                )
-            case "declare_default":
-                return (DeclareDefault(participant_id=who, grounds=self.grounds or ""),)
-            case "suspend_participant":
-                return (SuspendParticipant(participant_id=who),)
-            case "reinstate_participant":
-                return (ReinstateParticipant(participant_id=who),)
-            case "freeze_participant":
-                return (FreezeParticipant(participant_id=who, order_ref=self.order_ref),)
-            case "unfreeze_participant":
-                return (UnfreezeParticipant(participant_id=who, order_ref=self.order_ref),)
-            case "set_limit":
-                return (SetLimit(participant_id=who, limit=self.limit_rub or 0),)
-
-
 class AttackTable(Table):
     """What is done to what outside venues show, to move the index or a settlement price."""
 
@@ -670,7 +550,7 @@ class ScenarioFile(Table):
     question: Text
     calendar: CalendarTable
     index: IndexTable
-    coin: CoinTable
+    coin: CoinTable = CoinTable()
     instruments: tuple[InstrumentTable, ...] = Field(min_length=1)
     population: PopulationTable = PopulationTable()
     makers: tuple[MakerTable, ...] = ()
@@ -728,14 +608,14 @@ class ScenarioFile(Table):
                     at=f"makers.{maker.id}",
                 )
         for directive in self.directives:
-            if directive.do in _ABOUT_AN_INSTRUMENT and directive.instrument not in ids:
+            if directive.is_about_an_instrument and directive.instrument not in ids:
                 raise fault(
                     f"names no instrument: {directive.instrument}",
                     nearest(str(directive.instrument), ids),
                     at="directives",
                 )
             self._check_participant(directive)
-            if directive.wallets is not None and directive.wallets > self.coin.venue_wallets:
+            if directive.wallets is not None and directive.wallets > (self.coin.venue_wallets or 1):
                 raise fault("names more wallets than the venue has", "lower the number", at="directives")
         self._check_attacks()
         return self
@@ -793,7 +673,7 @@ class ScenarioFile(Table):
     def _check_units(self) -> None:
         """What changes hands is named, arrives in time, and is quoted by those who know how."""
         named = [asset.id for asset in self.crypto]
-        if len(set(named)) < len(named) or self.coin.id in named:
+        if len(set(named)) < len(named) or self.coin.asset(None).asset in named:
             raise fault("has two assets of one id", "give each asset its own id", at="crypto")
         for asset in self.crypto:
             if asset.confirmations * asset.block_interval_seconds * SECOND > LEAD:
@@ -810,7 +690,7 @@ class ScenarioFile(Table):
                     at=f"instruments.{instrument.id}.base",
                 )
             scale = next((asset.scale for asset in self.crypto if asset.id == instrument.base), 8)
-            instrument.instrument(self.index.id, AssetId(self.coin.id), 0, scale)  # for its faults
+            instrument.instrument(self.index.id, _ANY_CASH, 0, scale)  # for its faults
         followed = [instrument.id for instrument in self.instruments if instrument.follows_index()]
         if not followed and (self.population.size or self.makers):
             raise fault(
@@ -870,11 +750,14 @@ class ScenarioFile(Table):
                     at=key,
                 )
 
-    def world(self, folder: Path) -> World:
-        """The world in the core's units; a CSV file is looked up beside the scenario's own file."""
+    def world(self, folder: Path, cash: SettlementAssetTable | None = None) -> World:
+        """The world in the core's units, settled in `cash` or in its own coin; a CSV file is looked up beside the
+        scenario's own file. Raises ConfigurationError.
+        """
         midnight = self.calendar.midnight
         opens, closes = (midnight + seconds_of(at) for at in (self.calendar.opens, self.calendar.closes))
-        coin = self.coin.terms()
+        asset = self.coin.asset(cash)
+        coin = asset.terms()
         index = IndexTerms(
             index_id=IndexId(self.index.id),
             venues=tuple(venue.id for venue in self.index.venues),
@@ -885,7 +768,7 @@ class ScenarioFile(Table):
         scenario = self._with_csv_read(folder, starts, ends)
         established = EstablishVenue(
             assets=(
-                Asset(asset_id=coin.asset_id, scale=2, title=self.coin.title),
+                Asset(asset_id=coin.asset_id, scale=2, title=asset.title),
                 *(asset.asset() for asset in self.crypto),
             ),
             indices=(index,),
@@ -999,11 +882,16 @@ def scenario_path(name_or_path: str) -> Path | Traversable:
     return _SHIPPED.path(name_or_path)
 
 
-def load_world(name_or_path: str, population: int | None = None) -> World:
-    """The world of that scenario, checked. Raises ConfigurationError before anything has happened."""
+def load_world(
+    name_or_path: str, population: int | None = None, cash: SettlementAssetTable | None = None
+) -> World:
+    """The world of that scenario, settled in `cash` or in its own coin, checked. Instruments keep their names.
+
+    Raises ConfigurationError before anything has happened.
+    """
     path = scenario_path(name_or_path)
     scenario = check(ScenarioFile, read_toml(path), str(path))
-    return with_population(scenario, population).world(Path(str(path)).parent)
+    return with_population(scenario, population).world(Path(str(path)).parent, cash)
 
 
 def scenario_schema() -> dict[str, Any]:

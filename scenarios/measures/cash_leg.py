@@ -9,14 +9,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from exchange.clearing.denomination import Denomination
 from exchange.commands import WithdrawCash
 from exchange.events import (
     CashDeposited,
+    CashPriced,
     CashRequestRejected,
+    ClaimSettled,
     CoinsRedeemed,
     CustodyGated,
     CustodyReopened,
     LossAllocated,
+    VariationPaid,
     WithdrawalCompleted,
     WithdrawalRequested,
     WithdrawalReturned,
@@ -264,6 +268,45 @@ def coins_lost(view: RunView) -> float:
     return float(of_coin(view, view.table(LossAllocated))["holders"].sum() / ROUBLE)
 
 
+PAR_PPM = 1_000_000
+
+
+@once
+def price_path(view: RunView) -> Path:
+    """What the settlement asset trades at, in millionths of par, by its latest report; par before the first."""
+    priced = of_coin(view, view.table(CashPriced))
+    times = np.concatenate([[np.iinfo(np.int64).min], priced["time"]])
+    return Path(times, np.concatenate([[float(PAR_PPM)], priced["price_ppm"].astype(float)]))
+
+
+@measure(
+    CASH_LEG, "Lowest price of the settlement asset", "%",
+    formula="smallest reported price / par; 100 if none was below it",
+    published_by="venues and data vendors",
+    better="higher",
+)  # fmt: skip
+def lowest_cash_price(view: RunView) -> float:
+    return float(PERCENT * min(price_path(view).value.min() / PAR_PPM, 1.0))
+
+
+@measure(
+    CASH_LEG, "Real value lost by who was paid to who paid", "RUB",
+    formula="sum of gains that were settled x (1 - price / par) then; 0 where debts are worth roubles",
+    published_by="rarely published",
+)  # fmt: skip
+def real_value_transfer(view: RunView) -> float:
+    if view.regime.cash.denomination is Denomination.FIAT_VALUE:
+        return 0.0
+    lost = 0.0
+    paid = of_coin(view, view.table(VariationPaid))
+    settled = view.table(ClaimSettled)
+    for times, amounts in ((paid["time"], paid["amount"]), (settled["time"], settled["gain"])):
+        won = amounts > 0
+        below = 1 - price_path(view).at(times[won]) / PAR_PPM
+        lost += float((amounts[won] * below).sum())
+    return lost / ROUBLE
+
+
 MEASURES = (
     frozen_share,
     lowest_mobile_share,
@@ -274,4 +317,6 @@ MEASURES = (
     holders_leaving,
     moved_within_hour,
     coins_lost,
+    lowest_cash_price,
+    real_value_transfer,
 )

@@ -25,7 +25,13 @@ from exchange.instruments import Product
 from exchange.units import Time
 from participants.population import ValidationRow
 from scenarios.compare import Comparison, Design
-from scenarios.regime_words import clearing_in_words, limit_in_words, permissions_in_words, ways_in
+from scenarios.regime_words import (
+    cash_in_words,
+    clearing_in_words,
+    limit_in_words,
+    permissions_in_words,
+    ways_in,
+)
 
 
 class Mark(NamedTuple):
@@ -180,6 +186,10 @@ class Face(NamedTuple):
         """ "from 2025-07-28 to 2025-12-31", or nothing."""
         ends = ("from", self.regime.valid_from), ("to", self.regime.valid_to)
         return " ".join(f"{word} {day}" for word, day in ends if day)
+
+    @property
+    def settled_in(self) -> str:
+        return cash_in_words(self.regime.cash)
 
     @property
     def clearing(self) -> str:

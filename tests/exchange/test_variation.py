@@ -44,7 +44,8 @@ def cleared_at(mark: Price, at: Venue) -> Payment:
     """A clearing at that mark, planned; what is owed is booked."""
     ledger = at.state.ledger
     ledger.book(owe(dues_at(mark, at), RUBD), at.now)
-    return pay(margin(at).accounts.values(), RUBD, ledger, margin(at).rules.scenarios)
+    standing = list(margin(at).accounts.values())
+    return pay(standing, RUBD, ledger, margin(at).rules.scenarios, margin(at).conversion)
 
 
 def amounts(dues: list[Due]) -> dict[ParticipantId, Money]:

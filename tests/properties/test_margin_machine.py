@@ -12,8 +12,9 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
-from exchange.access.regime import Applicant, ApplicantKind
+from exchange.access.regime import Applicant, ApplicantKind, CashRules
 from exchange.clearing.default_auction import AuctionTerms
+from exchange.clearing.denomination import Denomination
 from exchange.clearing.fund import FundTerms
 from exchange.clearing.liquidation import LiquidationTerms, MarginState
 from exchange.clearing.margin_accounts import MarginAccount
@@ -43,11 +44,13 @@ from exchange.commands import (
     OfferToPort,
     PlaceOrder,
     RecordFiatReceipt,
+    ReportCashPrice,
     UnfreezeParticipant,
     WithdrawCash,
 )
 from exchange.events import Event, LayerUsed, OrderAccepted
 from exchange.instruments import ContractKind
+from exchange.messages import changed
 from exchange.units import DAY, HOUR, MINUTE, SECOND, WalletId
 from matching.terms import OrderId, ParticipantId, PostOnly, Side, TimeInForce
 from tests.builders import (
@@ -98,13 +101,21 @@ class MarginMachine(RuleBasedStateMachine):
         kind=st.sampled_from([k for k in VariationKind if k is not VariationKind.T_PLUS_ONE]),
         order=st.sampled_from(LossOrder),
         options_count=st.booleans(),
+        haircut_bp=st.sampled_from([None, None, 0, 700]),
         trades=st.lists(
             st.tuples(names, names, st.integers(0, 4), st.integers(10, 60)), min_size=3, max_size=8
         ),
     )
     def open(  # type: ignore[no-untyped-def]
-        self, mode: ClearingMode, kind: VariationKind, order: LossOrder, options_count: bool, trades
+        self,
+        mode: ClearingMode,
+        kind: VariationKind,
+        order: LossOrder,
+        options_count: bool,
+        haircut_bp: int | None,
+        trades,
     ) -> None:
+        """With a haircut debts are worth roubles, if there is margin; otherwise a coin is one."""
         size = 2_000 * ROUBLE
         rules = ClearingRules(
             mode=mode,
@@ -134,7 +145,11 @@ class MarginMachine(RuleBasedStateMachine):
             fixing_samples=30,
             fixing_spacing=MINUTE,
         )
-        regime = a_regime(clearing=rules)
+        cash = CashRules(settlement_asset=RUBD)
+        if haircut_bp is not None and mode is ClearingMode.RISK:
+            worth = Denomination.FIAT_VALUE
+            cash = changed(cash, denomination=worth, collateral_haircut_bp=haircut_bp)
+        regime = a_regime(clearing=rules, cash=cash)
         self.venue = Venue(*SERIES, regime=regime, coin=coin_terms(2), index=index, assets=with_btc())
         firm = Applicant(kind=ApplicantKind.COMPANY, qualified_by_law=True, knowledge_test_passed=True)
         for name in NAMES:
@@ -193,6 +208,8 @@ class MarginMachine(RuleBasedStateMachine):
           which=st.sampled_from(SERIES), how=st.sampled_from([TimeInForce.DAY, TimeInForce.IOC]),
           reduce_only=st.booleans())  # fmt: skip
     def place(self, who, side, offset, quantity, which, how, reduce_only) -> None:  # type: ignore[no-untyped-def]
+        if which.instrument_id not in self.venue.state.series:
+            which = SERIES[0]  # where debts are worth roubles, options and perpetuals are not listed
         fair = self.venue.state.series[which.instrument_id].mark
         self.venue.asked += 1
         self.tell(
@@ -266,6 +283,10 @@ class MarginMachine(RuleBasedStateMachine):
     @rule(move_bp=st.sampled_from((-4_000, -2_500, 3_000, 6_000)))
     def price_gaps(self, move_bp: int) -> None:
         self.price_moves(move_bp, 5)
+
+    @rule(price=st.integers(500_001, 1_100_001))
+    def coin_is_priced(self, price: int) -> None:
+        self.tell(ReportCashPrice(asset_id=RUBD, price_ppm=price, source="otc"))
 
     @rule(minutes=st.integers(1, 8))
     def time_passes(self, minutes: int) -> None:

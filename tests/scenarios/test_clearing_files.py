@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from exchange.clearing.denomination import Denomination
 from exchange.clearing.terms import (
     ClearingMode,
     ClearingRules,
@@ -277,17 +278,18 @@ def test_an_unknown_way_of_clearing() -> None:
         load_regime(with_clearing(OPEN, "rsk"))
 
 
-@pytest.mark.parametrize(
-    ("clearing", "words"),
-    [("full", "more coins would be owed than the escrow can hold"), ("risk", "is not available yet")],
-)
-def test_a_debt_in_roubles_of_value_is_refused_under_both(tmp_path: Path, clearing: str, words: str) -> None:
-    tables = stated(read_regime(with_clearing(OPEN, clearing)))
+def test_a_debt_in_roubles_of_value_is_refused_under_full_cover_alone(tmp_path: Path) -> None:
+    tables = stated(read_regime(with_clearing(OPEN, "full")))
     tables["cash"]["denomination"] = "fiat_value"
     path = tmp_path / "regime.toml"
     path.write_text(toml_text(tables), encoding="utf-8")
-    with pytest.raises(ConfigurationError, match=r"cash\.denomination is “fiat_value”") as caught:
+    with pytest.raises(
+        ConfigurationError, match=r"cash\.denomination cannot be used: .*under full cover"
+    ) as caught:
         load_regime(str(path))
-    assert words in str(caught.value) and "choose “token_par”" in str(caught.value)
-    path.write_text(path.read_text(encoding="utf-8").replace("fiat_value", "token_par"), encoding="utf-8")
-    load_regime(str(path))
+    assert "more coins would be owed than the escrow can hold" in str(caught.value)
+    assert "choose “token_par”, or clear by margin" in str(caught.value)
+    tables["clearing"] = stated(read_clearing("risk"))["clearing"]
+    tables["assumptions"] += ({"key": "clearing", "reason": "A test."},)
+    path.write_text(toml_text(tables), encoding="utf-8")
+    assert load_regime(str(path)).cash.denomination is Denomination.FIAT_VALUE

@@ -611,6 +611,36 @@ def test_regimes_are_compared_under_each_clearing(tmp_path: Path) -> None:
     assert typed(*words, "--verify").exit_code == 0
 
 
+def test_regimes_are_compared_under_each_cash_profile(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    words = ("compare", "freeze_and_gap", "--regimes", OPEN, "--cash", "domestic_supervised",
+             "--cash", "foreign_tether_like", "--seeds", 1, "--out", folder, "--population", 15)  # fmt: skip
+    result = typed(*words)
+    assert result.exit_code == 0, result.output
+    both = [f"{OPEN}_domestic_supervised", f"{OPEN}_foreign_tether_like"]
+    kept = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    assert [regime["name"] for regime in kept["design"]["regimes"]] == both
+    report = (folder / "report.html").read_text(encoding="utf-8")
+    assert "Settled in: Domestic rouble coin (RUBD)" in report
+    assert "Settled in: Foreign coin of an offshore issuer (RUBY)" in report
+    assert typed(*words, "--verify").exit_code == 0
+
+
+def test_a_run_in_another_cash_is_kept_under_its_name_and_replays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    words = ("run", short_day(tmp_path), "--regime", f"{OPEN}+risk", "--population", 5)
+    foreign, plain = typed(*words, "--cash", "foreign_circle_like"), typed(*words)
+    folder = tmp_path / "runs/short_day" / f"{OPEN}_risk_foreign_circle_like" / "1"
+    assert foreign.stdout.startswith(f"kept in {folder.relative_to(tmp_path)}\n")
+    assert digest_in(foreign) != digest_in(plain)
+    assert 'profile = "foreign_circle_like"' in (folder / "regime.toml").read_text(encoding="utf-8")
+    assert digest_in(typed("replay", folder)) == digest_in(foreign)
+    assert "“foreign” is no shipped cash profile" in told(typed(*words, "--cash", "foreign"))
+    assert "no venue can settle in that yet" in told(typed(*words, "--cash", "rub_bank"))
+
+
 def test_a_cell_is_known_by_what_its_clearing_says(tmp_path: Path) -> None:
     """The same name with another text is another design, and is told so."""
     own = tmp_path / "own.toml"

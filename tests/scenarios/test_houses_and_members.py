@@ -244,7 +244,7 @@ def test_each_directive_is_its_command(tmp_path: Path, line: str, command: objec
 @pytest.mark.parametrize(
     ("line", "key", "sentence"),
     [
-        ('do = "declare_default"\ngrounds = "x"', "directives.1.participant", "goes with do = “declare_default” or"),
+        ('do = "declare_default"\ngrounds = "x"', "directives.1.participant", "or “declare_default” or"),
         ('do = "declare_default"\nparticipant = "maker_alpha"', "directives.1.grounds", "goes with do"),
         ('do = "set_limit"\nparticipant = "maker_alpha"', "directives.1.limit_rub", "goes with do = “set_limit”"),
         ('do = "pause_issuer"\nlimit_rub = 1', "directives.1.limit_rub", "and with nothing else"),

@@ -104,7 +104,7 @@ def test_no_institution_rule_and_no_crypto_unless_the_file_says_so() -> None:
         ("offshore_share_percent =", "offshore_percent =", "offshore_percent", "“offshore_share_percent”"),
         ("[market]", "[markets]", "markets", "“market”"),
         ("cover_percent", "cover_bp", "institutions.cover_bp", "“cover_percent”"),
-        ("gate =", "zzz = 1\ngate =", "cash.zzz", "valid are “settlement_asset”, “gate”"),
+        ("gate =", "zzz = 1\ngate =", "cash.zzz", "valid are “settlement_asset”, “profile”"),
         # a product, a permission, a kind, a status that do not exist
         (
             'future = "allowed"',

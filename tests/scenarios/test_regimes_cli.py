@@ -6,7 +6,13 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from scenarios.config.regime_file import regime_path, regime_schema, shipped_regimes
+from scenarios.config.regime_file import (
+    cash_schema,
+    regime_path,
+    regime_schema,
+    shipped_cashes,
+    shipped_regimes,
+)
 from scenarios.regimes_cli import app
 
 SUPER, QUALIFIED, OPEN = "ru_elr_super_2025", "ru_derivs_qual_2025", "ru_open_counterfactual"
@@ -146,6 +152,16 @@ def test_an_unknown_regime_is_a_sentence(words: tuple[str, ...]) -> None:
 
 def test_schema_is_json() -> None:
     assert json.loads(typed("schema").stdout) == json.loads(json.dumps(regime_schema()))
+
+
+def test_cashes_tells_of_every_profile_and_schema_of_their_keys() -> None:
+    lines = typed("cashes").stdout.splitlines()
+    assert lines[::2] == shipped_cashes()
+    assert lines[-1] == (
+        "    bank roubles: Bank roubles (RUB), kept by Settlement Bank of the Sandbox (fictional); "
+        "the venue's wallets are frozen by court"
+    )
+    assert json.loads(typed("schema", "--cash").stdout) == json.loads(json.dumps(cash_schema()))
 
 
 def test_list_tells_how_each_regime_clears_and_clearings_what_else_there_is() -> None:

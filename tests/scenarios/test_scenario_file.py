@@ -214,7 +214,7 @@ def test_a_scenario_goes_by_its_name_or_by_its_path(tmp_path: Path) -> None:
         ("cap_rub", "static_band_percent = -1\ncap_rub", f"{CONTRACT}.static_band_percent", "must lie between"),
         ("cap_rub", "dynamic_band_percent = 0.125\ncap_rub", f"{CONTRACT}.dynamic_band_percent", "two decimals"),
         ('id = "short_day"\n', "", "id", "is missing"),
-        ("[coin]\nissuer", "[coin]\ntitle", "coin.issuer", "is missing"),
+        ("[coin]\nissuer", "[coin]\nissuers", "coin.issuers", "the nearest that is valid is “issuer”"),
     ],
 )  # fmt: skip
 def test_an_unknown_key_or_a_wrong_type_names_file_key_and_remedy(
