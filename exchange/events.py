@@ -59,6 +59,7 @@ class CancelCause(StrEnum):
     ROLL = "roll"  # of a perpetual: the claim that it was for is settled
     UNITS_LOST = "units_lost"  # what it would have sold is no longer there
     ISSUER_DEFAULT = "issuer_default"  # of a note: it is not traded any more
+    CASH_HALTED = "cash_halted"  # what it would pay or receive is halted
 
 
 class ParticipantState(StrEnum):
@@ -268,8 +269,11 @@ class LimitChanged(PrivateEvent):
 
 
 class CashDeposited(PrivateEvent):
+    """`amount` is credited; the keeper took `fee` beside it from what was sent."""
+
     asset_id: AssetId
     amount: Money
+    fee: Money = 0
 
 
 class WithdrawalRequested(PrivateEvent):
@@ -279,9 +283,21 @@ class WithdrawalRequested(PrivateEvent):
 
 
 class WithdrawalCompleted(PrivateEvent):
+    """`amount` has left the venue; less the keeper's `fee` it has arrived."""
+
     withdrawal_id: int
     asset_id: AssetId
     amount: Money
+    fee: Money = 0
+
+
+class WithdrawalDelayed(PrivateEvent):
+    """The keeper is silent or closed; the withdrawal waits until it is not, and is still under way."""
+
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: Money
+    reason: CashRefusal
 
 
 class WithdrawalReturned(PrivateEvent):
@@ -470,6 +486,21 @@ class MarginStateChanged(PrivateEvent):
     equity: Money
     initial: Money
     maintenance: Money
+
+
+class MarginCallExtended(PrivateEvent):
+    """Money could not be brought: the deadline of the open call is another now."""
+
+    deadline: Time
+
+
+class ClaimConverted(PrivateEvent):
+    """What a participant was owed in a halted asset, its share of pools included, is owed in another now."""
+
+    asset_id: AssetId
+    fallback_asset_id: AssetId
+    amount: Money
+    received: Money
 
 
 class MarginCalled(PrivateEvent):
@@ -1000,10 +1031,13 @@ class CoinsMinted(PublicEvent):
 
 
 class CashTransferred(PublicEvent):
+    """`amount` has left the source; less the keeper's `fee` it has arrived."""
+
     asset_id: AssetId
     source: WalletId
     target: WalletId
     amount: Money
+    fee: Money = 0
 
 
 class CoinsRedeemed(PublicEvent):
@@ -1036,6 +1070,83 @@ class WalletWiped(PublicEvent):
     wallet_id: WalletId
     amount: Money
     supply: Money
+
+
+class WalletCredited(PublicEvent):
+    """Roubles have come into a wallet at a bank or at the central bank."""
+
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    reference: str
+
+
+class CashConverted(PublicEvent):
+    """Bank money has become digital roubles in the wallet of the same name, or the other way round."""
+
+    source_asset_id: AssetId
+    target_asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+
+
+class OutageBegan(PublicEvent):
+    asset_id: AssetId
+
+
+class OutageEnded(PublicEvent):
+    asset_id: AssetId
+
+
+class BankFailed(PublicEvent):
+    asset_id: AssetId
+
+
+class BankResolved(PublicEvent):
+    """The bank pays again; `lost` is what all wallets there have lost, the venue's among them."""
+
+    asset_id: AssetId
+    loss_bp: int
+    lost: Money
+
+
+class InterestPaid(PublicEvent):
+    """A day's, to all wallets at a bank; `to_the_house` on the venue's own."""
+
+    asset_id: AssetId
+    amount: Money
+    to_the_house: Money
+
+
+class CashHalted(PublicEvent):
+    """Nothing pays in the asset until it is resumed, or until what is owed in it is converted."""
+
+    asset_id: AssetId
+    grounds: str
+
+
+class CashResumed(PublicEvent):
+    asset_id: AssetId
+
+
+class ClaimsConverted(PublicEvent):
+    """What was owed in a halted asset, `amount`, is owed in another now: `converted`, of which `residue` is what
+    rounding left. The house bears both sides: it gave the one and holds the other.
+    """
+
+    asset_id: AssetId
+    fallback_asset_id: AssetId
+    rate_ppm: int
+    amount: Money
+    converted: Money
+    residue: Money
+
+
+class InstrumentRedenominated(PublicEvent):
+    """It pays in another cash asset from now on; `kept`: with the positions in it, and otherwise without any."""
+
+    instrument: Instrument
+    kept: bool
 
 
 class CustodyGated(PublicEvent):
@@ -1183,6 +1294,7 @@ Event: TypeAlias = (
     | CashDeposited
     | WithdrawalRequested
     | WithdrawalCompleted
+    | WithdrawalDelayed
     | WithdrawalReturned
     | CryptoDepositAnnounced
     | CryptoDepositCredited
@@ -1207,6 +1319,8 @@ Event: TypeAlias = (
     | VariationLate
     | MarginStateChanged
     | MarginCalled
+    | MarginCallExtended
+    | ClaimConverted
     | LiquidationStep
     | LiquidationFeeCharged
     | PositionTransferred
@@ -1275,6 +1389,17 @@ Event: TypeAlias = (
     | WalletFrozen
     | WalletUnfrozen
     | WalletWiped
+    | WalletCredited
+    | CashConverted
+    | OutageBegan
+    | OutageEnded
+    | BankFailed
+    | BankResolved
+    | InterestPaid
+    | CashHalted
+    | CashResumed
+    | ClaimsConverted
+    | InstrumentRedenominated
     | CustodyGated
     | CustodyReopened
     | LossAllocated

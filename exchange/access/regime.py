@@ -99,6 +99,8 @@ class GateRule(StrEnum):
 class CashRules(Message):
     settlement_asset: AssetId
     gate: GateRule = GateRule.PRO_RATA
+    fallback_asset: AssetId | None = None  # into which claims on a halted asset are converted
+    halt_on_freeze: bool = False  # a frozen venue wallet of the settlement asset halts it at once
 
 
 class AssetCounting(Message):

@@ -85,7 +85,8 @@ class CautiousHolder(Trader):
         return self._withdraw(now) if self.frightened else ()
 
     def _redeem(self, event: WithdrawalCompleted) -> RedeemCoins:
-        return RedeemCoins(asset_id=event.asset_id, wallet_id=self.profile.wallet_id, amount=event.amount)
+        arrived = event.amount - event.fee
+        return RedeemCoins(asset_id=event.asset_id, wallet_id=self.profile.wallet_id, amount=arrived)
 
     # --- calm
 
