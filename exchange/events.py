@@ -607,12 +607,22 @@ class InstructionReady(InstructionEvent):
     amount: int
 
 
+class LegFinality(Message):
+    """When the money of one leg could be final on its keeper's ledger: later than on the venue's books, for so long
+    the two disagree. `reason` says why not by its latency alone; without `final_at` nobody knows when.
+    """
+
+    asset_id: AssetId
+    final_at: Time | None
+    reason: CashRefusal | None
+
+
 class InstructionSettled(InstructionEvent):
     """It has settled whole. `amount` and `payment` are what this cycle moved.
 
     Three stamps: nobody can revoke it (entry), the batch was accepted (irrevocability), the chain was
-    committed on the venue's books (finality). Beside them, when the coins could be final on their issuer's
-    ledger; None if no coin is part of it. Between the last two the ledgers disagree.
+    committed on the venue's books (finality). Beside them, when each leg of money could be final on its
+    keeper's ledger, and when the last of them; None if there is none, or if nobody knows.
     """
 
     cycle_id: int
@@ -622,6 +632,7 @@ class InstructionSettled(InstructionEvent):
     irrevocable_at: Time
     final_at: Time
     issuer_final_at: Time | None
+    legs: tuple[LegFinality, ...] = ()
 
 
 class InstructionPartlySettled(InstructionEvent):
@@ -635,6 +646,7 @@ class InstructionPartlySettled(InstructionEvent):
     irrevocable_at: Time
     final_at: Time
     issuer_final_at: Time | None
+    legs: tuple[LegFinality, ...] = ()
 
 
 class InstructionRecycled(InstructionEvent):
