@@ -217,8 +217,6 @@ def _settlement_fault(asset_id: AssetId, state: State) -> str | None:
     """Why the venue cannot settle in that coin: once there are accounts or series, theirs is the only one."""
     if asset_id not in state.holdings:
         return f"there is no cash asset {asset_id} to settle in"
-    if state.holdings[asset_id].halted:
-        return f"{asset_id} is halted; nothing can settle in it"
     if state.regime is not None and asset_id != state.regime.cash.settlement_asset:
         return f"the venue settles in {state.regime.cash.settlement_asset} already, not in {asset_id}"
     for instrument_id, series in state.series.items():
