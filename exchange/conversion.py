@@ -255,7 +255,6 @@ def _convert(
     taken, given = accounts.loss_layer(asset_id), accounts.layer(HouseLayer.LIQUIDITY, fallback)
     amount = sum(claim.amount for claim in claims)
     converted, paid = amount * rate_ppm // PAR_PPM, 0
-    received: dict[ParticipantId, Money] = {}
     moves: list[Move] = []
     ledger.open(rounding, fallback, Rule.LIABILITY)
     for claim in claims:
@@ -267,18 +266,7 @@ def _convert(
     if converted > paid:
         moves.append((given, rounding, converted - paid))
     _book_over_freezes(moves, claims, asset_id, state)
-    for who in sorted(state.seats):
-        own = [claim for claim in claims if claim.who == who]
-        if own:
-            before = sum(claim.amount for claim in own)
-            received[who] = sum(claim.amount * rate_ppm // PAR_PPM for claim in own)
-            yield ClaimConverted(
-                participant_id=who,
-                asset_id=asset_id,
-                fallback_asset_id=fallback,
-                amount=before,
-                received=received[who],
-            )
+    yield from _told(claims, asset_id, fallback, rate_ppm, state)
     yield ClaimsConverted(
         asset_id=asset_id,
         fallback_asset_id=fallback,
@@ -289,6 +277,24 @@ def _convert(
     )
     for one in (asset_id, fallback):
         _reckon_gate(state.holdings[one], state)
+
+
+def _told(
+    claims: list[Claim], asset_id: AssetId, fallback: AssetId, rate_ppm: int, state: State
+) -> Iterator[Event]:
+    """To each what it was owed, and is. Its share of pools is never converted but at par."""
+    pools = any(claim.who is None for claim in claims)
+    for who in sorted(state.seats):
+        own = [claim.amount for claim in claims if claim.who == who]
+        locked = state.covers.full.locked(who) if pools else 0
+        if own or locked:
+            yield ClaimConverted(
+                participant_id=who,
+                asset_id=asset_id,
+                fallback_asset_id=fallback,
+                amount=sum(own) + locked,
+                received=sum(amount * rate_ppm // PAR_PPM for amount in own) + locked,
+            )
 
 
 def _book_over_freezes(moves: list[Move], claims: list[Claim], asset_id: AssetId, state: State) -> None:

@@ -7,9 +7,6 @@ from exchange.commands import Command, RedeemCoins, WithdrawCash
 from exchange.events import (
     CustodyGated,
     Event,
-    PerpetualRolled,
-    SessionClosed,
-    SessionOpened,
     WithdrawalCompleted,
 )
 from exchange.instruments import Instrument
@@ -36,7 +33,7 @@ class HolderTerms(Message):
 class CautiousHolder(Trader):
     """`direction` is the side of the position it wants: most people buy, most firms hedge by selling."""
 
-    follows: ClassVar = (SessionOpened, SessionClosed, CustodyGated, PerpetualRolled)
+    follows: ClassVar = (*Trader.follows, CustodyGated)
 
     def __init__(
         self,

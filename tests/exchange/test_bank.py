@@ -1,13 +1,15 @@
 """A settlement bank and the central bank's platform, by themselves: what each refuses, and what it does."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from exchange.cash.bank import Bank
 from exchange.cash.digital_rouble import DigitalRouble
 from exchange.cash.holding import keeper_on
-from exchange.cash.keeper import FEES, ParRedemption
+from exchange.cash.issuer import Issuer
+from exchange.cash.keeper import FEES, Keeper, ParRedemption
 from exchange.cash.money import MoneyKeeper
 from exchange.cash.terms import CashTerms, fault_in_cash
 from exchange.reasons import CashRefusal
@@ -187,3 +189,11 @@ def test_terms_on_which_nothing_can_be_kept(terms: CashTerms, word: str) -> None
 
 def test_terms_on_which_it_can() -> None:
     assert [fault_in_cash(terms) for terms in (bank_terms(), platform_terms(), coin_terms())] == [None] * 3
+
+
+@pytest.mark.parametrize("kind", [Bank, DigitalRouble, Issuer])
+def test_the_page_says_what_each_kind_of_keeper_says_of_itself(kind: type[Keeper]) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "cash-leg.md").read_text(encoding="utf-8")
+    rows = {row.split("|")[1].strip(): row for row in page.splitlines() if row.startswith("| ")}
+    assert f"| {kind.credit_risk} |" in rows["whose failure the holder bears"]
+    assert f"| {kind.freeze_authority} |" in rows["who can have a wallet frozen"]

@@ -36,10 +36,12 @@ from exchange.events import (
     SeriesState,
     WithdrawalCompleted,
     WithdrawalReturned,
+    audience,
 )
 from exchange.instruments import ContractKind, Instrument
 from exchange.reasons import CashRefusal, RejectReason
 from exchange.units import HOUR, MINUTE, InstrumentId, Money
+from participants.desk import Desk
 from tests.builders import (
     ANN,
     BOB,
@@ -53,6 +55,7 @@ from tests.builders import (
     PERP,
     ROUBLE,
     RUBD,
+    SELL,
     a_patient_index,
     a_regime,
     a_risk_regime,
@@ -280,6 +283,23 @@ def test_at_another_rate_positions_are_settled_at_their_mark_first() -> None:
     assert venue.position(ANN) == 0 and venue.pool(future(cash=RUB)) == 0
     venue.trade(ANN, BOB, 1, 81_000)
     assert venue.position(ANN) == 1
+
+
+@pytest.mark.parametrize("rate_ppm", [PAR, 900_000])
+def test_a_desk_that_hears_of_it_knows_its_cash_and_position(rate_ppm: int) -> None:
+    venue = a_venue()
+    desk = Desk(ANN, (future(),), {RUBD: DEPOSIT})
+
+    def hear(events: list[Event]) -> None:
+        desk.hear([e for e in events if audience(e) == ANN or isinstance(e, InstrumentRedenominated)])
+
+    hear(venue.place(ANN, BUY, 10, 80_000))
+    hear(venue.place(BOB, SELL, 10, 80_000))
+    hear(venue.tell(FROZEN))
+    hear(convert(venue, rate_ppm))
+    assert desk.holdings[BTCF].position == venue.position(ANN) == (10 if rate_ppm == PAR else 0)
+    assert desk.holdings[BTCF].instrument.cash == RUB
+    assert (desk.free_cash(RUBD), desk.free_cash(RUB)) == (0, venue.cash(ANN))
 
 
 # --- refusals -------------------------------------------------------------------------------------------
