@@ -8,7 +8,7 @@ from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, CashRules, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
 from exchange.cash.holding import Holding
-from exchange.cash.terms import BankTerms, fault_in_cash
+from exchange.cash.terms import FEES, BankTerms, fault_in_cash
 from exchange.clearing import accounts, house
 from exchange.clearing.expiry import is_over, is_trading
 from exchange.clearing.index import OWN_VENUE, Index
@@ -284,8 +284,10 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
 
 
 def _is_taken(wallet_id: WalletId, state: State) -> bool:
-    return any(seat.wallet_id == wallet_id for seat in state.seats.values()) or any(
-        coin.is_of_the_venue(wallet_id) for coin in state.holdings.values()
+    return (
+        wallet_id == FEES
+        or any(seat.wallet_id == wallet_id for seat in state.seats.values())
+        or any(coin.is_of_the_venue(wallet_id) for coin in state.holdings.values())
     )
 
 

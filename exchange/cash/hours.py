@@ -41,6 +41,8 @@ def fault_in_hours(hours: BankingHours | None) -> str | None:
     """Why these are no hours, or None. A bank that never opens would never let time pass."""
     if hours is None:
         return None
+    if type(hours) is not BankingHours:
+        return f"hours are BankingHours, not {hours!r}"
     times = (hours.opens, hours.closes, *hours.weekdays, *hours.holidays)
     if any(type(number) is not int for number in times) or not 0 <= hours.opens < hours.closes <= DAY:
         return "banking hours open before they close, within one day, in whole nanoseconds"

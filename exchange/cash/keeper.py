@@ -11,13 +11,11 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 from exchange.cash import hours
-from exchange.cash.terms import CashTerms
+from exchange.cash.terms import FEES, CashTerms
 from exchange.clearing.ledger import Ledger, Rule
 from exchange.clearing.rounding import divide_up
 from exchange.reasons import CashRefusal, first_refusal
 from exchange.units import Money, Time, WalletId
-
-FEES = WalletId("keeper-fees")  # where the keeper's fees go
 
 
 class Freeze(NamedTuple):

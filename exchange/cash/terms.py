@@ -4,6 +4,8 @@ from exchange.cash.hours import BankingHours, fault_in_hours
 from exchange.messages import Message
 from exchange.units import AssetId, BasisPoints, Money, Time, WalletId
 
+FEES = WalletId("keeper-fees")  # the keeper's own wallet, where its fees go
+
 
 class CashTerms(Message, kw_only=True):
     """What every cash asset has, whoever keeps it."""
@@ -59,6 +61,8 @@ def fault_in_cash(terms: CashTerms) -> str | None:
     name, wallets = terms.asset_id, terms.venue_wallets
     if not len(wallets) == len(frozenset(wallets)) > 0:
         return f"{name}: the venue needs wallets, each named once"
+    if FEES in wallets:
+        return f"{name}: {FEES} is the keeper's own wallet; name others"
     if min(terms.finality, terms.transfer_fee) < 0 or not 0 <= terms.transfer_fee_bp < 10_000:
         return f"{name}: finality and fees must not be negative, and transfer_fee_bp must be below 10000"
     fault = fault_in_hours(terms.hours)

@@ -8,10 +8,11 @@ import pytest
 from exchange.cash.bank import Bank
 from exchange.cash.digital_rouble import DigitalRouble
 from exchange.cash.holding import keeper_on
+from exchange.cash.hours import BankingHours
 from exchange.cash.issuer import Issuer
-from exchange.cash.keeper import FEES, Keeper, ParRedemption
+from exchange.cash.keeper import Keeper, ParRedemption
 from exchange.cash.money import MoneyKeeper
-from exchange.cash.terms import CashTerms, fault_in_cash
+from exchange.cash.terms import FEES, CashTerms, fault_in_cash
 from exchange.reasons import CashRefusal
 from exchange.units import DAY, HOUR, MINUTE, Money, WalletId
 from tests.builders import coin_terms
@@ -175,12 +176,14 @@ def test_finality_counts_from_the_opening() -> None:
     [
         (bank_terms(venue_wallets=(ACCOUNT, PLATFORM)), "one account"),
         (bank_terms(venue_wallets=()), "wallets"),
+        (bank_terms(venue_wallets=(FEES,)), "own wallet"),
+        (bank_terms(hours="nine to five"), "BankingHours"),
         (bank_terms(interest_bp=-1), "interest_bp"),
         (bank_terms(transfer_fee=-1), "fees"),
         (bank_terms(transfer_fee_bp=10_000), "transfer_fee_bp"),
-        (bank_terms(hours=OFFICE.__class__(opens=1, closes=1)), "before they close"),
+        (bank_terms(hours=BankingHours(opens=1, closes=1)), "before they close"),
         (platform_terms(wallet_limit=0), "limit"),
-        (platform_terms(conversion_hours=OFFICE.__class__(opens=1, closes=1)), "before they close"),
+        (platform_terms(conversion_hours=BankingHours(opens=1, closes=1)), "before they close"),
     ],
 )
 def test_terms_on_which_nothing_can_be_kept(terms: CashTerms, word: str) -> None:

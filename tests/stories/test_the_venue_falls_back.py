@@ -1,6 +1,8 @@
 """The settlement coin is halted, and all that is owed in it is converted into bank roubles that the house holds."""
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from exchange.commands import (
     AdoptRegime,
@@ -41,6 +43,7 @@ from exchange.events import (
 from exchange.instruments import ContractKind, Instrument
 from exchange.reasons import CashRefusal, RejectReason
 from exchange.units import HOUR, MINUTE, InstrumentId, Money
+from matching.terms import ParticipantId
 from participants.desk import Desk
 from tests.builders import (
     ANN,
@@ -283,6 +286,37 @@ def test_at_another_rate_positions_are_settled_at_their_mark_first() -> None:
     assert venue.position(ANN) == 0 and venue.pool(future(cash=RUB)) == 0
     venue.trade(ANN, BOB, 1, 81_000)
     assert venue.position(ANN) == 1
+
+
+@given(
+    trades=st.lists(
+        st.tuples(st.permutations((ANN, BOB, CYD)), st.integers(1, 9), st.integers(79_000, 81_000)),
+        max_size=5,
+    ),
+    rate_ppm=st.one_of(st.just(PAR), st.integers(1, 2 * PAR)),
+    index=st.integers(79_000, 81_000),
+)
+@settings(max_examples=25, deadline=None)
+def test_nothing_is_lost_or_made_at_any_rate(
+    trades: list[tuple[list[ParticipantId], int, int]], rate_ppm: int, index: int
+) -> None:
+    """All that was owed at the rate is what people and pools have now and what the roundings left; each has no
+    more than its claim is worth, and less by under a kopeck."""
+    venue = a_venue(future(), option(ContractKind.CALL, 80_500))
+    venue.quote(index * 10_000)
+    for (buyer, seller, _), lots, price in trades:
+        venue.trade(buyer, seller, lots, price)
+    venue.wait_until(OPENS + MINUTE)
+    venue.tell(FROZEN)
+    events = convert(venue, rate_ppm)
+    (told,) = of_kind(events, ClaimsConverted)
+    assert (told.amount, told.converted) == (3 * DEPOSIT, 3 * DEPOSIT * rate_ppm // PAR)
+    owned = sum(venue.cash(who) + venue.locked(who) for who in (ANN, BOB, CYD))
+    assert owned + told.residue == told.converted
+    assert venue.house("liquidity", RUB) == 10 * DEPOSIT - told.converted
+    for one in of_kind(events, ClaimConverted):
+        assert 0 <= one.amount * rate_ppm - one.received * PAR < PAR
+        assert venue.cash(one.participant_id) + venue.locked(one.participant_id) == one.received
 
 
 @pytest.mark.parametrize("rate_ppm", [PAR, 900_000])
