@@ -183,6 +183,21 @@ class CashTable(Table):
     denomination: Annotated[Denomination, Field(description="What discharges a debt of one rouble.")] = (
         Denomination.TOKEN_PAR
     )
+    fallback_asset: Annotated[
+        AssetCode | None, Field(description="Into which claims on a halted settlement asset are converted.")
+    ] = None
+    halt_on_freeze: Annotated[
+        bool, Field(description="Whether a frozen venue wallet halts the settlement asset at once.")
+    ] = False
+
+    def rules(self) -> CashRules:
+        fallback = None if self.fallback_asset is None else AssetId(self.fallback_asset)
+        return CashRules(
+            settlement_asset=AssetId(self.settlement_asset),
+            gate=self.gate,
+            fallback_asset=fallback,
+            halt_on_freeze=self.halt_on_freeze,
+        )
 
 
 class SourceTable(Table):
@@ -262,7 +277,7 @@ class RegimeFile(Table):
                 self_trade_prevention=self.market.self_trade_prevention,
                 max_requests_per_second=self.market.max_requests_per_second,
             ),
-            cash=CashRules(settlement_asset=AssetId(self.cash.settlement_asset), gate=self.cash.gate),
+            cash=self.cash.rules(),
             offshore_share_bp=self.offshore_share_percent,
             clearing=self.clearing.rules(),
         )

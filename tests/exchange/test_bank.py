@@ -13,8 +13,11 @@ from exchange.cash.issuer import Issuer
 from exchange.cash.keeper import Keeper, ParRedemption
 from exchange.cash.money import MoneyKeeper
 from exchange.cash.terms import FEES, CashTerms, fault_in_cash
+from exchange.commands import EstablishVenue
+from exchange.messages import changed, decode, encode
 from exchange.reasons import CashRefusal
 from exchange.units import DAY, HOUR, MINUTE, Money, WalletId
+from exchange.wellformed import MalformedCommand, check
 from tests.builders import coin_terms
 from tests.money import ACCOUNT, OFFICE, PLATFORM, bank_terms, platform_terms
 
@@ -200,3 +203,13 @@ def test_the_page_says_what_each_kind_of_keeper_says_of_itself(kind: type[Keeper
     rows = {row.split("|")[1].strip(): row for row in page.splitlines() if row.startswith("| ")}
     assert f"| {kind.credit_risk} |" in rows["whose failure the holder bears"]
     assert f"| {kind.freeze_authority} |" in rows["who can have a wallet frozen"]
+
+
+def test_terms_of_every_kind_survive_the_journal_and_nothing_else_is_cash() -> None:
+    kinds = (coin_terms(), bank_terms(hours=OFFICE), platform_terms(conversion_hours=OFFICE))
+    founding = EstablishVenue(assets=(), indices=(), cash=kinds, sessions=())
+    assert decode(encode(founding), EstablishVenue) == founding
+    check(founding)
+    for wrong in (OFFICE, bank_terms(interest_bp=0.5)):
+        with pytest.raises(MalformedCommand, match=r"cash\[0\]"):
+            check(changed(founding, cash=(wrong,)))
