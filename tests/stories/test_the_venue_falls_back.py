@@ -251,6 +251,10 @@ def test_a_legal_order_goes_along() -> None:
     events = convert(venue)
     assert ANN in {event.participant_id for event in of_kind(events, ClaimConverted)}
     assert venue.cash(ANN) == DEPOSIT
+    assert [venue.state.ledger.is_frozen_out(f"cash:ann:{asset_id}") for asset_id in (RUBD, RUB)] == [
+        True,
+        True,
+    ]
     assert why(venue.withdraw(ANN, 1)) is CashRefusal.PARTICIPANT_FROZEN
     venue.tell(UnfreezeParticipant(participant_id=ANN, order_ref="court"))
     venue.withdraw(ANN, DEPOSIT)
