@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from exchange.access.regime import Applicant, Regime
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import AnyCashTerms
 from exchange.instruments import Asset, Instrument
 from exchange.messages import Message
 from exchange.units import (
@@ -329,6 +329,53 @@ class WipeWallet(Message):
     signatures: tuple[str, ...]
 
 
+class CreditWallet(Message):
+    """Roubles come into a wallet at a bank or at the central bank. Each reference counts once."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    reference: str
+
+
+class ConvertCash(Message):
+    """Bank money into digital roubles or back, at par, for the wallet of that name at both."""
+
+    precedence: ClassVar[int] = TREASURY
+    source_asset_id: AssetId
+    target_asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+
+
+class ReportOutage(Message):
+    """A bank, or the central bank's platform, is silent: nothing moves there."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+
+
+class EndOutage(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+
+
+class FailBank(Message):
+    """The bank is insolvent: nothing moves there until it is resolved."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+
+
+class ResolveBank(Message):
+    """The failure ends: so much of every wallet is lost, of what no insurance covers, and the rest moves again."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    loss_bp: BasisPoints
+
+
 # --- settlement -----------------------------------------------------------------------------------------
 
 
@@ -466,7 +513,7 @@ class EstablishVenue(Message):
     precedence: ClassVar[int] = CLOCK
     assets: tuple[Asset, ...]
     indices: tuple["IndexTerms", ...]
-    cash: tuple[CoinTerms, ...]
+    cash: tuple[AnyCashTerms, ...]
     sessions: tuple["SessionTerms", ...]
     depth_interval: Time = 10_000_000_000  # between two reports of depth
     settlement_cycles: tuple["SettlementCycleTerms", ...] = ()
@@ -569,6 +616,27 @@ class HaltInstrument(Message):
 class ResumeInstrument(Message):
     precedence: ClassVar[int] = EXTERNAL
     instrument_id: InstrumentId
+
+
+class HaltCash(Message):
+    """The venue takes and gives none of a cash asset, and what pays in it does not trade."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    grounds: str
+
+
+class ResumeCash(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+
+
+class PublishConversionRate(Message):
+    """What one unit of a halted cash asset is worth in the fallback, in millionths: all claims are converted."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    rate_ppm: int
 
 
 class PostponeSettlement(Message):
@@ -795,10 +863,17 @@ class RollPerpetual(Message):
 
 
 class ConfirmWithdrawal(Message):
-    """The issuer's ledger should now show the withdrawal: post it, or give the money back."""
+    """The keeper's ledger should now show the withdrawal: post it, let it wait, or give the money back."""
 
     precedence: ClassVar[int] = TREASURY
     withdrawal_id: int
+
+
+class AccrueInterest(Message):
+    """Midnight: a bank pays a day's interest."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
 
 
 class ClosePlacement(Message):
@@ -892,6 +967,9 @@ Directive: TypeAlias = (
     | UnfreezeParticipant
     | HaltInstrument
     | ResumeInstrument
+    | HaltCash
+    | ResumeCash
+    | PublishConversionRate
     | PostponeSettlement
     | SetCommitteePrice
     | DeclareDefault
@@ -925,6 +1003,7 @@ Duty: TypeAlias = (
     | ExpireInstruction
     | RollPerpetual
     | ConfirmWithdrawal
+    | AccrueInterest
     | ClosePlacement
     | PayCoupon
     | JudgeIssuer
@@ -956,6 +1035,12 @@ Command: TypeAlias = (
     | PauseIssuer
     | UnpauseIssuer
     | WipeWallet
+    | CreditWallet
+    | ConvertCash
+    | ReportOutage
+    | EndOutage
+    | FailBank
+    | ResolveBank
     | CreditUnits
     | AnnounceCryptoDeposit
     | ReportReorganisation

@@ -10,8 +10,10 @@ from typing import assert_never
 from exchange import (
     auctions,
     audit,
+    banking,
     cash_prices,
     closeout,
+    conversion,
     defaults,
     depository,
     issuing,
@@ -27,6 +29,7 @@ from exchange import (
 from exchange.clearing import house, rolling
 from exchange.commands import (
     REPORTS,
+    AccrueInterest,
     AdoptRegime,
     AmendOrder,
     AnnounceCryptoDeposit,
@@ -47,23 +50,28 @@ from exchange.commands import (
     ConfirmCryptoDeposit,
     ConfirmUnitsWithdrawal,
     ConfirmWithdrawal,
+    ConvertCash,
     CreditUnits,
+    CreditWallet,
     DebitUnits,
     DeclareDefault,
     DepositCash,
     EndDefaultAuction,
     EndMarginCall,
+    EndOutage,
     EndTrading,
     EnterPhase,
     EstablishVenue,
     ExpireInstruction,
     ExpireOrder,
+    FailBank,
     FixNote,
     FixPrice,
     FreezeParticipant,
     FreezeWallet,
     FundHouse,
     FundRedemption,
+    HaltCash,
     HaltInstrument,
     InstructSettlement,
     JudgeIssuer,
@@ -82,6 +90,7 @@ from exchange.commands import (
     PlaceOrder,
     PostponeSettlement,
     ProtectQuotes,
+    PublishConversionRate,
     PublishIndex,
     PublishIndication,
     PublishReferenceRate,
@@ -94,9 +103,12 @@ from exchange.commands import (
     ReleaseInstruction,
     ReportCashPrice,
     ReportDepth,
+    ReportOutage,
     ReportQuotes,
     ReportReorganisation,
     ReportTrades,
+    ResolveBank,
+    ResumeCash,
     ResumeInstrument,
     RollPerpetual,
     RunSettlementCycle,
@@ -273,6 +285,26 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return issuing.unpause_issuer(command, state)
         case WipeWallet():
             return issuing.wipe_wallet(command, state)
+        case CreditWallet():
+            return banking.credit_wallet(command, state)
+        case ConvertCash():
+            return banking.convert_cash(command, state)
+        case ReportOutage():
+            return banking.report_outage(command, state)
+        case EndOutage():
+            return banking.end_outage(command, state)
+        case FailBank():
+            return banking.fail_bank(command, state)
+        case ResolveBank():
+            return banking.resolve_bank(command, state)
+        case AccrueInterest():
+            return banking.accrue_interest(command, state)
+        case HaltCash():
+            return conversion.halt_cash(command, state)
+        case ResumeCash():
+            return conversion.resume_cash(command, state)
+        case PublishConversionRate():
+            return conversion.publish_conversion_rate(command, state)
         case InstructSettlement():
             return settling.instruct_settlement(command, state)
         case ReleaseInstruction():

@@ -59,6 +59,7 @@ class CancelCause(StrEnum):
     ROLL = "roll"  # of a perpetual: the claim that it was for is settled
     UNITS_LOST = "units_lost"  # what it would have sold is no longer there
     ISSUER_DEFAULT = "issuer_default"  # of a note: it is not traded any more
+    CASH_HALTED = "cash_halted"  # what it would pay or receive is halted
 
 
 class ParticipantState(StrEnum):
@@ -268,8 +269,11 @@ class LimitChanged(PrivateEvent):
 
 
 class CashDeposited(PrivateEvent):
+    """`amount` is credited; the keeper took `fee` beside it from what was sent."""
+
     asset_id: AssetId
     amount: Money
+    fee: Money = 0
 
 
 class WithdrawalRequested(PrivateEvent):
@@ -279,9 +283,21 @@ class WithdrawalRequested(PrivateEvent):
 
 
 class WithdrawalCompleted(PrivateEvent):
+    """`amount` has left the venue; less the keeper's `fee` it has arrived."""
+
     withdrawal_id: int
     asset_id: AssetId
     amount: Money
+    fee: Money = 0
+
+
+class WithdrawalDelayed(PrivateEvent):
+    """The keeper is silent or closed; the withdrawal waits until it is not, and is still under way."""
+
+    withdrawal_id: int
+    asset_id: AssetId
+    amount: Money
+    reason: CashRefusal
 
 
 class WithdrawalReturned(PrivateEvent):
@@ -472,6 +488,21 @@ class MarginStateChanged(PrivateEvent):
     maintenance: Money
 
 
+class MarginCallExtended(PrivateEvent):
+    """Money could not be brought: the deadline of the open call is another now."""
+
+    deadline: Time
+
+
+class ClaimConverted(PrivateEvent):
+    """What a participant was owed in a halted asset, its share of pools included, is owed in another now."""
+
+    asset_id: AssetId
+    fallback_asset_id: AssetId
+    amount: Money
+    received: Money
+
+
 class MarginCalled(PrivateEvent):
     """So many coins are missing to initial margin, or to a payment, and due by the deadline."""
 
@@ -576,12 +607,22 @@ class InstructionReady(InstructionEvent):
     amount: int
 
 
+class LegFinality(Message):
+    """When the money of one leg could be final on its keeper's ledger: later than on the venue's books, for so long
+    the two disagree. `reason` says why not by its latency alone; without `final_at` nobody knows when.
+    """
+
+    asset_id: AssetId
+    final_at: Time | None
+    reason: CashRefusal | None
+
+
 class InstructionSettled(InstructionEvent):
     """It has settled whole. `amount` and `payment` are what this cycle moved.
 
     Three stamps: nobody can revoke it (entry), the batch was accepted (irrevocability), the chain was
-    committed on the venue's books (finality). Beside them, when the coins could be final on their issuer's
-    ledger; None if no coin is part of it. Between the last two the ledgers disagree.
+    committed on the venue's books (finality). Beside them, when each leg of money could be final on its
+    keeper's ledger, and when the last of them; None if there is none, or if nobody knows.
     """
 
     cycle_id: int
@@ -591,6 +632,7 @@ class InstructionSettled(InstructionEvent):
     irrevocable_at: Time
     final_at: Time
     issuer_final_at: Time | None
+    legs: tuple[LegFinality, ...] = ()
 
 
 class InstructionPartlySettled(InstructionEvent):
@@ -604,6 +646,7 @@ class InstructionPartlySettled(InstructionEvent):
     irrevocable_at: Time
     final_at: Time
     issuer_final_at: Time | None
+    legs: tuple[LegFinality, ...] = ()
 
 
 class InstructionRecycled(InstructionEvent):
@@ -1000,10 +1043,13 @@ class CoinsMinted(PublicEvent):
 
 
 class CashTransferred(PublicEvent):
+    """`amount` has left the source; less the keeper's `fee` it has arrived."""
+
     asset_id: AssetId
     source: WalletId
     target: WalletId
     amount: Money
+    fee: Money = 0
 
 
 class CashPriced(PublicEvent):
@@ -1044,6 +1090,83 @@ class WalletWiped(PublicEvent):
     wallet_id: WalletId
     amount: Money
     supply: Money
+
+
+class WalletCredited(PublicEvent):
+    """Roubles have come into a wallet at a bank or at the central bank."""
+
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    reference: str
+
+
+class CashConverted(PublicEvent):
+    """Bank money has become digital roubles in the wallet of the same name, or the other way round."""
+
+    source_asset_id: AssetId
+    target_asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+
+
+class OutageBegan(PublicEvent):
+    asset_id: AssetId
+
+
+class OutageEnded(PublicEvent):
+    asset_id: AssetId
+
+
+class BankFailed(PublicEvent):
+    asset_id: AssetId
+
+
+class BankResolved(PublicEvent):
+    """The bank pays again; `lost` is what all wallets there have lost, the venue's among them."""
+
+    asset_id: AssetId
+    loss_bp: int
+    lost: Money
+
+
+class InterestPaid(PublicEvent):
+    """A day's, to all wallets at a bank; `to_the_house` on the venue's own."""
+
+    asset_id: AssetId
+    amount: Money
+    to_the_house: Money
+
+
+class CashHalted(PublicEvent):
+    """Nothing pays in the asset until it is resumed, or until what is owed in it is converted."""
+
+    asset_id: AssetId
+    grounds: str
+
+
+class CashResumed(PublicEvent):
+    asset_id: AssetId
+
+
+class ClaimsConverted(PublicEvent):
+    """What was owed in a halted asset, `amount`, is owed in another now: `converted`, of which `residue` is what
+    rounding left. The house bears both sides: it gave the one and holds the other.
+    """
+
+    asset_id: AssetId
+    fallback_asset_id: AssetId
+    rate_ppm: int
+    amount: Money
+    converted: Money
+    residue: Money
+
+
+class InstrumentRedenominated(PublicEvent):
+    """It pays in another cash asset from now on; `kept`: with the positions in it, and otherwise without any."""
+
+    instrument: Instrument
+    kept: bool
 
 
 class CustodyGated(PublicEvent):
@@ -1191,6 +1314,7 @@ Event: TypeAlias = (
     | CashDeposited
     | WithdrawalRequested
     | WithdrawalCompleted
+    | WithdrawalDelayed
     | WithdrawalReturned
     | CryptoDepositAnnounced
     | CryptoDepositCredited
@@ -1215,6 +1339,8 @@ Event: TypeAlias = (
     | VariationLate
     | MarginStateChanged
     | MarginCalled
+    | MarginCallExtended
+    | ClaimConverted
     | LiquidationStep
     | LiquidationFeeCharged
     | PositionTransferred
@@ -1284,6 +1410,17 @@ Event: TypeAlias = (
     | WalletFrozen
     | WalletUnfrozen
     | WalletWiped
+    | WalletCredited
+    | CashConverted
+    | OutageBegan
+    | OutageEnded
+    | BankFailed
+    | BankResolved
+    | InterestPaid
+    | CashHalted
+    | CashResumed
+    | ClaimsConverted
+    | InstrumentRedenominated
     | CustodyGated
     | CustodyReopened
     | LossAllocated

@@ -7,7 +7,7 @@ wipes. What reaches or leaves the venue's own wallets is then for safekeeping to
 from collections.abc import Callable, Iterator
 from typing import TypeVar
 
-from exchange import safekeeping
+from exchange import conversion, margining, safekeeping
 from exchange.cash.holding import Holding
 from exchange.cash.issuer import Issuer
 from exchange.clearing import accounts
@@ -125,10 +125,15 @@ def transfer_cash(command: TransferCash, holding: Holding, state: State) -> Iter
     if reason is not None:
         yield _refused(command, reason)
         return
+    fee = holding.keeper.fee(command.amount)
     yield CashTransferred(
-        asset_id=command.asset_id, source=command.source, target=command.target, amount=command.amount
+        asset_id=command.asset_id,
+        source=command.source,
+        target=command.target,
+        amount=command.amount,
+        fee=fee,
     )
-    yield from safekeeping.take_in_for_the_house(command.target, command.amount, holding, state)
+    yield from safekeeping.take_in_for_the_house(command.target, command.amount - fee, holding, state)
 
 
 @_on_cash
@@ -147,9 +152,10 @@ def fund_house(command: FundHouse, holding: Holding, state: State) -> Iterator[E
         return
     layer = accounts.layer(command.layer, command.asset_id)
     state.ledger.open(layer, command.asset_id, Rule.LIABILITY)
-    chain = [state.ledger.transfer(holding.mirror(target), layer, command.amount, code="house")]
+    arrived = command.amount - holding.keeper.fee(command.amount)
+    chain = [state.ledger.transfer(holding.mirror(target), layer, arrived, code="house")]
     state.ledger.commit(chain, state.now)
-    yield HouseFunded(asset_id=command.asset_id, layer=command.layer, amount=command.amount)
+    yield HouseFunded(asset_id=command.asset_id, layer=command.layer, amount=arrived)
 
 
 @_on_coin
@@ -190,6 +196,7 @@ def freeze_wallet(command: FreezeWallet, holding: Holding, state: State) -> Iter
         return
     yield WalletFrozen(asset_id=command.asset_id, wallet_id=command.wallet_id, order_ref=command.order_ref)
     yield from safekeeping.review(holding, state)
+    yield from conversion.halt_if_frozen(holding, state)
 
 
 @_on_cash
@@ -213,6 +220,8 @@ def pause_issuer(command: PauseIssuer, holding: Holding, issuer: Issuer, state: 
 def unpause_issuer(command: UnpauseIssuer, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
     reason = issuer.unpause(command.signatures)
     yield IssuerUnpaused(asset_id=command.asset_id) if reason is None else _refused(command, reason)
+    if reason is None:
+        yield from margining.renew_calls(command.asset_id, state)
 
 
 @_on_coin

@@ -29,6 +29,7 @@ from exchange.events import (
     Event,
     IndexStatus,
     MarginCalled,
+    MarginCallExtended,
     MarginStateChanged,
     PositionSettled,
     VariationCleared,
@@ -36,6 +37,7 @@ from exchange.events import (
     VariationMarked,
     VariationPaid,
 )
+from exchange.reasons import CashRefusal
 from exchange.state import Order, Series, State
 from exchange.units import DAY, AssetId, BucketId, IndexId, IndexPrice, Money, Time
 from matching.terms import ParticipantId, Price
@@ -47,16 +49,19 @@ def begin(state: State) -> None:
     """A regime with margin is in force: promise its valuations and clearings, and open the house's accounts."""
     margin = state.covers.margin
     assert margin is not None, "called for a regime with margin"
-    rules, cash = margin.rules, margin.cash
+    open_house(margin.cash, state)
+    _promise_valuation(state.now + margin.rules.revaluation, state)
+    for number in range(len(margin.rules.variation.clearings)):
+        _promise_clearing(number, state)
+
+
+def open_house(cash: AssetId, state: State) -> None:
+    """The house's accounts in the asset in which variation is cleared."""
     state.ledger.open(accounts.settlement(cash), cash, Rule.LIABILITY)
-    if not margin.conversion.is_even:
-        state.ledger.open(accounts.rounding(cash), cash, Rule.LIABILITY)
+    state.ledger.open(accounts.rounding(cash), cash, Rule.LIABILITY)
     state.ledger.open(accounts.house_obligation(cash), accounts.obligation_asset(cash), Rule.FREE)
     for layer in HouseLayer:
         state.ledger.open(accounts.layer(layer, cash), cash, Rule.LIABILITY)
-    _promise_valuation(state.now + rules.revaluation, state)
-    for number in range(len(rules.variation.clearings)):
-        _promise_clearing(number, state)
 
 
 # --- valuation ------------------------------------------------------------------------------------------
@@ -204,13 +209,40 @@ def _end_call(account: MarginAccount, state: State) -> None:
 
 
 def end_margin_call(duty: EndMarginCall, state: State) -> Iterator[Event]:
-    """Whoever has not met its call by the deadline defaults."""
-    account = state.covers.by_margin.accounts[duty.participant_id]
+    """Whoever has not met its call by the deadline defaults, unless money cannot be brought at that hour."""
+    margin = state.covers.by_margin
+    account, holding = margin.accounts[duty.participant_id], state.holdings[margin.cash]
     if account.call != duty.call:
         return
     yield from review(state)  # what came in since the last valuation counts
-    if account.call == duty.call and follows_equity(account.state):
-        _promise_default(account, DefaultReason.CALL_MISSED, state)
+    if account.call != duty.call or not follows_equity(account.state):
+        return
+    match holding.standstill(state.now):
+        case None:
+            _promise_default(account, DefaultReason.CALL_MISSED, state)
+        case CashRefusal.CLOSED:
+            yield _renew_call(account, holding.keeper.opens_at(state.now), state)
+        case _:
+            pass  # the call stays open; `renew_calls` sets a deadline when money moves again
+
+
+def renew_calls(asset_id: AssetId, state: State) -> Iterator[Event]:
+    """Money moves again: whoever was called has the whole period of a call from now on."""
+    margin = state.covers.margin
+    if margin is not None and margin.cash == asset_id:
+        for account in margin.accounts.values():
+            if account.call:
+                yield _renew_call(account, state.now, state)
+
+
+def _renew_call(account: MarginAccount, since: Time, state: State) -> MarginCallExtended:
+    """The same call with another deadline: the one that was promised finds nothing any more."""
+    state.calls += 1
+    account.call = state.calls
+    deadline = since + state.covers.by_margin.rules.liquidation.call_deadline
+    who = account.holder.participant_id
+    state.agenda.promise(deadline, EndMarginCall(participant_id=who, call=account.call))
+    return MarginCallExtended(participant_id=who, deadline=deadline)
 
 
 def _promise_default(account: MarginAccount, reason: DefaultReason, state: State) -> None:

@@ -2,15 +2,16 @@
 
 from collections.abc import Iterator
 
-from exchange import auctions, margining, membership
+from exchange import auctions, banking, margining, membership
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
-from exchange.access.regime import AccessClass, Permission, Regime
+from exchange.access.regime import AccessClass, CashRules, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
 from exchange.cash.holding import Holding
+from exchange.cash.terms import FEES, BankTerms, fault_in_cash
 from exchange.clearing import accounts, house
 from exchange.clearing.denomination import Conversion, fault_in_denomination
-from exchange.clearing.expiry import is_trading
+from exchange.clearing.expiry import is_over, is_trading
 from exchange.clearing.index import OWN_VENUE, Index
 from exchange.clearing.ledger import Rule
 from exchange.clearing.terms import ClearingMode, fault_in_clearing
@@ -66,6 +67,8 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
     state.assets = {asset.asset_id: asset for asset in command.assets}
     for cash in command.cash:
         state.holdings[cash.asset_id] = Holding(cash)
+        if isinstance(cash, BankTerms) and cash.interest_bp:
+            banking.promise_interest(cash.asset_id, state)
         state.ledger.open(accounts.fees(cash.asset_id), cash.asset_id, Rule.LIABILITY)
         state.ledger.open(accounts.loss_layer(cash.asset_id), cash.asset_id, Rule.LIABILITY)
         for wallet_id in cash.venue_wallets:
@@ -110,8 +113,8 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
         if OWN_VENUE in terms.venues:
             yield f"{terms.index_id}: {OWN_VENUE} is this venue, and no trade of ours is part of an index"
     for asset_terms in command.cash:
-        if not len(asset_terms.venue_wallets) == len(frozenset(asset_terms.venue_wallets)) > 0:
-            yield f"{asset_terms.asset_id}: the venue needs wallets, each named once"
+        if fault := fault_in_cash(asset_terms):
+            yield fault
     closed = state.now
     for session in command.sessions:
         if not closed <= session.opens < session.closes:
@@ -129,7 +132,7 @@ def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
     state.session_open = True
     yield SessionOpened()
     for series in state.series.values():
-        if series.state is SeriesState.LISTED:
+        if series.state is SeriesState.LISTED and not state.holdings[series.instrument.cash].halted:
             yield house.enter(series, SeriesState.TRADING)
         auctions.promise_closing_call(series, state)
         if is_trading(series.state):
@@ -171,7 +174,11 @@ def report_depth(duty: ReportDepth, state: State) -> Iterator[Event]:
 def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
     """Put a regime in force. Whoever it no longer admits may only reduce; limits below use are grandfathered."""
     regime = command.regime
-    fault = _settlement_fault(regime.cash.settlement_asset, state) or _clearing_fault(regime, state)
+    fault = (
+        _settlement_fault(regime.cash.settlement_asset, state)
+        or _fallback_fault(regime.cash, state)
+        or _clearing_fault(regime, state)
+    )
     if fault is not None:
         yield DirectiveRefused(directive=f"adopt {regime.regime_id}", explanation=fault)
         return
@@ -226,8 +233,17 @@ def _settlement_fault(asset_id: AssetId, state: State) -> str | None:
     if state.regime is not None and asset_id != state.regime.cash.settlement_asset:
         return f"the venue settles in {state.regime.cash.settlement_asset} already, not in {asset_id}"
     for instrument_id, series in state.series.items():
-        if series.instrument.cash != asset_id:
+        if series.instrument.cash != asset_id and not is_over(series.state):
             return f"{instrument_id} is listed and pays in {series.instrument.cash}, not in {asset_id}"
+    return None
+
+
+def _fallback_fault(rules: CashRules, state: State) -> str | None:
+    """Why the venue could not fall back on the asset that the regime names for that."""
+    if rules.fallback_asset == rules.settlement_asset:
+        return "the fallback asset must be another than the settlement asset"
+    if rules.fallback_asset is not None and rules.fallback_asset not in state.holdings:
+        return f"there is no cash asset {rules.fallback_asset} to fall back on"
     return None
 
 
@@ -281,8 +297,10 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
 
 
 def _is_taken(wallet_id: WalletId, state: State) -> bool:
-    return any(seat.wallet_id == wallet_id for seat in state.seats.values()) or any(
-        coin.is_of_the_venue(wallet_id) for coin in state.holdings.values()
+    return (
+        wallet_id == FEES
+        or any(seat.wallet_id == wallet_id for seat in state.seats.values())
+        or any(coin.is_of_the_venue(wallet_id) for coin in state.holdings.values())
     )
 
 
@@ -418,9 +436,7 @@ def halt_instrument(command: HaltInstrument, state: State) -> Iterator[Event]:
             directive=f"halt {command.instrument_id}", explanation="only a series that trades can be halted"
         )
         return
-    series.resumes_as = series.state
-    yield house.enter(series, SeriesState.SUSPENDED)
-    yield from auctions.halt_market(series, state)
+    yield from house.suspend(series, state)
 
 
 def resume_instrument(command: ResumeInstrument, state: State) -> Iterator[Event]:
@@ -430,10 +446,13 @@ def resume_instrument(command: ResumeInstrument, state: State) -> Iterator[Event
             directive=f"resume {command.instrument_id}", explanation="only a halted series can be resumed"
         )
         return
-    resumed, series.resumes_as = series.resumes_as, None
-    yield house.enter(series, resumed)
-    if state.session_open:
-        yield from auctions.resume_market(series, state)
+    if state.holdings[series.instrument.cash].halted:
+        yield DirectiveRefused(
+            directive=f"resume {command.instrument_id}",
+            explanation=f"{series.instrument.cash}, in which it pays, is halted",
+        )
+        return
+    yield from house.resume(series, state)
 
 
 def _no_such(what: str, who: str, needed: str) -> DirectiveRefused:

@@ -94,12 +94,23 @@ class CashRefusal(StrEnum):
     UNKNOWN_PARTICIPANT = "unknown_participant"
     UNKNOWN_ASSET = "unknown_asset"
     NOT_A_COIN = "not_a_coin"  # only an issuer mints, redeems, pauses and wipes
+    NOT_MONEY = "not_money"  # only a bank or the central bank credits wallets, converts and reports an outage
+    NOT_CONVERTIBLE = "not_convertible"  # only bank money and digital roubles are changed into each other
+    NOT_A_BANK = "not_a_bank"  # only a bank fails
     UNKNOWN_WALLET = "unknown_wallet"
     WALLET_OF_THE_VENUE = "wallet_of_the_venue"  # only the venue moves what its wallets hold
     SAME_WALLET = "same_wallet"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
+    REFERENCE_KNOWN = "reference_known"  # that money was credited before
     TRANSACTION_KNOWN = "transaction_known"  # the chain has shown it before
+    CASH_HALTED = "cash_halted"  # by a directive: the venue takes and gives none of it
     ISSUER_PAUSED = "issuer_paused"
+    BANK_FAILED = "bank_failed"
+    OUTAGE = "outage"
+    CLOSED = "closed"  # outside its hours
+    AMOUNT_BELOW_FEE = "amount_below_fee"  # nothing would arrive
+    TRANSFER_LIMIT = "transfer_limit"
+    WALLET_LIMIT = "wallet_limit"  # the wallet would hold too much
     NOT_A_MINTER = "not_a_minter"
     NO_FIAT_RECEIPT = "no_fiat_receipt"
     RECEIPT_ALREADY_USED = "receipt_already_used"
@@ -117,6 +128,9 @@ class CashRefusal(StrEnum):
     INSUFFICIENT_FUNDS = "insufficient_funds"
     INSUFFICIENT_RESERVES = "insufficient_reserves"
     NOT_PAUSED = "not_paused"
+    NO_OUTAGE = "no_outage"
+    NOT_FAILED = "not_failed"
+    LOSS_OUT_OF_RANGE = "loss_out_of_range"  # between nothing and all of it
     CHAIN_REORGANISED = "chain_reorganised"  # of what was on its way out: all share the loss first
 
 

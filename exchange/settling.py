@@ -44,13 +44,14 @@ from exchange.events import (
     InstructionSettled,
     InstructionState,
     LatePenaltyBooked,
+    LegFinality,
     SettlementCycleCompleted,
     SettlementCycleOpened,
     UnitRequestRejected,
     UnitsCredited,
     UnitsDebited,
 )
-from exchange.reasons import SettlementRefusal
+from exchange.reasons import CashRefusal, SettlementRefusal
 from exchange.state import State
 from exchange.units import DAY, AssetId, Money, Time
 from matching.terms import ParticipantId
@@ -286,11 +287,12 @@ def complete_cycle(duty: CompleteCycle, state: State) -> Iterator[Event]:
 
 def _told_settled(settled: Settled, sheet: Sheet, state: State) -> Iterator[Event]:
     instruction, stamps = settled.instruction, settled.stamps
-    latencies = [
-        state.holdings[flow.asset_id].terms.finality
+    legs = tuple(
+        _leg(flow.asset_id, stamps.final_at, state)
         for flow in settled.deal.flows
         if flow.asset_id in state.holdings
-    ]
+    )
+    known = [leg.final_at for leg in legs if leg.final_at is not None]
     moved = [flow.amount for flow in settled.deal.flows] + [0]
     for party in instruction.parties:
         told = InstructionSettled(
@@ -302,7 +304,8 @@ def _told_settled(settled: Settled, sheet: Sheet, state: State) -> Iterator[Even
             entered_at=stamps.entered_at,
             irrevocable_at=stamps.irrevocable_at,
             final_at=stamps.final_at,
-            issuer_final_at=stamps.final_at + max(latencies) if latencies else None,
+            issuer_final_at=max(known) if known and len(known) == len(legs) else None,
+            legs=legs,
         )
         yield _partly(told, settled.remaining) if settled.remaining else told
 
@@ -319,7 +322,17 @@ def _partly(moved: InstructionSettled, remaining: int) -> InstructionPartlySettl
         irrevocable_at=moved.irrevocable_at,
         final_at=moved.final_at,
         issuer_final_at=moved.issuer_final_at,
+        legs=moved.legs,
     )
+
+
+def _leg(asset_id: AssetId, since: Time, state: State) -> LegFinality:
+    """Where this money could be, if its receiver took it out as soon as it has it."""
+    holding = state.holdings[asset_id]
+    final_at, reason = holding.keeper.final_at(since), holding.standstill(state.now)
+    if holding.halted or holding.gate is not None:
+        final_at, reason = None, reason or CashRefusal.GATED
+    return LegFinality(asset_id=asset_id, final_at=final_at, reason=reason)
 
 
 def _told_late(late: Late, sheet: Sheet) -> Iterator[Event]:

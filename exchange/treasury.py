@@ -1,10 +1,11 @@
-"""The road of money: between the issuer's ledger and the venue's, and what a freeze does on the way.
+"""The road of money: between the keeper's ledger and the venue's, and what a freeze does on the way.
 
-A deposit is final when the issuer's ledger shows it, and is credited at once. A withdrawal takes the issuer's
-finality: the money is set aside on the venue's ledger when it is asked for, and the coins move on the
-issuer's ledger in the same instant as the venue's books are posted, when the withdrawal is confirmed. So the
-mirror of a venue wallet always equals what the wallet holds; what is under way is pending on both sides of
-the venue's books. Until it is confirmed, whatever stops the transfer sends the money back.
+A deposit is final when the keeper's ledger shows it, and is credited at once, less what the keeper takes for the
+transfer. A withdrawal takes the keeper's finality: the money is set aside on the venue's ledger when it is asked
+for, and moves on the keeper's ledger in the same instant as the venue's books are posted, when the withdrawal is
+confirmed. So the mirror of a venue wallet always equals what the wallet holds; what is under way is pending on
+both sides of the venue's books. Until it is confirmed, whatever stops the transfer sends the money back; only a
+keeper that queues and is silent or closed makes it wait.
 """
 
 from collections.abc import Iterator
@@ -23,17 +24,18 @@ from exchange.events import (
     CashRequestRejected,
     Event,
     WithdrawalCompleted,
+    WithdrawalDelayed,
     WithdrawalRequested,
     WithdrawalReturned,
 )
 from exchange.reasons import CashRefusal, first_refusal
 from exchange.state import State
-from exchange.units import AssetId, Money
+from exchange.units import AssetId, Money, WalletId
 from matching.terms import ParticipantId
 
 
 def claims(state: State, asset_id: AssetId) -> dict[ParticipantId, Money]:
-    """What the venue owes each participant in one coin: free cash, holds and its share of escrow.
+    """What the venue owes each participant in one cash asset: free cash, holds and its share of escrow.
 
     Withdrawals under way have left it. A share of escrow may be negative; a whole claim is not.
     """
@@ -62,14 +64,16 @@ def deposit_cash(command: DepositCash, state: State) -> Iterator[Event]:
     target = holding.custody.deposit_wallet(holding.keeper)
     assert target is not None, "a deposit with nowhere to go is refused"
     reason = holding.keeper.transfer(state.seats[who].wallet_id, target, command.amount, state.now)
-    assert reason is None, "the issuer said that it would transfer"
+    assert reason is None, "the keeper said that it would transfer"
+    fee = holding.keeper.fee(command.amount)
+    arrived = command.amount - fee
     cash = accounts.cash(who, command.asset_id)
     state.ledger.open(cash, command.asset_id, Rule.LIABILITY)
-    chain = [state.ledger.transfer(holding.mirror(target), cash, command.amount, code="deposit")]
+    chain = [state.ledger.transfer(holding.mirror(target), cash, arrived, code="deposit")]
     state.ledger.commit(chain, state.now)
     if holding.gate is not None:
-        holding.gate.admit(who, command.amount)
-    yield CashDeposited(participant_id=who, asset_id=command.asset_id, amount=command.amount)
+        holding.gate.admit(who, arrived)
+    yield CashDeposited(participant_id=who, asset_id=command.asset_id, amount=arrived, fee=fee)
 
 
 def _deposit_refusal(command: DepositCash, state: State) -> CashRefusal | None:
@@ -78,6 +82,8 @@ def _deposit_refusal(command: DepositCash, state: State) -> CashRefusal | None:
     if reason is not None:
         return reason
     holding, source = state.holdings[command.asset_id], state.seats[command.participant_id].wallet_id
+    if holding.halted:
+        return CashRefusal.CASH_HALTED
     target = holding.custody.deposit_wallet(holding.keeper)
     reason = holding.keeper.transfer_refusal(
         source, target or holding.custody.wallets[0], command.amount, state.now
@@ -88,7 +94,7 @@ def _deposit_refusal(command: DepositCash, state: State) -> CashRefusal | None:
 
 
 def withdraw_cash(command: WithdrawCash, state: State) -> Iterator[Event]:
-    """Set the money aside and promise to confirm after the issuer's finality. The fullest wallets send."""
+    """Set the money aside and promise to confirm after the keeper's finality. The fullest wallets send."""
     reason = _withdrawal_refusal(command, state)
     if reason is not None:
         yield _rejected(command, reason, state)
@@ -118,14 +124,14 @@ def _withdrawal_refusal(command: WithdrawCash, state: State) -> CashRefusal | No
     if reason is not None:
         return reason
     holding, seat = state.holdings[command.asset_id], state.seats[command.participant_id]
-    gate, who = holding.gate, command.participant_id
+    gate, who, still = holding.gate, command.participant_id, holding.standstill(state.now)
     free, margin = free_cash(state, who, command.asset_id), state.covers.margin
     unneeded = free
     if margin is not None and command.asset_id == margin.cash:
         unneeded = margin.unneeded(who, free)
-    return first_refusal(
+    reason = first_refusal(
         (command.amount <= 0, CashRefusal.AMOUNT_NOT_POSITIVE),
-        (holding.keeper.halted(state.now) is not None, CashRefusal.ISSUER_PAUSED),
+        (still is not None, still or CashRefusal.CLOSED),
         (holding.keeper.is_frozen_in(seat.wallet_id), CashRefusal.WALLET_FROZEN),
         (seat.frozen, CashRefusal.PARTICIPANT_FROZEN),
         (_is_braked(state), CashRefusal.BRAKED),
@@ -133,6 +139,16 @@ def _withdrawal_refusal(command: WithdrawCash, state: State) -> CashRefusal | No
         (command.amount > free, CashRefusal.INSUFFICIENT_FUNDS),
         (command.amount > unneeded, CashRefusal.NEEDED_AS_MARGIN),
     )
+    return reason or _arrival_refusal(command.amount, seat.wallet_id, holding, state)
+
+
+def _arrival_refusal(amount: Money, target: WalletId, holding: Holding, state: State) -> CashRefusal | None:
+    """Why the parts of a withdrawal could not all arrive: a fee that eats one up, or a limit of the keeper's."""
+    for wallet_id, part in split(amount, holding.spendable(state.ledger)):
+        reason = holding.keeper.transfer_refusal(wallet_id, target, part, state.now)
+        if reason is not None:
+            return reason
+    return None
 
 
 def _is_braked(state: State) -> bool:
@@ -159,18 +175,50 @@ def confirm_withdrawal(command: ConfirmWithdrawal, state: State) -> Iterator[Eve
     withdrawal = holding.pending[command.withdrawal_id]
     reason = _confirmation_refusal(withdrawal, holding, state)
     if reason is not None:
-        yield give_back(withdrawal, reason, holding, state)
+        yield (
+            _wait(withdrawal, reason, holding, state)
+            if _waits(reason, holding)
+            else give_back(withdrawal, reason, holding, state)
+        )
         return
+    fee = sum(holding.keeper.fee(part.amount) for part in withdrawal.parts)
     for part in withdrawal.parts:
         reason = holding.keeper.transfer(part.wallet_id, withdrawal.target, part.amount, state.now)
-        assert reason is None, "the issuer said that it would transfer"
+        assert reason is None, "the keeper said that it would transfer"
     _resolve(withdrawal, Mode.POST, holding, state)
     yield WithdrawalCompleted(
         participant_id=withdrawal.participant_id,
         withdrawal_id=withdrawal.withdrawal_id,
         asset_id=holding.terms.asset_id,
         amount=withdrawal.amount,
+        fee=fee,
     )
+
+
+def _waits(reason: CashRefusal, holding: Holding) -> bool:
+    return holding.terms.queues and reason in (CashRefusal.OUTAGE, CashRefusal.CLOSED)
+
+
+def _wait(withdrawal: Withdrawal, reason: CashRefusal, holding: Holding, state: State) -> WithdrawalDelayed:
+    """Try again when the keeper opens. When an outage ends nobody knows; `try_again` is for then."""
+    holding.delayed[withdrawal.withdrawal_id] = reason
+    if reason is CashRefusal.CLOSED:
+        again = ConfirmWithdrawal(withdrawal_id=withdrawal.withdrawal_id)
+        state.agenda.promise(holding.keeper.opens_at(state.now), again)
+    return WithdrawalDelayed(
+        participant_id=withdrawal.participant_id,
+        withdrawal_id=withdrawal.withdrawal_id,
+        asset_id=holding.terms.asset_id,
+        amount=withdrawal.amount,
+        reason=reason,
+    )
+
+
+def try_again(holding: Holding, state: State) -> None:
+    """An outage is over: what has waited for that is confirmed now, or waits for the opening."""
+    for withdrawal_id, reason in holding.delayed.items():
+        if reason is CashRefusal.OUTAGE:
+            state.agenda.promise(state.now, ConfirmWithdrawal(withdrawal_id=withdrawal_id))
 
 
 def _confirmation_refusal(withdrawal: Withdrawal, holding: Holding, state: State) -> CashRefusal | None:
@@ -213,6 +261,7 @@ def _resolve(withdrawal: Withdrawal, mode: Mode, holding: Holding, state: State)
     ]
     state.ledger.commit(chain, state.now)
     del holding.pending[withdrawal.withdrawal_id]
+    holding.delayed.pop(withdrawal.withdrawal_id, None)
 
 
 def _stranger(command: DepositCash | WithdrawCash, state: State) -> CashRefusal | None:

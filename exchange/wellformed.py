@@ -33,7 +33,7 @@ class _Shape(NamedTuple):
     fields: tuple[_Field, ...]
     values: Callable[[Command], tuple[object, ...]]
     known: set[tuple[type, ...]]  # the types of values that were found right before
-    parts: tuple[tuple[str, type[Any]], ...]  # fields that hold several messages of one kind
+    parts: tuple[tuple[str, tuple[type[Any], ...]], ...]  # fields that hold several messages, of these kinds
 
 
 _SHAPES: dict[type[Any], _Shape] = {}
@@ -63,8 +63,9 @@ def _check_message(message: Any, where: str) -> None:
         if type(parts) is not tuple:
             raise MalformedCommand(f"{where}.{name} must be a tuple, not {parts!r}")
         for at, part in enumerate(parts):
-            if type(part) is not wanted:
-                raise MalformedCommand(f"{where}.{name}[{at}] must be a {wanted.__name__}, not {part!r}")
+            if type(part) not in wanted:
+                names = " or a ".join(one.__name__ for one in wanted)
+                raise MalformedCommand(f"{where}.{name}[{at}] must be a {names}, not {part!r}")
             _check_message(part, f"{where}.{name}[{at}]")
 
 
@@ -94,12 +95,13 @@ def _shape_of(kind: type[Any]) -> _Shape:
     return _Shape(fields, fetch, set(), tuple(_parts_of(kind)))
 
 
-def _parts_of(kind: type[Any]) -> Iterator[tuple[str, type[Any]]]:
-    """The fields of a message that hold a tuple of messages."""
+def _parts_of(kind: type[Any]) -> Iterator[tuple[str, tuple[type[Any], ...]]]:
+    """The fields of a message that hold a tuple of messages, of one kind or of several."""
     for name, hint in get_type_hints(kind).items():
-        inner = get_args(hint)[0] if get_origin(hint) is tuple else None
-        if isinstance(inner, type) and issubclass(inner, Message):
-            yield name, inner
+        inner = get_args(hint)[0] if get_origin(hint) is tuple and get_args(hint) else None
+        kinds = get_args(inner) if get_origin(inner) in (Union, UnionType) else (inner,)
+        if all(isinstance(one, type) and issubclass(one, Message) for one in kinds):
+            yield name, kinds
 
 
 def _fields_of(kind: type[Any]) -> list[_Field]:

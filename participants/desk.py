@@ -12,12 +12,14 @@ from typing import Any, Final, TypeAlias
 from exchange.events import (
     CashDeposited,
     CashRequestRejected,
+    ClaimConverted,
     ClaimSettled,
     CouponPaid,
     CryptoDepositCredited,
     Event,
     FundContributionChanged,
     FundingPaid,
+    InstrumentRedenominated,
     Layer,
     LimitChanged,
     LiquidationFeeCharged,
@@ -497,6 +499,15 @@ class Desk:
         if holding is not None and holding.instrument.roll is not None:  # nothing else rolls
             holding.begin(event.instrument)
 
+    def _redenominated(self, event: InstrumentRedenominated) -> None:
+        holding = self.holdings.get(event.instrument.instrument_id)
+        if holding is not None:
+            holding.begin(event.instrument)
+
+    def _converted(self, event: ClaimConverted) -> None:
+        self._earn(event.asset_id, -event.amount)
+        self._earn(event.fallback_asset_id, event.received)
+
     def _carried_on(self, event: PositionRolled) -> None:
         holding = self.holdings.get(event.instrument_id)
         if holding is not None:
@@ -558,6 +569,8 @@ _LISTENERS: dict[type[Event], _Listener] = {
     FundingPaid: Desk._funded,
     PerpetualRolled: Desk._rolled,
     PositionRolled: Desk._carried_on,
+    InstrumentRedenominated: Desk._redenominated,
+    ClaimConverted: Desk._converted,
     LossShared: Desk._shared,
     PositionSettled: Desk._settled_by_margin,
     VariationPaid: Desk._varied,

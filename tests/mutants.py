@@ -362,6 +362,63 @@ MUTANTS = (
         "    if collected < 0:\n",
         ("tests/exchange/test_perpetual.py",),
     ),
+    # --- cash ---
+    Mutant(
+        "a-payment-in-an-outage-is-forgotten",
+        "lost retry",
+        "exchange/banking.py",
+        "    treasury.try_again(holding, state)\n",
+        "",
+        ("tests/stories/test_a_settlement_bank_is_silent.py",),
+    ),
+    Mutant(
+        "a-call-ends-in-an-outage",
+        "missing guard",
+        "exchange/margining.py",
+        "    match holding.standstill(state.now):\n",
+        "    match None:\n",
+        ("tests/stories/test_a_settlement_bank_is_silent.py",),
+    ),
+    Mutant(
+        "a-failed-bank-sends-what-was-under-way",
+        "missing return",
+        "exchange/banking.py",
+        "        yield treasury.give_back(withdrawal, CashRefusal.BANK_FAILED, holding, state)\n",
+        "        yield BankFailed(asset_id=command.asset_id)\n",
+        ("tests/stories/test_the_settlement_bank_fails.py",),
+    ),
+    Mutant(
+        "a-conversion-rounds-up",
+        "rounding",
+        "exchange/conversion.py",
+        "        part = claim.amount * rate_ppm // PAR_PPM\n",
+        "        part = -(-claim.amount * rate_ppm // PAR_PPM)\n",
+        ("tests/stories/test_the_venue_falls_back.py",),
+    ),
+    Mutant(
+        "a-converted-account-is-free-of-its-legal-order",
+        "lost freeze",
+        "exchange/conversion.py",
+        "        for account in (claim.before, claim.after):\n",
+        "        for account in (claim.before,):\n",
+        ("tests/stories/test_the_venue_falls_back.py",),
+    ),
+    Mutant(
+        "interest-is-rounded-up",
+        "rounding",
+        "exchange/cash/bank.py",
+        "            interest = held * self.terms.interest_bp // (10_000 * _YEAR)\n",
+        "            interest = -(-held * self.terms.interest_bp // (10_000 * _YEAR))\n",
+        ("tests/exchange/test_bank.py",),
+    ),
+    Mutant(
+        "a-bank-opens-a-moment-too-late",
+        "boundary",
+        "exchange/cash/hours.py",
+        "hours.opens <= now % DAY < hours.closes",
+        "hours.opens < now % DAY < hours.closes",
+        ("tests/exchange/test_hours.py",),
+    ),
 )
 
 

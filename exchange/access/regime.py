@@ -103,6 +103,8 @@ class CashRules(Message):
     denomination: Denomination = Denomination.TOKEN_PAR
     collateral_haircut_bp: BasisPoints = 0  # of what coins count as collateral; under fiat value alone
     told: str = ""  # what the asset is, for people; empty: whatever the venue has of that name
+    fallback_asset: AssetId | None = None  # into which claims on a halted asset are converted
+    halt_on_freeze: bool = False  # a frozen venue wallet of the settlement asset halts it at once
 
 
 class AssetCounting(Message):

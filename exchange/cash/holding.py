@@ -3,13 +3,17 @@
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from exchange.cash.bank import Bank
 from exchange.cash.custody import Custody, Gate
+from exchange.cash.digital_rouble import DigitalRouble
 from exchange.cash.issuer import Issuer
 from exchange.cash.keeper import Keeper
-from exchange.cash.terms import CashTerms, CoinTerms
+from exchange.cash.money import MoneyKeeper
+from exchange.cash.terms import BankTerms, CashTerms, CoinTerms, DigitalRoubleTerms
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, TransferId
-from exchange.units import Money, WalletId
+from exchange.reasons import CashRefusal
+from exchange.units import InstrumentId, Money, Time, WalletId
 from matching.terms import ParticipantId
 
 
@@ -22,7 +26,7 @@ class Part(NamedTuple):
 
 
 class Withdrawal(NamedTuple):
-    """A withdrawal that the issuer's ledger does not show yet."""
+    """A withdrawal that the keeper's ledger does not show yet."""
 
     withdrawal_id: int
     participant_id: ParticipantId
@@ -34,8 +38,9 @@ class Withdrawal(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Holding:
-    """`frozen` is what the venue's wallets could not send when the gate was last reviewed, `price_ppm` what one is
-    worth in millionths of a rouble, by the last report.
+    """`frozen` is what the venue's wallets could not send when the gate was last reviewed; `halted` that by a
+    directive the venue takes and gives none of it; `price_ppm` what one is worth in millionths of a rouble, by
+    the last report.
     """
 
     terms: CashTerms
@@ -45,6 +50,9 @@ class Holding:
     frozen: Money = 0
     price_ppm: int = 1_000_000
     pending: dict[int, Withdrawal] = field(default_factory=dict)
+    delayed: dict[int, CashRefusal] = field(default_factory=dict)  # of those pending, and why
+    halted: bool = False
+    suspended: list[InstrumentId] = field(default_factory=list)  # series that the halt has stopped
 
     def __post_init__(self) -> None:
         self.keeper = keeper_on(self.terms)
@@ -54,6 +62,20 @@ class Holding:
     def issuer(self) -> Issuer | None:
         """The keeper, if the asset is a coin."""
         return self.keeper if isinstance(self.keeper, Issuer) else None
+
+    @property
+    def money(self) -> MoneyKeeper | None:
+        """The keeper, if it is a bank or the central bank."""
+        return self.keeper if isinstance(self.keeper, MoneyKeeper) else None
+
+    @property
+    def bank(self) -> Bank | None:
+        """The keeper, if it is a bank."""
+        return self.keeper if isinstance(self.keeper, Bank) else None
+
+    def standstill(self, now: Time) -> CashRefusal | None:
+        """Why nothing of it comes to the venue or leaves it now, whoever asks."""
+        return CashRefusal.CASH_HALTED if self.halted else self.keeper.standstill(now)
 
     def is_of_the_venue(self, wallet_id: WalletId) -> bool:
         return wallet_id in self.custody.wallets
@@ -82,5 +104,11 @@ class Holding:
 
 def keeper_on(terms: CashTerms) -> Keeper:
     """Who keeps an asset on such terms."""
-    assert isinstance(terms, CoinTerms), "terms of a kind of cash asset that is known"
-    return Issuer(terms)
+    match terms:
+        case CoinTerms():
+            return Issuer(terms)
+        case BankTerms():
+            return Bank(terms)
+        case DigitalRoubleTerms():
+            return DigitalRouble(terms)
+    raise AssertionError(f"{terms.asset_id}: terms of a kind of cash asset that is known")

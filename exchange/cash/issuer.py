@@ -8,7 +8,7 @@ of the coins by no more than the losses on the books.
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from exchange.cash.keeper import Keeper
+from exchange.cash.keeper import Keeper, ParRedemption
 from exchange.cash.terms import CoinTerms
 from exchange.clearing.ledger import Rule
 from exchange.reasons import CashRefusal, first_refusal
@@ -30,6 +30,9 @@ class Receipt:
 
 class Issuer(Keeper):
     """Mints against receipts, redeems at par, and holds the keys."""
+
+    freeze_authority = "the issuer, by its own signatures"
+    credit_risk = "the issuer and whoever keeps its reserves"
 
     terms: CoinTerms
 
@@ -59,6 +62,13 @@ class Issuer(Keeper):
 
     def halted(self, now: Time) -> CashRefusal | None:
         return CashRefusal.ISSUER_PAUSED if self.paused else None
+
+    def par_redemption(self, amount: Money, now: Time) -> ParRedemption:
+        """As far as the reserves reach."""
+        plan = super().par_redemption(amount, now)
+        if plan.amount <= self.reserves:
+            return plan
+        return ParRedemption(plan.at, self.reserves, plan.reason or CashRefusal.INSUFFICIENT_RESERVES)
 
     def allowance(self, minter: str) -> Money:
         """What the minter may still mint. Minting uses it up; burning does not give it back."""

@@ -7,11 +7,13 @@ A wallet comes into being when money or a freeze first reaches it. A freeze is e
 changes, on the ledger; the checks here say first what the ledger would refuse, so a refusal leaves no trace.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import ClassVar, NamedTuple
 
-from exchange.cash.terms import CashTerms
+from exchange.cash import hours
+from exchange.cash.terms import FEES, CashTerms
 from exchange.clearing.ledger import Ledger, Rule
+from exchange.clearing.rounding import divide_up
 from exchange.reasons import CashRefusal, first_refusal
 from exchange.units import Money, Time, WalletId
 
@@ -22,10 +24,24 @@ class Freeze(NamedTuple):
     balance: Money  # when it was laid on, or what a wipe left since
 
 
+class ParRedemption(NamedTuple):
+    """How much of an amount of the asset can be had in bank money at par, from when on, and why not all of it now.
+
+    `at` None: not before something changes that nobody has promised.
+    """
+
+    at: Time | None
+    amount: Money
+    reason: CashRefusal | None
+
+
 class Keeper:
     """A ledger of wallets. Every operation returns None when it is done, or the first reason against it and
     changes nothing.
     """
+
+    freeze_authority: ClassVar[str]  # in words: who can have a wallet frozen
+    credit_risk: ClassVar[str]  # in words: whose failure the holder bears
 
     def __init__(self, terms: CashTerms) -> None:
         self.terms = terms
@@ -40,6 +56,33 @@ class Keeper:
     def halted(self, now: Time) -> CashRefusal | None:
         """Why nothing moves at all, if that is so."""
         return None
+
+    def is_open(self, now: Time) -> bool:
+        """Whether it is within the hours in which the asset moves."""
+        return hours.is_open(self.terms.hours, now)
+
+    def opens_at(self, now: Time) -> Time:
+        """The next instant within those hours: now, if this one is."""
+        return hours.opens_at(self.terms.hours, now)
+
+    def standstill(self, now: Time) -> CashRefusal | None:
+        """Why nothing moves now: halted, or outside its hours."""
+        return self.halted(now) or (None if self.is_open(now) else CashRefusal.CLOSED)
+
+    def final_at(self, now: Time) -> Time | None:
+        """When a transfer entered now would be final here; None while nobody can say."""
+        return None if self.halted(now) else self.opens_at(now) + self.terms.finality
+
+    def fee(self, amount: Money) -> Money:
+        """Of a transfer of `amount`, out of it. Rounded up: the sender pays it."""
+        return self.terms.transfer_fee + divide_up(amount * self.terms.transfer_fee_bp, 10_000)
+
+    def par_redemption(self, amount: Money, now: Time) -> ParRedemption:
+        """What of `amount` can be had in bank money at par, and when."""
+        halted = self.halted(now)
+        if halted is not None:
+            return ParRedemption(None, 0, halted)
+        return ParRedemption(self.opens_at(now), amount, self.standstill(now))
 
     def balance(self, wallet_id: WalletId) -> Money:
         account = self._wallets.get(wallet_id)
@@ -67,20 +110,36 @@ class Keeper:
         self, source: WalletId, target: WalletId, amount: Money, now: Time
     ) -> CashRefusal | None:
         """Why `transfer` would be refused now, or None."""
-        halted = self.halted(now)
-        return first_refusal(
+        still, fee = self.standstill(now), self.fee(amount)
+        into_fees = fee > 0 and self.is_frozen_in(FEES)
+        reason = first_refusal(
             (source not in self._wallets, CashRefusal.UNKNOWN_WALLET),
             (source == target, CashRefusal.SAME_WALLET),
             (amount <= 0, CashRefusal.AMOUNT_NOT_POSITIVE),
-            (halted is not None, halted or CashRefusal.ISSUER_PAUSED),
-            (self.is_frozen_out(source) or self.is_frozen_in(target), CashRefusal.WALLET_FROZEN),
+            (still is not None, still or CashRefusal.CLOSED),
+            (amount <= fee, CashRefusal.AMOUNT_BELOW_FEE),
+        )
+        return reason or first_refusal(
+            *self._limits(target, amount),
+            (self.is_frozen_out(source) or self.is_frozen_in(target) or into_fees, CashRefusal.WALLET_FROZEN),
             (amount > self.balance(source), CashRefusal.INSUFFICIENT_FUNDS),
         )
 
+    def _limits(self, target: WalletId, amount: Money) -> Sequence[tuple[bool, CashRefusal]]:
+        """What a transfer may be refused for beside all that holds for every keeper."""
+        return ()
+
     def transfer(self, source: WalletId, target: WalletId, amount: Money, now: Time) -> CashRefusal | None:
+        """`amount` leaves the source; the target receives it less the fee."""
         reason = self.transfer_refusal(source, target, amount, now)
         if reason is None:
-            self._move(self._wallets[source], self._open(target), amount, now, "transfer")
+            fee = self.fee(amount)
+            chain = [(self._open(target), amount - fee, "transfer")]
+            chain += [(self._open(FEES), fee, "fee")] if fee else []
+            debit = self._wallets[source]
+            self._ledger.commit(
+                [self._ledger.transfer(debit, to, part, code=code) for to, part, code in chain], now
+            )
         return reason
 
     # --- freezes ------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from exchange.clearing import accounts
 from exchange.clearing.cover import CapitalAtRisk, Holder, Order, Requirement, TradeSide
 from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.instruments import Instrument
+from exchange.messages import changed
 from exchange.reasons import RejectReason
 from exchange.units import AssetId, BucketId, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
@@ -222,6 +223,15 @@ class Bucket:
             return [paid - payoff if paid > payoff else 0 for payoff in payoffs]
         return [payoff - paid if payoff > paid else 0 for payoff in payoffs]
 
+    def pay_in(self, cash: AssetId) -> None:
+        """From now on its claims are paid in another asset, unit for unit. No order may be live in it."""
+        self.instruments = {i: changed(terms, cash=cash) for i, terms in self.instruments.items()}
+        self.bucket_id = next(iter(self.instruments.values())).bucket_id
+        self.cash = cash
+        self.escrow, self.fees = accounts.escrow(self.bucket_id), accounts.fees(cash)
+        for account in self.accounts.values():
+            account.source, account.hold_account = account.holder.cash_account, account.holder.hold_account
+
 
 class FullCover:
     """All buckets, and what each participant has at risk over all of them."""
@@ -350,6 +360,14 @@ class FullCover:
             account.forget()
         bucket.accounts.clear()
         return payouts, moves
+
+    def redenominate(self, bucket_id: BucketId, cash: AssetId) -> Bucket:
+        """The bucket pays in another asset: its new name and a new, empty pool. Seats must know it already."""
+        bucket = self.buckets.pop(bucket_id)
+        bucket.pay_in(cash)
+        self.buckets[bucket.bucket_id] = bucket
+        self._ledger.open(bucket.escrow, cash, Rule.LIABILITY)
+        return bucket
 
     def reopen(self, instrument: Instrument, lots: Iterable[tuple[Holder, int]]) -> list[Move]:
         """The next claim of a perpetual, in place of the one that was settled: carry these positions into it.

@@ -102,9 +102,14 @@ def open_series(terms: Instrument, state: State) -> Iterator[Event]:
     margining.value_listed(series, state)
     yield InstrumentListed(instrument=terms)
     if state.session_open:
-        yield enter(series, SeriesState.TRADING)
-        auctions.promise_closing_call(series, state)
-        yield from auctions.open_market(series, state)
+        yield from begin_trading(series, state)
+
+
+def begin_trading(series: Series, state: State) -> Iterator[Event]:
+    """A series that was only listed so far, within a session."""
+    yield enter(series, SeriesState.TRADING)
+    auctions.promise_closing_call(series, state)
+    yield from auctions.open_market(series, state)
 
 
 def market_terms(terms: Instrument, state: State) -> MarketTerms:
@@ -358,6 +363,22 @@ def mark_settlement_prices(state: State) -> None:
             fixing.prior = to_tick(latest.value, terms.tick, prior=fixing.prior)
 
 
+def suspend(series: Series, state: State) -> Iterator[Event]:
+    """Stop trading in a series that trades; its orders stay where they are."""
+    series.resumes_as = series.state
+    yield enter(series, SeriesState.SUSPENDED)
+    yield from auctions.halt_market(series, state)
+
+
+def resume(series: Series, state: State) -> Iterator[Event]:
+    """Go on as before, or as the hours since then have made it, with an auction if there is a session."""
+    assert series.resumes_as is not None, "what is suspended knows how it goes on"
+    resumed, series.resumes_as = series.resumes_as, None
+    yield enter(series, resumed)
+    if state.session_open:
+        yield from auctions.resume_market(series, state)
+
+
 def enter(series: Series, to: SeriesState) -> SeriesStateChanged:
     """Move a series one step along its life; an illegal step is our bug."""
     series.state = advance(series.state, to)
@@ -380,6 +401,8 @@ def listing_fault(terms: Instrument, state: State) -> str | None:
         return f"there is no index {terms.underlying}"
     if terms.cash not in state.holdings:
         return f"there is no cash asset {terms.cash} to settle in"
+    if state.holdings[terms.cash].halted:
+        return f"{terms.cash}, in which it pays, is halted"
     if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
         return f"it pays in {terms.cash}, but the venue settles in {state.regime.cash.settlement_asset}"
     fault = fault_in(terms)

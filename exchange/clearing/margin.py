@@ -85,6 +85,15 @@ class MarginCover:
             self.accounts[holder.participant_id] = margin
         return margin
 
+    def redenominate(self, cash: AssetId, price_ppm: int) -> None:
+        """Everything is margined in another asset from now on, unit for unit. Seats must know it already."""
+        self.cash, self.conversion.price_ppm = cash, price_ppm
+        for portfolio in self.portfolios.values():
+            portfolio.pay_in(cash)
+        self.portfolios = {portfolio.portfolio_id: portfolio for portfolio in self.portfolios.values()}
+        for margin in self.accounts.values():
+            margin.pay_in(cash)
+
     def account(self, holder: Holder, instrument_id: InstrumentId, _side: Side) -> PortfolioAccount:
         """The account in which the holder's orders in that series count, opened if there is none."""
         return self.account_in(self._portfolio_of[instrument_id], holder)

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from exchange.clearing import accounts
 from exchange.clearing.cover import CapitalAtRisk, Holder, Order, Requirement
 from exchange.clearing.denomination import Conversion
-from exchange.clearing.ledger import Ledger, Move
+from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.scenario_margin import (
     ScenarioTerms,
@@ -30,6 +30,7 @@ from exchange.clearing.scenario_margin import (
 )
 from exchange.clearing.terms import ClearingRules
 from exchange.instruments import Instrument, Product
+from exchange.messages import changed
 from exchange.reasons import RejectReason
 from exchange.units import AssetId, IndexId, IndexPrice, InstrumentId, Money, Time
 from matching.terms import ParticipantId, Price, Quantity
@@ -110,6 +111,18 @@ class MarginAccount:
         self.vain_steps = 0  # of liquidation since one last closed something
         self._ledger = ledger
         self._options_count = rules.options_count
+
+    def pay_in(self, cash: AssetId) -> None:
+        """Its accounts are in another asset from now on; what is in them is for the house to move."""
+        who = self.holder.participant_id
+        self.collateral, self.fund = accounts.collateral(who, cash), accounts.fund_share(who, cash)
+        self.obligation = accounts.obligation(who, cash)
+        self._ledger.open(self.collateral, cash, Rule.LIABILITY)
+        self._ledger.open(self.fund, cash, Rule.LIABILITY)
+        self._ledger.open(self.obligation, accounts.obligation_asset(cash), Rule.FREE)
+        self.portfolios = {key._replace(cash=cash): account for key, account in self.portfolios.items()}
+        for account in self.portfolios.values():
+            account.source, account.hold_account = self.holder.cash_account, self.holder.hold_account
 
     @property
     def value(self) -> Money:
@@ -523,6 +536,12 @@ class Portfolio:
         self.binding = binding_cells(list(self.risk_arrays.values()))
         for instrument_id, array in self.risk_arrays.items():
             self.arrays[instrument_id] = tuple(array[cell] for cell in self.binding)
+
+    def pay_in(self, cash: AssetId) -> None:
+        """Its series pay in another asset from now on, unit for unit."""
+        self.portfolio_id, self.cash = self.portfolio_id._replace(cash=cash), cash
+        self.fees = accounts.fees(cash)
+        self.instruments = {i: changed(terms, cash=cash) for i, terms in self.instruments.items()}
 
     def drop(self, instrument_id: InstrumentId) -> None:
         """The series is over and nobody holds it any more."""

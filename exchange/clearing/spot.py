@@ -12,6 +12,7 @@ from exchange.clearing import accounts
 from exchange.clearing.cover import Account, CapitalAtRisk, Holder, Order, Requirement, TradeSide
 from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.instruments import Instrument
+from exchange.messages import changed
 from exchange.reasons import RejectReason
 from exchange.units import AssetId, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
@@ -158,6 +159,14 @@ class SpotCover:
             for account_id in (found.selling.source, found.selling.hold_account):
                 self._ledger.open(account_id, asset_id, Rule.LIABILITY)
         return found
+
+    def redenominate(self, cash: AssetId) -> None:
+        """Units are paid for in another asset from now on. No order may be live; seats must know it already."""
+        self.instruments = {i: changed(terms, cash=cash) for i, terms in self.instruments.items()}
+        for owners in self.owners.values():
+            for owner in owners.values():
+                owner.buying.source = owner.holder.cash_account
+                owner.buying.hold_account = owner.holder.hold_account
 
     def units(self, participant_id: ParticipantId, asset_id: AssetId) -> int:
         """Minor units that the participant owns: free, held for orders, or on their way out."""

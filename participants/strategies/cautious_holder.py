@@ -7,9 +7,6 @@ from exchange.commands import Command, RedeemCoins, WithdrawCash
 from exchange.events import (
     CustodyGated,
     Event,
-    PerpetualRolled,
-    SessionClosed,
-    SessionOpened,
     WithdrawalCompleted,
 )
 from exchange.instruments import Instrument
@@ -36,7 +33,7 @@ class HolderTerms(Message):
 class CautiousHolder(Trader):
     """`direction` is the side of the position it wants: most people buy, most firms hedge by selling."""
 
-    follows: ClassVar = (SessionOpened, SessionClosed, CustodyGated, PerpetualRolled)
+    follows: ClassVar = (*Trader.follows, CustodyGated)
 
     def __init__(
         self,
@@ -85,7 +82,8 @@ class CautiousHolder(Trader):
         return self._withdraw(now) if self.frightened else ()
 
     def _redeem(self, event: WithdrawalCompleted) -> RedeemCoins:
-        return RedeemCoins(asset_id=event.asset_id, wallet_id=self.profile.wallet_id, amount=event.amount)
+        arrived = event.amount - event.fee
+        return RedeemCoins(asset_id=event.asset_id, wallet_id=self.profile.wallet_id, amount=arrived)
 
     # --- calm
 

@@ -10,9 +10,8 @@ from exchange.events import (
     CustodyReopened,
     Event,
     IndexStatus,
+    InstrumentRedenominated,
     PerpetualRolled,
-    SessionClosed,
-    SessionOpened,
 )
 from exchange.instruments import Instrument
 from exchange.messages import Message
@@ -44,7 +43,7 @@ class MarketMakerTerms(Message):
 class MarketMaker(Trader):
     """Cancels and quotes anew as a whole, at most once a look, and only for a reason."""
 
-    follows: ClassVar = (SessionOpened, SessionClosed, CustodyGated, CustodyReopened, PerpetualRolled)
+    follows: ClassVar = (*Trader.follows, CustodyGated, CustodyReopened)
 
     def __init__(
         self,
@@ -76,8 +75,8 @@ class MarketMaker(Trader):
             case CustodyGated() | CustodyReopened():
                 if event.asset_id == self.instrument.cash:
                     self._gated = isinstance(event, CustodyGated)
-            case PerpetualRolled():
-                self._centre = None  # a roll has taken its quotes off
+            case PerpetualRolled() | InstrumentRedenominated():
+                self._centre = None  # its quotes have been taken off
                 super().listen(now, event)
             case _:
                 super().listen(now, event)

@@ -10,6 +10,7 @@ from typing import ClassVar
 from exchange.commands import CancelAll, Command, PlaceOrder
 from exchange.events import (
     Event,
+    InstrumentRedenominated,
     ParticipantAdmitted,
     PerpetualRolled,
     PublicEvent,
@@ -37,7 +38,12 @@ class Trader:
     """
 
     wakes_for: ClassVar[Collection[type[Event]]] = (ParticipantAdmitted,)
-    follows: ClassVar[Collection[type[PublicEvent]]] = (SessionOpened, SessionClosed, PerpetualRolled)
+    follows: ClassVar[Collection[type[PublicEvent]]] = (
+        SessionOpened,
+        SessionClosed,
+        PerpetualRolled,
+        InstrumentRedenominated,
+    )
 
     def __init__(self, profile: Profile, instrument: Instrument, dice: Dice, opens: Time) -> None:
         self.participant_id: ParticipantId = profile.participant_id
@@ -75,7 +81,10 @@ class Trader:
 
     def listen(self, now: Time, event: Event) -> None:
         """Hear a public event. To act on it, bring `next_look` forward."""
-        if not isinstance(event, PerpetualRolled):
+        if isinstance(event, InstrumentRedenominated):
+            if event.instrument.instrument_id == self.instrument.instrument_id:
+                self.instrument = changed(self.instrument, cash=event.instrument.cash)
+        elif not isinstance(event, PerpetualRolled):
             self._session_open = isinstance(event, SessionOpened)
         elif self.instrument.roll and event.instrument.instrument_id == self.instrument.instrument_id:
             terms = (

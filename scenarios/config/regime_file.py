@@ -191,6 +191,12 @@ class CashTable(Table):
     collateral_haircut_percent: Annotated[
         Percent, Field(description="Of what coins count as collateral, where debts are worth roubles.")
     ] = 0
+    fallback_asset: Annotated[
+        AssetCode | None, Field(description="Into which claims on a halted settlement asset are converted.")
+    ] = None
+    halt_on_freeze: Annotated[
+        bool, Field(description="Whether a frozen venue wallet halts the settlement asset at once.")
+    ] = False
 
     @model_validator(mode="after")
     def _settles_in_what_it_names(self) -> "CashTable":
@@ -205,9 +211,12 @@ class CashTable(Table):
         return self
 
     def rules(self) -> CashRules:
+        fallback = None if self.fallback_asset is None else AssetId(self.fallback_asset)
         return CashRules(
             settlement_asset=AssetId(self.settlement_asset),
             gate=self.gate,
+            fallback_asset=fallback,
+            halt_on_freeze=self.halt_on_freeze,
             denomination=self.denomination,
             collateral_haircut_bp=self.collateral_haircut_percent,
             told="" if self.terms is None else self.terms.in_words(),

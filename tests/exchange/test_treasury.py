@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from exchange import issuing, treasury
-from exchange.access.regime import GateRule
+from exchange.access.regime import CashRules, GateRule
 from exchange.agenda import Agenda
 from exchange.cash.holding import Holding
 from exchange.cash.terms import CoinTerms
@@ -92,7 +92,7 @@ class World:
 
     @property
     def regime(self) -> Any:
-        return SimpleNamespace(cash=SimpleNamespace(gate=self.gate, settlement_asset=RUBD))
+        return SimpleNamespace(cash=CashRules(gate=self.gate, settlement_asset=RUBD))
 
     @property
     def covers(self) -> Any:

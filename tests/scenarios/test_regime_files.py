@@ -11,7 +11,16 @@ from typing import Any
 import pytest
 import tomli_w
 
-from exchange.access.regime import Caps, Criterion, Grade, InstitutionRule, Permission, Regime, RegimeStatus
+from exchange.access.regime import (
+    Caps,
+    CashRules,
+    Criterion,
+    Grade,
+    InstitutionRule,
+    Permission,
+    Regime,
+    RegimeStatus,
+)
 from exchange.instruments import Product
 from exchange.messages import decode, encode
 from scenarios.config.reading import ConfigurationError, check, key_paths, read_toml
@@ -93,6 +102,15 @@ def test_no_institution_rule_and_no_crypto_unless_the_file_says_so() -> None:
     regime = load_regime("ru_open_counterfactual")
     assert regime.institutions == InstitutionRule(cover_bp=None, exposure_cap_bp=None)
     assert regime.asset_counting.crypto_share_bp == 0
+
+
+def test_a_venue_may_name_what_it_falls_back_on(tmp_path: Path) -> None:
+    plain = load_regime(written(tmp_path, GOOD)).cash
+    assert (plain.fallback_asset, plain.halt_on_freeze) == (None, False)
+    text = GOOD.replace("gate =", 'fallback_asset = "RUB"\nhalt_on_freeze = true\ngate =')
+    assert load_regime(written(tmp_path, text)).cash == CashRules(
+        settlement_asset=plain.settlement_asset, gate=plain.gate, fallback_asset="RUB", halt_on_freeze=True
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,208 @@
+"""The road of money proper: what happens at a bank and at the central bank's platform.
+
+Roubles that come in, outages, the failure of a bank and how it ends, interest, and the change of one money into
+the other at par. What reaches or leaves the venue's own wallets is then for safekeeping to see to.
+"""
+
+from collections.abc import Iterator
+
+from exchange import margining, safekeeping, treasury
+from exchange.cash.bank import Bank
+from exchange.cash.digital_rouble import DigitalRouble
+from exchange.cash.holding import Holding
+from exchange.cash.money import MoneyKeeper
+from exchange.commands import (
+    AccrueInterest,
+    ConvertCash,
+    CreditWallet,
+    EndOutage,
+    FailBank,
+    ReportOutage,
+    ResolveBank,
+)
+from exchange.events import (
+    BankFailed,
+    BankResolved,
+    CashConverted,
+    CoinRequestRefused,
+    Event,
+    InterestPaid,
+    OutageBegan,
+    OutageEnded,
+    WalletCredited,
+)
+from exchange.reasons import CashRefusal
+from exchange.state import State
+from exchange.units import DAY, AssetId
+
+MoneyCommand = CreditWallet | ReportOutage | EndOutage | FailBank | ResolveBank | ConvertCash
+
+
+def credit_wallet(command: CreditWallet, state: State) -> Iterator[Event]:
+    """Roubles come in from elsewhere, against a reference."""
+    holding, money, reason = _money(command.asset_id, state)
+    if money is not None:
+        reason = money.credit(command.wallet_id, command.amount, command.reference, state.now)
+    if holding is None or reason is not None:
+        yield _refused(command, command.asset_id, reason)
+        return
+    yield WalletCredited(
+        asset_id=command.asset_id,
+        wallet_id=command.wallet_id,
+        amount=command.amount,
+        reference=command.reference,
+    )
+    yield from safekeeping.take_in_for_the_house(command.wallet_id, command.amount, holding, state)
+
+
+def convert_cash(command: ConvertCash, state: State) -> Iterator[Event]:
+    """Bank money into digital roubles or back, at par, for a wallet of the same name at both."""
+    reason = _conversion_refusal(command, state)
+    if reason is not None:
+        yield _refused(command, command.source_asset_id, reason)
+        return
+    source, target = _keepers(command, state)
+    source.pay_out(command.wallet_id, command.amount, state.now)
+    target.pay_in(command.wallet_id, command.amount, state.now)
+    yield CashConverted(
+        source_asset_id=command.source_asset_id,
+        target_asset_id=command.target_asset_id,
+        wallet_id=command.wallet_id,
+        amount=command.amount,
+    )
+
+
+def _conversion_refusal(command: ConvertCash, state: State) -> CashRefusal | None:
+    for asset_id in (command.source_asset_id, command.target_asset_id):
+        holding, money, reason = _money(asset_id, state)
+        if holding is None or money is None:
+            return reason
+        if holding.is_of_the_venue(command.wallet_id):
+            return CashRefusal.WALLET_OF_THE_VENUE
+    source, target = _keepers(command, state)
+    platform = next((keeper for keeper in (source, target) if isinstance(keeper, DigitalRouble)), None)
+    if platform is None or not any(isinstance(keeper, Bank) for keeper in (source, target)):
+        return CashRefusal.NOT_CONVERTIBLE
+    return (
+        source.pay_out_refusal(command.wallet_id, command.amount, state.now)
+        or platform.par_redemption(command.amount, state.now).reason
+        or target.pay_in_refusal(command.wallet_id, command.amount, state.now)
+    )
+
+
+def _keepers(command: ConvertCash, state: State) -> tuple[MoneyKeeper, MoneyKeeper]:
+    """Of two assets that are known to be money."""
+    source = state.holdings[command.source_asset_id].money
+    target = state.holdings[command.target_asset_id].money
+    assert source is not None and target is not None, "both were found to be money"
+    return source, target
+
+
+# --- outages and failures -------------------------------------------------------------------------------
+
+
+def report_outage(command: ReportOutage, state: State) -> Iterator[Event]:
+    """Nothing moves at the keeper; the venue's own books go on."""
+    _, money, reason = _money(command.asset_id, state)
+    reason = reason if money is None else money.begin_outage()
+    yield (
+        OutageBegan(asset_id=command.asset_id)
+        if reason is None
+        else _refused(command, command.asset_id, reason)
+    )
+
+
+def end_outage(command: EndOutage, state: State) -> Iterator[Event]:
+    """What has waited is sent, and whoever was called for money in vain gets a new deadline."""
+    holding, money, reason = _money(command.asset_id, state)
+    reason = reason if money is None else money.end_outage()
+    if holding is None or reason is not None:
+        yield _refused(command, command.asset_id, reason)
+        return
+    yield OutageEnded(asset_id=command.asset_id)
+    treasury.try_again(holding, state)
+    yield from margining.renew_calls(command.asset_id, state)
+
+
+def fail_bank(command: FailBank, state: State) -> Iterator[Event]:
+    """The bank pays nobody. What was on its way out comes back, so that all claims bear alike what is lost."""
+    holding, bank, reason = _bank(command.asset_id, state)
+    reason = reason if bank is None else bank.fail()
+    if holding is None or reason is not None:
+        yield _refused(command, command.asset_id, reason)
+        return
+    yield BankFailed(asset_id=command.asset_id)
+    for withdrawal in list(holding.pending.values()):
+        yield treasury.give_back(withdrawal, CashRefusal.BANK_FAILED, holding, state)
+
+
+def resolve_bank(command: ResolveBank, state: State) -> Iterator[Event]:
+    """What is lost of the venue's own account is borne by the house's layer, then by the holders by their claims."""
+    holding, bank, reason = _bank(command.asset_id, state)
+    if holding is None or bank is None:
+        yield _refused(command, command.asset_id, reason)
+        return
+    reason, shares = bank.resolve_refusal(command.loss_bp), None
+    wallet_id = holding.custody.wallets[0]
+    if reason is None and (loss := bank.losses(command.loss_bp)[wallet_id]):
+        shares = safekeeping.shares_of_loss(loss, holding, state)
+        reason = (
+            CashRefusal.INSUFFICIENT_FUNDS
+            if shares is None
+            else safekeeping.loss_refusal(shares, holding, state)
+        )
+    if reason is not None:
+        yield _refused(command, command.asset_id, reason)
+        return
+    lost = sum(bank.losses(command.loss_bp).values())
+    bank.resolve(command.loss_bp, state.now)
+    yield BankResolved(asset_id=command.asset_id, loss_bp=command.loss_bp, lost=lost)
+    if shares is not None:
+        yield from safekeeping.book_loss(wallet_id, shares, holding, state)
+    yield from safekeeping.review(holding, state)
+    yield from margining.renew_calls(command.asset_id, state)
+
+
+# --- interest -------------------------------------------------------------------------------------------
+
+
+def promise_interest(asset_id: AssetId, state: State) -> None:
+    """For the next midnight."""
+    state.agenda.promise(state.now - state.now % DAY + DAY, AccrueInterest(asset_id=asset_id))
+
+
+def accrue_interest(duty: AccrueInterest, state: State) -> Iterator[Event]:
+    """What the venue's own account earns is the house's: its layer against a loss of the money itself."""
+    promise_interest(duty.asset_id, state)
+    holding, bank, _ = _bank(duty.asset_id, state)
+    assert holding is not None and bank is not None, "promised for a bank"
+    paid = bank.accrue(state.now)
+    if paid:
+        earned = sum(paid.get(wallet_id, 0) for wallet_id in holding.custody.wallets)
+        yield InterestPaid(asset_id=duty.asset_id, amount=sum(paid.values()), to_the_house=earned)
+        for wallet_id in holding.custody.wallets:
+            if wallet_id in paid:
+                yield from safekeeping.take_in_for_the_house(wallet_id, paid[wallet_id], holding, state)
+
+
+# --- the inner way --------------------------------------------------------------------------------------
+
+
+def _money(asset_id: AssetId, state: State) -> tuple[Holding | None, MoneyKeeper | None, CashRefusal | None]:
+    """The asset and its keeper, if that is a bank or the central bank, or why there is none."""
+    holding = state.holdings.get(asset_id)
+    if holding is None:
+        return None, None, CashRefusal.UNKNOWN_ASSET
+    return holding, holding.money, None if holding.money else CashRefusal.NOT_MONEY
+
+
+def _bank(asset_id: AssetId, state: State) -> tuple[Holding | None, Bank | None, CashRefusal | None]:
+    holding = state.holdings.get(asset_id)
+    if holding is None:
+        return None, None, CashRefusal.UNKNOWN_ASSET
+    return holding, holding.bank, None if holding.bank else CashRefusal.NOT_A_BANK
+
+
+def _refused(command: MoneyCommand, asset_id: AssetId, reason: CashRefusal | None) -> CoinRequestRefused:
+    assert reason is not None, "what is refused has a reason"
+    return CoinRequestRefused(asset_id=asset_id, request=type(command).__name__, reason=reason)

@@ -1,0 +1,383 @@
+"""The road of a cash asset that is halted, and of what the venue falls back on.
+
+A halt stops what pays in the asset and lets none of it in or out. Then either the asset is resumed, or all that is
+owed in it is converted into the fallback asset at a published rate: the house takes over the claims on the one and
+pays in the other, which it must hold. At par positions are carried over as they are; at any other rate a lot would
+no longer be worth what it was, so they are settled at their mark first, and free cash is converted.
+"""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from exchange import margining, treasury
+from exchange.cash.holding import Holding
+from exchange.clearing import accounts, house
+from exchange.clearing.expiry import is_over, is_trading
+from exchange.clearing.ledger import Move, Rule
+from exchange.clearing.margin_accounts import Due
+from exchange.clearing.variation import owe
+from exchange.commands import (
+    EndTrading,
+    HaltCash,
+    HouseLayer,
+    PublishConversionRate,
+    ResumeCash,
+    StartFixing,
+)
+from exchange.events import (
+    BucketSettled,
+    CancelCause,
+    CashHalted,
+    CashResumed,
+    ClaimConverted,
+    ClaimsConverted,
+    ClaimSettled,
+    DirectiveRefused,
+    Event,
+    InstrumentRedenominated,
+    NoteState,
+    PriceRule,
+    SeriesState,
+    SettlementPriceFinal,
+)
+from exchange.instruments import ContractKind
+from exchange.messages import changed
+from exchange.reasons import CashRefusal
+from exchange.state import Seat, Series, State
+from exchange.trading import cancel_orders_in
+from exchange.units import AssetId, BucketId, Money
+from matching.terms import ParticipantId, Price
+
+PAR_PPM = 1_000_000
+_CARRIED = (SeriesState.LISTED, SeriesState.SUSPENDED)  # states in which a series may change its cash
+
+
+class Claim(NamedTuple):
+    """What somebody has in one account of the halted asset, and has in another instead. `who` None: a pool's."""
+
+    who: ParticipantId | None
+    before: str
+    after: str
+    amount: Money
+
+
+# --- halt and resume ------------------------------------------------------------------------------------
+
+
+def halt_cash(command: HaltCash, state: State) -> Iterator[Event]:
+    holding = state.holdings.get(command.asset_id)
+    if holding is None or holding.halted or not command.grounds:
+        yield _refused("halt", command.asset_id, "it needs an asset that is not halted yet, and grounds")
+        return
+    yield from halt(holding, command.grounds, state)
+
+
+def halt_if_frozen(holding: Holding, state: State) -> Iterator[Event]:
+    """A wallet of the venue cannot send: the settlement asset is halted at once, if the regime says so."""
+    if state.regime is None or holding.halted or not holding.frozen:
+        return
+    rules = state.regime.cash
+    if rules.halt_on_freeze and holding.terms.asset_id == rules.settlement_asset:
+        yield from halt(holding, "its keeper has frozen what the venue holds", state)
+
+
+def halt(holding: Holding, grounds: str, state: State) -> Iterator[Event]:
+    """What is on its way out comes back, orders are canceled, and series that pay in it stop trading."""
+    asset_id, holding.halted = holding.terms.asset_id, True
+    yield CashHalted(asset_id=asset_id, grounds=grounds)
+    for withdrawal in list(holding.pending.values()):
+        yield treasury.give_back(withdrawal, CashRefusal.CASH_HALTED, holding, state)
+    for series in _series_in(asset_id, state):
+        yield from cancel_orders_in(series, CancelCause.CASH_HALTED, state)
+        if is_trading(series.state):
+            holding.suspended.append(series.instrument.instrument_id)
+            yield from house.suspend(series, state)
+
+
+def resume_cash(command: ResumeCash, state: State) -> Iterator[Event]:
+    holding = state.holdings.get(command.asset_id)
+    if holding is None or not holding.halted:
+        yield _refused("resume", command.asset_id, "only an asset that is halted can be resumed")
+        return
+    holding.halted = False
+    yield CashResumed(asset_id=command.asset_id)
+    yield from _go_on(holding, state)
+    yield from margining.renew_calls(command.asset_id, state)
+
+
+def _go_on(holding: Holding, state: State) -> Iterator[Event]:
+    """Trading goes on in what the halt has stopped, or begins where only the halt kept it from beginning."""
+    for instrument_id in holding.suspended:
+        series = state.series[instrument_id]
+        if series.state is SeriesState.SUSPENDED:
+            yield from house.resume(series, state)
+    holding.suspended.clear()
+    for series in state.series.values():
+        halted = state.holdings[series.instrument.cash].halted
+        if state.session_open and series.state is SeriesState.LISTED and not halted:
+            yield from house.begin_trading(series, state)
+
+
+# --- conversion -----------------------------------------------------------------------------------------
+
+
+def publish_conversion_rate(command: PublishConversionRate, state: State) -> Iterator[Event]:
+    """Everything at once, or nothing and the reason."""
+    fault = _conversion_fault(command, state)
+    if fault is not None:
+        yield _refused("convert", command.asset_id, fault)
+        return
+    assert state.regime is not None and state.regime.cash.fallback_asset is not None, "no fault was found"
+    asset_id, fallback = command.asset_id, state.regime.cash.fallback_asset
+    kept = command.rate_ppm == PAR_PPM
+    settles = asset_id == state.regime.cash.settlement_asset
+    if settles and not kept:
+        yield from _close_out(asset_id, state)
+    claims = _claims(asset_id, fallback, state)
+    yield from _convert(claims, asset_id, fallback, command.rate_ppm, state)
+    if settles:
+        yield from _redenominate(asset_id, fallback, kept, state)
+        yield from _go_on(state.holdings[asset_id], state)
+        yield from margining.renew_calls(fallback, state)
+
+
+def _conversion_fault(command: PublishConversionRate, state: State) -> str | None:
+    holding, regime = state.holdings.get(command.asset_id), state.regime
+    fallback = regime.cash.fallback_asset if regime is not None else None
+    if holding is None or not holding.halted:
+        return "only what is owed in a halted asset is converted; halt it first"
+    if regime is None or fallback is None or fallback == command.asset_id:
+        return "the regime names no other asset to fall back on"
+    if state.holdings[fallback].halted:
+        return f"{fallback} is halted too"
+    if command.rate_ppm < 1:
+        return "the rate must be positive"
+    if state.settlement.cycles:
+        return "a settlement cycle is under way; convert when it has ended"
+    if command.asset_id == regime.cash.settlement_asset and (fault := _claims_fault(command, state)):
+        return fault
+    owed = sum(claim.amount for claim in _claims(command.asset_id, fallback, state))
+    needed, has = owed * command.rate_ppm // PAR_PPM, _offered(fallback, state)
+    return None if needed <= has else f"it takes {needed} of {fallback}; the house has {has} for it"
+
+
+def _claims_fault(command: PublishConversionRate, state: State) -> str | None:
+    """Why what is traded cannot come along."""
+    asset_id = command.asset_id
+    for note in state.covers.notes.every.values():
+        if note.instrument.cash == asset_id and note.state is not NoteState.REDEEMED:
+            return (
+                f"{note.instrument.instrument_id} promises {asset_id}, and only its issuer could change that"
+            )
+    for series in _series_in(asset_id, state):
+        if series.state not in _CARRIED:
+            return f"{series.instrument.instrument_id} is being settled; convert when it is over"
+    margin = state.covers.margin
+    if margin is None:
+        return None
+    if state.defaults:
+        return "a default is being managed; convert when it is closed"
+    if command.rate_ppm != PAR_PPM and any(account.has_positions for account in margin.accounts.values()):
+        return "margined positions are carried over at par only; any other rate would revalue them"
+    return None
+
+
+def _offered(fallback: AssetId, state: State) -> Money:
+    """What the house has of the fallback for this: its liquidity."""
+    account = accounts.layer(HouseLayer.LIQUIDITY, fallback)
+    return state.ledger.available(account) if account in state.ledger else 0
+
+
+def _close_out(asset_id: AssetId, state: State) -> Iterator[Event]:
+    """Every fully covered claim is settled at its mark, from its pool, in the asset that it was in."""
+    full = state.covers.full
+    for bucket_id, bucket in full.buckets.items():
+        if bucket.cash == asset_id and bucket.accounts:
+            unclamped = _mark(bucket_id, state)
+            price = min(max(unclamped, bucket.nodes[0]), bucket.nodes[-1])
+            pool = full.pool(bucket_id)
+            payouts, moves = full.settle(bucket_id, price)
+            state.ledger.book(moves, state.now)
+            yield SettlementPriceFinal(
+                bucket_id=bucket_id,
+                price=price,
+                unclamped=unclamped,
+                rule=PriceRule.LAST_SETTLEMENT,
+                grounds=f"{asset_id} is converted",
+            )
+            for paid in payouts:
+                yield ClaimSettled(
+                    participant_id=paid.holder.participant_id,
+                    bucket_id=bucket_id,
+                    payout=paid.payout,
+                    gain=paid.gain,
+                )
+            yield BucketSettled(bucket_id=bucket_id, pool=pool, holders=len(payouts))
+
+
+def _mark(bucket_id: BucketId, state: State) -> Price:
+    """Of the underlying: that of the bucket's future, else the latest index, else the last settlement price."""
+    every = [series for series in state.series.values() if series.instrument.bucket_id == bucket_id]
+    future = next((series for series in every if series.future_mark is not None), None)
+    if future is not None:
+        return future.mark
+    latest = every[0].index.latest
+    return state.fixings[bucket_id].prior if latest is None else latest.value // every[0].instrument.tick
+
+
+def _claims(asset_id: AssetId, fallback: AssetId, state: State) -> list[Claim]:
+    """All that is owed in the asset, but what the house owes itself."""
+    claims: list[Claim] = []
+    settles = state.regime is not None and asset_id == state.regime.cash.settlement_asset
+    for who in sorted(state.seats):
+        kinds = [accounts.cash]
+        if settles and state.covers.margin is not None and who in state.covers.margin.accounts:
+            kinds += [accounts.collateral, accounts.fund_share]
+        claims += [Claim(who, kind(who, asset_id), kind(who, fallback), 0) for kind in kinds]
+    if settles:
+        for bucket in state.covers.full.buckets.values():
+            terms = next(iter(bucket.instruments.values()))
+            after = accounts.escrow(changed(terms, cash=fallback).bucket_id)
+            claims.append(Claim(None, bucket.escrow, after, 0))
+    ledger = state.ledger
+    held = [claim._replace(amount=ledger.posted(claim.before)) for claim in claims if claim.before in ledger]
+    return [claim for claim in held if claim.amount]
+
+
+def _convert(
+    claims: list[Claim], asset_id: AssetId, fallback: AssetId, rate_ppm: int, state: State
+) -> Iterator[Event]:
+    """One chain: the house takes what is owed in the one asset and pays, rounded down, in the other.
+
+    What the roundings leave is its own too, but kept apart. At par pools go over whole.
+    """
+    ledger, rounding = state.ledger, accounts.rounding(fallback)
+    taken, given = accounts.loss_layer(asset_id), accounts.layer(HouseLayer.LIQUIDITY, fallback)
+    amount = sum(claim.amount for claim in claims)
+    converted, paid = amount * rate_ppm // PAR_PPM, 0
+    moves: list[Move] = []
+    ledger.open(rounding, fallback, Rule.LIABILITY)
+    for claim in claims:
+        part = claim.amount * rate_ppm // PAR_PPM
+        ledger.open(claim.after, fallback, Rule.LIABILITY)
+        moves.append((claim.before, taken, claim.amount))
+        moves += [(given, claim.after, part)] if part else []
+        paid += part
+    if converted > paid:
+        moves.append((given, rounding, converted - paid))
+    _book_over_freezes(moves, claims, asset_id, state)
+    yield from _told(claims, asset_id, fallback, rate_ppm, state)
+    yield ClaimsConverted(
+        asset_id=asset_id,
+        fallback_asset_id=fallback,
+        rate_ppm=rate_ppm,
+        amount=amount,
+        converted=converted,
+        residue=converted - paid,
+    )
+    for one in (asset_id, fallback):
+        _reckon_gate(state.holdings[one], state)
+
+
+def _told(
+    claims: list[Claim], asset_id: AssetId, fallback: AssetId, rate_ppm: int, state: State
+) -> Iterator[Event]:
+    """To each what it was owed, and is. Its share of pools is never converted but at par."""
+    pools = any(claim.who is None for claim in claims)
+    for who in sorted(state.seats):
+        own = [claim.amount for claim in claims if claim.who == who]
+        locked = state.covers.full.locked(who) if pools else 0
+        if own or locked:
+            yield ClaimConverted(
+                participant_id=who,
+                asset_id=asset_id,
+                fallback_asset_id=fallback,
+                amount=sum(own) + locked,
+                received=sum(amount * rate_ppm // PAR_PPM for amount in own) + locked,
+            )
+
+
+def _book_over_freezes(moves: list[Move], claims: list[Claim], asset_id: AssetId, state: State) -> None:
+    """What is under a legal order is converted too, and stays under it."""
+    frozen = [
+        claim for claim in claims if claim.before in state.ledger and state.ledger.is_frozen_out(claim.before)
+    ]
+    for claim in frozen:
+        state.ledger.unfreeze(claim.before, order_ref=f"conversion of {asset_id}", now=state.now)
+    state.ledger.book(moves, state.now)
+    for claim in frozen:
+        for account in (claim.before, claim.after):
+            state.ledger.freeze(
+                account, out=True, into=False, order_ref=f"conversion of {asset_id}", now=state.now
+            )
+
+
+def _reckon_gate(holding: Holding, state: State) -> None:
+    """Who is owed what of it has changed."""
+    if holding.gate is not None:
+        spendable = sum(holding.spendable(state.ledger).values())
+        holding.gate.reset(spendable, treasury.claims(state, holding.terms.asset_id))
+
+
+def _redenominate(asset_id: AssetId, fallback: AssetId, kept: bool, state: State) -> Iterator[Event]:
+    """Seats, covers and series pay in the fallback from now on, which is the settlement asset."""
+    assert state.regime is not None, "it names the fallback"
+    every = _series_in(asset_id, state)
+    rules = changed(state.regime.cash, settlement_asset=fallback, fallback_asset=None)
+    state.regime = changed(state.regime, cash=rules)
+    for seat in state.seats.values():
+        _reseat(seat, fallback, state)
+    for bucket_id in [b for b, bucket in state.covers.full.buckets.items() if bucket.cash == asset_id]:
+        state.covers.full.redenominate(bucket_id, fallback)
+    state.covers.spot.redenominate(fallback)
+    state.covers.notes.redenominate(fallback)
+    _remargin(asset_id, fallback, state)
+    for series in every:
+        before = series.instrument
+        series.instrument = changed(before, cash=fallback)
+        if before.bucket_id in state.fixings:
+            state.fixings[series.instrument.bucket_id] = state.fixings.pop(before.bucket_id)
+            _promise_expiry(series, state)
+        yield InstrumentRedenominated(instrument=series.instrument, kept=kept)
+
+
+def _reseat(seat: Seat, fallback: AssetId, state: State) -> None:
+    seat.cash_account = accounts.cash(seat.participant_id, fallback)
+    seat.hold_account = accounts.hold(seat.participant_id, fallback)
+    for account in (seat.cash_account, seat.hold_account):
+        state.ledger.open(account, fallback, Rule.LIABILITY)
+
+
+def _remargin(asset_id: AssetId, fallback: AssetId, state: State) -> None:
+    """Obligations are no money, and are written down anew."""
+    margin, ledger = state.covers.margin, state.ledger
+    if margin is None:
+        return
+    owed = [Due(account, ledger.posted(account.obligation)) for account in margin.accounts.values()]
+    ledger.book(owe([Due(due.account, -due.amount) for due in owed], asset_id), state.now)
+    margining.open_house(fallback, state)
+    margin.redenominate(fallback, state.holdings[fallback].price_ppm)
+    ledger.book(owe(owed, fallback), state.now)
+
+
+def _promise_expiry(series: Series, state: State) -> None:
+    """Again, for the name that the bucket has now; a perpetual rolls by its own."""
+    terms = series.instrument
+    if terms.kind is ContractKind.PERP_ROLLING:
+        return
+    starts = terms.expiry - house.fixing_window(terms, state)
+    if starts > state.now:
+        state.agenda.promise(starts, StartFixing(bucket_id=terms.bucket_id))
+    state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
+
+
+# --- the inner way --------------------------------------------------------------------------------------
+
+
+def _series_in(asset_id: AssetId, state: State) -> list[Series]:
+    """Those that pay in the asset and are not over."""
+    return [s for s in state.series.values() if s.instrument.cash == asset_id and not is_over(s.state)]
+
+
+def _refused(what: str, asset_id: AssetId, explanation: str) -> DirectiveRefused:
+    return DirectiveRefused(directive=f"{what} {asset_id}", explanation=explanation)
