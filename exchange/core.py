@@ -14,11 +14,13 @@ from exchange import (
     defaults,
     depository,
     issuing,
+    keyholding,
     margining,
     membership,
     notes,
     oversight,
     quoting,
+    redeeming,
     settling,
     trading,
     treasury,
@@ -26,23 +28,30 @@ from exchange import (
 from exchange.clearing import house, rolling
 from exchange.commands import (
     REPORTS,
+    AddOwnFunds,
     AdoptRegime,
     AmendOrder,
     AnnounceCryptoDeposit,
     ApplyForAccess,
     AppointMember,
+    AttestReserves,
     AuditBooks,
     BeginDefault,
     BidForPortfolio,
     CancelAll,
     CancelInstruction,
+    CancelKeyOperation,
     CancelOrder,
+    CancelRedemption,
+    ChangeIssuerState,
+    ChangeRole,
     ChooseMember,
     CloseOut,
     ClosePlacement,
     CloseSession,
     Command,
     CompleteCycle,
+    ConfigureMinter,
     ConfirmCryptoDeposit,
     ConfirmUnitsWithdrawal,
     ConfirmWithdrawal,
@@ -50,6 +59,8 @@ from exchange.commands import (
     DebitUnits,
     DeclareDefault,
     DepositCash,
+    DistributeInterest,
+    DoKeyOperation,
     EndDefaultAuction,
     EndMarginCall,
     EndTrading,
@@ -75,11 +86,13 @@ from exchange.commands import (
     OpenSession,
     PauseIssuer,
     PayCoupon,
+    PayHolders,
     PayObligations,
     PayVariation,
     PlaceNotes,
     PlaceOrder,
     PostponeSettlement,
+    ProcessRedemptions,
     ProtectQuotes,
     PublishIndex,
     PublishIndication,
@@ -90,10 +103,13 @@ from exchange.commands import (
     RedeemNotes,
     RegisterNote,
     ReinstateParticipant,
+    ReissueCoins,
     ReleaseInstruction,
+    RemoveMinter,
     ReportDepth,
     ReportQuotes,
     ReportReorganisation,
+    ReportReserve,
     ReportTrades,
     ResumeInstrument,
     RollPerpetual,
@@ -102,6 +118,7 @@ from exchange.commands import (
     SetLimit,
     SettleBucket,
     SettleCycle,
+    SettleReserveSale,
     SizeFund,
     StartClosingCall,
     StartFixing,
@@ -258,17 +275,39 @@ def _road(command: Command, state: State) -> Iterator[Event]:
         case ConfirmWithdrawal():
             return treasury.confirm_withdrawal(command, state)
         case RedeemCoins():
-            return issuing.redeem_coins(command, state)
-        case FreezeWallet():
-            return issuing.freeze_wallet(command, state)
-        case UnfreezeWallet():
-            return issuing.unfreeze_wallet(command, state)
-        case PauseIssuer():
-            return issuing.pause_issuer(command, state)
-        case UnpauseIssuer():
-            return issuing.unpause_issuer(command, state)
-        case WipeWallet():
-            return issuing.wipe_wallet(command, state)
+            return redeeming.redeem_coins(command, state)
+        case CancelRedemption():
+            return redeeming.cancel_redemption(command, state)
+        case ProcessRedemptions():
+            return redeeming.process_redemptions(command, state)
+        case ReportReserve():
+            return redeeming.report_reserve(command, state)
+        case SettleReserveSale():
+            return redeeming.settle_reserve_sale(command, state)
+        case AddOwnFunds():
+            return redeeming.add_own_funds(command, state)
+        case PayHolders():
+            return redeeming.pay_holders(command, state)
+        case DistributeInterest():
+            return issuing.distribute_interest(command, state)
+        case (
+            FreezeWallet()
+            | UnfreezeWallet()
+            | PauseIssuer()
+            | UnpauseIssuer()
+            | WipeWallet()
+            | ReissueCoins()
+            | ChangeIssuerState()
+            | ConfigureMinter()
+            | RemoveMinter()
+            | ChangeRole()
+            | AttestReserves()
+        ):
+            return keyholding.use_key(command, state)
+        case DoKeyOperation():
+            return keyholding.do_key_operation(command, state)
+        case CancelKeyOperation():
+            return keyholding.cancel_key_operation(command, state)
         case InstructSettlement():
             return settling.instruct_settlement(command, state)
         case ReleaseInstruction():

@@ -7,6 +7,7 @@ from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
+from exchange.cash.founding import fault_in_cash
 from exchange.cash.holding import Holding
 from exchange.clearing import accounts, house
 from exchange.clearing.expiry import is_trading
@@ -109,8 +110,8 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
         if OWN_VENUE in terms.venues:
             yield f"{terms.index_id}: {OWN_VENUE} is this venue, and no trade of ours is part of an index"
     for asset_terms in command.cash:
-        if not len(asset_terms.venue_wallets) == len(frozenset(asset_terms.venue_wallets)) > 0:
-            yield f"{asset_terms.asset_id}: the venue needs wallets, each named once"
+        if fault := fault_in_cash(asset_terms):
+            yield fault
     closed = state.now
     for session in command.sessions:
         if not closed <= session.opens < session.closes:

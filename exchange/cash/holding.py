@@ -9,6 +9,7 @@ from exchange.cash.keeper import Keeper
 from exchange.cash.terms import CashTerms, CoinTerms
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, TransferId
+from exchange.commands import KeyCommand
 from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
 
@@ -42,6 +43,8 @@ class Holding:
     gate: Gate | None = None
     frozen: Money = 0
     pending: dict[int, Withdrawal] = field(default_factory=dict)
+    announced: dict[int, KeyCommand] = field(default_factory=dict)  # keys were used; it is done after a delay
+    operations: int = 0  # announced so far
 
     def __post_init__(self) -> None:
         self.keeper = keeper_on(self.terms)

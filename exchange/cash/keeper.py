@@ -10,7 +10,8 @@ changes, on the ledger; the checks here say first what the ledger would refuse, 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from exchange.cash.terms import CashTerms
+from exchange.cash.keys import Keys
+from exchange.cash.terms import CashTerms, RoleName
 from exchange.clearing.ledger import Ledger, Rule
 from exchange.reasons import CashRefusal, first_refusal
 from exchange.units import Money, Time, WalletId
@@ -29,6 +30,7 @@ class Keeper:
 
     def __init__(self, terms: CashTerms) -> None:
         self.terms = terms
+        self.keys = Keys(terms.roles)
         self._ledger = Ledger()
         self._wallets: dict[WalletId, str] = {}  # to the account on the ledger
         self._freezes: dict[WalletId, Freeze] = {}
@@ -117,12 +119,12 @@ class Keeper:
             del self._freezes[wallet_id]
         return reason
 
-    def _is_signed(self, wallet_id: WalletId, signatures: tuple[str, ...]) -> bool:
-        """By all who must sign for any wallet and, for one of the venue's, by those who must sign beside."""
-        needed = self.terms.freeze_signatures
-        if wallet_id in self.terms.venue_wallets:
-            needed += self.terms.venue_freeze_signatures
-        return all(name in signatures for name in needed)
+    def _is_signed(
+        self, wallet_id: WalletId, signatures: tuple[str, ...], role: RoleName = RoleName.FREEZER
+    ) -> bool:
+        """By those who hold the role and, for one of the venue's wallets, by those who must sign beside."""
+        beside = (RoleName.VENUE_FREEZER,) if wallet_id in self.terms.venue_wallets else ()
+        return self.keys.is_signed(signatures, role, *beside)
 
     # --- invariants ---------------------------------------------------------------------------------
 

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal, NoReturn
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import CoinTerms, RoleName, all_of, keys_of
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
@@ -430,9 +430,7 @@ class CoinTable(Table):
             issuer=self.issuer,
             minters={"minter": self.minter_allowance_rub},
             venue_wallets=tuple(WalletId(f"venue-{n}") for n in range(1, self.venue_wallets + 1)),
-            freeze_signatures=("issuer",),
-            venue_freeze_signatures=("issuer", "central_bank"),
-            pause_signatures=("issuer",),
+            roles=keys_of("issuer", apart=(all_of(RoleName.VENUE_FREEZER, "central_bank"),)),
             finality=self.finality_seconds * 1_000_000_000,
             wipe_allowed=self.wipe_allowed,
         )
@@ -578,7 +576,8 @@ class DirectiveTable(Table):
     def commands(self, coin: CoinTerms, instruments: tuple[Instrument, ...]) -> tuple[Command, ...]:
         chosen = coin.venue_wallets[: self.wallets]
         who = ParticipantId(self.participant or "")
-        asset, signed = coin.asset_id, coin.venue_freeze_signatures
+        asset = coin.asset_id
+        signed = coin.signatures(RoleName.FREEZER, RoleName.VENUE_FREEZER)
         match self.do:
             case "freeze_venue_wallets":
                 return tuple(
@@ -591,9 +590,9 @@ class DirectiveTable(Table):
                     for w in chosen
                 )
             case "pause_issuer":
-                return (PauseIssuer(asset_id=asset, signatures=coin.pause_signatures),)
+                return (PauseIssuer(asset_id=asset, signatures=coin.signatures(RoleName.PAUSER)),)
             case "unpause_issuer":
-                return (UnpauseIssuer(asset_id=asset, signatures=coin.pause_signatures),)
+                return (UnpauseIssuer(asset_id=asset, signatures=coin.signatures(RoleName.PAUSER)),)
             case "halt_instrument":
                 return (HaltInstrument(instrument_id=InstrumentId(self.instrument or "")),)
             case "resume_instrument":
