@@ -11,8 +11,9 @@ Under one it pays to be first (Diamond and Dybvig, "Bank Runs, Deposit Insurance
 from exchange.units import BasisPoints
 
 PAR_PPM = 1_000_000
-RUN_PRICE_PPM = 990_000  # where redemptions were seen to jump: Anadu et al., "Runs and Flights to Safety: Are
-# Stablecoins the New Money Market Funds?", Federal Reserve Bank of New York, Staff Report 1073
+# Below this price redemptions were seen to jump: Anadu et al., "Runs and Flights to Safety: Are Stablecoins the New
+# Money Market Funds?", Federal Reserve Bank of Boston, SRA 23-02, 2023.
+RUN_PRICE_PPM = 990_000
 _WHOLE = 10_000  # basis points
 
 
