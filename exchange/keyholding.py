@@ -1,4 +1,4 @@
-"""The road of keys: freezes, pauses, wipes, minters, roles and states of whoever keeps a cash asset.
+"""The road of keys: freezes, pauses, minters, roles and states of whoever keeps a cash asset; wipes are beside it.
 
 What is signed for with a key that has a delay is announced, and done when the delay is over: by the state and the
 roles of that later instant. Until then it can be taken back by those who may sign for it.
@@ -7,7 +7,7 @@ roles of that later instant. Until then it can be taken back by those who may si
 from collections.abc import Iterator
 from typing import assert_never
 
-from exchange import redeeming, safekeeping, treasury
+from exchange import redeeming, safekeeping, treasury, wiping
 from exchange.cash.holding import Holding
 from exchange.cash.issuer import Issuer
 from exchange.cash.issuer_states import CHANGES
@@ -31,7 +31,6 @@ from exchange.commands import (
     WipeWallet,
 )
 from exchange.events import (
-    CoinsReissued,
     Event,
     IssuerPaused,
     IssuerStateChanged,
@@ -44,11 +43,10 @@ from exchange.events import (
     RoleChanged,
     WalletFrozen,
     WalletUnfrozen,
-    WalletWiped,
 )
 from exchange.reasons import CashRefusal
 from exchange.state import State
-from exchange.units import Money, WalletId
+from exchange.units import WalletId
 
 _ROLES: dict[type[KeyCommand], RoleName] = {  # a change of state asks for the key of that change
     FreezeWallet: RoleName.FREEZER,
@@ -153,9 +151,9 @@ def _do_at_issuer(command: KeyCommand, holding: Holding, issuer: Issuer, state: 
         case UnpauseIssuer():
             return unpause_issuer(command, holding, issuer, state)
         case WipeWallet():
-            return wipe_wallet(command, holding, issuer, state)
+            return wiping.wipe_wallet(command, holding, issuer, state)
         case ReissueCoins():
-            return reissue_coins(command, holding, issuer, state)
+            return wiping.reissue_coins(command, holding, issuer, state)
         case ChangeIssuerState():
             return change_issuer_state(command, holding, issuer, state)
         case ConfigureMinter():
@@ -294,72 +292,4 @@ def attest_reserves(command: AttestReserves, issuer: Issuer) -> Iterator[Event]:
         book=reserves.book,
         accessible=reserves.accessible,
         liquid=reserves.liquid,
-    )
-
-
-# --- wipe and reissue -----------------------------------------------------------------------------------
-
-
-def wipe_wallet(command: WipeWallet, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
-    """Destroy what a frozen wallet holds. If it is the venue's, the loss is shared by the claims of now; but
-    nothing is lost of what is issued anew in the same instant to another wallet of the venue.
-    """
-    wallet_id, target, amount = command.wallet_id, command.reissue_to, issuer.balance(command.wallet_id)
-    reason = issuer.wipe_refusal(wallet_id, command.signatures, target)
-    stays = target is not None and holding.is_of_the_venue(target)
-    shares = None
-    if reason is None and holding.is_of_the_venue(wallet_id) and not stays:
-        shares = safekeeping.shares_of_loss(amount, holding, state)
-        reason = (
-            CashRefusal.INSUFFICIENT_FUNDS
-            if shares is None
-            else safekeeping.loss_refusal(shares, holding, state)
-        )
-    if reason is not None:
-        yield refused(command, reason)
-        return
-    reason = issuer.wipe(wallet_id, command.order_ref, command.signatures, state.now, target)
-    assert reason is None, "the issuer said that it would wipe"
-    left = issuer.supply - (amount if target is not None else 0)
-    yield WalletWiped(asset_id=command.asset_id, wallet_id=wallet_id, amount=amount, supply=left)
-    if target is not None:
-        yield _reissued(target, amount, command.order_ref, issuer)
-    if shares is not None:
-        yield from safekeeping.book_loss(wallet_id, shares, holding, state)
-    if stays and target is not None:
-        yield from _take_in(wallet_id, target, amount, holding, state)
-    yield from safekeeping.review(holding, state)
-    yield from redeeming.review(holding, issuer, state)
-
-
-def _take_in(
-    source: WalletId, target: WalletId, amount: Money, holding: Holding, state: State
-) -> Iterator[Event]:
-    """What was issued anew to a wallet of the venue: in place of its own coins, or as a gift to the house."""
-    if holding.is_of_the_venue(source):
-        move = state.ledger.transfer(holding.mirror(target), holding.mirror(source), amount, code="reissue")
-        state.ledger.commit([move], state.now)
-    else:
-        yield from safekeeping.take_in_for_the_house(target, amount, holding, state)
-
-
-def reissue_coins(command: ReissueCoins, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
-    """Later than the wipe: what reaches a wallet of the venue then is taken in by its house."""
-    wallet_id, amount = command.wallet_id, command.amount
-    reason = issuer.reissue(wallet_id, amount, command.wipe_ref, command.signatures, state.now)
-    if reason is not None:
-        yield refused(command, reason)
-        return
-    yield _reissued(wallet_id, amount, command.wipe_ref, issuer)
-    yield from safekeeping.take_in_for_the_house(wallet_id, amount, holding, state)
-    yield from redeeming.review(holding, issuer, state)
-
-
-def _reissued(wallet_id: WalletId, amount: Money, wipe_ref: str, issuer: Issuer) -> CoinsReissued:
-    return CoinsReissued(
-        asset_id=issuer.terms.asset_id,
-        wallet_id=wallet_id,
-        amount=amount,
-        wipe_ref=wipe_ref,
-        supply=issuer.supply,
     )

@@ -24,7 +24,9 @@ def value_left_ppm(
     reserves above par are own funds. Raises ValueError if nobody is left, or a sale brings nothing.
     """
     if not (0 <= redeemed_ppm < PAR_PPM and 0 <= haircut_bp < _WHOLE):
-        raise ValueError(f"{redeemed_ppm} ppm redeemed, a haircut of {haircut_bp} bp: both must be below the whole")
+        raise ValueError(
+            f"{redeemed_ppm} ppm redeemed, a haircut of {haircut_bp} bp: both must be below the whole"
+        )
     kept = _WHOLE - haircut_bp
     at_once = min(redeemed_ppm, liquid_ppm)
     left = (reserves_ppm - at_once) * kept - (redeemed_ppm - at_once) * _WHOLE
