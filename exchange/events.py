@@ -1003,10 +1003,13 @@ class PerpetualRolled(PublicEvent):
 
 
 class CoinsMinted(PublicEvent):
+    """`backed`: against a receipt of bank roubles."""
+
     asset_id: AssetId
     wallet_id: WalletId
     amount: Money
     supply: Money
+    backed: bool = True
 
 
 class CashTransferred(PublicEvent):

@@ -61,6 +61,7 @@ def mint_coins(command: MintCoins, holding: Holding, issuer: Issuer, state: Stat
         wallet_id=command.wallet_id,
         amount=command.amount,
         supply=issuer.supply,
+        backed=issuer.minting.has_receipt(command.receipt_id),
     )
     yield from safekeeping.take_in_for_the_house(command.wallet_id, command.amount, holding, state)
     yield from redeeming.review(holding, issuer, state)

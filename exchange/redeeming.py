@@ -243,8 +243,9 @@ def _wind_down(issuer: Issuer, state: State) -> Iterator[Event]:
 def _promise_processing(issuer: Issuer, state: State) -> None:
     """If somebody may be paid, and there will be something to pay with. What brings that about comes by here."""
     queue = issuer.redemptions
-    if queue.processing_at is not None or issuer.payout_rule() is None:
+    if not queue.backlog or queue.processing_at is not None or issuer.payout_rule() is None:
         return
-    if issuer.reserves.can_raise(issuer.wanted() - issuer.reserves.liquid) and issuer.wanted():
+    wanted = issuer.wanted()
+    if wanted and issuer.reserves.can_raise(wanted - issuer.reserves.liquid):
         queue.processing_at = queue.next_processing(state.now)
         state.agenda.promise(queue.processing_at, ProcessRedemptions(asset_id=issuer.terms.asset_id))

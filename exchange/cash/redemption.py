@@ -48,6 +48,7 @@ class Redemptions:
         self.terms = terms
         self.processing_at: Time | None = None  # when the queue is processed next, if that is promised
         self._open: dict[int, Ticket] = {}  # in the order of their entry
+        self.backlog: Money = 0  # what waits, in coins
         self._requested: Money = 0
         self._paid: Money = 0
         self._canceled: Money = 0
@@ -62,11 +63,6 @@ class Redemptions:
 
     def waiting(self) -> Iterable[Ticket]:
         return self._open.values()
-
-    @property
-    def backlog(self) -> Money:
-        """What waits, in coins."""
-        return sum(ticket.open for ticket in self._open.values())
 
     def fee(self, amount: Money) -> Money:
         return max(self.terms.fee_fixed, divide_up(amount * self.terms.fee_bp, 10_000))
@@ -90,6 +86,7 @@ class Redemptions:
         ticket = Ticket(self._tickets, wallet_id, amount, self.payable_from(now), self.fee(amount))
         self._open[ticket.ticket_id] = ticket
         self._requested += amount
+        self.backlog += amount
         return ticket
 
     def payable(self, now: Time, can_be_paid: Callable[[Ticket], bool]) -> list[Ticket]:
@@ -116,7 +113,7 @@ class Redemptions:
         ticket.fee_due -= fee
         ticket.paid += amount
         self._paid += amount
-        self._drop_if_done(ticket)
+        self._drop(ticket, amount)
         return fee
 
     def cancel(self, ticket: Ticket) -> Money:
@@ -124,10 +121,11 @@ class Redemptions:
         amount = ticket.open
         ticket.canceled += amount
         self._canceled += amount
-        self._drop_if_done(ticket)
+        self._drop(ticket, amount)
         return amount
 
-    def _drop_if_done(self, ticket: Ticket) -> None:
+    def _drop(self, ticket: Ticket, amount: Money) -> None:
+        self.backlog -= amount
         if not ticket.open:
             del self._open[ticket.ticket_id]
 
@@ -135,7 +133,10 @@ class Redemptions:
 
     def faults(self, in_the_issuer_wallet: Money) -> Iterator[str]:
         """I-45: paid + queued + canceled = requested; the last processing kept to its rule."""
-        told_for = self._paid + self.backlog + self._canceled
+        queued = sum(ticket.open for ticket in self._open.values())
+        if queued != self.backlog:
+            yield f"I-45: {queued} open on tickets, {self.backlog} told to be queued"
+        told_for = self._paid + queued + self._canceled
         if told_for != self._requested:
             yield f"I-45: {self._requested} asked for, {told_for} paid, queued or canceled"
         if self.backlog > in_the_issuer_wallet:

@@ -451,6 +451,7 @@ def test_the_ledger_itself_refuses_what_a_freeze_forbids():
         (lambda issuer: issuer.reserves.pay(450), "I-43: the coins exceed the reserves by 50, 0 was told"),
         (lambda issuer: setattr(issuer.redemptions, "_requested", 1), "I-45: 1 asked for, 0 paid"),
         (lambda issuer: setattr(issuer.redemptions, "_paid", 1), "I-45: 0 asked for, 1 paid"),
+        (lambda issuer: setattr(issuer.redemptions, "backlog", 1), "I-45: 0 open on tickets, 1 told"),
         (lambda issuer: setattr(issuer.interest, "dust", 1), "I-47: 1 of interest set aside, 0 on"),
         (lambda issuer: setattr(issuer.interest, "dust", 1), "I-47: rounding left over 1"),
         (lambda issuer: issuer.minting._minted.update({"mint-1": 449, "mint-2": 51}), "I-43: mint-2 minted 51"),

@@ -332,7 +332,7 @@ def test_a_stolen_minter_key_makes_no_coins_without_a_receipt_where_the_issuer_i
     loot = changed(thief, amount=10**17 - 450)
     assert refusal(venue.tell(changed(loot, amount=loot.amount + 1))) is CashRefusal.ALLOWANCE_EXCEEDED
     assert venue.tell(loot) == [
-        CoinsMinted(asset_id=RUBD, wallet_id=CYD_W, amount=loot.amount, supply=10**17),
+        CoinsMinted(asset_id=RUBD, wallet_id=CYD_W, amount=loot.amount, supply=10**17, backed=False),
         SupplyExceedsReserves(asset_id=RUBD, supply=10**17, book=450, shortfall=loot.amount),
     ]
 
