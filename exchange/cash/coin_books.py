@@ -175,7 +175,6 @@ class CoinBooks(Keeper):
                 (amount < minimum or amount <= self.redemptions.fee(amount), CashRefusal.BELOW_MINIMUM),
                 (not eligible, CashRefusal.NOT_ELIGIBLE),
                 (self.is_frozen_out(wallet_id), CashRefusal.WALLET_FROZEN),
-                (self.is_frozen_in(self.terms.issuer_wallet), CashRefusal.WALLET_FROZEN),
                 (amount > self.balance(wallet_id), CashRefusal.INSUFFICIENT_FUNDS),
             )
         )
@@ -223,7 +222,7 @@ class CoinBooks(Keeper):
 
     def _can_be_paid(self, ticket: Ticket) -> bool:
         """Who is frozen stays in the queue and does not hold up those behind."""
-        return not self.is_frozen_out(ticket.wallet_id) and not self.is_frozen_out(self.terms.issuer_wallet)
+        return not self.is_frozen_out(ticket.wallet_id)
 
     def plan_payout(self, now: Time, rule: QueueRule) -> list[Part]:
         return self.redemptions.plan(self.reserves.liquid, self.payable(now), rule)
@@ -252,7 +251,7 @@ class CoinBooks(Keeper):
         ticket = self.redemptions.ticket(ticket_id)
         if ticket is None:
             return CashRefusal.UNKNOWN_TICKET
-        frozen = self.is_frozen_in(ticket.wallet_id) or self.is_frozen_out(self.terms.issuer_wallet)
+        frozen = self.is_frozen_in(ticket.wallet_id)
         return self.refused_in_state(Operation.REQUEST) or first_refusal((frozen, CashRefusal.WALLET_FROZEN))
 
     def cancel(self, ticket_id: int, now: Time) -> Money:

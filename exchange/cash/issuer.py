@@ -112,7 +112,11 @@ class Issuer(CoinBooks):
         self, wallet_id: WalletId, order_ref: str, signatures: tuple[str, ...], now: Time, *,
         out: bool = True, into: bool = True,
     ) -> CashRefusal | None:  # fmt: skip
-        """On terms under which a frozen wallet can still receive, a freeze stops only what it sends."""
+        """On terms under which a frozen wallet can still receive, a freeze stops only what it sends. The issuer's own
+        wallet is never frozen: others wait for what is in it.
+        """
+        if wallet_id == self.terms.issuer_wallet:
+            return CashRefusal.WALLET_OF_THE_ISSUER
         into = into and self.terms.freeze_stops_receiving
         return super().freeze(wallet_id, order_ref, signatures, now, out=out, into=into)
 

@@ -258,6 +258,7 @@ def test_a_pause_ends_in_the_state_in_which_it_began_unless_the_issuer_defaults_
         (("freeze", ANN, "order-1", (CENTRAL_BANK,), 9), CashRefusal.SIGNATURES_MISSING),
         (("freeze", VENUE, "order-1", (ISSUER_KEY,), 9), CashRefusal.SIGNATURES_MISSING),
         (("freeze", VENUE, "order-1", (CENTRAL_BANK,), 9), CashRefusal.SIGNATURES_MISSING),
+        (("freeze", TERMS.issuer_wallet, "order-1", KEYS, 9), CashRefusal.WALLET_OF_THE_ISSUER),
         (("unfreeze", NOBODY, "order-1", KEYS, 9), CashRefusal.UNKNOWN_WALLET),
         (("unfreeze", ANN, "order-1", (), 9), CashRefusal.SIGNATURES_MISSING),
         (("transfer", ANN, TERMS.issuer_wallet, 10, 9), CashRefusal.WALLET_OF_THE_ISSUER),
