@@ -9,7 +9,8 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from exchange.access.regime import Applicant, Regime
-from exchange.cash.terms import AnyCashTerms
+from exchange.cash.issuer_states import IssuerState
+from exchange.cash.terms import AnyCashTerms, ReserveStatus, RoleName
 from exchange.instruments import Asset, Instrument
 from exchange.messages import Message
 from exchange.units import (
@@ -215,12 +216,15 @@ class RecordFiatReceipt(Message):
 
 
 class MintCoins(Message):
+    """Whoever has a minter's key can send it; `signatures` are of those who sign beside, if the terms name any."""
+
     precedence: ClassVar[int] = TREASURY
     asset_id: AssetId
     minter: str
     receipt_id: str
     wallet_id: WalletId
     amount: Money
+    signatures: tuple[str, ...] = ()
 
 
 class TransferCash(Message):
@@ -252,12 +256,43 @@ class WithdrawCash(Message):
 
 
 class RedeemCoins(Message):
-    """Hand coins back to the issuer for bank roubles at par."""
+    """Hand coins back to the issuer for bank roubles at par: at once, or against a ticket."""
 
     precedence: ClassVar[int] = TREASURY
     asset_id: AssetId
     wallet_id: WalletId
     amount: Money
+
+
+class CancelRedemption(Message):
+    """Take back the coins of a ticket that have not been paid."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    ticket_id: int
+
+
+class AddOwnFunds(Message):
+    """The owner of an issuer puts money into its reserves."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    amount: Money
+
+
+class DistributeInterest(Message):
+    """The reserves of an issuer have earned `income`; the holders' part becomes coins."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+    income: Money
+
+
+class PayHolders(Message):
+    """In a wind-down: pay once more what is there. It is also done whenever money comes in."""
+
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
 
 
 class AnnounceCryptoDeposit(Message):
@@ -320,12 +355,89 @@ class UnpauseIssuer(Message):
 
 
 class WipeWallet(Message):
-    """The issuer destroys what a frozen wallet holds."""
+    """The issuer destroys what a frozen wallet holds, and may issue as much to another wallet in the same instant."""
 
     precedence: ClassVar[int] = EXTERNAL
     asset_id: AssetId
     wallet_id: WalletId
     order_ref: str
+    signatures: tuple[str, ...]
+    reissue_to: WalletId | None = None
+
+
+class ReissueCoins(Message):
+    """Issue anew what was wiped under the order `wipe_ref`, or part of it."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    wipe_ref: str
+    signatures: tuple[str, ...]
+
+
+class ChangeIssuerState(Message):
+    """Into any state but a pause, and out of any but a pause."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    state: IssuerState
+    signatures: tuple[str, ...]
+
+
+class ConfigureMinter(Message):
+    """Give a minter, new or not, an allowance in place of what it has left."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    minter: str
+    allowance: Money
+    signatures: tuple[str, ...]
+
+
+class RemoveMinter(Message):
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    minter: str
+    signatures: tuple[str, ...]
+
+
+class ChangeRole(Message):
+    """Give a role of an issuer to others, or ask for more or fewer of them, or for more time."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    role: RoleName
+    holders: tuple[str, ...]
+    quorum: int
+    delay: Time
+    signatures: tuple[str, ...]
+
+
+class CancelKeyOperation(Message):
+    """Take back what a key was used for before it is done; whoever may sign for it may take it back."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    operation_id: int
+    signatures: tuple[str, ...]
+
+
+class ReportReserve(Message):
+    """What became of the reserves that a bank or custodian has. LOST: `share_bp` of them, the rest is as it was."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    custodian: str
+    status: ReserveStatus
+    share_bp: BasisPoints = 10_000
+
+
+class AttestReserves(Message):
+    """Have the reserves published."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
     signatures: tuple[str, ...]
 
 
@@ -876,6 +988,27 @@ class AccrueInterest(Message):
     asset_id: AssetId
 
 
+class ProcessRedemptions(Message):
+    precedence: ClassVar[int] = TREASURY
+    asset_id: AssetId
+
+
+class SettleReserveSale(Message):
+    """What was sold of the reserves should now be paid for."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    sale_id: int
+
+
+class DoKeyOperation(Message):
+    """The delay of what was announced is over."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    operation_id: int
+
+
 class ClosePlacement(Message):
     precedence: ClassVar[int] = CLOCK
     instrument_id: InstrumentId
@@ -1004,6 +1137,9 @@ Duty: TypeAlias = (
     | RollPerpetual
     | ConfirmWithdrawal
     | AccrueInterest
+    | ProcessRedemptions
+    | SettleReserveSale
+    | DoKeyOperation
     | ClosePlacement
     | PayCoupon
     | JudgeIssuer
@@ -1013,6 +1149,20 @@ Duty: TypeAlias = (
     | ConfirmUnitsWithdrawal
     | ReportDepth
     | AuditBooks
+)
+
+KeyCommand: TypeAlias = (
+    FreezeWallet
+    | UnfreezeWallet
+    | PauseIssuer
+    | UnpauseIssuer
+    | WipeWallet
+    | ReissueCoins
+    | ChangeIssuerState
+    | ConfigureMinter
+    | RemoveMinter
+    | ChangeRole
+    | AttestReserves
 )
 
 Command: TypeAlias = (
@@ -1029,18 +1179,20 @@ Command: TypeAlias = (
     | MintCoins
     | TransferCash
     | RedeemCoins
+    | CancelRedemption
+    | AddOwnFunds
+    | DistributeInterest
+    | PayHolders
+    | ReportReserve
     | FundHouse
-    | FreezeWallet
-    | UnfreezeWallet
-    | PauseIssuer
-    | UnpauseIssuer
-    | WipeWallet
     | CreditWallet
     | ConvertCash
     | ReportOutage
     | EndOutage
     | FailBank
     | ResolveBank
+    | KeyCommand
+    | CancelKeyOperation
     | CreditUnits
     | AnnounceCryptoDeposit
     | ReportReorganisation

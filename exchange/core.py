@@ -17,11 +17,13 @@ from exchange import (
     defaults,
     depository,
     issuing,
+    keyholding,
     margining,
     membership,
     notes,
     oversight,
     quoting,
+    redeeming,
     settling,
     trading,
     treasury,
@@ -30,23 +32,30 @@ from exchange.clearing import house, rolling
 from exchange.commands import (
     REPORTS,
     AccrueInterest,
+    AddOwnFunds,
     AdoptRegime,
     AmendOrder,
     AnnounceCryptoDeposit,
     ApplyForAccess,
     AppointMember,
+    AttestReserves,
     AuditBooks,
     BeginDefault,
     BidForPortfolio,
     CancelAll,
     CancelInstruction,
+    CancelKeyOperation,
     CancelOrder,
+    CancelRedemption,
+    ChangeIssuerState,
+    ChangeRole,
     ChooseMember,
     CloseOut,
     ClosePlacement,
     CloseSession,
     Command,
     CompleteCycle,
+    ConfigureMinter,
     ConfirmCryptoDeposit,
     ConfirmUnitsWithdrawal,
     ConfirmWithdrawal,
@@ -56,6 +65,8 @@ from exchange.commands import (
     DebitUnits,
     DeclareDefault,
     DepositCash,
+    DistributeInterest,
+    DoKeyOperation,
     EndDefaultAuction,
     EndMarginCall,
     EndOutage,
@@ -84,11 +95,13 @@ from exchange.commands import (
     OpenSession,
     PauseIssuer,
     PayCoupon,
+    PayHolders,
     PayObligations,
     PayVariation,
     PlaceNotes,
     PlaceOrder,
     PostponeSettlement,
+    ProcessRedemptions,
     ProtectQuotes,
     PublishConversionRate,
     PublishIndex,
@@ -100,12 +113,15 @@ from exchange.commands import (
     RedeemNotes,
     RegisterNote,
     ReinstateParticipant,
+    ReissueCoins,
     ReleaseInstruction,
+    RemoveMinter,
     ReportCashPrice,
     ReportDepth,
     ReportOutage,
     ReportQuotes,
     ReportReorganisation,
+    ReportReserve,
     ReportTrades,
     ResolveBank,
     ResumeCash,
@@ -116,6 +132,7 @@ from exchange.commands import (
     SetLimit,
     SettleBucket,
     SettleCycle,
+    SettleReserveSale,
     SizeFund,
     StartClosingCall,
     StartFixing,
@@ -274,17 +291,7 @@ def _road(command: Command, state: State) -> Iterator[Event]:
         case ConfirmWithdrawal():
             return treasury.confirm_withdrawal(command, state)
         case RedeemCoins():
-            return issuing.redeem_coins(command, state)
-        case FreezeWallet():
-            return issuing.freeze_wallet(command, state)
-        case UnfreezeWallet():
-            return issuing.unfreeze_wallet(command, state)
-        case PauseIssuer():
-            return issuing.pause_issuer(command, state)
-        case UnpauseIssuer():
-            return issuing.unpause_issuer(command, state)
-        case WipeWallet():
-            return issuing.wipe_wallet(command, state)
+            return redeeming.redeem_coins(command, state)
         case CreditWallet():
             return banking.credit_wallet(command, state)
         case ConvertCash():
@@ -305,6 +312,38 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return conversion.resume_cash(command, state)
         case PublishConversionRate():
             return conversion.publish_conversion_rate(command, state)
+        case CancelRedemption():
+            return redeeming.cancel_redemption(command, state)
+        case ProcessRedemptions():
+            return redeeming.process_redemptions(command, state)
+        case ReportReserve():
+            return redeeming.report_reserve(command, state)
+        case SettleReserveSale():
+            return redeeming.settle_reserve_sale(command, state)
+        case AddOwnFunds():
+            return redeeming.add_own_funds(command, state)
+        case PayHolders():
+            return redeeming.pay_holders(command, state)
+        case DistributeInterest():
+            return issuing.distribute_interest(command, state)
+        case (
+            FreezeWallet()
+            | UnfreezeWallet()
+            | PauseIssuer()
+            | UnpauseIssuer()
+            | WipeWallet()
+            | ReissueCoins()
+            | ChangeIssuerState()
+            | ConfigureMinter()
+            | RemoveMinter()
+            | ChangeRole()
+            | AttestReserves()
+        ):
+            return keyholding.use_key(command, state)
+        case DoKeyOperation():
+            return keyholding.do_key_operation(command, state)
+        case CancelKeyOperation():
+            return keyholding.cancel_key_operation(command, state)
         case InstructSettlement():
             return settling.instruct_settlement(command, state)
         case ReleaseInstruction():

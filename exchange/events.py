@@ -6,6 +6,9 @@ from enum import StrEnum
 from typing import TypeAlias
 
 from exchange.access.regime import Applicant, Permission
+from exchange.cash.issuer_states import IssuerState as IssuerState
+from exchange.cash.terms import ReserveStatus as ReserveStatus
+from exchange.cash.terms import RoleName as RoleName
 from exchange.clearing.default_auction import NoWinner
 from exchange.clearing.liquidation import MarginState as MarginState
 from exchange.clearing.waterfall import Layer as Layer
@@ -449,6 +452,13 @@ class PositionRolled(PrivateEvent):
     quantity: int
     price: Price
     lock: Money
+
+
+class InterestCredited(PrivateEvent):
+    """A holder's part of the interest on the coins that the venue keeps."""
+
+    asset_id: AssetId
+    amount: Money
 
 
 class LossShared(PrivateEvent):
@@ -1036,10 +1046,13 @@ class PerpetualRolled(PublicEvent):
 
 
 class CoinsMinted(PublicEvent):
+    """`backed`: against a receipt of bank roubles."""
+
     asset_id: AssetId
     wallet_id: WalletId
     amount: Money
     supply: Money
+    backed: bool = True
 
 
 class CashTransferred(PublicEvent):
@@ -1060,10 +1073,165 @@ class CashPriced(PublicEvent):
     source: str
 
 
+class RedemptionRequested(PublicEvent):
+    """Coins were handed in, and wait in the issuer's wallet; the fee will be kept back from what is paid."""
+
+    asset_id: AssetId
+    ticket_id: int
+    wallet_id: WalletId
+    amount: Money
+    fee: Money
+
+
 class CoinsRedeemed(PublicEvent):
+    """Coins of a ticket were burned; amount - fee was paid. `ticket_id` 0: in a wind-down, unasked."""
+
     asset_id: AssetId
     wallet_id: WalletId
     amount: Money
+    supply: Money
+    ticket_id: int = 0
+    fee: Money = 0
+
+
+class RedemptionCanceled(PublicEvent):
+    asset_id: AssetId
+    ticket_id: int
+    wallet_id: WalletId
+    amount: Money  # that came back
+
+
+class RedemptionsProcessed(PublicEvent):
+    """The queue was processed: what was paid, what still waits, and what money at once is left."""
+
+    asset_id: AssetId
+    paid: Money
+    queued: Money
+    liquid: Money
+
+
+class ReserveStatusChanged(PublicEvent):
+    """What became of one bucket; `lost` of it is gone. Then the reserves as a whole."""
+
+    asset_id: AssetId
+    bucket: str
+    status: ReserveStatus
+    lost: Money
+    book: Money
+    accessible: Money
+
+
+class ReserveSaleOrdered(PublicEvent):
+    asset_id: AssetId
+    bucket: str
+    amount: Money
+    due: Time
+
+
+class ReserveSold(PublicEvent):
+    """Paid for: `proceeds` for `amount` at book value."""
+
+    asset_id: AssetId
+    bucket: str
+    amount: Money
+    proceeds: Money
+
+
+class OwnFundsAdded(PublicEvent):
+    asset_id: AssetId
+    amount: Money
+    book: Money
+
+
+class ReservesAttested(PublicEvent):
+    asset_id: AssetId
+    supply: Money
+    book: Money
+    accessible: Money
+    liquid: Money
+
+
+class SupplyExceedsReserves(PublicEvent):
+    """More coins are out than there are reserves on the books; told whenever the shortfall changes."""
+
+    asset_id: AssetId
+    supply: Money
+    book: Money
+    shortfall: Money
+
+
+class ReservesCoverSupply(PublicEvent):
+    """Again, after they did not."""
+
+    asset_id: AssetId
+    supply: Money
+    book: Money
+
+
+class InterestDistributed(PublicEvent):
+    """`holders` of the income became the holders' part; coins for it are out, but for what is set aside."""
+
+    asset_id: AssetId
+    income: Money
+    holders: Money
+    set_aside: Money  # in all: for wallets that may not receive, and what rounding left over
+    supply: Money
+
+
+class VenueInterestTaken(PublicEvent):
+    """Interest on the venue's wallets came in, for its house or for those who hold the coin with it."""
+
+    asset_id: AssetId
+    amount: Money
+    house: Money
+    holders: Money
+
+
+class IssuerStateChanged(PublicEvent):
+    asset_id: AssetId
+    state: IssuerState
+    before: IssuerState
+
+
+class MinterConfigured(PublicEvent):
+    asset_id: AssetId
+    minter: str
+    allowance: Money
+
+
+class MinterRemoved(PublicEvent):
+    asset_id: AssetId
+    minter: str
+
+
+class RoleChanged(PublicEvent):
+    asset_id: AssetId
+    role: RoleName
+    holders: tuple[str, ...]
+    quorum: int
+    delay: Time
+
+
+class KeyOperationAnnounced(PublicEvent):
+    """What has been signed for and will be done when it is due, unless it is taken back."""
+
+    asset_id: AssetId
+    operation_id: int
+    request: str
+    wallet_id: WalletId | None
+    due: Time
+
+
+class KeyOperationCanceled(PublicEvent):
+    asset_id: AssetId
+    operation_id: int
+
+
+class CoinsReissued(PublicEvent):
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    wipe_ref: str
     supply: Money
 
 
@@ -1074,9 +1242,13 @@ class FiatReceived(PublicEvent):
 
 
 class WalletFrozen(PublicEvent):
+    """What the wallet cannot do from now on: send (`out`), receive (`into`)."""
+
     asset_id: AssetId
     wallet_id: WalletId
     order_ref: str
+    out: bool = True
+    into: bool = True
 
 
 class WalletUnfrozen(PublicEvent):
@@ -1333,6 +1505,7 @@ Event: TypeAlias = (
     | FundingPaid
     | PositionClosedAtRoll
     | PositionRolled
+    | InterestCredited
     | LossShared
     | PositionSettled
     | VariationPaid
@@ -1406,6 +1579,25 @@ Event: TypeAlias = (
     | CashTransferred
     | CashPriced
     | CoinsRedeemed
+    | RedemptionRequested
+    | RedemptionCanceled
+    | RedemptionsProcessed
+    | ReserveStatusChanged
+    | ReserveSaleOrdered
+    | ReserveSold
+    | OwnFundsAdded
+    | ReservesAttested
+    | SupplyExceedsReserves
+    | ReservesCoverSupply
+    | InterestDistributed
+    | VenueInterestTaken
+    | IssuerStateChanged
+    | MinterConfigured
+    | MinterRemoved
+    | RoleChanged
+    | KeyOperationAnnounced
+    | KeyOperationCanceled
+    | CoinsReissued
     | FiatReceived
     | WalletFrozen
     | WalletUnfrozen

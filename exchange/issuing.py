@@ -1,129 +1,105 @@
-"""The road of a keeper: what happens on its ledger outside the venue, and at its keys.
+"""The road of what comes about on a keeper's ledger outside the venue: receipts, coins, transfers, interest.
 
-Money that comes in, coins minted against it, transfers between wallets, coins handed back; freezes, pauses and
-wipes. What reaches or leaves the venue's own wallets is then for safekeeping to see to.
+What reaches the venue's own wallets is then for safekeeping to see to.
 """
 
-from collections.abc import Callable, Iterator
-from typing import TypeVar
+from collections.abc import Iterator
 
-from exchange import conversion, margining, safekeeping
+from exchange import redeeming, safekeeping
 from exchange.cash.holding import Holding
 from exchange.cash.issuer import Issuer
+from exchange.cash_requests import on_cash, on_coin, refused
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
 from exchange.commands import (
-    FreezeWallet,
+    DistributeInterest,
     FundHouse,
     MintCoins,
-    PauseIssuer,
     RecordFiatReceipt,
-    RedeemCoins,
     TransferCash,
-    UnfreezeWallet,
-    UnpauseIssuer,
-    WipeWallet,
 )
 from exchange.events import (
     CashTransferred,
-    CoinRequestRefused,
     CoinsMinted,
-    CoinsRedeemed,
     Event,
     FiatReceived,
     HouseFunded,
-    IssuerPaused,
-    IssuerUnpaused,
-    WalletFrozen,
-    WalletUnfrozen,
-    WalletWiped,
+    InterestDistributed,
 )
 from exchange.reasons import CashRefusal
 from exchange.state import State
 
-IssuerCommand = (
-    RecordFiatReceipt
-    | MintCoins
-    | TransferCash
-    | RedeemCoins
-    | FundHouse
-    | FreezeWallet
-    | UnfreezeWallet
-    | PauseIssuer
-    | UnpauseIssuer
-    | WipeWallet
-)
-C = TypeVar("C", bound=IssuerCommand)
 
-
-def _on_cash(
-    road: Callable[[C, Holding, State], Iterator[Event]],
-) -> Callable[[C, State], Iterator[Event]]:
-    """Hand the road the cash asset that the command names, or refuse the command."""
-
-    def walk(command: C, state: State) -> Iterator[Event]:
-        holding = state.holdings.get(command.asset_id)
-        if holding is None:
-            yield _refused(command, CashRefusal.UNKNOWN_ASSET)
-        else:
-            yield from road(command, holding, state)
-
-    return walk
-
-
-def _on_coin(
-    road: Callable[[C, Holding, Issuer, State], Iterator[Event]],
-) -> Callable[[C, State], Iterator[Event]]:
-    """The same for what only the issuer of a coin can do."""
-
-    def walk(command: C, holding: Holding, state: State) -> Iterator[Event]:
-        if holding.issuer is None:
-            yield _refused(command, CashRefusal.NOT_A_COIN)
-        else:
-            yield from road(command, holding, holding.issuer, state)
-
-    return _on_cash(walk)
-
-
-def _refused(command: IssuerCommand, reason: CashRefusal) -> CoinRequestRefused:
-    return CoinRequestRefused(asset_id=command.asset_id, request=type(command).__name__, reason=reason)
-
-
-@_on_coin
+@on_coin
 def record_fiat_receipt(
     command: RecordFiatReceipt, holding: Holding, issuer: Issuer, state: State
 ) -> Iterator[Event]:
     reason = issuer.record_receipt(command.receipt_id, command.amount, state.now)
     if reason is not None:
-        yield _refused(command, reason)
+        yield refused(command, reason)
         return
     yield FiatReceived(asset_id=command.asset_id, receipt_id=command.receipt_id, amount=command.amount)
+    yield from redeeming.review(holding, issuer, state)
 
 
-@_on_coin
+@on_coin
 def mint_coins(command: MintCoins, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
-    reason = issuer.mint(command.minter, command.receipt_id, command.wallet_id, command.amount, state.now)
+    """Under terms that ask for no receipt, whoever has a minter's key can mint up to its allowance against nothing."""
+    reason = issuer.mint(
+        command.minter,
+        command.receipt_id,
+        command.wallet_id,
+        command.amount,
+        state.now,
+        command.signatures,
+    )
     if reason is not None:
-        yield _refused(command, reason)
+        yield refused(command, reason)
         return
     yield CoinsMinted(
         asset_id=command.asset_id,
         wallet_id=command.wallet_id,
         amount=command.amount,
         supply=issuer.supply,
+        backed=issuer.minting.has_receipt(command.receipt_id),
     )
     yield from safekeeping.take_in_for_the_house(command.wallet_id, command.amount, holding, state)
+    yield from redeeming.review(holding, issuer, state)
 
 
-@_on_cash
+@on_coin
+def distribute_interest(
+    command: DistributeInterest, holding: Holding, issuer: Issuer, state: State
+) -> Iterator[Event]:
+    """Every balance outside is raised to its share; what falls on the venue's wallets is collected by the venue."""
+    part = issuer.distribute(command.income, state.now)
+    if isinstance(part, CashRefusal):
+        yield refused(command, part)
+        return
+    for wallet_id in issuer.interest.waiting():
+        if not holding.is_of_the_venue(wallet_id):
+            issuer.collect_interest(wallet_id, state.now)
+    taken = list(safekeeping.take_in_interest(holding, issuer, state))
+    yield InterestDistributed(
+        asset_id=command.asset_id,
+        income=command.income,
+        holders=part,
+        set_aside=issuer.interest.owed,
+        supply=issuer.supply,
+    )
+    yield from taken
+    yield from redeeming.review(holding, issuer, state)
+
+
+@on_cash
 def transfer_cash(command: TransferCash, holding: Holding, state: State) -> Iterator[Event]:
     """Between outside wallets. The venue's wallets send only what the venue's own roads send."""
     if holding.is_of_the_venue(command.source):
-        yield _refused(command, CashRefusal.WALLET_OF_THE_VENUE)
+        yield refused(command, CashRefusal.WALLET_OF_THE_VENUE)
         return
     reason = holding.keeper.transfer(command.source, command.target, command.amount, state.now)
     if reason is not None:
-        yield _refused(command, reason)
+        yield refused(command, reason)
         return
     fee = holding.keeper.fee(command.amount)
     yield CashTransferred(
@@ -136,7 +112,7 @@ def transfer_cash(command: TransferCash, holding: Holding, state: State) -> Iter
     yield from safekeeping.take_in_for_the_house(command.target, command.amount - fee, holding, state)
 
 
-@_on_cash
+@on_cash
 def fund_house(command: FundHouse, holding: Holding, state: State) -> Iterator[Event]:
     """The house brings coins of its own into custody, for one layer or for liquidity."""
     target = holding.custody.deposit_wallet(holding.keeper)
@@ -148,7 +124,7 @@ def fund_house(command: FundHouse, holding: Holding, state: State) -> Iterator[E
     else:
         reason = holding.keeper.transfer(command.source, target, command.amount, state.now)
     if reason is not None or target is None:
-        yield _refused(command, reason or CashRefusal.WALLET_FROZEN)
+        yield refused(command, reason or CashRefusal.WALLET_FROZEN)
         return
     layer = accounts.layer(command.layer, command.asset_id)
     state.ledger.open(layer, command.asset_id, Rule.LIABILITY)
@@ -156,93 +132,3 @@ def fund_house(command: FundHouse, holding: Holding, state: State) -> Iterator[E
     chain = [state.ledger.transfer(holding.mirror(target), layer, arrived, code="house")]
     state.ledger.commit(chain, state.now)
     yield HouseFunded(asset_id=command.asset_id, layer=command.layer, amount=arrived)
-
-
-@_on_coin
-def redeem_coins(command: RedeemCoins, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
-    if holding.is_of_the_venue(command.wallet_id):
-        yield _refused(command, CashRefusal.WALLET_OF_THE_VENUE)
-        return
-    reason = issuer.redeem(command.wallet_id, command.amount, state.now)
-    if reason is not None:
-        yield _refused(command, reason)
-        return
-    yield CoinsRedeemed(
-        asset_id=command.asset_id,
-        wallet_id=command.wallet_id,
-        amount=command.amount,
-        supply=issuer.supply,
-    )
-
-
-# --- keys -----------------------------------------------------------------------------------------------
-
-
-@_on_cash
-def freeze_wallet(command: FreezeWallet, holding: Holding, state: State) -> Iterator[Event]:
-    """A wallet outside: it can no longer send, receive or be paid into; trading goes on. One of the venue's:
-    claims are as they were and trading goes on, but withdrawals share what can still move.
-    """
-    reason = holding.keeper.freeze(
-        command.wallet_id,
-        command.order_ref,
-        command.signatures,
-        state.now,
-        out=command.out,
-        into=command.into,
-    )
-    if reason is not None:
-        yield _refused(command, reason)
-        return
-    yield WalletFrozen(asset_id=command.asset_id, wallet_id=command.wallet_id, order_ref=command.order_ref)
-    yield from safekeeping.review(holding, state)
-    yield from conversion.halt_if_frozen(holding, state)
-
-
-@_on_cash
-def unfreeze_wallet(command: UnfreezeWallet, holding: Holding, state: State) -> Iterator[Event]:
-    reason = holding.keeper.unfreeze(command.wallet_id, command.order_ref, command.signatures, state.now)
-    if reason is not None:
-        yield _refused(command, reason)
-        return
-    yield WalletUnfrozen(asset_id=command.asset_id, wallet_id=command.wallet_id, order_ref=command.order_ref)
-    yield from safekeeping.review(holding, state)
-
-
-@_on_coin
-def pause_issuer(command: PauseIssuer, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
-    """Nothing moves on the issuer's ledger; the venue's own books go on."""
-    reason = issuer.pause(command.signatures)
-    yield IssuerPaused(asset_id=command.asset_id) if reason is None else _refused(command, reason)
-
-
-@_on_coin
-def unpause_issuer(command: UnpauseIssuer, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
-    reason = issuer.unpause(command.signatures)
-    yield IssuerUnpaused(asset_id=command.asset_id) if reason is None else _refused(command, reason)
-    if reason is None:
-        yield from margining.renew_calls(command.asset_id, state)
-
-
-@_on_coin
-def wipe_wallet(command: WipeWallet, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
-    """Destroy what a frozen wallet holds. If it is the venue's, the loss is shared by the claims of now."""
-    wallet_id, amount = command.wallet_id, issuer.balance(command.wallet_id)
-    reason = issuer.wipe_refusal(wallet_id, command.signatures)
-    shares = None
-    if reason is None and holding.is_of_the_venue(wallet_id):
-        shares = safekeeping.shares_of_loss(amount, holding, state)
-        reason = (
-            CashRefusal.INSUFFICIENT_FUNDS
-            if shares is None
-            else safekeeping.loss_refusal(shares, holding, state)
-        )
-    if reason is not None:
-        yield _refused(command, reason)
-        return
-    reason = issuer.wipe(wallet_id, command.order_ref, command.signatures, state.now)
-    assert reason is None, "the issuer said that it would wipe"
-    yield WalletWiped(asset_id=command.asset_id, wallet_id=wallet_id, amount=amount, supply=issuer.supply)
-    if shares is not None:
-        yield from safekeeping.book_loss(wallet_id, shares, holding, state)
-        yield from safekeeping.review(holding, state)

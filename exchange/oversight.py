@@ -7,8 +7,9 @@ from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, CashRules, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
+from exchange.cash.founding import fault_in_cash
 from exchange.cash.holding import Holding
-from exchange.cash.terms import FEES, BankTerms, fault_in_cash
+from exchange.cash.terms import FEES, BankTerms
 from exchange.clearing import accounts, house
 from exchange.clearing.denomination import Conversion, fault_in_denomination
 from exchange.clearing.expiry import is_over, is_trading

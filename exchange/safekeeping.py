@@ -9,8 +9,20 @@ from collections.abc import Iterator
 from exchange.access.regime import GateRule
 from exchange.cash.custody import Gate, LossShares, share_loss
 from exchange.cash.holding import Holding
+from exchange.cash.issuer import Issuer
+from exchange.cash.terms import InterestRule
 from exchange.clearing import accounts
-from exchange.events import CustodyGated, CustodyReopened, Event, LossAllocated, LossShared
+from exchange.clearing.ledger import Rule
+from exchange.clearing.rounding import allocate
+from exchange.events import (
+    CustodyGated,
+    CustodyReopened,
+    Event,
+    InterestCredited,
+    LossAllocated,
+    LossShared,
+    VenueInterestTaken,
+)
 from exchange.reasons import CashRefusal
 from exchange.state import State
 from exchange.treasury import claims, free_cash, give_back
@@ -26,6 +38,36 @@ def take_in_for_the_house(
         chain = [state.ledger.transfer(holding.mirror(wallet_id), layer, amount, code="house")]
         state.ledger.commit(chain, state.now)
         yield from review(holding, state)
+
+
+def take_in_interest(holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
+    """What has fallen on the venue's wallets: to the house's loss layer or, if the terms say so, on to the holders.
+
+    Each gets its part by its claim of now; without any claim it stays with the house.
+    """
+    asset_id, layer = holding.terms.asset_id, accounts.loss_layer(holding.terms.asset_id)
+    gained = {w: issuer.collect_interest(w, state.now) for w in holding.custody.wallets}
+    owed = {who: claim for who, claim in claims(state, asset_id).items() if claim}
+    total = sum(gained.values())
+    if not total:
+        return
+    to_holders = issuer.terms.venue_interest is InterestRule.HOLDERS and bool(owed)
+    parts = dict(zip(owed, allocate(total, tuple(owed.values())), strict=True)) if to_holders else {}
+    ledger, chain = state.ledger, []
+    for wallet_id, amount in gained.items():
+        if amount:
+            chain.append(ledger.transfer(holding.mirror(wallet_id), layer, amount, code="interest"))
+    for who, part in parts.items():
+        if part:
+            ledger.open(accounts.cash(who, asset_id), asset_id, Rule.LIABILITY)
+            chain.append(ledger.transfer(layer, accounts.cash(who, asset_id), part, code="interest"))
+    ledger.commit(chain, state.now)
+    given = sum(parts.values())
+    yield VenueInterestTaken(asset_id=asset_id, amount=total, house=total - given, holders=given)
+    for who, part in parts.items():
+        if part:
+            yield InterestCredited(participant_id=who, asset_id=asset_id, amount=part)
+    yield from review(holding, state)
 
 
 def shares_of_loss(loss: Money, holding: Holding, state: State) -> LossShares | None:

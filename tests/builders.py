@@ -20,7 +20,7 @@ from exchange.access.regime import (
     RegimeStatus,
 )
 from exchange.audit import audit
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import CoinTerms, RoleName, all_of, keys_of
 from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
@@ -263,9 +263,7 @@ def coin_terms(wallets: int = 1, **changes: object) -> CoinTerms:
         "issuer": "mint",
         "minters": {"minter": 10**17},
         "venue_wallets": tuple(WalletId(f"venue-{n}") for n in range(1, wallets + 1)),
-        "freeze_signatures": ("issuer",),
-        "venue_freeze_signatures": ("issuer", "central_bank"),
-        "pause_signatures": ("issuer",),
+        "roles": keys_of("issuer", apart=(all_of(RoleName.VENUE_FREEZER, "central_bank"),)),
         "finality": 2 * SECOND,
     }
     return CoinTerms(**{**terms, **changes})  # type: ignore[arg-type]

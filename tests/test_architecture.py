@@ -45,6 +45,7 @@ NOT_IN_THE_CORE = {"time", "datetime", "random", "asyncio", "threading", "os", "
 RIM = ("exchange/journal/", "exchange/gateway/")  # of the exchange: known by nobody inside it
 LOBBY = {  # what participants may know of the exchange
     "exchange.access.regime",
+    "exchange.cash.run_value",
     "exchange.commands",
     "exchange.events",
     "exchange.instruments",

@@ -12,6 +12,7 @@ from exchange.cash.money import MoneyKeeper
 from exchange.cash.terms import BankTerms, CashTerms, CoinTerms, DigitalRoubleTerms
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, TransferId
+from exchange.commands import KeyCommand
 from exchange.reasons import CashRefusal
 from exchange.units import InstrumentId, Money, Time, WalletId
 from matching.terms import ParticipantId
@@ -53,6 +54,8 @@ class Holding:
     delayed: dict[int, CashRefusal] = field(default_factory=dict)  # of those pending, and why
     halted: bool = False
     suspended: list[InstrumentId] = field(default_factory=list)  # series that the halt has stopped
+    announced: dict[int, KeyCommand] = field(default_factory=dict)  # keys were used; it is done after a delay
+    operations: int = 0  # announced so far
 
     def __post_init__(self) -> None:
         self.keeper = keeper_on(self.terms)

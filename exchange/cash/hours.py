@@ -32,6 +32,23 @@ def opens_at(hours: BankingHours | None, now: Time) -> Time:
     return opens
 
 
+def next_opening(hours: BankingHours | None, after: Time) -> Time:
+    """The first beginning of a banking day that lies later than `after`; without hours, the next midnight."""
+    opens = 0 if hours is None else hours.opens
+    day = after - (after - opens) % DAY + DAY
+    return opens_at(hours, day)
+
+
+def next_slot(hours: BankingHours | None, after: Time, interval: Time) -> Time:
+    """The first instant later than `after` that is a whole number of intervals past an opening, within hours."""
+    if is_open(hours, after):
+        opened = after - after % DAY + (0 if hours is None else hours.opens)
+        slot = opened + ((after - opened) // interval + 1) * interval
+        if is_open(hours, slot):
+            return min(slot, next_opening(hours, after))
+    return next_opening(hours, after)
+
+
 def _is_banking_day(hours: BankingHours, now: Time) -> bool:
     weekday = (now // DAY + _EPOCH_WEEKDAY) % 7
     return weekday in hours.weekdays and now - now % DAY not in hours.holidays

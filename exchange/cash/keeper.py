@@ -11,7 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import ClassVar, NamedTuple
 
 from exchange.cash import hours
-from exchange.cash.terms import FEES, CashTerms
+from exchange.cash.keys import Keys
+from exchange.cash.terms import FEES, CashTerms, RoleName
 from exchange.clearing.ledger import Ledger, Rule
 from exchange.clearing.rounding import divide_up
 from exchange.reasons import CashRefusal, first_refusal
@@ -45,6 +46,7 @@ class Keeper:
 
     def __init__(self, terms: CashTerms) -> None:
         self.terms = terms
+        self.keys = Keys(terms.roles)
         self._ledger = Ledger()
         self._wallets: dict[WalletId, str] = {}  # to the account on the ledger
         self._freezes: dict[WalletId, Freeze] = {}
@@ -176,12 +178,12 @@ class Keeper:
             del self._freezes[wallet_id]
         return reason
 
-    def _is_signed(self, wallet_id: WalletId, signatures: tuple[str, ...]) -> bool:
-        """By all who must sign for any wallet and, for one of the venue's, by those who must sign beside."""
-        needed = self.terms.freeze_signatures
-        if wallet_id in self.terms.venue_wallets:
-            needed += self.terms.venue_freeze_signatures
-        return all(name in signatures for name in needed)
+    def _is_signed(
+        self, wallet_id: WalletId, signatures: tuple[str, ...], role: RoleName = RoleName.FREEZER
+    ) -> bool:
+        """By those who hold the role and, for one of the venue's wallets, by those who must sign beside."""
+        beside = (RoleName.VENUE_FREEZER,) if wallet_id in self.terms.venue_wallets else ()
+        return self.keys.is_signed(signatures, role, *beside)
 
     # --- invariants ---------------------------------------------------------------------------------
 

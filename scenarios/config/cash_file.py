@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, model_validator
 
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import CoinTerms, Role, RoleName, all_of, keys_of
 from exchange.units import SECOND, AssetId, WalletId
 from scenarios.config.reading import AssetCode, ConfigurationError, Count, Flag, Roubles, Table, Text, fault
 
@@ -88,12 +88,17 @@ class SettlementAssetTable(Table):
             issuer=self.keeper,
             minters={"minter": self.minter_allowance_rub or 0},
             venue_wallets=_numbered(self.venue_wallets),
-            freeze_signatures=self.freeze_signatures,
-            venue_freeze_signatures=self.venue_freeze_signatures,
-            pause_signatures=self.pause_signatures or (),
+            roles=self._roles(),
             finality=self.finality_seconds * SECOND,
             wipe_allowed=bool(self.wipe_allowed),
         )
+
+    def _roles(self) -> tuple[Role, ...]:
+        """Whoever freezes holds every other key but those that are said apart."""
+        apart = [all_of(RoleName.PAUSER, *(self.pause_signatures or ()))]
+        if self.venue_freeze_signatures:
+            apart.append(all_of(RoleName.VENUE_FREEZER, *self.venue_freeze_signatures))
+        return keys_of(*self.freeze_signatures, apart=tuple(apart))
 
     def in_words(self) -> str:
         """In one line: whose promise it is, and who can freeze what the venue holds."""

@@ -10,7 +10,7 @@ from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field, model_validator
 
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import CoinTerms, RoleName
 from exchange.commands import (
     AdoptRegime,
     Command,
@@ -113,9 +113,8 @@ class _Scene(NamedTuple):
 
     def keys_of(self, wallet_id: WalletId) -> tuple[str, ...]:
         """Who must sign for what is done to a wallet."""
-        terms = self.coin
-        beside = terms.venue_freeze_signatures if wallet_id in terms.venue_wallets else ()
-        return tuple(dict.fromkeys((*terms.freeze_signatures, *beside)))
+        beside = (RoleName.VENUE_FREEZER,) if wallet_id in self.coin.venue_wallets else ()
+        return self.coin.signatures(RoleName.FREEZER, *beside)
 
     def named(self, told: DirectiveTable) -> Instrument:
         return next(one for one in self.instruments if one.instrument_id == told.instrument)
@@ -192,10 +191,20 @@ ACTS: dict[str, Act] = {
     "unfreeze_wallet": Act(("participant",), _on_wallets(UnfreezeWallet, _of_the_participant)),
     "wipe_wallet": Act(("participant",), _on_wallets(WipeWallet, _of_the_participant)),
     "pause_issuer": Act(
-        (), _one(lambda _, on: PauseIssuer(asset_id=on.coin.asset_id, signatures=on.coin.pause_signatures))
+        (),
+        _one(
+            lambda _, on: PauseIssuer(
+                asset_id=on.coin.asset_id, signatures=on.coin.signatures(RoleName.PAUSER)
+            )
+        ),
     ),
     "unpause_issuer": Act(
-        (), _one(lambda _, on: UnpauseIssuer(asset_id=on.coin.asset_id, signatures=on.coin.pause_signatures))
+        (),
+        _one(
+            lambda _, on: UnpauseIssuer(
+                asset_id=on.coin.asset_id, signatures=on.coin.signatures(RoleName.PAUSER)
+            )
+        ),
     ),
     "report_cash_price": Act(("price_percent",), _one(_price)),
     "redeem_coins": Act(("participant", "amount_rub"), _one(_redeem)),

@@ -26,7 +26,7 @@ import simpy
 
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.audit import audit
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import CoinTerms, keys_of
 from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
 from exchange.commands import (
     AdoptRegime,
@@ -283,9 +283,7 @@ def found(traders: Sequence[Trader], seconds: int, mode: ClearingMode, calls: in
         issuer="bench",
         minters={"minter": 10**18},
         venue_wallets=(WalletId("venue-1"),),
-        freeze_signatures=("issuer",),
-        venue_freeze_signatures=("issuer",),
-        pause_signatures=("issuer",),
+        roles=keys_of("issuer"),
     )
     commands: list[Command] = [
         EstablishVenue(

@@ -7,12 +7,13 @@ import pytest
 
 from exchange.cash.bank import Bank
 from exchange.cash.digital_rouble import DigitalRouble
+from exchange.cash.founding import fault_in_cash
 from exchange.cash.holding import keeper_on
 from exchange.cash.hours import BankingHours
 from exchange.cash.issuer import Issuer
 from exchange.cash.keeper import Keeper, ParRedemption
 from exchange.cash.money import MoneyKeeper
-from exchange.cash.terms import FEES, CashTerms, fault_in_cash
+from exchange.cash.terms import FEES, CashTerms
 from exchange.commands import EstablishVenue
 from exchange.messages import changed, decode, encode
 from exchange.reasons import CashRefusal
@@ -180,7 +181,7 @@ def test_finality_counts_from_the_opening() -> None:
         (bank_terms(venue_wallets=(ACCOUNT, PLATFORM)), "one account"),
         (bank_terms(venue_wallets=()), "wallets"),
         (bank_terms(venue_wallets=(FEES,)), "own wallet"),
-        (bank_terms(hours="nine to five"), "BankingHours"),
+        (bank_terms(hours="nine to five"), "hours"),
         (bank_terms(interest_bp=-1), "interest_bp"),
         (bank_terms(transfer_fee=-1), "fees"),
         (bank_terms(transfer_fee_bp=10_000), "transfer_fee_bp"),

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from exchange import issuing, treasury
+from exchange import issuing, keyholding, redeeming, treasury
 from exchange.access.regime import CashRules, GateRule
 from exchange.agenda import Agenda
 from exchange.cash.holding import Holding
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import CoinTerms, RoleName, all_of, keys_of
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, Rule
 from exchange.commands import (
@@ -45,6 +45,7 @@ from exchange.events import (
     IssuerUnpaused,
     LossAllocated,
     LossShared,
+    RedemptionRequested,
     WalletFrozen,
     WalletUnfrozen,
     WalletWiped,
@@ -66,15 +67,15 @@ ROADS: dict[type, Callable[[Any, Any], Iterator[Event]]] = {
     RecordFiatReceipt: issuing.record_fiat_receipt,
     MintCoins: issuing.mint_coins,
     TransferCash: issuing.transfer_cash,
-    RedeemCoins: issuing.redeem_coins,
+    RedeemCoins: redeeming.redeem_coins,
     DepositCash: treasury.deposit_cash,
     WithdrawCash: treasury.withdraw_cash,
     ConfirmWithdrawal: treasury.confirm_withdrawal,
-    FreezeWallet: issuing.freeze_wallet,
-    UnfreezeWallet: issuing.unfreeze_wallet,
-    PauseIssuer: issuing.pause_issuer,
-    UnpauseIssuer: issuing.unpause_issuer,
-    WipeWallet: issuing.wipe_wallet,
+    FreezeWallet: keyholding.use_key,
+    UnfreezeWallet: keyholding.use_key,
+    PauseIssuer: keyholding.use_key,
+    UnpauseIssuer: keyholding.use_key,
+    WipeWallet: keyholding.use_key,
 }
 
 
@@ -126,7 +127,7 @@ def a_world(
     terms = CoinTerms(
         asset_id=RUBD, issuer="Domestic Coin", minters={"mint": 1_000_000},
         venue_wallets=tuple(shard(number) for number in range(shards)),
-        freeze_signatures=KEYS[:1], venue_freeze_signatures=KEYS[1:], pause_signatures=KEYS[:1],
+        roles=keys_of(KEYS[0], apart=(all_of(RoleName.VENUE_FREEZER, KEYS[1]),)),
         finality=FINALITY, wipe_allowed=wipe_allowed,
     )  # fmt: skip
     world.holdings[RUBD] = Holding(terms)
@@ -221,7 +222,8 @@ def test_what_the_issuer_does_is_told_to_all():
         CashTransferred(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=5)
     ]
     assert do(world, RedeemCoins(asset_id=RUBD, wallet_id=wallet_of(BOB), amount=5)) == [
-        CoinsRedeemed(asset_id=RUBD, wallet_id=wallet_of(BOB), amount=5, supply=1_302)
+        RedemptionRequested(asset_id=RUBD, ticket_id=1, wallet_id=wallet_of(BOB), amount=5, fee=0),
+        CoinsRedeemed(asset_id=RUBD, wallet_id=wallet_of(BOB), amount=5, supply=1_302, ticket_id=1),
     ]
     assert do(world, PauseIssuer(asset_id=RUBD, signatures=KEYS)) == [IssuerPaused(asset_id=RUBD)]
     assert do(world, UnpauseIssuer(asset_id=RUBD, signatures=KEYS)) == [IssuerUnpaused(asset_id=RUBD)]
