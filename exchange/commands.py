@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from exchange.access.regime import Applicant, Regime
+from exchange.cash.losses import LossCause
 from exchange.cash.terms import CoinTerms
 from exchange.instruments import Asset, Instrument
 from exchange.messages import Message
@@ -37,6 +38,8 @@ class HouseLayer(StrEnum):
     EQUITY = "equity"
     INSURANCE = "insurance"
     LIQUIDITY = "liquidity"  # bridges late payments; it is paid back
+    LOSS_LAYER = "ndl"  # against losses of the coins themselves, as is what insures against them
+    LOSS_INSURANCE = "ndl_insurance"
 
 
 class DefaultReason(StrEnum):
@@ -318,6 +321,40 @@ class WipeWallet(Message):
     wallet_id: WalletId
     order_ref: str
     signatures: tuple[str, ...]
+
+
+class RecordCashLoss(Message):
+    """Part of what a wallet of the venue holds is gone. Stolen money went to `target`; else nobody has it.
+
+    A failed issuer writes its coins down, a failed bank its accounts; both need no signature, only `grounds`.
+    """
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    cause: LossCause
+    grounds: str
+    target: WalletId = WalletId("")
+
+
+class RecordOperationalLoss(Message):
+    """The venue has paid money away in error, out of the wallets that may send, and it will not come back."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    amount: Money
+    target: WalletId
+    grounds: str
+
+
+class OpenVenueWallet(Message):
+    """The venue takes one more wallet into custody. If it `replaces` one, what comes in restores who lost there."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    wallet_id: WalletId
+    replaces: WalletId | None = None
 
 
 # --- settlement -----------------------------------------------------------------------------------------
@@ -792,6 +829,14 @@ class ConfirmWithdrawal(Message):
     withdrawal_id: int
 
 
+class HaltForPause(Message):
+    """The issuer may have been paused for as long as trading goes on without it."""
+
+    precedence: ClassVar[int] = CLOCK
+    asset_id: AssetId
+    pauses: int
+
+
 class ClosePlacement(Message):
     precedence: ClassVar[int] = CLOCK
     instrument_id: InstrumentId
@@ -916,6 +961,7 @@ Duty: TypeAlias = (
     | ExpireInstruction
     | RollPerpetual
     | ConfirmWithdrawal
+    | HaltForPause
     | ClosePlacement
     | PayCoupon
     | JudgeIssuer
@@ -946,6 +992,9 @@ Command: TypeAlias = (
     | PauseIssuer
     | UnpauseIssuer
     | WipeWallet
+    | RecordCashLoss
+    | RecordOperationalLoss
+    | OpenVenueWallet
     | CreditUnits
     | AnnounceCryptoDeposit
     | ReportReorganisation

@@ -13,17 +13,19 @@ from exchange import (
     closeout,
     defaults,
     depository,
+    halting,
     issuing,
     margining,
     membership,
     notes,
     oversight,
     quoting,
+    safekeeping,
     settling,
     trading,
     treasury,
 )
-from exchange.clearing import house, rolling
+from exchange.clearing import house
 from exchange.commands import (
     REPORTS,
     AdoptRegime,
@@ -63,6 +65,7 @@ from exchange.commands import (
     FreezeWallet,
     FundHouse,
     FundRedemption,
+    HaltForPause,
     HaltInstrument,
     InstructSettlement,
     JudgeIssuer,
@@ -73,6 +76,7 @@ from exchange.commands import (
     MintCoins,
     OfferToPort,
     OpenSession,
+    OpenVenueWallet,
     PauseIssuer,
     PayCoupon,
     PayObligations,
@@ -85,7 +89,9 @@ from exchange.commands import (
     PublishIndication,
     PublishReferenceRate,
     QuoteMarket,
+    RecordCashLoss,
     RecordFiatReceipt,
+    RecordOperationalLoss,
     RedeemCoins,
     RedeemNotes,
     RegisterNote,
@@ -160,10 +166,16 @@ class Exchange:
         first = self.sequence + 1
         entries = [
             Entry(sequence=sequence, time=now, event=event)
-            for sequence, event in enumerate(_road(command, self.state), first)
+            for sequence, event in enumerate(_walk(command, self.state), first)
         ]
         self.sequence += len(entries)
         return entries
+
+
+def _walk(command: Command, state: State) -> Iterator[Event]:
+    """The road of the command, and then what custody moves after it."""
+    yield from _road(command, state)
+    yield from safekeeping.sweep_all(state)
 
 
 def _road(command: Command, state: State) -> Iterator[Event]:
@@ -244,7 +256,7 @@ def _road(command: Command, state: State) -> Iterator[Event]:
         case FundHouse():
             return issuing.fund_house(command, state)
         case RollPerpetual():
-            return rolling.roll_perpetual(command, state)
+            return halting.roll_perpetual(command, state)
         case RecordFiatReceipt():
             return issuing.record_fiat_receipt(command, state)
         case MintCoins():
@@ -269,6 +281,14 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return issuing.unpause_issuer(command, state)
         case WipeWallet():
             return issuing.wipe_wallet(command, state)
+        case RecordCashLoss():
+            return safekeeping.record_cash_loss(command, state)
+        case RecordOperationalLoss():
+            return safekeeping.record_operational_loss(command, state)
+        case OpenVenueWallet():
+            return safekeeping.open_venue_wallet(command, state)
+        case HaltForPause():
+            return safekeeping.halt_for_pause(command, state)
         case InstructSettlement():
             return settling.instruct_settlement(command, state)
         case ReleaseInstruction():

@@ -10,6 +10,7 @@ from typing import TypeVar
 from exchange import safekeeping
 from exchange.cash.holding import Holding
 from exchange.cash.issuer import Issuer
+from exchange.cash.losses import LossCause
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
 from exchange.commands import (
@@ -112,7 +113,7 @@ def mint_coins(command: MintCoins, holding: Holding, issuer: Issuer, state: Stat
         amount=command.amount,
         supply=issuer.supply,
     )
-    yield from safekeeping.take_in_for_the_house(command.wallet_id, command.amount, holding, state)
+    yield from safekeeping.take_in(command.wallet_id, command.amount, holding, state)
 
 
 @_on_cash
@@ -128,13 +129,13 @@ def transfer_cash(command: TransferCash, holding: Holding, state: State) -> Iter
     yield CashTransferred(
         asset_id=command.asset_id, source=command.source, target=command.target, amount=command.amount
     )
-    yield from safekeeping.take_in_for_the_house(command.target, command.amount, holding, state)
+    yield from safekeeping.take_in(command.target, command.amount, holding, state)
 
 
 @_on_cash
 def fund_house(command: FundHouse, holding: Holding, state: State) -> Iterator[Event]:
     """The house brings coins of its own into custody, for one layer or for liquidity."""
-    target = holding.custody.deposit_wallet(holding.keeper)
+    target = holding.custody.house_wallet(holding.keeper)
     reason = None
     if holding.is_of_the_venue(command.source):
         reason = CashRefusal.WALLET_OF_THE_VENUE
@@ -189,6 +190,7 @@ def freeze_wallet(command: FreezeWallet, holding: Holding, state: State) -> Iter
         yield _refused(command, reason)
         return
     yield WalletFrozen(asset_id=command.asset_id, wallet_id=command.wallet_id, order_ref=command.order_ref)
+    yield from safekeeping.review_owner(command.wallet_id, command.order_ref, holding, state)
     yield from safekeeping.review(holding, state)
 
 
@@ -199,41 +201,40 @@ def unfreeze_wallet(command: UnfreezeWallet, holding: Holding, state: State) -> 
         yield _refused(command, reason)
         return
     yield WalletUnfrozen(asset_id=command.asset_id, wallet_id=command.wallet_id, order_ref=command.order_ref)
+    yield from safekeeping.review_owner(command.wallet_id, command.order_ref, holding, state)
     yield from safekeeping.review(holding, state)
 
 
 @_on_coin
 def pause_issuer(command: PauseIssuer, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
-    """Nothing moves on the issuer's ledger; the venue's own books go on."""
+    """Nothing moves on the issuer's ledger; the venue's own books go on, if not for ever."""
     reason = issuer.pause(command.signatures)
-    yield IssuerPaused(asset_id=command.asset_id) if reason is None else _refused(command, reason)
+    if reason is not None:
+        yield _refused(command, reason)
+        return
+    yield IssuerPaused(asset_id=command.asset_id)
+    yield from safekeeping.begin_pause(holding, state)
 
 
 @_on_coin
 def unpause_issuer(command: UnpauseIssuer, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
     reason = issuer.unpause(command.signatures)
-    yield IssuerUnpaused(asset_id=command.asset_id) if reason is None else _refused(command, reason)
+    if reason is not None:
+        yield _refused(command, reason)
+        return
+    yield IssuerUnpaused(asset_id=command.asset_id)
+    yield from safekeeping.end_pause(holding, state)
 
 
 @_on_coin
 def wipe_wallet(command: WipeWallet, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
     """Destroy what a frozen wallet holds. If it is the venue's, the loss is shared by the claims of now."""
     wallet_id, amount = command.wallet_id, issuer.balance(command.wallet_id)
-    reason = issuer.wipe_refusal(wallet_id, command.signatures)
-    shares = None
-    if reason is None and holding.is_of_the_venue(wallet_id):
-        shares = safekeeping.shares_of_loss(amount, holding, state)
-        reason = (
-            CashRefusal.INSUFFICIENT_FUNDS
-            if shares is None
-            else safekeeping.loss_refusal(shares, holding, state)
-        )
+    reason = issuer.wipe(wallet_id, command.order_ref, command.signatures, state.now)
     if reason is not None:
         yield _refused(command, reason)
         return
-    reason = issuer.wipe(wallet_id, command.order_ref, command.signatures, state.now)
-    assert reason is None, "the issuer said that it would wipe"
     yield WalletWiped(asset_id=command.asset_id, wallet_id=wallet_id, amount=amount, supply=issuer.supply)
-    if shares is not None:
-        yield from safekeeping.book_loss(wallet_id, shares, holding, state)
-        yield from safekeeping.review(holding, state)
+    if holding.is_of_the_venue(wallet_id):
+        lost = {wallet_id: amount}
+        yield from safekeeping.bear(lost, LossCause.WIPED, command.order_ref, holding, state)

@@ -2,12 +2,13 @@
 
 from collections.abc import Iterator
 
-from exchange import auctions, margining, membership
+from exchange import auctions, halting, margining, membership
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
 from exchange.cash.holding import Holding
+from exchange.cash.terms import fault_in_custody
 from exchange.clearing import accounts, house
 from exchange.clearing.expiry import is_trading
 from exchange.clearing.index import OWN_VENUE, Index
@@ -47,6 +48,7 @@ from exchange.events import (
     VenueEstablished,
 )
 from exchange.reasons import AccessRefusal
+from exchange.restraint import bind, loosen
 from exchange.rules.permitted import may_close, must_reduce
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_of
@@ -54,6 +56,7 @@ from exchange.units import AssetId, WalletId
 from matching.terms import Side
 
 DEPTH_DISTANCES_BP = (10, 50, 100, 200)
+_LEGAL_ORDER = "legal order"
 
 
 def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
@@ -68,7 +71,7 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         state.ledger.open(accounts.fees(cash.asset_id), cash.asset_id, Rule.LIABILITY)
         state.ledger.open(accounts.loss_layer(cash.asset_id), cash.asset_id, Rule.LIABILITY)
         for wallet_id in cash.venue_wallets:
-            state.ledger.open(accounts.wallet(wallet_id, cash.asset_id), cash.asset_id, Rule.MIRROR)
+            state.holdings[cash.asset_id].open_wallet(wallet_id, state.ledger)
     for asset in command.assets:
         if asset.confirmations:
             state.chains[asset.asset_id] = Chain(asset)
@@ -109,8 +112,8 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
         if OWN_VENUE in terms.venues:
             yield f"{terms.index_id}: {OWN_VENUE} is this venue, and no trade of ours is part of an index"
     for asset_terms in command.cash:
-        if not len(asset_terms.venue_wallets) == len(frozenset(asset_terms.venue_wallets)) > 0:
-            yield f"{asset_terms.asset_id}: the venue needs wallets, each named once"
+        if fault := fault_in_custody(asset_terms):
+            yield fault
     closed = state.now
     for session in command.sessions:
         if not closed <= session.opens < session.closes:
@@ -178,6 +181,7 @@ def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
         state.regime = regime
         _begin_clearing(regime, state)
     state.regime = regime
+    state.ledger.freeze_respects_finality = regime.cash.freeze_respects_finality
     for series in state.series.values():
         series.market.terms = house.market_terms(series.instrument, state)
     yield RegimeAdopted(regime_id=regime.regime_id, title=regime.title)
@@ -359,27 +363,19 @@ def freeze_participant(command: FreezeParticipant, state: State) -> Iterator[Eve
     What is locked in escrow stays locked; closing is free of charge, since a fee would leave the account.
     """
     seat = state.seats.get(command.participant_id)
-    if seat is None or seat.frozen:
+    if seat is None or _LEGAL_ORDER in seat.frozen_by:
         yield _no_such("freeze", command.participant_id, "who is inside and not frozen yet")
         return
-    yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-    seat.frozen = True
-    for account in _belongings(seat, state):
-        state.ledger.freeze(account, out=True, into=False, order_ref=command.order_ref, now=state.now)
-    yield _state_of(seat)
+    yield from bind(seat, _LEGAL_ORDER, _belongings(seat, state), command.order_ref, state)
 
 
 def unfreeze_participant(command: UnfreezeParticipant, state: State) -> Iterator[Event]:
-    """Orders that were placed free of charge do not outlive the freeze."""
+    """A freeze of its wallet, where it has one of its own with the venue, is another matter and stays."""
     seat = state.seats.get(command.participant_id)
-    if seat is None or not seat.frozen:
+    if seat is None or _LEGAL_ORDER not in seat.frozen_by:
         yield _no_such("unfreeze", command.participant_id, "who is frozen")
         return
-    for account in _belongings(seat, state):
-        state.ledger.unfreeze(account, order_ref=command.order_ref, now=state.now)
-    yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-    seat.frozen = False
-    yield _state_of(seat)
+    yield from loosen(seat, _LEGAL_ORDER, _belongings(seat, state), command.order_ref, state)
 
 
 def _belongings(seat: Seat, state: State) -> list[str]:
@@ -415,6 +411,12 @@ def resume_instrument(command: ResumeInstrument, state: State) -> Iterator[Event
     if series is None or series.state is not SeriesState.SUSPENDED or series.resumes_as is None:
         yield DirectiveRefused(
             directive=f"resume {command.instrument_id}", explanation="only a halted series can be resumed"
+        )
+        return
+    if halting.must_stay(series, state):
+        yield DirectiveRefused(
+            directive=f"resume {command.instrument_id}",
+            explanation=f"{series.instrument.cash}, in which it pays, is halted, or its pool has lost part of it",
         )
         return
     resumed, series.resumes_as = series.resumes_as, None

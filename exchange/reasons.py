@@ -95,6 +95,7 @@ class CashRefusal(StrEnum):
     UNKNOWN_ASSET = "unknown_asset"
     NOT_A_COIN = "not_a_coin"  # only an issuer mints, redeems, pauses and wipes
     UNKNOWN_WALLET = "unknown_wallet"
+    WALLET_TAKEN = "wallet_taken"  # it is a participant's
     WALLET_OF_THE_VENUE = "wallet_of_the_venue"  # only the venue moves what its wallets hold
     SAME_WALLET = "same_wallet"
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
@@ -107,16 +108,20 @@ class CashRefusal(StrEnum):
     ALLOWANCE_EXCEEDED = "allowance_exceeded"
     WIPE_NOT_ALLOWED = "wipe_not_allowed"
     SIGNATURES_MISSING = "signatures_missing"
+    NO_GROUNDS = "no_grounds"  # a loss is recorded with a sentence that says what happened
+    WALLET_IN_USE = "wallet_in_use"  # what another is to replace still holds money
     WALLET_FROZEN = "wallet_frozen"
     ALREADY_FROZEN = "already_frozen"
     NOT_FROZEN = "not_frozen"
     PARTICIPANT_FROZEN = "participant_frozen"
+    WINDING_DOWN = "winding_down"  # a loss went beyond all who bear it
     GATED = "gated"
     BRAKED = "braked"  # an account was worth less than nothing, or the index is out
     NEEDED_AS_MARGIN = "needed_as_margin"
     INSUFFICIENT_FUNDS = "insufficient_funds"
     INSUFFICIENT_RESERVES = "insufficient_reserves"
     NOT_PAUSED = "not_paused"
+    CASH_LOST = "cash_lost"  # of what was on its way out: all share the loss first
     CHAIN_REORGANISED = "chain_reorganised"  # of what was on its way out: all share the loss first
 
 

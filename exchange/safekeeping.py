@@ -1,73 +1,59 @@
 """The road of custody: what can move of what the venue's wallets hold, and who bears what is lost of it.
 
-A freeze of one of them closes a gate through which withdrawals share what can still move; what is destroyed is
-shared by the house's own layer and then by the claims of that instant.
+A freeze of one of them closes a gate through which withdrawals share what can still move. Where each participant
+has a wallet of its own, what is free is there and what is locked in the house's; a sweep after every command keeps
+it so, as far as the keeper lets money move, and a freeze of such a wallet binds its owner alone.
+What is lost is shared by the house's own layer, its insurance, and then the claims of that instant.
 """
 
 from collections.abc import Iterator
 
+from exchange import halting, margining
 from exchange.access.regime import GateRule
-from exchange.cash.custody import Gate, LossShares, share_loss
+from exchange.cash.custody import Gate, split
 from exchange.cash.holding import Holding
+from exchange.cash.losses import HouseBearer, Loss, LossCause, Shares, share_loss
+from exchange.cash.terms import CashHalt, CustodyMode
 from exchange.clearing import accounts
-from exchange.events import CustodyGated, CustodyReopened, Event, LossAllocated, LossShared
-from exchange.reasons import CashRefusal
+from exchange.clearing.ledger import Move, Rule
+from exchange.clearing.rounding import allocate
+from exchange.clearing.transfers import Committed
+from exchange.commands import HaltForPause, OpenVenueWallet, RecordCashLoss, RecordOperationalLoss
+from exchange.events import (
+    CancelCause,
+    CoinRequestRefused,
+    CustodyGated,
+    CustodyReopened,
+    CustodySwept,
+    CustodyWalletOpened,
+    Event,
+    LossAllocated,
+    LossRestored,
+    LossShared,
+    LossUndone,
+    PoolCut,
+    PoolRestored,
+    VenueWalletOpened,
+)
+from exchange.reasons import CashRefusal, first_refusal
+from exchange.restraint import bind, loosen
 from exchange.state import State
-from exchange.treasury import claims, free_cash, give_back
-from exchange.units import Money, WalletId
+from exchange.trading import cancel_orders_of
+from exchange.treasury import claims, free_cash, give_back, own_cash
+from exchange.units import AssetId, BucketId, Money, WalletId
+from matching.terms import ParticipantId
+
+# --- freezes and pauses ---------------------------------------------------------------------------------
 
 
-def take_in_for_the_house(
-    wallet_id: WalletId, amount: Money, holding: Holding, state: State
-) -> Iterator[Event]:
-    """Coins that reach a wallet of the venue and are nobody's deposit are the house's own loss layer."""
-    if holding.is_of_the_venue(wallet_id):
-        layer = accounts.loss_layer(holding.terms.asset_id)
-        chain = [state.ledger.transfer(holding.mirror(wallet_id), layer, amount, code="house")]
-        state.ledger.commit(chain, state.now)
-        yield from review(holding, state)
-
-
-def shares_of_loss(loss: Money, holding: Holding, state: State) -> LossShares | None:
-    """None if the loss reaches beyond the house's layer and all claims."""
-    own = state.ledger.available(accounts.loss_layer(holding.terms.asset_id))
-    owed = claims(state, holding.terms.asset_id)
-    return share_loss(loss, own, owed) if loss <= own + sum(owed.values()) else None
-
-
-def loss_refusal(shares: LossShares, holding: Holding, state: State) -> CashRefusal | None:
-    """A part is taken from free cash, whole: one that would reach into holds or escrow, where orders and
-    positions rely on it, or into an account under a legal order, cannot be taken exactly.
-    """
-    for who, part in shares.holders.items():
-        if state.seats[who].frozen:
-            return CashRefusal.PARTICIPANT_FROZEN
-        if part > free_cash(state, who, holding.terms.asset_id):
-            return CashRefusal.INSUFFICIENT_FUNDS
-    return None
-
-
-def book_loss(wallet_id: WalletId, shares: LossShares, holding: Holding, state: State) -> Iterator[Event]:
-    """Out of the house's layer, then of the holders' free cash, against the mirror of the wiped wallet."""
-    asset_id, mirror = holding.terms.asset_id, holding.mirror(wallet_id)
-    bearers = [(accounts.loss_layer(asset_id), shares.house)] if shares.house else []
-    bearers += [(accounts.cash(who, asset_id), part) for who, part in shares.holders.items()]
-    chain = [state.ledger.transfer(account, mirror, part, code="loss") for account, part in bearers]
-    state.ledger.commit(chain, state.now)
-    borne = sum(shares.holders.values())
-    yield LossAllocated(asset_id=asset_id, loss=shares.house + borne, house=shares.house, holders=borne)
-    for who, part in shares.holders.items():
-        yield LossShared(participant_id=who, asset_id=asset_id, amount=part)
-
-
-def review(holding: Holding, state: State) -> Iterator[Event]:
-    """Close, move or open the gate if what the venue's wallets cannot send is not what it was.
+def review(holding: Holding, state: State, *, anew: bool = False) -> Iterator[Event]:
+    """Close, move or open the gate if what the venue's wallets cannot send is not what it was, or if asked to.
 
     Withdrawals that a frozen wallet was to send come back first; those of other wallets are on their way and
     stay outside the gate. An empty frozen wallet gates nothing.
     """
     frozen = holding.custody.frozen(holding.keeper)
-    if frozen == holding.frozen:
+    if frozen == holding.frozen and not (anew and frozen):
         return
     holding.frozen = frozen
     for withdrawal in list(holding.pending.values()):
@@ -77,11 +63,443 @@ def review(holding: Holding, state: State) -> Iterator[Event]:
     if not frozen:
         holding.gate = None
         yield CustodyReopened(asset_id=asset_id, mobile=mobile)
+        yield from halting.resume(holding, CashHalt.FROZEN, state)
         return
-    spendable = sum(holding.spendable(state.ledger).values())
+    if not holding.custody.separates:
+        _close_gate(holding, state)
+    yield CustodyGated(asset_id=asset_id, mobile=mobile, frozen=frozen)
+    if holding.terms.halt_on_freeze:
+        yield from halting.halt(holding, CashHalt.FROZEN, state)
+
+
+def _close_gate(holding: Holding, state: State) -> None:
+    spendable, owed = sum(holding.spendable(state.ledger).values()), claims(state, holding.terms.asset_id)
     if holding.gate is None:
         rule = state.regime.cash.gate if state.regime is not None else GateRule.PRO_RATA
-        holding.gate = Gate(rule, spendable, claims(state, asset_id))
+        holding.gate = Gate(rule, spendable, owed)
     else:
-        holding.gate.reset(spendable, claims(state, asset_id))
-    yield CustodyGated(asset_id=asset_id, mobile=mobile, frozen=frozen)
+        holding.gate.reset(spendable, owed)
+
+
+def review_owner(wallet_id: WalletId, order_ref: str, holding: Holding, state: State) -> Iterator[Event]:
+    """A wallet has been frozen or thawed: if it is a participant's own, so is its account here."""
+    owner = holding.custody.owners.get(wallet_id)
+    if owner is None or holding.custody.of_participants[owner] != wallet_id:
+        return
+    asset_id = holding.terms.asset_id
+    change = bind if holding.keeper.is_frozen_out(wallet_id) else loosen
+    cash = [accounts.cash(owner, asset_id)]
+    settles = state.regime is not None and asset_id == state.regime.cash.settlement_asset
+    yield from change(state.seats[owner], wallet_id, cash, order_ref, state, restricts=settles)
+
+
+def begin_pause(holding: Holding, state: State) -> Iterator[Event]:
+    """Nothing moves at the keeper. Trading goes on for so long, or stops at once where its ledger is ours."""
+    longest = 0 if holding.custody.mode is CustodyMode.NATIVE else holding.terms.longest_pause
+    holding.pauses += 1
+    if longest == 0:
+        yield from halting.halt(holding, CashHalt.PAUSED, state)
+    elif longest is not None:
+        duty = HaltForPause(asset_id=holding.terms.asset_id, pauses=holding.pauses)
+        state.agenda.promise(state.now + longest, duty)
+
+
+def end_pause(holding: Holding, state: State) -> Iterator[Event]:
+    holding.pauses += 1
+    yield from halting.resume(holding, CashHalt.PAUSED, state)
+
+
+def halt_for_pause(duty: HaltForPause, state: State) -> Iterator[Event]:
+    """The pause that this was promised for may have ended, and another one begun."""
+    holding = state.holdings[duty.asset_id]
+    if holding.pauses == duty.pauses:
+        yield from halting.halt(holding, CashHalt.PAUSED, state)
+
+
+# --- between the house's wallets and participants' own --------------------------------------------------
+
+
+def sweep_all(state: State) -> Iterator[Event]:
+    """After a command: bring every participant's own wallet to what is free or held of its money."""
+    for holding in state.holdings.values():
+        if holding.custody.separates:
+            yield from _sweep(holding, state)
+
+
+def _sweep(holding: Holding, state: State) -> Iterator[Event]:
+    """First into the house's wallets, then out of them; what cannot move now is tried again after each command."""
+    ledger, custody, keeper = state.ledger, holding.custody, holding.keeper
+    touched = {**holding.unswept, **_touched(holding, state)}
+    dues = {who: holding.due_to_wallet(who, ledger) for who in sorted(touched)}
+    for who, due in dues.items():
+        if due > 0 and who not in custody.of_participants:
+            own = holding.open_for(who, ledger)
+            yield CustodyWalletOpened(participant_id=who, asset_id=holding.terms.asset_id, wallet_id=own)
+    moves: list[tuple[WalletId, WalletId, Money]] = []
+    if keeper.halted(state.now) is None:
+        target = custody.house_wallet(keeper)
+        givers = {who: -due for who, due in dues.items() if due < 0}
+        for who, amount in givers.items():
+            own = custody.of_participants[who]
+            if target is not None and not keeper.is_frozen_out(own):
+                moves.append((own, target, amount))
+        _carry(moves, holding, state)
+        paid = _pay_in(dues, holding, state)
+    else:
+        paid = []
+    left = {who: due for who in dues if (due := holding.due_to_wallet(who, ledger))}
+    holding.unswept = dict.fromkeys(left)
+    if moves or paid:
+        yield CustodySwept(
+            asset_id=holding.terms.asset_id,
+            collected=sum(amount for *_, amount in moves),
+            paid=sum(amount for *_, amount in paid),
+            unswept=sum(abs(due) for due in left.values()),
+        )
+        yield from review(holding, state)
+
+
+def _pay_in(
+    dues: dict[ParticipantId, Money], holding: Holding, state: State
+) -> list[tuple[WalletId, WalletId, Money]]:
+    """Out of the house's wallets that may send; if there is too little in them, pro rata."""
+    custody, keeper = holding.custody, holding.keeper
+    takers = {}
+    for who, due in dues.items():
+        own = custody.of_participants.get(who)
+        if due > 0 and own is not None and not keeper.is_frozen_in(own):
+            takers[own] = due
+    spendable = holding.spendable(state.ledger)
+    sources = {wallet: spendable[wallet] for wallet in custody.house if wallet in spendable}
+    owed = list(takers.values())
+    moves: list[tuple[WalletId, WalletId, Money]] = []
+    parts = allocate(min(sum(owed), sum(sources.values())), owed, owed)
+    for own, part in zip(takers, parts, strict=True):
+        for source, amount in split(part, sources):
+            moves.append((source, own, amount))
+            sources[source] -= amount
+    _carry(moves, holding, state)
+    return moves
+
+
+def _carry(moves: list[tuple[WalletId, WalletId, Money]], holding: Holding, state: State) -> None:
+    """Transfers on the keeper's ledger and, in one chain, between the mirrors."""
+    for source, target, amount in moves:
+        reason = holding.keeper.transfer(source, target, amount, state.now)
+        assert reason is None, f"what is swept may move: {reason}"
+    state.ledger.book([(holding.mirror(t), holding.mirror(s), amount) for s, t, amount in moves], state.now)
+
+
+def _touched(holding: Holding, state: State) -> dict[ParticipantId, None]:
+    """Whose own money has changed since the last sweep."""
+    history, asset_id = state.ledger.history, holding.terms.asset_id
+    new, holding.swept_to = range(holding.swept_to, len(history)), len(history)
+    found: dict[ParticipantId, None] = {}
+    for at in new:
+        record = history[at]
+        if isinstance(record, Committed):
+            for name in (record.transfer.debit, record.transfer.credit):
+                kind, _, rest = name.partition(":")
+                if kind in ("cash", "hold") and rest.endswith(f":{asset_id}"):
+                    found[ParticipantId(rest.removesuffix(f":{asset_id}"))] = None
+    return found
+
+
+# --- losses ---------------------------------------------------------------------------------------------
+
+
+def record_cash_loss(command: RecordCashLoss, state: State) -> Iterator[Event]:
+    """Money is stolen, or whoever keeps it has failed."""
+    holding = state.holdings.get(command.asset_id)
+    reason = _loss_refusal(command, holding)
+    if reason is None and holding is not None:
+        reason = _take_from_wallet(command, holding, state)
+    if reason is not None or holding is None:
+        yield _refused(command, reason or CashRefusal.UNKNOWN_ASSET)
+        return
+    yield from bear({command.wallet_id: command.amount}, command.cause, command.grounds, holding, state)
+
+
+def _take_from_wallet(command: RecordCashLoss, holding: Holding, state: State) -> CashRefusal | None:
+    """What is stolen or paid away goes to somebody; what its keeper cannot pay is nowhere."""
+    if command.cause in (LossCause.STOLEN, LossCause.OPERATIONAL):
+        return holding.keeper.transfer(command.wallet_id, command.target, command.amount, state.now)
+    return holding.keeper.write_off(command.wallet_id, command.amount, state.now)
+
+
+def _loss_refusal(command: RecordCashLoss, holding: Holding | None) -> CashRefusal | None:
+    if holding is None:
+        return CashRefusal.UNKNOWN_ASSET
+    return first_refusal(
+        (not holding.is_of_the_venue(command.wallet_id), CashRefusal.UNKNOWN_WALLET),
+        (holding.is_of_the_venue(command.target), CashRefusal.WALLET_OF_THE_VENUE),
+        (not command.grounds, CashRefusal.NO_GROUNDS),
+        (command.cause is LossCause.WIPED, CashRefusal.SIGNATURES_MISSING),  # it has a command of its own
+    )
+
+
+def record_operational_loss(command: RecordOperationalLoss, state: State) -> Iterator[Event]:
+    """The fullest of the house's wallets have paid it to somebody who keeps it."""
+    holding = state.holdings.get(command.asset_id)
+    reason = CashRefusal.UNKNOWN_ASSET if holding is None else None
+    if holding is not None:
+        spendable = holding.spendable(state.ledger)
+        sources = {wallet: spendable[wallet] for wallet in holding.custody.house if wallet in spendable}
+        reason = first_refusal(
+            (holding.is_of_the_venue(command.target), CashRefusal.WALLET_OF_THE_VENUE),
+            (command.amount <= 0, CashRefusal.AMOUNT_NOT_POSITIVE),
+            (holding.keeper.halted(state.now) is not None, CashRefusal.ISSUER_PAUSED),
+            (not command.grounds, CashRefusal.NO_GROUNDS),
+            (holding.keeper.is_frozen_in(command.target), CashRefusal.WALLET_FROZEN),
+            (command.amount > sum(sources.values()), CashRefusal.INSUFFICIENT_FUNDS),
+        )
+    if reason is not None or holding is None:
+        yield _refused(command, reason or CashRefusal.UNKNOWN_ASSET)
+        return
+    paid = dict(split(command.amount, sources))
+    for wallet_id, amount in paid.items():
+        refused = holding.keeper.transfer(wallet_id, command.target, amount, state.now)
+        assert refused is None, f"what the venue may send it can lose: {refused}"
+    yield from bear(paid, LossCause.OPERATIONAL, command.grounds, holding, state)
+
+
+def bear(
+    lost: dict[WalletId, Money], cause: LossCause, grounds: str, holding: Holding, state: State
+) -> Iterator[Event]:
+    """The keeper's ledger shows so much less in these wallets, all of the house's or one of a participant's.
+
+    Withdrawals come back if a wallet has not enough left to send them; orders are canceled whose hold a part
+    reaches into. A part is taken from free cash, then from collateral, then from locks, also under a legal order.
+    """
+    for wallet_id, amount in lost.items():
+        yield from _return_withdrawals(wallet_id, amount, holding, state)
+    first, loss = next(iter(lost)), sum(lost.values())
+    shares = share_loss(loss, _bearers(first, holding, state))
+    while short := _orders_in_the_way(shares, holding, state):
+        yield from cancel_orders_of(state.seats[short], CancelCause.CASH_LOST, state)
+        shares = share_loss(loss, _bearers(first, holding, state))
+    mirror = holding.mirror(first)
+    moves: list[Move] = [(mirror, holding.mirror(w), amount) for w, amount in lost.items() if w != first]
+    told, cuts = _take(shares, mirror, moves, holding, state)
+    state.ledger.take_back(moves, state.now)
+    holding.losses.append(Loss(first, cause, shares))
+    asset_id = holding.terms.asset_id
+    nobody, house = shares.get(HouseBearer.NOBODY, 0), shares.get(HouseBearer.LAYER, 0)
+    insurance = shares.get(HouseBearer.INSURANCE, 0)
+    yield LossAllocated(
+        asset_id=asset_id,
+        loss=loss,
+        house=house,
+        holders=loss - house - insurance - nobody,
+        insurance=insurance,
+        nobody=nobody,
+        cause=cause,
+        grounds=grounds,
+    )
+    yield from told
+    for bucket_id, amount in cuts.items():
+        yield PoolCut(bucket_id=bucket_id, lost=amount, pool=state.covers.full.pool(bucket_id))
+    if nobody:
+        yield from halting.halt(holding, CashHalt.WOUND_DOWN, state)
+    yield from halting.review(state)
+    yield from review(holding, state, anew=True)
+    if state.covers.margin is not None:
+        yield from margining.review(state)
+
+
+def _return_withdrawals(
+    wallet_id: WalletId, amount: Money, holding: Holding, state: State
+) -> Iterator[Event]:
+    if state.ledger.available(holding.mirror(wallet_id)) >= amount:
+        return
+    for withdrawal in list(holding.pending.values()):
+        if any(part.wallet_id == wallet_id for part in withdrawal.parts):
+            yield give_back(withdrawal, CashRefusal.CASH_LOST, holding, state)
+
+
+def _bearers(wallet_id: WalletId, holding: Holding, state: State) -> list[Shares]:
+    """Who bears a loss in that wallet, group by group.
+
+    A participant's own wallet is a pool with one holder, who bears it first and alone. Of the house's wallets,
+    where participants have their own, those who have something in them: locks, collateral, what is due to theirs.
+    """
+    asset_id, ledger = holding.terms.asset_id, state.ledger
+    layer = ledger.available(accounts.loss_layer(asset_id))
+    cap = holding.terms.loss_layer_cap
+    insurance = accounts.loss_insurance(asset_id)
+    house: list[Shares] = [
+        {HouseBearer.LAYER: layer if cap is None else min(layer, cap)},
+        {HouseBearer.INSURANCE: ledger.available(insurance) if insurance in ledger else 0},
+    ]
+    owner = holding.custody.owners.get(wallet_id)
+    holders: Shares = {}
+    for who in sorted(state.seats):
+        own = own_cash(state, who, asset_id)
+        if holding.custody.separates:
+            own = min(own, max(holding.due_to_wallet(who, ledger), 0))
+        holders[who] = own + sum(_kept(who, asset_id, state))
+    if owner is None:
+        return [*house, holders]
+    own = own_cash(state, owner, asset_id)
+    holders[owner] = sum(_kept(owner, asset_id, state))
+    return [{owner: own}, *house, holders]
+
+
+def _kept(who: ParticipantId, asset_id: AssetId, state: State) -> tuple[Money, Money]:
+    """The participant's collateral, and its shares of pools; nothing in any but the settlement asset.
+
+    Its share of the default fund is not there: that bears no such loss.
+    """
+    if state.regime is None or asset_id != state.regime.cash.settlement_asset:
+        return 0, 0
+    margin = state.covers.margin.accounts.get(who) if state.covers.margin is not None else None
+    collateral = 0 if margin is None else state.ledger.available(margin.collateral)
+    return collateral, sum(shares.get(who, 0) for shares in state.covers.full.shares().values())
+
+
+def _orders_in_the_way(shares: Shares, holding: Holding, state: State) -> ParticipantId | None:
+    """The first participant whose part reaches into what its orders hold."""
+    asset_id = holding.terms.asset_id
+    for who, part in shares.items():
+        if not isinstance(who, HouseBearer):
+            free = free_cash(state, who, asset_id)
+            if part > free < own_cash(state, who, asset_id):
+                return who
+    return None
+
+
+def _take(
+    shares: Shares, mirror: str, moves: list[Move], holding: Holding, state: State
+) -> tuple[list[LossShared], dict[BucketId, Money]]:
+    """Add to `moves` what everybody bears; what to tell the holders, and how much each pool loses."""
+    asset_id = holding.terms.asset_id
+    told: list[LossShared] = []
+    from_locks: dict[ParticipantId, Money] = {}
+    for who, part in shares.items():
+        if isinstance(who, HouseBearer):
+            moves.append((_account_of(who, asset_id, state), mirror, part))
+            continue
+        free = min(part, free_cash(state, who, asset_id))
+        margin = min(part - free, _kept(who, asset_id, state)[0])
+        from_locks[who] = part - free - margin
+        names = (accounts.cash(who, asset_id), accounts.collateral(who, asset_id))
+        moves += [
+            (name, mirror, amount) for name, amount in zip(names, (free, margin), strict=True) if amount
+        ]
+        told.append(
+            LossShared(
+                participant_id=who,
+                asset_id=asset_id,
+                amount=part,
+                from_margin=margin,
+                from_locks=from_locks[who],
+            )
+        )
+    cuts = state.covers.full.cut({who: part for who, part in from_locks.items() if part})
+    moves += [(accounts.escrow(bucket_id), mirror, amount) for bucket_id, amount in cuts.items()]
+    return told, cuts
+
+
+def _account_of(bearer: HouseBearer, asset_id: AssetId, state: State) -> str:
+    match bearer:
+        case HouseBearer.LAYER:
+            return accounts.loss_layer(asset_id)
+        case HouseBearer.INSURANCE:
+            return accounts.loss_insurance(asset_id)
+        case HouseBearer.NOBODY:
+            state.ledger.open(accounts.shortfall(asset_id), asset_id, Rule.MIRROR)
+            return accounts.shortfall(asset_id)
+
+
+# --- what comes in and is nobody's deposit --------------------------------------------------------------
+
+
+def take_in(wallet_id: WalletId, amount: Money, holding: Holding, state: State) -> Iterator[Event]:
+    """Money that reaches a wallet of the venue and is nobody's deposit: in one that replaces another, it goes to
+    those who lost what that one held; for the rest, it is the house's own loss layer.
+    """
+    if not holding.is_of_the_venue(wallet_id):
+        return
+    for loss in holding.losses:
+        if loss.wallet_id == holding.replaced.get(wallet_id) and amount and loss.outstanding:
+            returned = min(amount, loss.outstanding)
+            amount -= returned
+            yield from _give_back_loss(loss, returned, holding.mirror(wallet_id), holding, state)
+    if amount:
+        layer = accounts.loss_layer(holding.terms.asset_id)
+        state.ledger.book([(holding.mirror(wallet_id), layer, amount)], state.now)
+    yield from review(holding, state, anew=True)
+
+
+def _give_back_loss(
+    loss: Loss, amount: Money, mirror: str, holding: Holding, state: State
+) -> Iterator[Event]:
+    """To those who bore it: first into pools that were cut, then into free cash."""
+    asset_id, moves = holding.terms.asset_id, list[Move]()
+    told: list[LossRestored] = []
+    pools: dict[BucketId, Money] = {}
+    shares = loss.give_back(amount)
+    for who, part in shares.items():
+        if isinstance(who, HouseBearer):
+            moves.append((mirror, _account_of(who, asset_id, state), part))
+            continue
+        back = state.covers.full.restore(who, part)
+        moves += [(mirror, accounts.escrow(bucket_id), into) for bucket_id, into in back.items()]
+        for bucket_id, into in back.items():
+            pools[bucket_id] = pools.get(bucket_id, 0) + into
+        locks = sum(back.values())
+        if part > locks:
+            moves.append((mirror, accounts.cash(who, asset_id), part - locks))
+        told.append(LossRestored(participant_id=who, asset_id=asset_id, amount=part, to_locks=locks))
+    state.ledger.book(moves, state.now)
+    yield LossUndone(
+        asset_id=asset_id,
+        amount=amount,
+        house=shares.get(HouseBearer.LAYER, 0),
+        holders=sum(part.amount for part in told),
+        insurance=shares.get(HouseBearer.INSURANCE, 0),
+    )
+    yield from told
+    for bucket_id, into in pools.items():
+        yield PoolRestored(bucket_id=bucket_id, amount=into, pool=state.covers.full.pool(bucket_id))
+    if not any(one.borne.get(HouseBearer.NOBODY, 0) for one in holding.losses):
+        yield from halting.resume(holding, CashHalt.WOUND_DOWN, state)
+    yield from halting.review(state)
+
+
+def open_venue_wallet(command: OpenVenueWallet, state: State) -> Iterator[Event]:
+    """One more wallet in custody. The one it replaces, if any, holds nothing any more."""
+    holding = state.holdings.get(command.asset_id)
+    reason = CashRefusal.UNKNOWN_ASSET if holding is None else _opening_refusal(command, holding, state)
+    if reason is not None or holding is None:
+        yield _refused(command, reason or CashRefusal.UNKNOWN_ASSET)
+        return
+    wallet_id, replaced = command.wallet_id, command.replaces
+    owner = None if replaced is None else holding.custody.owners.get(replaced)
+    there = holding.keeper.balance(wallet_id)
+    holding.custody.add(wallet_id, owner)
+    holding.open_wallet(wallet_id, state.ledger)
+    if replaced is not None:
+        holding.replaced[wallet_id] = replaced
+    yield VenueWalletOpened(asset_id=command.asset_id, wallet_id=wallet_id, replaces=replaced)
+    if owner is not None and replaced is not None:
+        cash = [accounts.cash(owner, command.asset_id)]
+        yield from loosen(state.seats[owner], replaced, cash, "replaced", state, restricts=True)
+    if there:
+        yield from take_in(wallet_id, there, holding, state)
+
+
+def _opening_refusal(command: OpenVenueWallet, holding: Holding, state: State) -> CashRefusal | None:
+    replaced = command.replaces
+    return first_refusal(
+        (replaced is not None and not holding.is_of_the_venue(replaced), CashRefusal.UNKNOWN_WALLET),
+        (any(s.wallet_id == command.wallet_id for s in state.seats.values()), CashRefusal.WALLET_TAKEN),
+        (holding.is_of_the_venue(command.wallet_id), CashRefusal.WALLET_OF_THE_VENUE),
+        (replaced is not None and holding.keeper.balance(replaced) > 0, CashRefusal.WALLET_IN_USE),
+    )
+
+
+def _refused(
+    command: RecordCashLoss | RecordOperationalLoss | OpenVenueWallet, reason: CashRefusal
+) -> CoinRequestRefused:
+    return CoinRequestRefused(asset_id=command.asset_id, request=type(command).__name__, reason=reason)

@@ -99,6 +99,7 @@ class GateRule(StrEnum):
 class CashRules(Message):
     settlement_asset: AssetId
     gate: GateRule = GateRule.PRO_RATA
+    freeze_respects_finality: bool = False  # what was set aside before a freeze may still settle after it
 
 
 class AssetCounting(Message):

@@ -126,6 +126,16 @@ class Issuer(Keeper):
             self._move(RESERVE_LOSSES, RESERVES, amount, now, "reserve loss")
         return reason
 
+    def write_off(self, wallet_id: WalletId, amount: Money, now: Time) -> CashRefusal | None:
+        """In its default the issuer writes coins down to what backs them: as many are no more."""
+        reason = super().write_off(wallet_id, amount, now)
+        if reason is None:
+            self._wiped += amount
+            self.supply -= amount
+            if self._at_pause is not None:
+                self._at_pause[wallet_id] = self.balance(wallet_id)
+        return reason
+
     # --- keys ---------------------------------------------------------------------------------------
 
     def pause(self, signatures: tuple[str, ...]) -> CashRefusal | None:

@@ -15,6 +15,8 @@ from exchange.clearing.ledger import Ledger, Rule
 from exchange.reasons import CashRefusal, first_refusal
 from exchange.units import Money, Time, WalletId
 
+WRITTEN_OFF = "written_off"  # what wallets held and nobody will ever pay (liability)
+
 
 class Freeze(NamedTuple):
     out: bool
@@ -32,8 +34,9 @@ class Keeper:
         self._ledger = Ledger()
         self._wallets: dict[WalletId, str] = {}  # to the account on the ledger
         self._freezes: dict[WalletId, Freeze] = {}
+        self._of_the_venue: dict[WalletId, None] = {}
         for wallet_id in terms.venue_wallets:
-            self._open(wallet_id)
+            self.open_for_the_venue(wallet_id)
 
     # --- reading ------------------------------------------------------------------------------------
 
@@ -83,6 +86,26 @@ class Keeper:
             self._move(self._wallets[source], self._open(target), amount, now, "transfer")
         return reason
 
+    def open_for_the_venue(self, wallet_id: WalletId) -> None:
+        """One more wallet of the venue: a freeze of it needs the signatures that one of those needs."""
+        self._of_the_venue[wallet_id] = None
+        self._open(wallet_id)
+
+    def write_off(self, wallet_id: WalletId, amount: Money, now: Time) -> CashRefusal | None:
+        """Part of what a wallet holds is gone, whoever may send or halt: the keeper itself has failed."""
+        reason = first_refusal(
+            (wallet_id not in self._wallets, CashRefusal.UNKNOWN_WALLET),
+            (amount <= 0, CashRefusal.AMOUNT_NOT_POSITIVE),
+            (amount > self.balance(wallet_id), CashRefusal.INSUFFICIENT_FUNDS),
+        )
+        if reason is None:
+            account, freeze = self._wallets[wallet_id], self._freezes.get(wallet_id)
+            self._ledger.open(WRITTEN_OFF, self.terms.asset_id, Rule.LIABILITY)
+            self._ledger.take_back([(account, WRITTEN_OFF, amount)], now)
+            if freeze is not None:
+                self._freezes[wallet_id] = freeze._replace(balance=self.balance(wallet_id))
+        return reason
+
     # --- freezes ------------------------------------------------------------------------------------
 
     def freeze(
@@ -120,7 +143,7 @@ class Keeper:
     def _is_signed(self, wallet_id: WalletId, signatures: tuple[str, ...]) -> bool:
         """By all who must sign for any wallet and, for one of the venue's, by those who must sign beside."""
         needed = self.terms.freeze_signatures
-        if wallet_id in self.terms.venue_wallets:
+        if wallet_id in self._of_the_venue:
             needed += self.terms.venue_freeze_signatures
         return all(name in signatures for name in needed)
 

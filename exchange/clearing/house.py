@@ -330,13 +330,14 @@ def _pay_claims(bucket_id: BucketId, price: Price, state: State) -> Iterator[Eve
     pool = state.covers.full.pool(bucket_id)
     payouts, moves = state.covers.full.settle(bucket_id, price)
     state.ledger.book(moves, state.now)
-    assert sum(paid.payout for paid in payouts) == pool, "every claim is paid in full and the pool is empty"
+    assert sum(paid.payout for paid in payouts) == pool, "every claim is paid and the pool is empty"
     for paid in payouts:
         yield ClaimSettled(
             participant_id=paid.holder.participant_id,
             bucket_id=bucket_id,
             payout=paid.payout,
             gain=paid.gain,
+            cut=paid.cut,
         )
     yield BucketSettled(bucket_id=bucket_id, pool=pool, holders=len(payouts))
 
@@ -379,6 +380,10 @@ def listing_fault(terms: Instrument, state: State) -> str | None:
         return f"there is no index {terms.underlying}"
     if terms.cash not in state.holdings:
         return f"there is no cash asset {terms.cash} to settle in"
+    if state.holdings[terms.cash].halts:
+        return f"nothing is traded against {terms.cash} for the time being"
+    if terms.bucket_id in state.covers.full.buckets and state.covers.full.buckets[terms.bucket_id].is_short:
+        return f"the pool of {terms.bucket_id} is short: part of its money is lost"
     if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
         return f"it pays in {terms.cash}, but the venue settles in {state.regime.cash.settlement_asset}"
     fault = fault_in(terms)
