@@ -274,6 +274,7 @@ def bear(
     for wallet_id, amount in lost.items():
         yield from _return_withdrawals(wallet_id, amount, holding, state)
     first, loss = next(iter(lost)), sum(lost.values())
+    holding.look_at(first)
     shares = share_loss(loss, _bearers(first, holding, state))
     while short := _orders_in_the_way(shares, holding, state):
         yield from cancel_orders_of(state.seats[short], CancelCause.CASH_LOST, state)
@@ -420,6 +421,7 @@ def take_in(wallet_id: WalletId, amount: Money, holding: Holding, state: State) 
     """
     if not holding.is_of_the_venue(wallet_id):
         return
+    holding.look_at(wallet_id)
     for loss in holding.losses:
         if loss.wallet_id == holding.replaced.get(wallet_id) and amount and loss.outstanding:
             returned = min(amount, loss.outstanding)

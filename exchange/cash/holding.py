@@ -127,6 +127,12 @@ class Holding:
             broken.append(f"I-46: the gate promises {self.gate.promised()} of {mobile} that can move")
         return broken
 
+    def look_at(self, wallet_id: WalletId) -> None:
+        """Have the next sweep look at the wallet: its keeper's ledger alone has changed it."""
+        owner = self.custody.owners.get(wallet_id)
+        if owner is not None:
+            self.unswept[owner] = None
+
     def due_to_wallet(self, participant_id: ParticipantId, ledger: Ledger) -> Money:
         """How much the participant's own wallet should hold more; negative if it holds too much."""
         asset_id = self.terms.asset_id
