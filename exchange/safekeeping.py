@@ -276,12 +276,12 @@ def bear(
     first, loss = next(iter(lost)), sum(lost.values())
     holding.look_at(first)
     shares = share_loss(loss, _bearers(first, holding, state))
-    while short := _orders_in_the_way(shares, holding, state):
+    while short := _orders_in_the_way(shares, first, holding, state):
         yield from cancel_orders_of(state.seats[short], CancelCause.CASH_LOST, state)
         shares = share_loss(loss, _bearers(first, holding, state))
     mirror = holding.mirror(first)
     moves: list[Move] = [(mirror, holding.mirror(w), amount) for w, amount in lost.items() if w != first]
-    told, cuts = _take(shares, mirror, moves, holding, state)
+    told, cuts = _take(shares, first, moves, holding, state)
     state.ledger.take_back(moves, state.now)
     holding.losses.append(Loss(first, cause, shares))
     asset_id = holding.terms.asset_id
@@ -333,55 +333,70 @@ def _bearers(wallet_id: WalletId, holding: Holding, state: State) -> list[Shares
         {HouseBearer.INSURANCE: ledger.available(insurance) if insurance in ledger else 0},
     ]
     owner = holding.custody.owners.get(wallet_id)
-    holders: Shares = {}
-    for who in sorted(state.seats):
-        own = own_cash(state, who, asset_id)
-        if holding.custody.separates:
-            own = min(own, max(holding.due_to_wallet(who, ledger), 0))
-        holders[who] = own + sum(_kept(who, asset_id, state))
+    locked = _locked(asset_id, state)
+    holders: Shares = {
+        who: _own_in(wallet_id, who, holding, state) + locked.get(who, 0) for who in state.seats
+    }
     if owner is None:
         return [*house, holders]
-    own = own_cash(state, owner, asset_id)
-    holders[owner] = sum(_kept(owner, asset_id, state))
-    return [{owner: own}, *house, holders]
+    holders[owner] = locked.get(owner, 0)
+    return [{owner: _own_in(wallet_id, owner, holding, state)}, *house, holders]
 
 
-def _kept(who: ParticipantId, asset_id: AssetId, state: State) -> tuple[Money, Money]:
-    """The participant's collateral, and its shares of pools; nothing in any but the settlement asset.
+def _own_in(wallet_id: WalletId, who: ParticipantId, holding: Holding, state: State) -> Money:
+    """How much of the participant's cash, free or held, is in the pool of that wallet: all of it or, where it has a
+    wallet of its own, what is still to be brought there.
+    """
+    own = own_cash(state, who, holding.terms.asset_id)
+    if not holding.custody.separates or holding.custody.owners.get(wallet_id) == who:
+        return own
+    return min(own, max(holding.due_to_wallet(who, state.ledger), 0))
 
-    Its share of the default fund is not there: that bears no such loss.
+
+def _locked(asset_id: AssetId, state: State) -> dict[ParticipantId, Money]:
+    """Everybody's collateral and shares of pools; nothing in any but the settlement asset.
+
+    Shares of the default fund are not there: that bears no such loss.
     """
     if state.regime is None or asset_id != state.regime.cash.settlement_asset:
-        return 0, 0
-    margin = state.covers.margin.accounts.get(who) if state.covers.margin is not None else None
-    collateral = 0 if margin is None else state.ledger.available(margin.collateral)
-    return collateral, sum(shares.get(who, 0) for shares in state.covers.full.shares().values())
+        return {}
+    found = {who: _collateral(who, asset_id, state) for who in state.seats}
+    for shares in state.covers.full.shares().values():
+        for who, share in shares.items():
+            found[who] += share
+    return found
 
 
-def _orders_in_the_way(shares: Shares, holding: Holding, state: State) -> ParticipantId | None:
+def _collateral(who: ParticipantId, asset_id: AssetId, state: State) -> Money:
+    account = accounts.collateral(who, asset_id)
+    return state.ledger.available(account) if account in state.ledger else 0
+
+
+def _orders_in_the_way(
+    shares: Shares, wallet_id: WalletId, holding: Holding, state: State
+) -> ParticipantId | None:
     """The first participant whose part reaches into what its orders hold."""
-    asset_id = holding.terms.asset_id
     for who, part in shares.items():
         if not isinstance(who, HouseBearer):
-            free = free_cash(state, who, asset_id)
-            if part > free < own_cash(state, who, asset_id):
+            own = min(part, _own_in(wallet_id, who, holding, state))
+            if own > free_cash(state, who, holding.terms.asset_id):
                 return who
     return None
 
 
 def _take(
-    shares: Shares, mirror: str, moves: list[Move], holding: Holding, state: State
+    shares: Shares, wallet_id: WalletId, moves: list[Move], holding: Holding, state: State
 ) -> tuple[list[LossShared], dict[BucketId, Money]]:
     """Add to `moves` what everybody bears; what to tell the holders, and how much each pool loses."""
-    asset_id = holding.terms.asset_id
+    asset_id, mirror = holding.terms.asset_id, holding.mirror(wallet_id)
     told: list[LossShared] = []
     from_locks: dict[ParticipantId, Money] = {}
     for who, part in shares.items():
         if isinstance(who, HouseBearer):
             moves.append((_account_of(who, asset_id, state), mirror, part))
             continue
-        free = min(part, free_cash(state, who, asset_id))
-        margin = min(part - free, _kept(who, asset_id, state)[0])
+        free = min(part, _own_in(wallet_id, who, holding, state))
+        margin = min(part - free, _collateral(who, asset_id, state))
         from_locks[who] = part - free - margin
         names = (accounts.cash(who, asset_id), accounts.collateral(who, asset_id))
         moves += [

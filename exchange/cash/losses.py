@@ -43,11 +43,11 @@ def share_loss(loss: Money, groups: Sequence[Group]) -> Shares:
     """
     shares: Shares = {}
     for group in groups:
-        names = sorted(group, key=str)
-        has = [group[name] for name in names]
+        members: list[tuple[Bearer, Money]] = sorted(group.items(), key=lambda member: str(member[0]))
+        has = [amount for _, amount in members]
         part = min(loss, sum(has))
         if part:
-            for name, amount in zip(names, allocate(part, has, has), strict=True):
+            for (name, _), amount in zip(members, allocate(part, has, has), strict=True):
                 shares[name] = shares.get(name, 0) + amount
             loss -= part
     if loss:

@@ -1,4 +1,4 @@
-"""What may happen to the venue's own wallets, for machines of every kind: freezes, wipes, thefts, write-downs, restitution."""
+"""What may happen to the venue's own wallets, for machines of every kind: frozen, wiped, robbed, made good."""
 
 from hypothesis import strategies as st
 from hypothesis.stateful import rule
@@ -73,9 +73,7 @@ class LossRules:
 
     @rule(choice=choices)
     def wipe_wallet(self, choice: int) -> None:
-        self.tell(
-            WipeWallet(asset_id=RUBD, wallet_id=self.wallet(choice), order_ref="wipe", signatures=KEYS)
-        )
+        self.tell(WipeWallet(asset_id=RUBD, wallet_id=self.wallet(choice), order_ref="wipe", signatures=KEYS))
 
     @rule(choice=choices, named=st.booleans())
     def open_wallet(self, choice: int, named: bool) -> None:

@@ -80,7 +80,10 @@ class Products(RuleBasedStateMachine):
         coupons = (Coupon(at=OPENS + 2 * HOUR, rate_bp=rate_bp), Coupon(at=EXPIRY, rate_bp=rate_bp))
         terms = note_terms(coupons=coupons, grace=grace, volume=60)
         self.venue = Venue(
-            future(fee_maker=3, fee_taker=7), spot(fee_maker=3, fee_taker=7), assets=with_btc(), coin=self.coin
+            future(fee_maker=3, fee_taker=7),
+            spot(fee_maker=3, fee_taker=7),
+            assets=with_btc(),
+            coin=self.coin,
         )
         for name in NAMES:
             self.venue.admit(name, 60_000 * ROUBLE)
