@@ -39,15 +39,22 @@ class LossRules:
     def part_of(self, wallet: WalletId, percent: int) -> int:
         return self.venue.state.holdings[RUBD].keeper.balance(wallet) * percent // 100
 
+    def default_funds(self) -> int:
+        """All that stands behind defaults: members' shares and the layers of the house."""
+        names = ("df:", "ccp:sitg", "ccp:further", "ccp:equity", "ccp:insurance")
+        ledger = self.venue.state.ledger
+        return sum(ledger.posted(a.account_id) for a in ledger.accounts() if a.account_id.startswith(names))
+
     @rule(choice=choices, percent=st.integers(0, 110), cause=causes)
     def lose(self, choice: int, percent: int, cause: LossCause) -> None:
-        wallet = self.wallet(choice)
+        wallet, before = self.wallet(choice), self.default_funds()
         self.tell(
             RecordCashLoss(
                 asset_id=RUBD, wallet_id=wallet, amount=self.part_of(wallet, percent), cause=cause,
                 grounds="it is gone", target=THIEF,
             )
         )  # fmt: skip
+        assert self.default_funds() == before, "I-35: a default fund bears no such loss"
 
     @rule(choice=choices, percent=st.integers(1, 60))
     def pay_away(self, choice: int, percent: int) -> None:
