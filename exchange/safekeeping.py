@@ -431,14 +431,15 @@ def _account_of(bearer: HouseBearer, asset_id: AssetId, state: State) -> str:
 
 
 def take_in(wallet_id: WalletId, amount: Money, holding: Holding, state: State) -> Iterator[Event]:
-    """Money that reaches a wallet of the venue and is nobody's deposit: in one that replaces another, it goes to
-    those who lost what that one held; for the rest, it is the house's own loss layer.
+    """Money that reaches a wallet of the venue and is nobody's deposit goes to those who lost what that wallet held,
+    or one that it replaces; for the rest, it is the house's own loss layer.
     """
     if not holding.is_of_the_venue(wallet_id):
         return
     holding.look_at(wallet_id)
+    replaced = holding.stands_for(wallet_id)
     for loss in holding.losses:
-        if loss.wallet_id == holding.replaced.get(wallet_id) and amount and loss.outstanding:
+        if loss.wallet_id in replaced and amount and loss.outstanding:
             returned = min(amount, loss.outstanding)
             amount -= returned
             yield from _give_back_loss(loss, returned, holding.mirror(wallet_id), holding, state)

@@ -127,6 +127,13 @@ class Holding:
             broken.append(f"I-46: the gate promises {self.gate.promised()} of {mobile} that can move")
         return broken
 
+    def stands_for(self, wallet_id: WalletId) -> list[WalletId]:
+        """The wallet itself, and all that it has replaced, one after the other."""
+        found = [wallet_id]
+        while (before := self.replaced.get(found[-1])) is not None:
+            found.append(before)
+        return found
+
     def look_at(self, wallet_id: WalletId) -> None:
         """Have the next sweep look at the wallet: its keeper's ledger alone has changed it."""
         owner = self.custody.owners.get(wallet_id)

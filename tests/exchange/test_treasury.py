@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from exchange import issuing, treasury
+from exchange import issuing, safekeeping, treasury
 from exchange.access.regime import GateRule
 from exchange.agenda import Agenda
 from exchange.cash.holding import Holding
@@ -21,7 +21,9 @@ from exchange.commands import (
     DepositCash,
     FreezeWallet,
     MintCoins,
+    OpenVenueWallet,
     PauseIssuer,
+    RecordCashLoss,
     RecordFiatReceipt,
     RedeemCoins,
     TransferCash,
@@ -75,6 +77,8 @@ ROADS: dict[type, Callable[[Any, Any], Iterator[Event]]] = {
     PauseIssuer: issuing.pause_issuer,
     UnpauseIssuer: issuing.unpause_issuer,
     WipeWallet: issuing.wipe_wallet,
+    RecordCashLoss: safekeeping.record_cash_loss,
+    OpenVenueWallet: safekeeping.open_venue_wallet,
 }
 
 

@@ -327,7 +327,7 @@ class MarginKeptApart(MarginMachine, LossRules):
 
 
 for machine in (MarginOfLostMoney, MarginKeptApart):
-    machine.TestCase.settings = of_size(15, 40)
+    machine.TestCase.settings = of_size(10, 40)
 TestMarginOfLostMoney = MarginOfLostMoney.TestCase
 TestMarginKeptApart = MarginKeptApart.TestCase
 

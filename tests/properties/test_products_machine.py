@@ -238,7 +238,7 @@ class ProductsOnTheIssuersLedger(Products, LossRules):
 
 
 for machine in (ProductsOfLostMoney, ProductsOfMoneyKeptApart, ProductsOnTheIssuersLedger):
-    machine.TestCase.settings = settings(Products.TestCase.settings, max_examples=25)
+    machine.TestCase.settings = settings(Products.TestCase.settings, max_examples=15)
 TestProductsOfLostMoney = ProductsOfLostMoney.TestCase
 TestProductsOfMoneyKeptApart = ProductsOfMoneyKeptApart.TestCase
 TestProductsOnTheIssuersLedger = ProductsOnTheIssuersLedger.TestCase

@@ -359,3 +359,15 @@ def test_under_margin_what_may_leave_is_limited_to_what_can_move():
     assert rejected.reason is CashRefusal.GATED
     venue.trade(ANN, BOB, 1, 80_000)
     assert venue.position(ANN) == 11
+
+
+def test_what_is_recovered_into_the_same_wallet_goes_to_those_who_lost_it():
+    """The estate of the issuer pays half of the fifth that was written down."""
+    venue = of_two()
+    lose(venue, 360_000)
+    venue.mint(FIRST, 180_000)
+    assert (venue.free_cash(ANN), venue.pool()) == (100_000, 1_440_000 + 80_000)
+    assert venue.state.series[BTCF].state is SeriesState.SUSPENDED
+    venue.mint(FIRST, 180_000)
+    assert (venue.free_cash(ANN), venue.pool()) == (200_000, 1_600_000)
+    assert venue.state.series[BTCF].state is SeriesState.TRADING
