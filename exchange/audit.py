@@ -157,8 +157,12 @@ def _escrow(state: State) -> Iterator[str]:
     for bucket in state.covers.full.buckets.values():
         pool = state.ledger.posted(bucket.escrow)
         locks = sum(account.lock for account in bucket.accounts.values())
-        if pool != locks or pool < 0:
-            yield f"I-18 {bucket.bucket_id}: the pool holds {pool}, the locks are {locks}"
+        lost = sum(bucket.haircuts.values())
+        if pool != locks - lost or pool < 0:
+            yield f"I-18 {bucket.bucket_id}: the pool holds {pool}, the locks are {locks}, of which {lost} is lost"
+        for participant_id, haircut in bucket.haircuts.items():
+            if not 0 < haircut <= bucket.accounts[participant_id].lock:
+                yield f"I-18 {participant_id} in {bucket.bucket_id}: {haircut} is lost of what is locked"
         for participant_id, account in bucket.accounts.items():
             losses = bucket.position_losses(account)
             if losses != account.loss or account.lock != max(losses):
@@ -166,7 +170,7 @@ def _escrow(state: State) -> Iterator[str]:
         width = (bucket.nodes[-1] - bucket.nodes[0]) * bucket.tick_value
         lots = sum(max(q, 0) for account in bucket.accounts.values() for q in account.quantities.values())
         futures_only = all(i.product is Product.FUTURE for i in bucket.instruments.values())
-        if futures_only and len(bucket.instruments) == 1 and pool != lots * width:
+        if futures_only and len(bucket.instruments) == 1 and pool + lost != lots * width:
             yield f"I-20 {bucket.bucket_id}: {lots} lots need {lots * width}, the pool holds {pool}"
 
 
@@ -201,9 +205,9 @@ def _custody(state: State) -> Iterator[str]:
     """I-11, I-42 to I-46: what is owed is what is held outside; wallets, issuer and gate are as they should be."""
     for asset_id, holding in state.holdings.items():
         owed = _claims_on(asset_id, state)
-        held = sum(
-            state.ledger.posted(holding.mirror(wallet_id)) for wallet_id in holding.terms.venue_wallets
-        )
+        held = sum(state.ledger.posted(holding.mirror(wallet_id)) for wallet_id in holding.custody.wallets)
+        shortfall = accounts.shortfall(asset_id)
+        held += state.ledger.posted(shortfall) if shortfall in state.ledger else 0
         if owed != held:
             yield f"I-11 {asset_id}: {owed} is owed, {held} is held"
         yield from holding.audit(state.ledger)

@@ -10,6 +10,7 @@ from exchange import margining, safekeeping, treasury
 from exchange.cash.bank import Bank
 from exchange.cash.digital_rouble import DigitalRouble
 from exchange.cash.holding import Holding
+from exchange.cash.losses import LossCause
 from exchange.cash.money import MoneyKeeper
 from exchange.commands import (
     AccrueInterest,
@@ -52,7 +53,7 @@ def credit_wallet(command: CreditWallet, state: State) -> Iterator[Event]:
         amount=command.amount,
         reference=command.reference,
     )
-    yield from safekeeping.take_in_for_the_house(command.wallet_id, command.amount, holding, state)
+    yield from safekeeping.take_in(command.wallet_id, command.amount, holding, state)
 
 
 def convert_cash(command: ConvertCash, state: State) -> Iterator[Event]:
@@ -102,26 +103,26 @@ def _keepers(command: ConvertCash, state: State) -> tuple[MoneyKeeper, MoneyKeep
 
 
 def report_outage(command: ReportOutage, state: State) -> Iterator[Event]:
-    """Nothing moves at the keeper; the venue's own books go on."""
-    _, money, reason = _money(command.asset_id, state)
+    """Nothing moves at the keeper; the venue's own books go on, if not for ever."""
+    holding, money, reason = _money(command.asset_id, state)
     reason = reason if money is None else money.begin_outage()
-    yield (
-        OutageBegan(asset_id=command.asset_id)
-        if reason is None
-        else _refused(command, command.asset_id, reason)
-    )
+    if holding is None or reason is not None:
+        yield _refused(command, command.asset_id, reason)
+        return
+    yield OutageBegan(asset_id=command.asset_id)
+    yield from safekeeping.begin_pause(holding, state)
 
 
 def end_outage(command: EndOutage, state: State) -> Iterator[Event]:
-    """What has waited is sent, and whoever was called for money in vain gets a new deadline."""
+    """What has waited is sent."""
     holding, money, reason = _money(command.asset_id, state)
     reason = reason if money is None else money.end_outage()
     if holding is None or reason is not None:
         yield _refused(command, command.asset_id, reason)
         return
     yield OutageEnded(asset_id=command.asset_id)
+    yield from safekeeping.end_pause(holding, state)
     treasury.try_again(holding, state)
-    yield from margining.renew_calls(command.asset_id, state)
 
 
 def fail_bank(command: FailBank, state: State) -> Iterator[Event]:
@@ -137,29 +138,18 @@ def fail_bank(command: FailBank, state: State) -> Iterator[Event]:
 
 
 def resolve_bank(command: ResolveBank, state: State) -> Iterator[Event]:
-    """What is lost of the venue's own account is borne by the house's layer, then by the holders by their claims."""
+    """What is lost of the venue's own account is borne like any loss of the money itself."""
     holding, bank, reason = _bank(command.asset_id, state)
-    if holding is None or bank is None:
+    losses = {} if bank is None else bank.losses(command.loss_bp)
+    reason = reason if bank is None else bank.resolve(command.loss_bp, state.now)
+    if holding is None or reason is not None:
         yield _refused(command, command.asset_id, reason)
         return
-    reason, shares = bank.resolve_refusal(command.loss_bp), None
-    wallet_id = holding.custody.wallets[0]
-    if reason is None and (loss := bank.losses(command.loss_bp)[wallet_id]):
-        shares = safekeeping.shares_of_loss(loss, holding, state)
-        reason = (
-            CashRefusal.INSUFFICIENT_FUNDS
-            if shares is None
-            else safekeeping.loss_refusal(shares, holding, state)
-        )
-    if reason is not None:
-        yield _refused(command, command.asset_id, reason)
-        return
-    lost = sum(bank.losses(command.loss_bp).values())
-    bank.resolve(command.loss_bp, state.now)
-    yield BankResolved(asset_id=command.asset_id, loss_bp=command.loss_bp, lost=lost)
-    if shares is not None:
-        yield from safekeeping.book_loss(wallet_id, shares, holding, state)
-    yield from safekeeping.review(holding, state)
+    yield BankResolved(asset_id=command.asset_id, loss_bp=command.loss_bp, lost=sum(losses.values()))
+    ours = {w: amount for w, amount in losses.items() if amount and holding.is_of_the_venue(w)}
+    if ours:
+        grounds = f"{command.loss_bp} bp of what nobody insures are lost"
+        yield from safekeeping.bear(ours, LossCause.BANK_INSOLVENCY, grounds, holding, state)
     yield from margining.renew_calls(command.asset_id, state)
 
 
@@ -182,7 +172,7 @@ def accrue_interest(duty: AccrueInterest, state: State) -> Iterator[Event]:
         yield InterestPaid(asset_id=duty.asset_id, amount=sum(paid.values()), to_the_house=earned)
         for wallet_id in holding.custody.wallets:
             if wallet_id in paid:
-                yield from safekeeping.take_in_for_the_house(wallet_id, paid[wallet_id], holding, state)
+                yield from safekeeping.take_in(wallet_id, paid[wallet_id], holding, state)
 
 
 # --- the inner way --------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from typing import ClassVar, TypeAlias
 
 from exchange.access.regime import Applicant, Regime
 from exchange.cash.issuer_states import IssuerState
+from exchange.cash.losses import LossCause
 from exchange.cash.terms import AnyCashTerms, ReserveStatus, RoleName
 from exchange.instruments import Asset, Instrument
 from exchange.messages import Message
@@ -38,6 +39,8 @@ class HouseLayer(StrEnum):
     EQUITY = "equity"
     INSURANCE = "insurance"
     LIQUIDITY = "liquidity"  # bridges late payments; it is paid back
+    LOSS_LAYER = "ndl"  # against losses of the coins themselves, as is what insures against them
+    LOSS_INSURANCE = "ndl_insurance"
 
 
 class DefaultReason(StrEnum):
@@ -486,6 +489,40 @@ class ResolveBank(Message):
     precedence: ClassVar[int] = EXTERNAL
     asset_id: AssetId
     loss_bp: BasisPoints
+
+
+class RecordCashLoss(Message):
+    """Part of what a wallet of the venue holds is gone. Stolen money went to `target`; else nobody has it.
+
+    A failed issuer writes its coins down, a failed bank its accounts; both need no signature, only `grounds`.
+    """
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    wallet_id: WalletId
+    amount: Money
+    cause: LossCause
+    grounds: str
+    target: WalletId = WalletId("")
+
+
+class RecordOperationalLoss(Message):
+    """The venue has paid money away in error, out of the wallets that may send, and it will not come back."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    amount: Money
+    target: WalletId
+    grounds: str
+
+
+class OpenVenueWallet(Message):
+    """The venue takes one more wallet into custody. If it `replaces` one, what comes in restores who lost there."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    wallet_id: WalletId
+    replaces: WalletId | None = None
 
 
 # --- settlement -----------------------------------------------------------------------------------------
@@ -1009,6 +1046,14 @@ class DoKeyOperation(Message):
     operation_id: int
 
 
+class HaltForPause(Message):
+    """The keeper may have been paused for as long as trading goes on without it."""
+
+    precedence: ClassVar[int] = CLOCK
+    asset_id: AssetId
+    pauses: int
+
+
 class ClosePlacement(Message):
     precedence: ClassVar[int] = CLOCK
     instrument_id: InstrumentId
@@ -1140,6 +1185,7 @@ Duty: TypeAlias = (
     | ProcessRedemptions
     | SettleReserveSale
     | DoKeyOperation
+    | HaltForPause
     | ClosePlacement
     | PayCoupon
     | JudgeIssuer
@@ -1193,6 +1239,9 @@ Command: TypeAlias = (
     | ResolveBank
     | KeyCommand
     | CancelKeyOperation
+    | RecordCashLoss
+    | RecordOperationalLoss
+    | OpenVenueWallet
     | CreditUnits
     | AnnounceCryptoDeposit
     | ReportReorganisation

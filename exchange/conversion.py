@@ -1,34 +1,28 @@
-"""The road of a cash asset that is halted, and of what the venue falls back on.
+"""The road of what the venue falls back on when a cash asset is halted.
 
-A halt stops what pays in the asset and lets none of it in or out. Then either the asset is resumed, or all that is
-owed in it is converted into the fallback asset at a published rate: the house takes over the claims on the one and
-pays in the other, which it must hold. At par positions are carried over as they are; at any other rate a lot would
-no longer be worth what it was, so they are settled at their mark first, and free cash is converted.
+Either the halt ends, or all that is owed in the asset is converted into the fallback asset at a published rate: the
+house takes over the claims on the one and pays in the other, which it must hold. At par positions are carried over
+as they are; at any other rate a lot would no longer be worth what it was, so they are settled at their mark first,
+and free cash is converted.
 """
 
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from exchange import margining, treasury
+from exchange import halting, margining, treasury
 from exchange.cash.holding import Holding
 from exchange.clearing import accounts, house
-from exchange.clearing.expiry import is_over, is_trading
 from exchange.clearing.ledger import Move, Rule
 from exchange.clearing.margin_accounts import Due
 from exchange.clearing.variation import owe
 from exchange.commands import (
     EndTrading,
-    HaltCash,
     HouseLayer,
     PublishConversionRate,
-    ResumeCash,
     StartFixing,
 )
 from exchange.events import (
     BucketSettled,
-    CancelCause,
-    CashHalted,
-    CashResumed,
     ClaimConverted,
     ClaimsConverted,
     ClaimSettled,
@@ -42,9 +36,8 @@ from exchange.events import (
 )
 from exchange.instruments import ContractKind
 from exchange.messages import changed
-from exchange.reasons import CashRefusal
+from exchange.restraint import loosen
 from exchange.state import Seat, Series, State
-from exchange.trading import cancel_orders_in
 from exchange.units import AssetId, BucketId, Money
 from matching.terms import ParticipantId, Price
 
@@ -61,63 +54,6 @@ class Claim(NamedTuple):
     amount: Money
 
 
-# --- halt and resume ------------------------------------------------------------------------------------
-
-
-def halt_cash(command: HaltCash, state: State) -> Iterator[Event]:
-    holding = state.holdings.get(command.asset_id)
-    if holding is None or holding.halted or not command.grounds:
-        yield _refused("halt", command.asset_id, "it needs an asset that is not halted yet, and grounds")
-        return
-    yield from halt(holding, command.grounds, state)
-
-
-def halt_if_frozen(holding: Holding, state: State) -> Iterator[Event]:
-    """A wallet of the venue cannot send: the settlement asset is halted at once, if the regime says so."""
-    if state.regime is None or holding.halted or not holding.frozen:
-        return
-    rules = state.regime.cash
-    if rules.halt_on_freeze and holding.terms.asset_id == rules.settlement_asset:
-        yield from halt(holding, "its keeper has frozen what the venue holds", state)
-
-
-def halt(holding: Holding, grounds: str, state: State) -> Iterator[Event]:
-    """What is on its way out comes back, orders are canceled, and series that pay in it stop trading."""
-    asset_id, holding.halted = holding.terms.asset_id, True
-    yield CashHalted(asset_id=asset_id, grounds=grounds)
-    for withdrawal in list(holding.pending.values()):
-        yield treasury.give_back(withdrawal, CashRefusal.CASH_HALTED, holding, state)
-    for series in _series_in(asset_id, state):
-        yield from cancel_orders_in(series, CancelCause.CASH_HALTED, state)
-        if is_trading(series.state):
-            holding.suspended.append(series.instrument.instrument_id)
-            yield from house.suspend(series, state)
-
-
-def resume_cash(command: ResumeCash, state: State) -> Iterator[Event]:
-    holding = state.holdings.get(command.asset_id)
-    if holding is None or not holding.halted:
-        yield _refused("resume", command.asset_id, "only an asset that is halted can be resumed")
-        return
-    holding.halted = False
-    yield CashResumed(asset_id=command.asset_id)
-    yield from _go_on(holding, state)
-    yield from margining.renew_calls(command.asset_id, state)
-
-
-def _go_on(holding: Holding, state: State) -> Iterator[Event]:
-    """Trading goes on in what the halt has stopped, or begins where only the halt kept it from beginning."""
-    for instrument_id in holding.suspended:
-        series = state.series[instrument_id]
-        if series.state is SeriesState.SUSPENDED:
-            yield from house.resume(series, state)
-    holding.suspended.clear()
-    for series in state.series.values():
-        halted = state.holdings[series.instrument.cash].halted
-        if state.session_open and series.state is SeriesState.LISTED and not halted:
-            yield from house.begin_trading(series, state)
-
-
 # --- conversion -----------------------------------------------------------------------------------------
 
 
@@ -125,30 +61,31 @@ def publish_conversion_rate(command: PublishConversionRate, state: State) -> Ite
     """Everything at once, or nothing and the reason."""
     fault = _conversion_fault(command, state)
     if fault is not None:
-        yield _refused("convert", command.asset_id, fault)
+        yield DirectiveRefused(directive=f"convert {command.asset_id}", explanation=fault)
         return
     assert state.regime is not None and state.regime.cash.fallback_asset is not None, "no fault was found"
     asset_id, fallback = command.asset_id, state.regime.cash.fallback_asset
     kept = command.rate_ppm == PAR_PPM
     settles = asset_id == state.regime.cash.settlement_asset
+    yield from halting.call_off(state.holdings[asset_id], state)
     if settles and not kept:
         yield from _close_out(asset_id, state)
     claims = _claims(asset_id, fallback, state)
     yield from _convert(claims, asset_id, fallback, command.rate_ppm, state)
     if settles:
         yield from _redenominate(asset_id, fallback, kept, state)
-        yield from _go_on(state.holdings[asset_id], state)
+        yield from halting.review(state)
         yield from margining.renew_calls(fallback, state)
 
 
 def _conversion_fault(command: PublishConversionRate, state: State) -> str | None:
     holding, regime = state.holdings.get(command.asset_id), state.regime
     fallback = regime.cash.fallback_asset if regime is not None else None
-    if holding is None or not holding.halted:
+    if holding is None or not holding.halts:
         return "only what is owed in a halted asset is converted; halt it first"
     if regime is None or fallback is None or fallback == command.asset_id:
         return "the regime names no other asset to fall back on"
-    if state.holdings[fallback].halted:
+    if state.holdings[fallback].halts:
         return f"{fallback} is halted too"
     if command.rate_ppm < 1:
         return "the rate must be positive"
@@ -169,9 +106,16 @@ def _claims_fault(command: PublishConversionRate, state: State) -> str | None:
             return (
                 f"{note.instrument.instrument_id} promises {asset_id}, and only its issuer could change that"
             )
-    for series in _series_in(asset_id, state):
+    for series in halting.series_in(asset_id, state):
         if series.state not in _CARRIED:
             return f"{series.instrument.instrument_id} is being settled; convert when it is over"
+    short = (
+        b for b, bucket in state.covers.full.buckets.items() if bucket.cash == asset_id and bucket.is_short
+    )
+    if command.rate_ppm == PAR_PPM and (bucket_id := next(short, None)):
+        return (
+            f"the pool of {bucket_id} is short and cannot go over as it is; any other rate settles it first"
+        )
     margin = state.covers.margin
     if margin is None:
         return None
@@ -211,6 +155,7 @@ def _close_out(asset_id: AssetId, state: State) -> Iterator[Event]:
                     bucket_id=bucket_id,
                     payout=paid.payout,
                     gain=paid.gain,
+                    cut=paid.cut,
                 )
             yield BucketSettled(bucket_id=bucket_id, pool=pool, holders=len(payouts))
 
@@ -230,7 +175,7 @@ def _claims(asset_id: AssetId, fallback: AssetId, state: State) -> list[Claim]:
     claims: list[Claim] = []
     settles = state.regime is not None and asset_id == state.regime.cash.settlement_asset
     for who in sorted(state.seats):
-        kinds = [accounts.cash]
+        kinds = [accounts.cash, accounts.hold]  # nothing is held any more once it comes to it
         if settles and state.covers.margin is not None and who in state.covers.margin.accounts:
             kinds += [accounts.collateral, accounts.fund_share]
         claims += [Claim(who, kind(who, asset_id), kind(who, fallback), 0) for kind in kinds]
@@ -265,7 +210,8 @@ def _convert(
         paid += part
     if converted > paid:
         moves.append((given, rounding, converted - paid))
-    _book_over_freezes(moves, claims, asset_id, state)
+    ledger.take_back(moves, state.now)
+    _carry_restraints(claims, state.holdings[asset_id], state)
     yield from _told(claims, asset_id, fallback, rate_ppm, state)
     yield ClaimsConverted(
         asset_id=asset_id,
@@ -297,19 +243,17 @@ def _told(
             )
 
 
-def _book_over_freezes(moves: list[Move], claims: list[Claim], asset_id: AssetId, state: State) -> None:
-    """What is under a legal order is converted too, and stays under it."""
-    frozen = [
-        claim for claim in claims if claim.before in state.ledger and state.ledger.is_frozen_out(claim.before)
-    ]
-    for claim in frozen:
-        state.ledger.unfreeze(claim.before, order_ref=f"conversion of {asset_id}", now=state.now)
-    state.ledger.book(moves, state.now)
-    for claim in frozen:
-        for account in (claim.before, claim.after):
-            state.ledger.freeze(
-                account, out=True, into=False, order_ref=f"conversion of {asset_id}", now=state.now
-            )
+def _carry_restraints(claims: list[Claim], holding: Holding, state: State) -> None:
+    """What is under a legal order is converted too, and stays under it. A freeze of a participant's wallet with the
+    venue binds the coins that are in it, which are the house's now.
+    """
+    for claim in claims:
+        restraints = state.seats[claim.who].restraints if claim.who is not None else {}
+        orders = [cause for cause in restraints.get(claim.before, {}) if cause not in holding.custody.owners]
+        if orders:
+            restraints[claim.after] = dict.fromkeys(orders)
+            reference = f"conversion of {holding.terms.asset_id}"
+            state.ledger.freeze(claim.after, out=True, into=False, order_ref=reference, now=state.now)
 
 
 def _reckon_gate(holding: Holding, state: State) -> None:
@@ -322,11 +266,14 @@ def _reckon_gate(holding: Holding, state: State) -> None:
 def _redenominate(asset_id: AssetId, fallback: AssetId, kept: bool, state: State) -> Iterator[Event]:
     """Seats, covers and series pay in the fallback from now on, which is the settlement asset."""
     assert state.regime is not None, "it names the fallback"
-    every = _series_in(asset_id, state)
+    every = halting.series_in(asset_id, state)
     rules = changed(state.regime.cash, settlement_asset=fallback, fallback_asset=None)
     state.regime = changed(state.regime, cash=rules)
+    owners = state.holdings[asset_id].custody.owners
     for seat in state.seats.values():
         _reseat(seat, fallback, state)
+        for cause in [wallet for wallet in seat.frozen_by if wallet in owners]:
+            yield from loosen(seat, cause, (), "", state)
     for bucket_id in [b for b, bucket in state.covers.full.buckets.items() if bucket.cash == asset_id]:
         state.covers.full.redenominate(bucket_id, fallback)
     state.covers.spot.redenominate(fallback)
@@ -369,15 +316,3 @@ def _promise_expiry(series: Series, state: State) -> None:
     if starts > state.now:
         state.agenda.promise(starts, StartFixing(bucket_id=terms.bucket_id))
     state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
-
-
-# --- the inner way --------------------------------------------------------------------------------------
-
-
-def _series_in(asset_id: AssetId, state: State) -> list[Series]:
-    """Those that pay in the asset and are not over."""
-    return [s for s in state.series.values() if s.instrument.cash == asset_id and not is_over(s.state)]
-
-
-def _refused(what: str, asset_id: AssetId, explanation: str) -> DirectiveRefused:
-    return DirectiveRefused(directive=f"{what} {asset_id}", explanation=explanation)

@@ -16,6 +16,7 @@ from exchange import (
     conversion,
     defaults,
     depository,
+    halting,
     issuing,
     keyholding,
     margining,
@@ -24,11 +25,12 @@ from exchange import (
     oversight,
     quoting,
     redeeming,
+    safekeeping,
     settling,
     trading,
     treasury,
 )
-from exchange.clearing import house, rolling
+from exchange.clearing import house
 from exchange.commands import (
     REPORTS,
     AccrueInterest,
@@ -83,6 +85,7 @@ from exchange.commands import (
     FundHouse,
     FundRedemption,
     HaltCash,
+    HaltForPause,
     HaltInstrument,
     InstructSettlement,
     JudgeIssuer,
@@ -93,6 +96,7 @@ from exchange.commands import (
     MintCoins,
     OfferToPort,
     OpenSession,
+    OpenVenueWallet,
     PauseIssuer,
     PayCoupon,
     PayHolders,
@@ -108,7 +112,9 @@ from exchange.commands import (
     PublishIndication,
     PublishReferenceRate,
     QuoteMarket,
+    RecordCashLoss,
     RecordFiatReceipt,
+    RecordOperationalLoss,
     RedeemCoins,
     RedeemNotes,
     RegisterNote,
@@ -191,10 +197,16 @@ class Exchange:
         first = self.sequence + 1
         entries = [
             Entry(sequence=sequence, time=now, event=event)
-            for sequence, event in enumerate(_road(command, self.state), first)
+            for sequence, event in enumerate(_walk(command, self.state), first)
         ]
         self.sequence += len(entries)
         return entries
+
+
+def _walk(command: Command, state: State) -> Iterator[Event]:
+    """The road of the command, and then what custody moves after it."""
+    yield from _road(command, state)
+    yield from safekeeping.sweep_all(state)
 
 
 def _road(command: Command, state: State) -> Iterator[Event]:
@@ -235,7 +247,7 @@ def _road(command: Command, state: State) -> Iterator[Event]:
         case ListInstrument():
             return house.list_instrument(command, state)
         case StartFixing():
-            return house.start_fixing(command, state)
+            return halting.start_fixing(command, state)
         case EndTrading():
             return house.end_trading(command, state)
         case FixPrice():
@@ -277,7 +289,7 @@ def _road(command: Command, state: State) -> Iterator[Event]:
         case FundHouse():
             return issuing.fund_house(command, state)
         case RollPerpetual():
-            return rolling.roll_perpetual(command, state)
+            return halting.roll_perpetual(command, state)
         case RecordFiatReceipt():
             return issuing.record_fiat_receipt(command, state)
         case MintCoins():
@@ -307,9 +319,9 @@ def _road(command: Command, state: State) -> Iterator[Event]:
         case AccrueInterest():
             return banking.accrue_interest(command, state)
         case HaltCash():
-            return conversion.halt_cash(command, state)
+            return halting.halt_cash(command, state)
         case ResumeCash():
-            return conversion.resume_cash(command, state)
+            return halting.resume_cash(command, state)
         case PublishConversionRate():
             return conversion.publish_conversion_rate(command, state)
         case CancelRedemption():
@@ -344,6 +356,14 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return keyholding.do_key_operation(command, state)
         case CancelKeyOperation():
             return keyholding.cancel_key_operation(command, state)
+        case RecordCashLoss():
+            return safekeeping.record_cash_loss(command, state)
+        case RecordOperationalLoss():
+            return safekeeping.record_operational_loss(command, state)
+        case OpenVenueWallet():
+            return safekeeping.open_venue_wallet(command, state)
+        case HaltForPause():
+            return safekeeping.halt_for_pause(command, state)
         case InstructSettlement():
             return settling.instruct_settlement(command, state)
         case ReleaseInstruction():

@@ -9,7 +9,7 @@ house's own layer first and then by all who own units of the asset. It never tou
 from collections.abc import Iterator
 
 from exchange.cash.chain import Arrival, Chain, Departure
-from exchange.cash.custody import share_loss
+from exchange.cash.losses import HouseBearer, share_loss
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Mode, TransferId
 from exchange.commands import (
@@ -140,18 +140,20 @@ def _share_loss(lost: int, chain: Chain, state: State) -> Iterator[Event]:
     spot, layer = state.covers.spot, accounts.loss_layer(asset_id)
     owned = {who: spot.units(who, asset_id) for who in sorted(spot.owners.get(asset_id, {}))}
     loss = min(lost, state.ledger.posted(accounts.register(asset_id)))
-    shares = share_loss(loss, state.ledger.available(layer), owned)
-    for who, part in shares.holders.items():
+    shares = share_loss(loss, ({HouseBearer.LAYER: state.ledger.available(layer)}, owned))
+    house = shares.pop(HouseBearer.LAYER, 0)
+    holders = {who: part for who, part in shares.items() if not isinstance(who, HouseBearer)}
+    for who, part in holders.items():
         if part > spot.free_units(who, asset_id):
             yield from _cancel_sales(who, asset_id, state)
     register = accounts.register(asset_id)
-    gone = [(layer, register, shares.house)] if shares.house else []
-    gone += [(accounts.units(who, asset_id), register, part) for who, part in shares.holders.items()]
-    for who, part in shares.holders.items():
+    gone = [(layer, register, house)] if house else []
+    gone += [(accounts.units(who, asset_id), register, part) for who, part in holders.items()]
+    for who, part in holders.items():
         spot.owners[asset_id][who].buying.give_out(part, owned[who])
     state.ledger.take_back(gone, state.now)
-    yield UnitsLost(asset_id=asset_id, loss=loss, house=shares.house, holders=sum(shares.holders.values()))
-    for who, part in shares.holders.items():
+    yield UnitsLost(asset_id=asset_id, loss=loss, house=house, holders=sum(holders.values()))
+    for who, part in holders.items():
         yield UnitsLossShared(participant_id=who, asset_id=asset_id, amount=part)
 
 

@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 from exchange.access.regime import Applicant, Permission
 from exchange.cash.issuer_states import IssuerState as IssuerState
+from exchange.cash.losses import LossCause as LossCause
+from exchange.cash.terms import CashHalt as CashHalt
 from exchange.cash.terms import ReserveStatus as ReserveStatus
 from exchange.cash.terms import RoleName as RoleName
 from exchange.clearing.default_auction import NoWinner
@@ -61,6 +63,7 @@ class CancelCause(StrEnum):
     MARKET_MAKER_PROTECTION = "market_maker_protection"
     ROLL = "roll"  # of a perpetual: the claim that it was for is settled
     UNITS_LOST = "units_lost"  # what it would have sold is no longer there
+    CASH_LOST = "cash_lost"  # what they held is needed for their owner's part of a loss
     ISSUER_DEFAULT = "issuer_default"  # of a note: it is not traded any more
     CASH_HALTED = "cash_halted"  # what it would pay or receive is halted
 
@@ -424,6 +427,7 @@ class ClaimSettled(PrivateEvent):
     bucket_id: BucketId
     payout: Money
     gain: Money
+    cut: Money = 0  # what the claim did not pay because its pool had lost part of the money
 
 
 class FundingPaid(PrivateEvent):
@@ -461,11 +465,31 @@ class InterestCredited(PrivateEvent):
     amount: Money
 
 
+class CustodyWalletOpened(PrivateEvent):
+    """The venue keeps what is the participant's alone in a wallet apart."""
+
+    asset_id: AssetId
+    wallet_id: WalletId
+
+
 class LossShared(PrivateEvent):
-    """A participant's part of a loss of the coins themselves, by its claim at the instant of the loss."""
+    """A participant's part of a loss of the coins themselves, by its claim at the instant of the loss.
+
+    It came out of free cash as far as that reached, then out of collateral, then out of its locks.
+    """
 
     asset_id: AssetId
     amount: Money
+    from_margin: Money = 0
+    from_locks: Money = 0
+
+
+class LossRestored(PrivateEvent):
+    """Coins that were lost have come back, and with them so much of what the participant had borne."""
+
+    asset_id: AssetId
+    amount: Money
+    to_locks: Money = 0
 
 
 class PositionSettled(PrivateEvent):
@@ -1311,14 +1335,21 @@ class InterestPaid(PublicEvent):
 
 
 class CashHalted(PublicEvent):
-    """Nothing pays in the asset until it is resumed, or until what is owed in it is converted."""
+    """Nothing is traded that pays in the asset, until no cause of a halt holds or what is owed in it is converted.
+
+    By directive none of it enters or leaves the venue either.
+    """
 
     asset_id: AssetId
+    cause: CashHalt
     grounds: str
 
 
 class CashResumed(PublicEvent):
+    """That cause holds no more. Trading goes on if it was the last."""
+
     asset_id: AssetId
+    cause: CashHalt
 
 
 class ClaimsConverted(PublicEvent):
@@ -1355,12 +1386,62 @@ class CustodyReopened(PublicEvent):
 
 
 class LossAllocated(PublicEvent):
-    """Coins in custody were destroyed: the house's own layer bears its part first, then the holders."""
+    """Coins in custody are gone: the house's own layer bears its part first, then what insures it, then the holders.
+
+    `nobody` is what reached beyond all of them: the venue is winding down.
+    """
 
     asset_id: AssetId
     loss: Money
     house: Money
     holders: Money
+    insurance: Money = 0
+    nobody: Money = 0
+    cause: LossCause = LossCause.WIPED
+    grounds: str = ""
+
+
+class LossUndone(PublicEvent):
+    """So much of what was lost has come back: to the holders first, then to what insured it and to the house."""
+
+    asset_id: AssetId
+    amount: Money
+    house: Money
+    holders: Money
+    insurance: Money = 0
+
+
+class PoolCut(PublicEvent):
+    """A loss of coins has reached into a pool: nothing is traded in its bucket, and its claims share what is there."""
+
+    bucket_id: BucketId
+    lost: Money
+    pool: Money
+
+
+class PoolRestored(PublicEvent):
+    """What was lost of a pool has come back, in part or in whole."""
+
+    bucket_id: BucketId
+    amount: Money
+    pool: Money
+
+
+class VenueWalletOpened(PublicEvent):
+    """One more wallet of the venue's. If it `replaces` one, the mirror of that is followed by this one's."""
+
+    asset_id: AssetId
+    wallet_id: WalletId
+    replaces: WalletId | None = None
+
+
+class CustodySwept(PublicEvent):
+    """Between the participants' own wallets and the house's, so that each holds what it should."""
+
+    asset_id: AssetId
+    collected: Money  # from participants' wallets: what has been locked or paid
+    paid: Money  # into them: what has been set free or received
+    unswept: Money  # what could not move
 
 
 class ChainReorganised(PublicEvent):
@@ -1506,7 +1587,9 @@ Event: TypeAlias = (
     | PositionClosedAtRoll
     | PositionRolled
     | InterestCredited
+    | CustodyWalletOpened
     | LossShared
+    | LossRestored
     | PositionSettled
     | VariationPaid
     | VariationLate
@@ -1616,6 +1699,11 @@ Event: TypeAlias = (
     | CustodyGated
     | CustodyReopened
     | LossAllocated
+    | LossUndone
+    | PoolCut
+    | PoolRestored
+    | VenueWalletOpened
+    | CustodySwept
     | ChainReorganised
     | UnitsLost
     | NoteRegistered

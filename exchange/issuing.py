@@ -63,7 +63,7 @@ def mint_coins(command: MintCoins, holding: Holding, issuer: Issuer, state: Stat
         supply=issuer.supply,
         backed=issuer.minting.has_receipt(command.receipt_id),
     )
-    yield from safekeeping.take_in_for_the_house(command.wallet_id, command.amount, holding, state)
+    yield from safekeeping.take_in(command.wallet_id, command.amount, holding, state)
     yield from redeeming.review(holding, issuer, state)
 
 
@@ -109,13 +109,13 @@ def transfer_cash(command: TransferCash, holding: Holding, state: State) -> Iter
         amount=command.amount,
         fee=fee,
     )
-    yield from safekeeping.take_in_for_the_house(command.target, command.amount - fee, holding, state)
+    yield from safekeeping.take_in(command.target, command.amount - fee, holding, state)
 
 
 @on_cash
 def fund_house(command: FundHouse, holding: Holding, state: State) -> Iterator[Event]:
     """The house brings coins of its own into custody, for one layer or for liquidity."""
-    target = holding.custody.deposit_wallet(holding.keeper)
+    target = holding.custody.house_wallet(holding.keeper)
     reason = None
     if holding.is_of_the_venue(command.source):
         reason = CashRefusal.WALLET_OF_THE_VENUE

@@ -7,10 +7,10 @@ roles of that later instant. Until then it can be taken back by those who may si
 from collections.abc import Iterator
 from typing import assert_never
 
-from exchange import conversion, margining, redeeming, safekeeping, treasury, wiping
+from exchange import redeeming, safekeeping, treasury, wiping
 from exchange.cash.holding import Holding
 from exchange.cash.issuer import Issuer
-from exchange.cash.issuer_states import CHANGES
+from exchange.cash.issuer_states import CHANGES, IssuerState
 from exchange.cash.terms import Role, RoleName
 from exchange.cash_requests import on_cash, refused
 from exchange.commands import (
@@ -189,8 +189,8 @@ def freeze_wallet(command: FreezeWallet, holding: Holding, state: State) -> Iter
         out=keeper.is_frozen_out(wallet_id),
         into=keeper.is_frozen_in(wallet_id),
     )
+    yield from safekeeping.review_owner(wallet_id, command.order_ref, holding, state)
     yield from safekeeping.review(holding, state)
-    yield from conversion.halt_if_frozen(holding, state)
 
 
 def unfreeze_wallet(command: UnfreezeWallet, holding: Holding, state: State) -> Iterator[Event]:
@@ -199,6 +199,7 @@ def unfreeze_wallet(command: UnfreezeWallet, holding: Holding, state: State) -> 
         yield refused(command, reason)
         return
     yield WalletUnfrozen(asset_id=command.asset_id, wallet_id=command.wallet_id, order_ref=command.order_ref)
+    yield from safekeeping.review_owner(command.wallet_id, command.order_ref, holding, state)
     yield from safekeeping.review(holding, state)
     if holding.issuer is not None:  # it may have waited for its roubles
         yield from redeeming.review(holding, holding.issuer, state)
@@ -208,7 +209,7 @@ def unfreeze_wallet(command: UnfreezeWallet, holding: Holding, state: State) -> 
 
 
 def pause_issuer(command: PauseIssuer, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
-    """Nothing moves on the issuer's ledger; the venue's own books go on.
+    """Nothing moves on the issuer's ledger; the venue's own books go on, if not for ever.
 
     Under terms by which a batch in progress completes, withdrawals that are on their way leave first.
     """
@@ -221,6 +222,7 @@ def pause_issuer(command: PauseIssuer, holding: Holding, issuer: Issuer, state: 
             yield from treasury.confirm_withdrawal(ConfirmWithdrawal(withdrawal_id=withdrawal_id), state)
     issuer.pause(command.signatures)
     yield IssuerPaused(asset_id=command.asset_id)
+    yield from safekeeping.begin_pause(holding, state)
 
 
 def unpause_issuer(command: UnpauseIssuer, holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
@@ -229,8 +231,8 @@ def unpause_issuer(command: UnpauseIssuer, holding: Holding, issuer: Issuer, sta
         yield refused(command, reason)
         return
     yield IssuerUnpaused(asset_id=command.asset_id)
+    yield from safekeeping.end_pause(holding, state)
     yield from redeeming.review(holding, issuer, state)
-    yield from margining.renew_calls(command.asset_id, state)
 
 
 def change_issuer_state(
@@ -243,6 +245,8 @@ def change_issuer_state(
         yield refused(command, reason)
         return
     yield IssuerStateChanged(asset_id=command.asset_id, state=issuer.state, before=before)
+    if before is IssuerState.PAUSED:
+        yield from safekeeping.end_pause(holding, state)
     yield from redeeming.review(holding, issuer, state)
 
 

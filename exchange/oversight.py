@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exchange import auctions, banking, margining, membership
+from exchange import auctions, banking, halting, margining, membership
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, CashRules, Permission, Regime
@@ -50,6 +50,7 @@ from exchange.events import (
     VenueEstablished,
 )
 from exchange.reasons import AccessRefusal
+from exchange.restraint import bind, loosen
 from exchange.rules.permitted import may_close, must_reduce
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_of
@@ -57,6 +58,7 @@ from exchange.units import AssetId, WalletId
 from matching.terms import Side
 
 DEPTH_DISTANCES_BP = (10, 50, 100, 200)
+_LEGAL_ORDER = "legal order"
 
 
 def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
@@ -73,7 +75,7 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         state.ledger.open(accounts.fees(cash.asset_id), cash.asset_id, Rule.LIABILITY)
         state.ledger.open(accounts.loss_layer(cash.asset_id), cash.asset_id, Rule.LIABILITY)
         for wallet_id in cash.venue_wallets:
-            state.ledger.open(accounts.wallet(wallet_id, cash.asset_id), cash.asset_id, Rule.MIRROR)
+            state.holdings[cash.asset_id].open_wallet(wallet_id, state.ledger)
     for asset in command.assets:
         if asset.confirmations:
             state.chains[asset.asset_id] = Chain(asset)
@@ -133,7 +135,7 @@ def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
     state.session_open = True
     yield SessionOpened()
     for series in state.series.values():
-        if series.state is SeriesState.LISTED and not state.holdings[series.instrument.cash].halted:
+        if series.state is SeriesState.LISTED and not house.must_stay(series, state):
             yield house.enter(series, SeriesState.TRADING)
         auctions.promise_closing_call(series, state)
         if is_trading(series.state):
@@ -187,11 +189,14 @@ def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
         state.regime = regime
         _begin_clearing(regime, state)
     state.regime = regime
+    state.ledger.freeze_respects_finality = regime.cash.freeze_respects_finality
     for series in state.series.values():
         series.market.terms = house.market_terms(series.instrument, state)
     yield RegimeAdopted(regime_id=regime.regime_id, title=regime.title)
     for seat in state.seats.values():
         yield from _judge_anew(seat, regime, state)
+    for holding in state.holdings.values():
+        yield from halting.follow_freeze(holding, state)
 
 
 def _begin_clearing(regime: Regime, state: State) -> None:
@@ -391,27 +396,19 @@ def freeze_participant(command: FreezeParticipant, state: State) -> Iterator[Eve
     What is locked in escrow stays locked; closing is free of charge, since a fee would leave the account.
     """
     seat = state.seats.get(command.participant_id)
-    if seat is None or seat.frozen:
+    if seat is None or _LEGAL_ORDER in seat.frozen_by:
         yield _no_such("freeze", command.participant_id, "who is inside and not frozen yet")
         return
-    yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-    seat.frozen = True
-    for account in _belongings(seat, state):
-        state.ledger.freeze(account, out=True, into=False, order_ref=command.order_ref, now=state.now)
-    yield _state_of(seat)
+    yield from bind(seat, _LEGAL_ORDER, _belongings(seat, state), command.order_ref, state)
 
 
 def unfreeze_participant(command: UnfreezeParticipant, state: State) -> Iterator[Event]:
-    """Orders that were placed free of charge do not outlive the freeze."""
+    """A freeze of its wallet, where it has one of its own with the venue, is another matter and stays."""
     seat = state.seats.get(command.participant_id)
-    if seat is None or not seat.frozen:
+    if seat is None or _LEGAL_ORDER not in seat.frozen_by:
         yield _no_such("unfreeze", command.participant_id, "who is frozen")
         return
-    for account in _belongings(seat, state):
-        state.ledger.unfreeze(account, order_ref=command.order_ref, now=state.now)
-    yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-    seat.frozen = False
-    yield _state_of(seat)
+    yield from loosen(seat, _LEGAL_ORDER, _belongings(seat, state), command.order_ref, state)
 
 
 def _belongings(seat: Seat, state: State) -> list[str]:
@@ -447,10 +444,10 @@ def resume_instrument(command: ResumeInstrument, state: State) -> Iterator[Event
             directive=f"resume {command.instrument_id}", explanation="only a halted series can be resumed"
         )
         return
-    if state.holdings[series.instrument.cash].halted:
+    if house.must_stay(series, state):
         yield DirectiveRefused(
             directive=f"resume {command.instrument_id}",
-            explanation=f"{series.instrument.cash}, in which it pays, is halted",
+            explanation=f"{series.instrument.cash}, in which it pays, is halted, or its pool has lost part of it",
         )
         return
     yield from house.resume(series, state)

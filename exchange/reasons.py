@@ -98,6 +98,7 @@ class CashRefusal(StrEnum):
     NOT_CONVERTIBLE = "not_convertible"  # only bank money and digital roubles are changed into each other
     NOT_A_BANK = "not_a_bank"  # only a bank fails
     UNKNOWN_WALLET = "unknown_wallet"
+    WALLET_TAKEN = "wallet_taken"  # it is a participant's, or its keeper's own
     WALLET_OF_THE_VENUE = "wallet_of_the_venue"  # only the venue moves what its wallets hold
     WALLET_OF_THE_ISSUER = "wallet_of_the_issuer"  # what waits there for redemption is others'
     UNKNOWN_TICKET = "unknown_ticket"  # or one that is paid or canceled
@@ -137,20 +138,24 @@ class CashRefusal(StrEnum):
     UNKNOWN_WIPE = "unknown_wipe"
     AMOUNT_ABOVE_WIPED = "amount_above_wiped"
     SIGNATURES_MISSING = "signatures_missing"
+    NO_GROUNDS = "no_grounds"  # a loss is recorded with a sentence that says what happened
+    WALLET_IN_USE = "wallet_in_use"  # what another is to replace still holds money
     WALLET_FROZEN = "wallet_frozen"
     ALREADY_FROZEN = "already_frozen"
     NOT_FROZEN = "not_frozen"
     PARTICIPANT_FROZEN = "participant_frozen"
-    GATED = "gated"
     BRAKED = "braked"  # an account was worth less than nothing, or the index is out
-    NEEDED_AS_MARGIN = "needed_as_margin"
+    WINDING_DOWN = "winding_down"  # a loss went beyond all who bear it
+    GATED = "gated"
     INSUFFICIENT_FUNDS = "insufficient_funds"
+    NEEDED_AS_MARGIN = "needed_as_margin"
     INSUFFICIENT_RESERVES = "insufficient_reserves"
     RESERVES_LOST = "reserves_lost"  # nobody is left who could take money in
     NOT_PAUSED = "not_paused"
     NO_OUTAGE = "no_outage"
     NOT_FAILED = "not_failed"
     LOSS_OUT_OF_RANGE = "loss_out_of_range"  # between nothing and all of it
+    CASH_LOST = "cash_lost"  # of what was on its way out: all share the loss first
     CHAIN_REORGANISED = "chain_reorganised"  # of what was on its way out: all share the loss first
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from exchange.cash.terms import CashHalt
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
 from exchange.clearing.rounding import divide_up
@@ -330,7 +331,7 @@ def _leg(asset_id: AssetId, since: Time, state: State) -> LegFinality:
     """Where this money could be, if its receiver took it out as soon as it has it."""
     holding = state.holdings[asset_id]
     final_at, reason = holding.keeper.final_at(since), holding.standstill(state.now)
-    if holding.halted or holding.gate is not None:
+    if CashHalt.DIRECTIVE in holding.halts or holding.gate is not None:
         final_at, reason = None, reason or CashRefusal.GATED
     return LegFinality(asset_id=asset_id, final_at=final_at, reason=reason)
 

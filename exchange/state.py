@@ -106,7 +106,11 @@ class Seat:
     cash_account: str
     hold_account: str
     suspended: bool = False  # by a directive: no orders at all
-    frozen: bool = False  # by a legal order: orders may only reduce, and nothing leaves
+    frozen: bool = False  # orders may only reduce, and nothing leaves
+    frozen_by: dict[str, None] = field(
+        default_factory=dict
+    )  # a legal order, or a freeze of its wallet with us
+    restraints: dict[str, dict[str, None]] = field(default_factory=dict)  # by account: what lies on it
     barred: bool = False  # the regime in force would not let it in: orders may only reduce
     defaulted: bool = False  # no orders at all, for good
     is_member: bool = False  # others may clear through it
@@ -146,6 +150,7 @@ class Series:
     lowest_price: Price
     highest_price: Price
     resumes_as: SeriesState | None = None  # while it is suspended
+    lacks_cash: bool = False  # it is suspended, or would be, for what happened to the money that it pays in
     published: BestPricesChanged | None = None  # the best prices that the public knows
     indicated: IndicationChanged | None = None  # of the present call
     next_phase: tuple[Time, Phase] | None = None  # when the present one ends, and what follows

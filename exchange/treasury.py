@@ -12,6 +12,7 @@ from collections.abc import Iterator
 
 from exchange.cash.custody import split
 from exchange.cash.holding import Holding, Part, Withdrawal
+from exchange.cash.terms import CashHalt
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Mode, Rule
 from exchange.commands import (
@@ -22,6 +23,7 @@ from exchange.commands import (
 from exchange.events import (
     CashDeposited,
     CashRequestRejected,
+    CustodyWalletOpened,
     Event,
     WithdrawalCompleted,
     WithdrawalDelayed,
@@ -30,25 +32,35 @@ from exchange.events import (
 )
 from exchange.reasons import CashRefusal, first_refusal
 from exchange.state import State
-from exchange.units import AssetId, Money, WalletId
+from exchange.units import AssetId, Money
 from matching.terms import ParticipantId
 
 
 def claims(state: State, asset_id: AssetId) -> dict[ParticipantId, Money]:
-    """What the venue owes each participant in one cash asset: free cash, holds and its share of escrow.
+    """What the venue owes each participant in one cash asset: free cash, holds, collateral and shares of pools.
 
-    Withdrawals under way have left it. A share of escrow may be negative; a whole claim is not.
+    Withdrawals under way have left it.
     """
-    return {
-        who: max(0, free_cash(state, who, asset_id) + _committed(state, who, asset_id))
-        for who in sorted(state.seats)
-    }
+    settles = state.regime is not None and asset_id == state.regime.cash.settlement_asset
+    kept = state.covers.claims() if settles else {}  # positions only ever lock the settlement asset
+    return {who: own_cash(state, who, asset_id) + kept.get(who, 0) for who in sorted(state.seats)}
 
 
 def withdrawable(state: State, participant_id: ParticipantId, asset_id: AssetId) -> Money:
-    """What the participant's free cash and the gate, if there is one, let it take out."""
-    free, gate = free_cash(state, participant_id, asset_id), state.holdings[asset_id].gate
-    return free if gate is None else min(free, gate.withdrawable(participant_id))
+    """What the participant's free cash and the gate, if there is one, let it take out.
+
+    Where each has a wallet of its own no gate is needed: what the own wallet can send is nobody else's.
+    """
+    free, room = free_cash(state, participant_id, asset_id), _room(state, participant_id, asset_id)
+    return free if room is None else min(free, room)
+
+
+def _room(state: State, participant_id: ParticipantId, asset_id: AssetId) -> Money | None:
+    """What custody lets the participant take out. None: all of its free cash can move."""
+    holding = state.holdings[asset_id]
+    if holding.custody.separates:
+        return sum(holding.sources(participant_id, state.ledger).values())
+    return None if holding.gate is None else holding.gate.withdrawable(participant_id)
 
 
 # --- deposits and withdrawals ---------------------------------------------------------------------------
@@ -61,8 +73,11 @@ def deposit_cash(command: DepositCash, state: State) -> Iterator[Event]:
         yield _rejected(command, reason, state)
         return
     holding, who = state.holdings[command.asset_id], command.participant_id
-    target = holding.custody.deposit_wallet(holding.keeper)
+    target = holding.custody.deposit_wallet(holding.keeper, who)
     assert target is not None, "a deposit with nowhere to go is refused"
+    if not holding.is_of_the_venue(target):
+        holding.open_for(who, state.ledger)
+        yield CustodyWalletOpened(participant_id=who, asset_id=command.asset_id, wallet_id=target)
     reason = holding.keeper.transfer(state.seats[who].wallet_id, target, command.amount, state.now)
     assert reason is None, "the keeper said that it would transfer"
     fee = holding.keeper.fee(command.amount)
@@ -82,15 +97,15 @@ def _deposit_refusal(command: DepositCash, state: State) -> CashRefusal | None:
     if reason is not None:
         return reason
     holding, source = state.holdings[command.asset_id], state.seats[command.participant_id].wallet_id
-    if holding.halted:
+    if CashHalt.DIRECTIVE in holding.halts:
         return CashRefusal.CASH_HALTED
-    target = holding.custody.deposit_wallet(holding.keeper)
+    target = holding.custody.deposit_wallet(holding.keeper, command.participant_id)
     reason = holding.keeper.transfer_refusal(
         source, target or holding.custody.wallets[0], command.amount, state.now
     )
     if target is None and reason in (None, CashRefusal.INSUFFICIENT_FUNDS):
         return CashRefusal.WALLET_FROZEN
-    return reason
+    return CashRefusal.WINDING_DOWN if reason is None and holding.is_wound_down else reason
 
 
 def withdraw_cash(command: WithdrawCash, state: State) -> Iterator[Event]:
@@ -102,7 +117,7 @@ def withdraw_cash(command: WithdrawCash, state: State) -> Iterator[Event]:
     holding, who = state.holdings[command.asset_id], command.participant_id
     cash, ledger = accounts.cash(who, command.asset_id), state.ledger
     chain, parts = [], []
-    for wallet_id, part in split(command.amount, holding.spendable(ledger)):
+    for wallet_id, part in split(command.amount, holding.sources(who, ledger)):
         aside = ledger.transfer(cash, holding.mirror(wallet_id), part, mode=Mode.PENDING, code="withdrawal")
         chain.append(aside)
         parts.append(Part(aside.id, wallet_id, part))
@@ -124,7 +139,8 @@ def _withdrawal_refusal(command: WithdrawCash, state: State) -> CashRefusal | No
     if reason is not None:
         return reason
     holding, seat = state.holdings[command.asset_id], state.seats[command.participant_id]
-    gate, who, still = holding.gate, command.participant_id, holding.standstill(state.now)
+    who, still = command.participant_id, holding.standstill(state.now)
+    room = _room(state, who, command.asset_id)
     free, margin = free_cash(state, who, command.asset_id), state.covers.margin
     unneeded = free
     if margin is not None and command.asset_id == margin.cash:
@@ -135,16 +151,18 @@ def _withdrawal_refusal(command: WithdrawCash, state: State) -> CashRefusal | No
         (holding.keeper.is_frozen_in(seat.wallet_id), CashRefusal.WALLET_FROZEN),
         (seat.frozen, CashRefusal.PARTICIPANT_FROZEN),
         (_is_braked(state), CashRefusal.BRAKED),
-        (gate is not None and command.amount > gate.withdrawable(who), CashRefusal.GATED),
+        (holding.is_wound_down, CashRefusal.WINDING_DOWN),
+        (room is not None and room < command.amount and room < free, CashRefusal.GATED),
         (command.amount > free, CashRefusal.INSUFFICIENT_FUNDS),
         (command.amount > unneeded, CashRefusal.NEEDED_AS_MARGIN),
     )
-    return reason or _arrival_refusal(command.amount, seat.wallet_id, holding, state)
+    return reason or _arrival_refusal(command, holding, state)
 
 
-def _arrival_refusal(amount: Money, target: WalletId, holding: Holding, state: State) -> CashRefusal | None:
+def _arrival_refusal(command: WithdrawCash, holding: Holding, state: State) -> CashRefusal | None:
     """Why the parts of a withdrawal could not all arrive: a fee that eats one up, or a limit of the keeper's."""
-    for wallet_id, part in split(amount, holding.spendable(state.ledger)):
+    who, target = command.participant_id, state.seats[command.participant_id].wallet_id
+    for wallet_id, part in split(command.amount, holding.sources(who, state.ledger)):
         reason = holding.keeper.transfer_refusal(wallet_id, target, part, state.now)
         if reason is not None:
             return reason
@@ -291,9 +309,9 @@ def free_cash(state: State, participant_id: ParticipantId, asset_id: AssetId) ->
     return state.ledger.available(account) if account in state.ledger else 0
 
 
-def _committed(state: State, participant_id: ParticipantId, asset_id: AssetId) -> Money:
-    """What live orders hold and positions have locked: only ever in the settlement asset."""
+def own_cash(state: State, participant_id: ParticipantId, asset_id: AssetId) -> Money:
+    """Free cash, and what live orders hold, which is only ever in the settlement asset."""
+    free = free_cash(state, participant_id, asset_id)
     if state.regime is None or asset_id != state.regime.cash.settlement_asset:
-        return 0
-    seat = state.seats[participant_id]
-    return state.ledger.posted(seat.hold_account) + state.covers.locked(participant_id)
+        return free
+    return free + state.ledger.posted(state.seats[participant_id].hold_account)

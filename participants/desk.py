@@ -24,6 +24,7 @@ from exchange.events import (
     LimitChanged,
     LiquidationFeeCharged,
     LossBorne,
+    LossRestored,
     LossShared,
     MarginState,
     MarginStateChanged,
@@ -516,6 +517,9 @@ class Desk:
     def _shared(self, event: LossShared) -> None:
         self._earn(event.asset_id, -event.amount)
 
+    def _restored(self, event: LossRestored) -> None:
+        self._earn(event.asset_id, event.amount)
+
     # --- units
 
     def _units_in(self, event: CryptoDepositCredited | UnitsWithdrawalReturned) -> None:
@@ -572,6 +576,7 @@ _LISTENERS: dict[type[Event], _Listener] = {
     InstrumentRedenominated: Desk._redenominated,
     ClaimConverted: Desk._converted,
     LossShared: Desk._shared,
+    LossRestored: Desk._restored,
     PositionSettled: Desk._settled_by_margin,
     VariationPaid: Desk._varied,
     PositionTransferred: Desk._transferred,

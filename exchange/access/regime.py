@@ -105,6 +105,7 @@ class CashRules(Message):
     told: str = ""  # what the asset is, for people; empty: whatever the venue has of that name
     fallback_asset: AssetId | None = None  # into which claims on a halted asset are converted
     halt_on_freeze: bool = False  # a frozen venue wallet of the settlement asset halts it at once
+    freeze_respects_finality: bool = False  # what was set aside before a freeze may still settle after it
 
 
 class AssetCounting(Message):

@@ -24,7 +24,6 @@ class Bank(MoneyKeeper):
         super().__init__(terms)
         self.failed = False
         self._interest: Money = 0
-        self._lost: Money = 0
 
     def halted(self, now: Time) -> CashRefusal | None:
         return CashRefusal.BANK_FAILED if self.failed else super().halted(now)
@@ -68,7 +67,7 @@ class Bank(MoneyKeeper):
         }
 
     def _insured(self, wallet_id: WalletId) -> Money:
-        covered = wallet_id not in self.terms.venue_wallets or self.terms.insures_venue
+        covered = wallet_id not in self._of_the_venue or self.terms.insures_venue
         return self.terms.insured if covered else 0
 
     def resolve(self, loss_bp: int, now: Time) -> CashRefusal | None:
@@ -77,19 +76,9 @@ class Bank(MoneyKeeper):
         if reason is None:
             for wallet_id, loss in self.losses(loss_bp).items():
                 if loss:
-                    self._write_off(wallet_id, loss, now)
+                    self.write_off(wallet_id, loss, now)
             self.failed = False
         return reason
 
-    def _write_off(self, wallet_id: WalletId, loss: Money, now: Time) -> None:
-        account, freeze = self._wallets[wallet_id], self._freezes.get(wallet_id)
-        if freeze is not None:
-            self._ledger.unfreeze(account, order_ref="resolution", now=now)
-        self._move(account, FUNDS, loss, now, "loss")
-        if freeze is not None:
-            self._ledger.freeze(account, out=freeze.out, into=freeze.into, order_ref="resolution", now=now)
-            self._freezes[wallet_id] = freeze._replace(balance=self.balance(wallet_id))
-        self._lost += loss
-
     def _due(self) -> Money:
-        return super()._due() + self._interest - self._lost
+        return super()._due() + self._interest

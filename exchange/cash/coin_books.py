@@ -72,6 +72,10 @@ class CoinBooks(Keeper):
         if terms.own_funds:
             self._move(RESERVES, OWN_FUNDS, terms.own_funds, 0, "founding")
 
+    @property
+    def own_wallets(self) -> tuple[WalletId, ...]:
+        return (*super().own_wallets, self.terms.issuer_wallet)
+
     # --- reading ------------------------------------------------------------------------------------
 
     def refused_in_state(self, operation: Operation) -> CashRefusal | None:
@@ -90,7 +94,7 @@ class CoinBooks(Keeper):
         return first_refusal(
             (self.terms.issuer_wallet in (source, target), CashRefusal.WALLET_OF_THE_ISSUER),
             (reason is not None, reason or CashRefusal.ISSUER_WINDING_DOWN),
-            (only_the_venue and source not in self.terms.venue_wallets, CashRefusal.ISSUER_WINDING_DOWN),
+            (only_the_venue and source not in self._of_the_venue, CashRefusal.ISSUER_WINDING_DOWN),
         )
 
     @property

@@ -1,27 +1,58 @@
-"""The venue's wallets for one coin: how much of it can move, who may withdraw it, and who bears what is lost.
+"""The venue's wallets for one cash asset: how much of it can move, and who may withdraw it.
 
 One wallet holds everything (omnibus) or several do (sharded): the more there are, the less a single freeze
-can reach. What participants are owed is never kept here: claims are handed in.
+can reach. Or each participant has one of its own for what is free (segregated, native), and what is locked is in
+the house's. What participants are owed is never kept here: claims are handed in.
 """
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
 from exchange.access.regime import GateRule
 from exchange.cash.keeper import Keeper
+from exchange.cash.terms import CustodyMode
 from exchange.clearing.rounding import allocate
 from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
 
 
 class Custody:
-    """The wallets in which the venue keeps one coin. At every instant mobile + frozen = what they hold."""
+    """The wallets in which the venue keeps one cash asset. At every instant mobile + frozen = what they hold."""
 
-    __slots__ = ("wallets",)
+    __slots__ = ("house", "mode", "of_participants", "owners")
 
-    def __init__(self, wallets: Sequence[WalletId]) -> None:
+    def __init__(self, wallets: Sequence[WalletId], mode: CustodyMode = CustodyMode.SHARDED) -> None:
         assert len(wallets) == len(frozenset(wallets)) > 0, "custody needs wallets, each named once"
-        self.wallets = tuple(wallets)
+        self.mode = mode
+        self.house = list(wallets)
+        self.of_participants: dict[ParticipantId, WalletId] = {}
+        self.owners: dict[WalletId, ParticipantId] = {}
+
+    @property
+    def separates(self) -> bool:
+        """Whether each participant has a wallet of its own."""
+        return self.mode.separates
+
+    @property
+    def wallets(self) -> tuple[WalletId, ...]:
+        """The house's, in the order of the terms, then the participants', in the order of their opening."""
+        return (*self.house, *self.owners)
+
+    def own_wallet(self, participant_id: ParticipantId) -> WalletId:
+        """The wallet in which the venue keeps what is the participant's alone, opened or not."""
+        return self.of_participants.get(participant_id) or WalletId(f"{self.house[0]}/{participant_id}")
+
+    def open_for(self, participant_id: ParticipantId) -> WalletId:
+        wallet_id = self.own_wallet(participant_id)
+        self.add(wallet_id, participant_id)
+        return wallet_id
+
+    def add(self, wallet_id: WalletId, owner: ParticipantId | None) -> None:
+        """One more of the house's wallets or, in place of the one it had, a participant's."""
+        if owner is None:
+            self.house.append(wallet_id)
+        else:
+            self.of_participants[owner] = wallet_id
+            self.owners[wallet_id] = owner
 
     def mobile(self, keeper: Keeper) -> Money:
         """What wallets that may send hold."""
@@ -31,14 +62,25 @@ class Custody:
         """What wallets that may not send hold."""
         return sum(keeper.balance(wallet) for wallet in self.wallets if keeper.is_frozen_out(wallet))
 
+    def frozen_house(self, keeper: Keeper) -> Money:
+        """The part of it that is in the house's wallets."""
+        return sum(keeper.balance(wallet) for wallet in self.house if keeper.is_frozen_out(wallet))
+
     def sending(self, keeper: Keeper) -> tuple[WalletId, ...]:
-        """The wallets that may send, in the order of the coin's terms."""
+        """The wallets that may send."""
         return tuple(wallet for wallet in self.wallets if not keeper.is_frozen_out(wallet))
 
-    def deposit_wallet(self, keeper: Keeper) -> WalletId | None:
-        """The emptiest wallet under no freeze of either kind: coins spread over the shards. None: all are."""
-        free = [wallet for wallet in self.sending(keeper) if not keeper.is_frozen_in(wallet)]
+    def house_wallet(self, keeper: Keeper) -> WalletId | None:
+        """The emptiest of the house's wallets under no freeze of either kind: money spreads over the shards."""
+        free = [w for w in self.house if not keeper.is_frozen_out(w) and not keeper.is_frozen_in(w)]
         return min(free, key=keeper.balance, default=None)
+
+    def deposit_wallet(self, keeper: Keeper, participant_id: ParticipantId) -> WalletId | None:
+        """Where a deposit of the participant goes, or None if that is frozen. It need not be open yet."""
+        if not self.separates:
+            return self.house_wallet(keeper)
+        own = self.own_wallet(participant_id)
+        return None if keeper.is_frozen_out(own) or keeper.is_frozen_in(own) else own
 
 
 def split(amount: Money, spendable: Mapping[WalletId, Money]) -> list[tuple[WalletId, Money]]:
@@ -131,20 +173,3 @@ def _level(
             break
         level = [who for who, part, before in zip(level, parts, had, strict=True) if part >= before]
     return due
-
-
-class LossShares(NamedTuple):
-    """Who bears a loss of the coins themselves. The parts add up to the loss."""
-
-    house: Money
-    holders: dict[ParticipantId, Money]
-
-
-def share_loss(loss: Money, house_layer: Money, claims: Mapping[ParticipantId, Money]) -> LossShares:
-    """The house's own layer first, as far as it reaches, then the holders by claim: never a default fund."""
-    house = min(loss, house_layer)
-    holders = sorted(claims)
-    owed = [claims[who] for who in holders]
-    assert loss - house <= sum(owed), "no more can be lost than is claimed"
-    parts = allocate(loss - house, owed)
-    return LossShares(house, {who: part for who, part in zip(holders, parts, strict=True) if part})

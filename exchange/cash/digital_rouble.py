@@ -32,7 +32,7 @@ class DigitalRouble(MoneyKeeper):
     def _limits(self, target: WalletId, amount: Money) -> Sequence[tuple[bool, CashRefusal]]:
         """A wallet that holds too much already may keep it. The venue's may hold any amount."""
         most, held = self.terms.wallet_limit, self.balance(target) + amount - self.fee(amount)
-        bound = most is not None and target not in self.terms.venue_wallets
+        bound = most is not None and target not in self._of_the_venue
         largest = self.terms.transfer_limit
         return (
             (largest is not None and amount > largest, CashRefusal.TRANSFER_LIMIT),

@@ -4,7 +4,15 @@ from collections.abc import Iterator
 
 from exchange.cash.hours import fault_in_hours
 from exchange.cash.keys import fault_in_role
-from exchange.cash.terms import FEES, BankTerms, CashTerms, CoinTerms, DigitalRoubleTerms, RedemptionTerms
+from exchange.cash.terms import (
+    FEES,
+    BankTerms,
+    CashTerms,
+    CoinTerms,
+    CustodyMode,
+    DigitalRoubleTerms,
+    RedemptionTerms,
+)
 from exchange.messages import decode, encode
 from exchange.units import DAY
 
@@ -23,8 +31,7 @@ def _faults(terms: CashTerms) -> Iterator[str]:
     except ValueError as error:
         yield f"{error}; write whole numbers, texts and names as the terms ask for them"
         return
-    if not len(terms.venue_wallets) == len(frozenset(terms.venue_wallets)) > 0:
-        yield "the venue needs wallets, each named once"
+    yield from _custody_faults(terms)
     if FEES in terms.venue_wallets:
         yield f"{FEES} is the keeper's own wallet; name others"
     if min(terms.finality, terms.transfer_fee) < 0 or not 0 <= terms.transfer_fee_bp < _WHOLE:
@@ -43,9 +50,28 @@ def _faults(terms: CashTerms) -> Iterator[str]:
         yield from _platform_faults(terms)
 
 
+def _custody_faults(terms: CashTerms) -> Iterator[str]:
+    """Why the venue cannot keep the asset in that way."""
+    wallets = terms.venue_wallets
+    if not len(wallets) == len(frozenset(wallets)) > 0:
+        yield "the venue needs wallets, each named once"
+    if terms.custody is CustodyMode.OMNIBUS and len(wallets) > 1:
+        yield f"custody in one wallet names one; say sharded, or leave one of {len(wallets)}"
+    if terms.custody.separates and (terms.transfer_fee or terms.transfer_fee_bp):
+        yield "participants' own wallets are swept all day, and each transfer would cost a fee; say sharded"
+    if terms.longest_pause is not None and terms.longest_pause < 0:
+        yield "longest_pause is a time of zero or more, or left out"
+    if not 0 <= terms.expected_recovery_bp <= _WHOLE:
+        yield f"expected_recovery_bp of {terms.expected_recovery_bp} is no share; make it 0 to {_WHOLE}"
+    if terms.loss_layer_cap is not None and terms.loss_layer_cap < 0:
+        yield "loss_layer_cap is an amount of zero or more, or left out"
+
+
 def _bank_faults(terms: BankTerms) -> Iterator[str]:
     if len(terms.venue_wallets) != 1:
         yield "the venue has one account at a bank; name one venue wallet"
+    if terms.custody.separates:
+        yield "the venue has one account at a bank, and participants have none of their own there; say sharded"
     if min(terms.interest_bp, terms.insured) < 0:
         yield "interest_bp and insured must not be negative"
 
@@ -54,6 +80,8 @@ def _platform_faults(terms: DigitalRoubleTerms) -> Iterator[str]:
     limits = (terms.wallet_limit, terms.transfer_limit)
     if any(limit is not None and limit < 1 for limit in limits):
         yield "a limit must be positive; leave it out if there is none"
+    if terms.custody.separates and any(limit is not None for limit in limits):
+        yield "participants' own wallets are swept in any amount; say sharded, or leave the limits out"
     yield from filter(None, (fault_in_hours(terms.conversion_hours),))
 
 

@@ -201,6 +201,13 @@ class Issuer(CoinBooks):
         if self._at_pause is not None:
             self._at_pause[wallet_id] = self._at_pause.get(wallet_id, 0) + amount
 
+    def write_off(self, wallet_id: WalletId, amount: Money, now: Time) -> CashRefusal | None:
+        """In its default the issuer writes coins down to what backs them: as many are no more."""
+        reason = super().write_off(wallet_id, amount, now)
+        if reason is None:
+            self._change_supply(wallet_id, -amount)
+        return reason
+
     # --- winding down -------------------------------------------------------------------------------
 
     def pay_holders(self, now: Time) -> list[Payment]:
@@ -215,7 +222,7 @@ class Issuer(CoinBooks):
             held[ticket.wallet_id] = held.get(ticket.wallet_id, 0) + ticket.open
         payments: list[Payment] = []
         for wallet_id, due in self.winding_down.dues(self.reserves.liquid, held).items():
-            if not self.is_frozen_out(wallet_id) and wallet_id not in self.terms.venue_wallets:
+            if not self.is_frozen_out(wallet_id) and wallet_id not in self._of_the_venue:
                 payments += self._pay_holder(wallet_id, due, now)
                 self.winding_down.paid(wallet_id, due)
         return payments
@@ -241,9 +248,9 @@ class Issuer(CoinBooks):
         if held != self.supply:
             yield f"I-42: wallets hold {held} of a supply of {self.supply}"
         came = self._founded + self.minting.minted + self._reissued + self._paid_interest
-        left = came - self._redeemed - self._wiped
+        left = came - self._redeemed - self._wiped - self._written_off
         if left != self.supply:
-            yield f"I-42: mints less redemptions and wipes leave {left}, not {self.supply}"
+            yield f"I-42: mints less redemptions, wipes and write-downs leave {left}, not {self.supply}"
         owed = sum(self._to_reissue.values())
         if min(self._to_reissue.values(), default=0) < 0 or owed != self._ledger.posted(WIPED):
             yield f"I-42: {owed} may be issued anew, {self._ledger.posted(WIPED)} of wiped coins on the books"

@@ -18,6 +18,8 @@ from exchange.clearing.rounding import divide_up
 from exchange.reasons import CashRefusal, first_refusal
 from exchange.units import Money, Time, WalletId
 
+WRITTEN_OFF = "written_off"  # what wallets held and nobody will ever pay
+
 
 class Freeze(NamedTuple):
     out: bool
@@ -50,8 +52,15 @@ class Keeper:
         self._ledger = Ledger()
         self._wallets: dict[WalletId, str] = {}  # to the account on the ledger
         self._freezes: dict[WalletId, Freeze] = {}
+        self._of_the_venue: dict[WalletId, None] = {}
+        self._written_off: Money = 0
         for wallet_id in terms.venue_wallets:
-            self._open(wallet_id)
+            self.open_for_the_venue(wallet_id)
+
+    @property
+    def own_wallets(self) -> tuple[WalletId, ...]:
+        """The keeper's own: nobody else can have one of these."""
+        return (FEES,)
 
     # --- reading ------------------------------------------------------------------------------------
 
@@ -144,6 +153,31 @@ class Keeper:
             )
         return reason
 
+    def open_for_the_venue(self, wallet_id: WalletId) -> None:
+        """One more wallet of the venue: a freeze of it needs the signatures that one of those needs."""
+        self._of_the_venue[wallet_id] = None
+        self._open(wallet_id)
+
+    def write_off(self, wallet_id: WalletId, amount: Money, now: Time) -> CashRefusal | None:
+        """Part of what a wallet holds is gone, whoever may send or halt: the keeper itself has failed."""
+        reason = first_refusal(
+            (wallet_id not in self._wallets, CashRefusal.UNKNOWN_WALLET),
+            (amount <= 0, CashRefusal.AMOUNT_NOT_POSITIVE),
+            (amount > self.balance(wallet_id), CashRefusal.INSUFFICIENT_FUNDS),
+        )
+        if reason is None:
+            freeze = self._freezes.get(wallet_id)
+            self._book_off(self._wallets[wallet_id], amount, now)
+            self._written_off += amount
+            if freeze is not None:
+                self._freezes[wallet_id] = freeze._replace(balance=self.balance(wallet_id))
+        return reason
+
+    def _book_off(self, account: str, amount: Money, now: Time) -> None:
+        """Out of a wallet, frozen or not, against what stands behind it."""
+        self._ledger.open(WRITTEN_OFF, self.terms.asset_id, Rule.LIABILITY)
+        self._ledger.take_back([(account, WRITTEN_OFF, amount)], now)
+
     # --- freezes ------------------------------------------------------------------------------------
 
     def freeze(
@@ -182,7 +216,7 @@ class Keeper:
         self, wallet_id: WalletId, signatures: tuple[str, ...], role: RoleName = RoleName.FREEZER
     ) -> bool:
         """By those who hold the role and, for one of the venue's wallets, by those who must sign beside."""
-        beside = (RoleName.VENUE_FREEZER,) if wallet_id in self.terms.venue_wallets else ()
+        beside = (RoleName.VENUE_FREEZER,) if wallet_id in self._of_the_venue else ()
         return self.keys.is_signed(signatures, role, *beside)
 
     # --- invariants ---------------------------------------------------------------------------------

@@ -1,5 +1,5 @@
-"""The terms of a cash asset: who keeps it, when it moves, who holds its keys, and which wallets are the venue's; and
-of a coin, what stands behind it and how it is handed back.
+"""The terms of a cash asset: who keeps it, when it moves, who holds its keys, and how the venue keeps what is its own;
+and of a coin, what stands behind it and how it is handed back.
 """
 
 from enum import StrEnum
@@ -51,17 +51,44 @@ def keys_of(*holders: str, apart: tuple[Role, ...] = ()) -> tuple[Role, ...]:
     return (*(all_of(name, *holders) for name in RoleName if name not in taken), *apart)
 
 
+class CustodyMode(StrEnum):
+    """In whose wallets the venue keeps a cash asset."""
+
+    OMNIBUS = "omnibus"  # one wallet
+    SHARDED = "sharded"  # one or several, none of them anybody's
+    SEGREGATED = "segregated"  # one for each participant; what is locked is the house's, in the house's own
+    NATIVE = "native"  # the same, and the keeper's ledger is the venue's: what stops there stops here
+
+    @property
+    def separates(self) -> bool:
+        """Whether each participant has a wallet of its own."""
+        return self in (CustodyMode.SEGREGATED, CustodyMode.NATIVE)
+
+
+class CashHalt(StrEnum):
+    """Why nothing is traded that pays in a cash asset."""
+
+    DIRECTIVE = "directive"  # the authority says so: the venue does not take or give any of it either
+    FROZEN = "frozen"  # a wallet of the venue is, and the regime says that this halts what it settles in
+    PAUSED = "paused"  # its keeper has been, for longer than its terms allow
+    WOUND_DOWN = "wound_down"  # a loss went beyond everything that bears it
+
+
 class CashTerms(Message, kw_only=True):
     """What every cash asset has, whoever keeps it."""
 
     asset_id: AssetId
-    venue_wallets: tuple[WalletId, ...]
+    venue_wallets: tuple[WalletId, ...]  # of the house; participants' own are opened as they come
     roles: tuple[Role, ...]  # each name at most once
     finality: Time = 2_000_000_000  # how long a transfer on the keeper's ledger takes to be final
     hours: BankingHours | None = None  # in which it moves; None: round the clock
     transfer_fee: Money = 0  # of each transfer, out of what is sent
     transfer_fee_bp: BasisPoints = 0  # beside it, of what is sent
     queues: bool = False  # a withdrawal that meets a closed or silent keeper waits, and does not come back
+    custody: CustodyMode = CustodyMode.SHARDED
+    longest_pause: Time | None = None  # trading against it is halted beyond; None: it goes on however long
+    expected_recovery_bp: BasisPoints = 10_000  # of what is frozen
+    loss_layer_cap: Money | None = None  # what the house's layer bears of one loss, at most
 
     def signatures(self, *names: RoleName) -> tuple[str, ...]:
         """Just enough holders of these roles to act, each once; nobody for a role that is not given."""

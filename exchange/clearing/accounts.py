@@ -69,6 +69,16 @@ def loss_layer(asset_id: AssetId) -> str:
     return f"ccp:ndl:{asset_id}"
 
 
+def loss_insurance(asset_id: AssetId) -> str:
+    """What insures the house against losses of the coins themselves (liability)."""
+    return layer("ndl_insurance", asset_id)
+
+
+def shortfall(asset_id: AssetId) -> str:
+    """Coins that are owed, lost, and beyond all who bear such losses (mirror: of nothing)."""
+    return f"ext:lost:{asset_id}"
+
+
 def settlement(asset_id: AssetId) -> str:
     """What passes through the house's hands within one batch: nothing before and after (liability)."""
     return f"ccp:settle:{asset_id}"

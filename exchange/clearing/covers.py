@@ -94,6 +94,18 @@ class Covers:
         if own.behind is not None:
             own.behind.amount += own.amount
 
+    def claims(self) -> dict[ParticipantId, Money]:
+        """What the house keeps for everybody's positions: shares of pools, which are never negative and add up to
+        them, collateral, and shares of the default fund.
+        """
+        claims: dict[ParticipantId, Money] = {}
+        for shares in self.full.shares().values():
+            for who, share in shares.items():
+                claims[who] = claims.get(who, 0) + share
+        for who in self.margin.accounts if self.margin else ():
+            claims[who] = claims.get(who, 0) + self.by_margin.locked(who)
+        return claims
+
     def locked(self, participant_id: ParticipantId) -> Money:
         """What the house keeps for all positions of the participant, in minor units of the settlement asset."""
         margined = self.margin.locked(participant_id) if self.margin else 0

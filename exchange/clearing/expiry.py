@@ -13,7 +13,7 @@ _S = SeriesState
 
 NEXT: dict[SeriesState, tuple[SeriesState, ...]] = {
     # A session need not open between listing and expiry, so a listed series may meet any of the hours.
-    _S.LISTED: (_S.TRADING, _S.FIXING, _S.HALTED, _S.TERMINATED_AT_LAST_MARK),
+    _S.LISTED: (_S.TRADING, _S.SUSPENDED, _S.FIXING, _S.HALTED, _S.TERMINATED_AT_LAST_MARK),
     _S.TRADING: (_S.SUSPENDED, _S.FIXING, _S.HALTED, _S.TERMINATED_AT_LAST_MARK),
     _S.SUSPENDED: (_S.TRADING, _S.FIXING, _S.HALTED, _S.TERMINATED_AT_LAST_MARK),
     _S.FIXING: (_S.SUSPENDED, _S.HALTED, _S.TERMINATED_AT_LAST_MARK),

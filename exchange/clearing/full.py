@@ -13,13 +13,14 @@ exact, not a bound, and one order touches one row.
 Losses are kept in minor units at each node of the bucket; a lock may be negative, when a gain is certain.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from operator import add
 from typing import NamedTuple
 
 from exchange.clearing import accounts
 from exchange.clearing.cover import CapitalAtRisk, Holder, Order, Requirement, TradeSide
 from exchange.clearing.ledger import Ledger, Move, Rule
+from exchange.clearing.rounding import allocate
 from exchange.instruments import Instrument
 from exchange.messages import changed
 from exchange.reasons import RejectReason
@@ -32,7 +33,8 @@ class Payout(NamedTuple):
 
     holder: Holder
     payout: Money
-    gain: Money  # since the claims were opened, before fees
+    gain: Money  # since the claims were opened, before fees; less what the claim bears of others' cuts
+    cut: Money = 0  # what the claim would have paid beside, had the pool not been cut
 
 
 class ClaimAccount:
@@ -156,6 +158,7 @@ class Bucket:
         "cash",
         "escrow",
         "fees",
+        "haircuts",
         "houses",
         "instruments",
         "lowest_prices",
@@ -178,6 +181,26 @@ class Bucket:
         self.lowest_prices: dict[InstrumentId, Price] = {}  # at which a claim is worth nothing
         self.payoffs: dict[InstrumentId, tuple[Money, ...]] = {}  # of one lot, at each node
         self.accounts: dict[ParticipantId, ClaimAccount] = {}
+        self.haircuts: dict[ParticipantId, Money] = {}  # of locks: what a loss of the money itself took
+
+    @property
+    def is_short(self) -> bool:
+        """Whether the pool holds less than the locks: then nobody may close, and be paid whole, before the rest."""
+        return bool(self.haircuts)
+
+    def shares(self, pool: Money) -> dict[ParticipantId, Money]:
+        """The pool by what each has locked and not lost: a lock below zero has been paid out, and has no share."""
+        left = {who: max(one.lock, 0) - self.haircuts.get(who, 0) for who, one in self.accounts.items()}
+        names = sorted(left)
+        parts = allocate(pool, [left[who] for who in names])
+        return dict(zip(names, parts, strict=True))
+
+    def payouts(self, claims: Mapping[ParticipantId, Money]) -> dict[ParticipantId, Money]:
+        """What each claim pays. It bears its own cut first; what it is too small for, all the others bear alike."""
+        kept = {who: claims[who] - min(claims[who], self.haircuts.get(who, 0)) for who in sorted(claims)}
+        too_much = sum(self.haircuts.values()) - (sum(claims.values()) - sum(kept.values()))
+        further = allocate(too_much, list(kept.values()), list(kept.values()))
+        return {who: kept[who] - more for who, more in zip(kept, further, strict=True)}
 
     def admit(self, instrument: Instrument, live: Iterable[Order]) -> str | None:
         """Take one more series into the bucket, or say why it does not belong.
@@ -270,9 +293,13 @@ class FullCover:
         return account
 
     def locked(self, participant_id: ParticipantId) -> Money:
-        """The participant's share of the escrow pools: negative where a certain gain has been paid out."""
+        """What the participant has locked in the escrow pools, less what was lost of it: negative where a certain
+        gain has been paid out.
+        """
         return sum(
-            b.accounts[participant_id].lock for b in self.buckets.values() if participant_id in b.accounts
+            b.accounts[participant_id].lock - b.haircuts.get(participant_id, 0)
+            for b in self.buckets.values()
+            if participant_id in b.accounts
         )
 
     def position(self, participant_id: ParticipantId, instrument_id: InstrumentId) -> int:
@@ -287,6 +314,38 @@ class FullCover:
         """Lots of everybody who has traded the series, signed."""
         held = self._bucket_of[instrument_id].accounts.items()
         return {who: account.quantities.get(instrument_id, 0) for who, account in held}
+
+    # --- losses of the money itself -----------------------------------------------------------------
+
+    def shares(self) -> dict[BucketId, dict[ParticipantId, Money]]:
+        """Every pool, by whose it is."""
+        return {bucket_id: bucket.shares(self.pool(bucket_id)) for bucket_id, bucket in self.buckets.items()}
+
+    def cut(self, parts: Mapping[ParticipantId, Money]) -> dict[BucketId, Money]:
+        """Note so much of each participant's shares as lost: how much each pool loses by it."""
+        shares, lost = self.shares(), dict.fromkeys(self.buckets, 0)
+        for who, part in parts.items():
+            own = {bucket_id: of.get(who, 0) for bucket_id, of in shares.items()}
+            split = allocate(part, list(own.values()), list(own.values()))
+            for bucket_id, amount in zip(own, split, strict=True):
+                if amount:
+                    haircuts = self.buckets[bucket_id].haircuts
+                    haircuts[who] = haircuts.get(who, 0) + amount
+                    lost[bucket_id] += amount
+        return {bucket_id: amount for bucket_id, amount in lost.items() if amount}
+
+    def restore(self, participant_id: ParticipantId, amount: Money) -> dict[BucketId, Money]:
+        """What was lost of the participant's locks has come back, up to `amount`: what each pool gets of it."""
+        back: dict[BucketId, Money] = {}
+        for bucket_id, bucket in self.buckets.items():
+            part = min(amount, bucket.haircuts.get(participant_id, 0))
+            if part:
+                back[bucket_id] = part
+                amount -= part
+                bucket.haircuts[participant_id] -= part
+                if not bucket.haircuts[participant_id]:
+                    del bucket.haircuts[participant_id]
+        return back
 
     # --- trades -------------------------------------------------------------------------------------
 
@@ -335,22 +394,28 @@ class FullCover:
     def settle(self, bucket_id: BucketId, settlement: Price) -> tuple[list[Payout], list[Move]]:
         """Pay every claim of the bucket from its pool, which is then empty, and close its positions.
 
-        No order may be live in it. Each payout is the lock plus the gain, never negative, and they add up
-        to the pool for every price.
+        No order may be live in it. Each claim is the lock plus the gain, never negative, and they add up to the
+        locks for every price: to the pool, unless part of it was lost.
         """
         bucket = self.buckets[bucket_id]
         payouts: list[Payout] = []
         moves: list[Move] = []
-        for account in bucket.accounts.values():
+        gains: dict[ParticipantId, Money] = {}
+        for who, account in bucket.accounts.items():
             worth = sum(
                 quantity * bucket.instruments[instrument_id].payoff(settlement)
                 for instrument_id, quantity in account.quantities.items()
             )
-            gain = bucket.tick_value * (worth - account.cost)
-            payout = account.lock + gain
-            assert payout >= 0 and not any(account.order_loss), "a claim is never worth less than nothing"
+            gains[who] = bucket.tick_value * (worth - account.cost)
+            claim = account.lock + gains[who]
+            assert claim >= 0 and not any(account.order_loss), "a claim is never worth less than nothing"
+        claims = {who: account.lock + gains[who] for who, account in bucket.accounts.items()}
+        paid = bucket.payouts(claims) if bucket.is_short else claims
+        for who, account in bucket.accounts.items():
+            payout, cut = paid[who], claims[who] - paid[who]
+            gain = gains[who] - cut + bucket.haircuts.get(who, 0)
             if account.quantities:
-                payouts.append(Payout(account.holder, payout, gain))
+                payouts.append(Payout(account.holder, payout, gain, cut))
             if payout:
                 moves.append((bucket.escrow, account.holder.cash_account, payout))
             for instrument_id, quantity in account.quantities.items():
@@ -359,6 +424,7 @@ class FullCover:
                     moves.append((own, house, quantity) if quantity > 0 else (house, own, -quantity))
             account.forget()
         bucket.accounts.clear()
+        bucket.haircuts.clear()
         return payouts, moves
 
     def redenominate(self, bucket_id: BucketId, cash: AssetId) -> Bucket:

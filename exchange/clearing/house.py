@@ -101,7 +101,7 @@ def open_series(terms: Instrument, state: State) -> Iterator[Event]:
     _find_future(terms.bucket_id, state)
     margining.value_listed(series, state)
     yield InstrumentListed(instrument=terms)
-    if state.session_open:
+    if state.session_open and not must_stay(series, state):
         yield from begin_trading(series, state)
 
 
@@ -336,13 +336,14 @@ def _pay_claims(bucket_id: BucketId, price: Price, state: State) -> Iterator[Eve
     pool = state.covers.full.pool(bucket_id)
     payouts, moves = state.covers.full.settle(bucket_id, price)
     state.ledger.book(moves, state.now)
-    assert sum(paid.payout for paid in payouts) == pool, "every claim is paid in full and the pool is empty"
+    assert sum(paid.payout for paid in payouts) == pool, "every claim is paid and the pool is empty"
     for paid in payouts:
         yield ClaimSettled(
             participant_id=paid.holder.participant_id,
             bucket_id=bucket_id,
             payout=paid.payout,
             gain=paid.gain,
+            cut=paid.cut,
         )
     yield BucketSettled(bucket_id=bucket_id, pool=pool, holders=len(payouts))
 
@@ -361,6 +362,12 @@ def mark_settlement_prices(state: State) -> None:
         latest = state.indices[terms.underlying].latest
         if latest is not None and latest.status is IndexStatus.OK and state.now < fixing.expiry:
             fixing.prior = to_tick(latest.value, terms.tick, prior=fixing.prior)
+
+
+def must_stay(series: Series, state: State) -> bool:
+    """Whether the cash that the series pays in is halted, or the pool of its bucket is short."""
+    bucket = state.covers.full.buckets.get(series.instrument.bucket_id)
+    return bool(state.holdings[series.instrument.cash].halts) or (bucket is not None and bucket.is_short)
 
 
 def suspend(series: Series, state: State) -> Iterator[Event]:
@@ -401,8 +408,10 @@ def listing_fault(terms: Instrument, state: State) -> str | None:
         return f"there is no index {terms.underlying}"
     if terms.cash not in state.holdings:
         return f"there is no cash asset {terms.cash} to settle in"
-    if state.holdings[terms.cash].halted:
+    if state.holdings[terms.cash].halts:
         return f"{terms.cash}, in which it pays, is halted"
+    if terms.bucket_id in state.covers.full.buckets and state.covers.full.buckets[terms.bucket_id].is_short:
+        return f"the pool of {terms.bucket_id} is short: part of its money is lost"
     if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
         return f"it pays in {terms.cash}, but the venue settles in {state.regime.cash.settlement_asset}"
     fault = fault_in(terms)

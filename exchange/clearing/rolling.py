@@ -171,6 +171,7 @@ def _told(rolled: Rolled, rule: PriceRule, grounds: str) -> Iterator[Event]:
             bucket_id=bucket_id,
             payout=paid.payout,
             gain=paid.gain,
+            cut=paid.cut,
         )
     yield BucketSettled(bucket_id=bucket_id, pool=rolled.pool, holders=len(rolled.payouts))
     for who, due in rolled.due.items():

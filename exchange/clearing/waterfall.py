@@ -1,7 +1,7 @@
 """Who pays when a defaulter cannot: the layers of a loss in their order, or deleveraging as crypto venues do it.
 
 Only default losses are here. Coins that are destroyed or frozen are another matter, with another order and
-other payers (`exchange.cash.custody.share_loss`), and never reach the default fund.
+other payers (`exchange.cash.losses.share_loss`), and never reach the default fund.
 """
 
 from collections.abc import Iterable, Mapping, Sequence

@@ -10,6 +10,7 @@ from exchange.events import (
     ClaimSettled,
     FundingPaid,
     LiquidationFeeCharged,
+    LossRestored,
     LossShared,
     OrderFilled,
     ParticipantAdmitted,
@@ -47,8 +48,8 @@ def outcomes(view: RunView) -> Columns:
     population), `investor` (of the population, and no market maker), `admitted`, `traded`, and in roubles
     `desired_notional`, `admitted_notional`, `executed_notional` (its largest position, at the price of the
     trade or an option's strike), `gain` (before fees; default losses that it bore, or that others bore for it,
-    are in it; of notes none is told), `fees`, `loss_shared` (its part in coins destroyed), `result` (the gain
-    less both) and `assets`; `share_of_assets` is result / assets, nan where no assets are declared.
+    are in it; of notes none is told), `fees`, `loss_shared` (its part in coins lost, less what came back),
+    `result` (the gain less both) and `assets`; `share_of_assets` is result / assets, nan where no assets are declared.
     """
     everyone = _identities(view)
     names = everyone["participant_id"]
@@ -56,6 +57,7 @@ def outcomes(view: RunView) -> Columns:
     gain = _settled(view, known) + _unsettled(view, known) + transferred(view, known) / ROUBLE
     fees = _fees(view, known)
     shared = _summed(view.table(LossShared), "amount", known)
+    shared -= _summed(view.table(LossRestored), "amount", known)
     result = gain - fees - shared
     assets = everyone.pop("_assets")
     return everyone | {

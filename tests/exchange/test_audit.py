@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from exchange.audit import CHECKS, audit
+from exchange.cash.terms import CustodyMode
 from exchange.clearing import accounts
 from exchange.commands import AuditBooks, FreezeWallet, PauseIssuer
 from exchange.events import BooksAudited
@@ -52,6 +53,17 @@ def a_venue(*more_series: object) -> Venue:
 
 def account_of_ann(state: State):  # type: ignore[no-untyped-def]
     return state.covers.full.buckets[BUCKET].accounts[ANN]
+
+
+def a_haircut_appears(state: State) -> None:
+    state.covers.full.buckets[BUCKET].haircuts[ANN] = 1
+
+
+def a_haircut_exceeds_its_lock(state: State) -> None:
+    """As much has left the pool, so that only whose part it was gives it away."""
+    bucket, lost = state.covers.full.buckets[BUCKET], account_of_ann(state).lock + 1
+    bucket.haircuts[ANN] = lost
+    book(state, bucket.escrow, accounts.fees(RUBD), lost)
 
 
 def book(state: State, debit: str, credit: str, amount: int) -> None:
@@ -233,6 +245,8 @@ def test_a_price_that_changes_after_it_was_final_is_named(damage: Callable[[Stat
         (two_positions_are_swapped, f"I-14 ann in {BTCF}"),
         (a_price_paid_is_not_received, f"I-15 {BUCKET}"),
         (the_pool_leaks, f"I-18 {BUCKET}"),
+        (a_haircut_appears, f"I-18 {BUCKET}"),
+        (a_haircut_exceeds_its_lock, f"I-18 ann in {BUCKET}"),
         (a_lock_is_too_small, "I-19 ann"),
         (a_lock_is_too_large, "I-19 ann"),
         (a_loss_at_one_price_is_forgotten, "I-19 ann"),
@@ -282,6 +296,18 @@ def test_a_wallet_that_moves_while_it_may_not_is_named() -> None:
         (account,) = (a for a in ledger.accounts() if a.account_id == wallet)
         account.credits_posted += 5
         assert any(fault.startswith("I-44") for fault in audit(venue.state))
+
+
+def test_money_that_is_not_in_its_owners_own_wallet_is_named() -> None:
+    venue = Venue(coin=coin_terms(custody=CustodyMode.SEGREGATED))
+    for name in (ANN, BOB):
+        venue.admit(name, 1_000)
+    cash = [accounts.cash(name, RUBD) for name in (ANN, BOB)]
+    book(venue.state, cash[0], cash[1], 10)
+    assert [fault for fault in audit(venue.state) if "I-11" in fault] == [
+        "I-11: -10 is missing in wallet venue-1/ann, and nothing keeps it from there",
+        "I-11: 10 is missing in wallet venue-1/bob, and nothing keeps it from there",
+    ]
 
 
 def test_a_sound_venue_tells_what_it_adds_up_to() -> None:

@@ -227,12 +227,14 @@ def test_a_venue_wallet_that_is_issued_anew_elsewhere_is_lost_to_the_venue():
     venue = a_venue(wipe_allowed=True)
     venue.tell(freeze(SECOND_W, *KEYS))
     events = venue.tell(wipe(SECOND_W, WalletId("somebody")))
-    assert of_kind(events, LossAllocated) == [LossAllocated(asset_id=RUBD, loss=400, house=0, holders=400)]
+    lost = LossAllocated(asset_id=RUBD, loss=400, house=0, holders=400, grounds="order")
+    assert of_kind(events, LossAllocated) == [lost]
     assert (venue.free_cash(ANN), venue.free_cash(BOB)) == (360, 240)
     assert held(venue, WalletId("somebody")) == 400
 
 
-def test_what_is_issued_anew_later_reaches_the_house():
+def test_what_is_issued_anew_later_goes_to_those_who_bore_the_loss():
+    """To whichever wallet of the venue: the order under which it was wiped says whose it was."""
     venue = a_venue(wipe_allowed=True)
     venue.tell(freeze(SECOND_W, *KEYS))
     venue.tell(wipe(SECOND_W))
@@ -242,7 +244,8 @@ def test_what_is_issued_anew_later_reaches_the_house():
     assert of_kind(venue.tell(again), CoinsReissued) == [
         CoinsReissued(asset_id=RUBD, wallet_id=FIRST, amount=400, wipe_ref="order", supply=1_100)
     ]
-    assert venue.state.ledger.posted(accounts.loss_layer(RUBD)) == 400
+    assert (venue.free_cash(ANN), venue.free_cash(BOB)) == (600, 400)
+    assert venue.state.ledger.posted(accounts.loss_layer(RUBD)) == 0
 
 
 def test_an_outside_wallet_issued_anew_to_a_venue_wallet_is_a_gift_to_the_house():

@@ -2,6 +2,7 @@
 
 import pytest
 
+from exchange import redeeming
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.cash.hours import BankingHours
 from exchange.cash.terms import (
@@ -389,7 +390,8 @@ def test_roubles_arrive_at_the_bank_that_the_venue_knows():
 
     holdings = venue.state.holdings
     venue.state.holdings = holdings | {AssetId("RUB"): BankHolding()}
-    events = list(venue.exchange.handle(RedeemCoins(asset_id=RUBD, wallet_id=ANN_W, amount=50), venue.now))
+    asked = RedeemCoins(asset_id=RUBD, wallet_id=ANN_W, amount=50)
+    events = list(redeeming.redeem_coins(asked, venue.state))
     assert len(events) == 2
     assert arrived == [(ANN_W, 40, "redemption RUBD 1", venue.now)]
 

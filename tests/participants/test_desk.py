@@ -12,6 +12,7 @@ from exchange.events import (
     LimitChanged,
     LiquidationFeeCharged,
     LossBorne,
+    LossRestored,
     LossShared,
     MarginState,
     MarginStateChanged,
@@ -155,7 +156,8 @@ def test_cash_follows_deposits_withdrawals_and_losses() -> None:
     desk = a_desk(
         deposited(500),
         WithdrawalRequested(participant_id=ME, withdrawal_id=1, asset_id=RUBD, amount=700),
-        LossShared(participant_id=ME, asset_id=RUBD, amount=50),
+        LossShared(participant_id=ME, asset_id=RUBD, amount=70),
+        LossRestored(participant_id=ME, asset_id=RUBD, amount=20),
     )
     assert desk.free_cash(RUBD) == 10_000_000 - 250
     desk.hear(

@@ -6,12 +6,15 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from exchange import treasury
 from exchange.access.regime import GateRule
+from exchange.cash.losses import LossCause
 from exchange.clearing import accounts
-from exchange.commands import PauseIssuer, UnpauseIssuer
+from exchange.commands import OpenVenueWallet, PauseIssuer, RecordCashLoss, UnpauseIssuer
 from exchange.events import CashRequestRejected, WithdrawalRequested
 from exchange.reasons import CashRefusal
+from exchange.units import WalletId
 from matching.terms import ParticipantId
 from tests.exchange.test_treasury import (
+    ANN,
     CLAIMS,
     KEYS,
     RUBD,
@@ -77,6 +80,32 @@ class CustodyMachine(RuleBasedStateMachine):
     @rule(wallet=wallets)
     def wipe_one(self, wallet) -> None:
         do(self.world, wipe(wallet))
+
+    @rule(wallet=wallets, amount=amounts, stolen=st.booleans())
+    def lose_some(self, wallet, amount: int, stolen: bool) -> None:
+        cause = LossCause.STOLEN if stolen else LossCause.ISSUER_DEFAULT
+        do(
+            self.world,
+            RecordCashLoss(
+                asset_id=RUBD, wallet_id=wallet, amount=amount, cause=cause, grounds="it is gone",
+                target=wallet_of(ANN),
+            ),
+        )  # fmt: skip
+
+    @rule(replaced=st.integers(0, 2).map(shard), amount=st.integers(1, 500))
+    def issue_again(self, replaced, amount: int) -> None:
+        """What comes in restores who lost, and never more than was lost."""
+        new = WalletId(f"new-{len(self.world.coin.custody.wallets)}")
+        lost = [one for one in self.world.coin.losses if one.wallet_id == replaced]
+        before, layer = sum(one.outstanding for one in lost), accounts.loss_layer(RUBD)
+        kept = self.world.ledger.posted(layer)
+        do(self.world, OpenVenueWallet(asset_id=RUBD, wallet_id=new, replaces=replaced))
+        if not self.world.coin.is_of_the_venue(new):
+            return  # what it was to replace still holds something
+        do(self.world, mint(new, amount))
+        arrived = self.world.coin.issuer.balance(new)
+        assert before - sum(one.outstanding for one in lost) == min(before, arrived)
+        assert self.world.ledger.posted(layer) >= kept + max(arrived - before, 0)
 
     @rule(wallet=wallets, amount=st.integers(1, 50))
     def mint_some(self, wallet, amount: int) -> None:

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from exchange.access.regime import Applicant, ApplicantKind, CashRules
+from exchange.cash.terms import CustodyMode
 from exchange.clearing.default_auction import AuctionTerms
 from exchange.clearing.denomination import Denomination
 from exchange.clearing.fund import FundTerms
@@ -70,6 +71,7 @@ from tests.builders import (
     spot,
     with_btc,
 )
+from tests.properties.losses import LossRules
 
 NAMES = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd", "dan", "eve"))
 MEMBERS = NAMES[3:]
@@ -96,6 +98,8 @@ def clearing_at(offset: int, kind: VariationKind) -> VariationSchedule:
 
 
 class MarginMachine(RuleBasedStateMachine):
+    coin = coin_terms(2)
+
     @initialize(
         mode=st.sampled_from([ClearingMode.RISK, ClearingMode.RISK, ClearingMode.FULL]),
         kind=st.sampled_from([k for k in VariationKind if k is not VariationKind.T_PLUS_ONE]),
@@ -150,7 +154,7 @@ class MarginMachine(RuleBasedStateMachine):
             worth = Denomination.FIAT_VALUE
             cash = changed(cash, denomination=worth, collateral_haircut_bp=haircut_bp)
         regime = a_regime(clearing=rules, cash=cash)
-        self.venue = Venue(*SERIES, regime=regime, coin=coin_terms(2), index=index, assets=with_btc())
+        self.venue = Venue(*SERIES, regime=regime, coin=self.coin, index=index, assets=with_btc())
         firm = Applicant(kind=ApplicantKind.COMPANY, qualified_by_law=True, knowledge_test_passed=True)
         for name in NAMES:
             self.venue.admit(name, 60_000 * ROUBLE, applicant=firm if name in MEMBERS else None)
@@ -329,6 +333,24 @@ def of_size(examples: int, steps: int) -> settings:
 
 MarginMachine.TestCase.settings = of_size(int(os.environ.get("MARGIN_EXAMPLES", "40")), 40)
 TestMarginMachine = MarginMachine.TestCase
+
+
+class MarginOfLostMoney(MarginMachine, LossRules):
+    """The same, and the money itself is frozen, wiped, stolen, written down and brought back."""
+
+    coin = coin_terms(2, wipe_allowed=True, longest_pause=HOUR)
+
+
+class MarginKeptApart(MarginMachine, LossRules):
+    """The same, with a wallet for each participant."""
+
+    coin = coin_terms(wipe_allowed=True, custody=CustodyMode.SEGREGATED)
+
+
+for machine in (MarginOfLostMoney, MarginKeptApart):
+    machine.TestCase.settings = of_size(10, 40)
+TestMarginOfLostMoney = MarginOfLostMoney.TestCase
+TestMarginKeptApart = MarginKeptApart.TestCase
 
 
 @pytest.mark.nightly

@@ -6,6 +6,8 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
+from exchange.access.regime import CashRules
+from exchange.cash.terms import CustodyMode
 from exchange.clearing import accounts
 from exchange.commands import (
     AmendOrder,
@@ -52,6 +54,8 @@ from tests.builders import (
     RUBD,
     SATOSHI_LOT,
     Venue,
+    a_regime,
+    coin_terms,
     future,
     note,
     note_terms,
@@ -59,6 +63,7 @@ from tests.builders import (
     spot,
     with_btc,
 )
+from tests.properties.losses import LossRules
 
 NAMES = (ANN, BOB, CYD, IDA)
 FAIR = {BTCF: 80_000, BTC_SPOT: 80_000, NOTE: 100_000}
@@ -70,12 +75,19 @@ quantities = st.integers(1, 6)
 
 
 class Products(RuleBasedStateMachine):
+    coin = coin_terms()
+    rules = CashRules(settlement_asset=RUBD)
+
     @initialize(rate_bp=st.integers(1, 3_000), grace=st.sampled_from([0, HOUR]))
     def open(self, rate_bp: int, grace: int) -> None:
         coupons = (Coupon(at=OPENS + 2 * HOUR, rate_bp=rate_bp), Coupon(at=EXPIRY, rate_bp=rate_bp))
         terms = note_terms(coupons=coupons, grace=grace, volume=60)
         self.venue = Venue(
-            future(fee_maker=3, fee_taker=7), spot(fee_maker=3, fee_taker=7), assets=with_btc()
+            future(fee_maker=3, fee_taker=7),
+            spot(fee_maker=3, fee_taker=7),
+            assets=with_btc(),
+            coin=self.coin,
+            regime=a_regime(cash=self.rules),
         )
         for name in NAMES:
             self.venue.admit(name, 60_000 * ROUBLE)
@@ -211,3 +223,27 @@ Products.TestCase.settings = settings(
     max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestProducts = Products.TestCase
+
+
+class ProductsOfLostMoney(Products, LossRules):
+    """The same, and the money itself is frozen, wiped, stolen, written down and brought back."""
+
+    coin = coin_terms(wallets=2, wipe_allowed=True, longest_pause=HOUR)
+    rules = CashRules(settlement_asset=RUBD, halt_on_freeze=True)
+
+
+class ProductsOfMoneyKeptApart(Products, LossRules):
+    """The same, with a wallet for each participant."""
+
+    coin = coin_terms(wallets=2, wipe_allowed=True, custody=CustodyMode.SEGREGATED)
+
+
+class ProductsOnTheIssuersLedger(Products, LossRules):
+    coin = coin_terms(wipe_allowed=True, custody=CustodyMode.NATIVE)
+
+
+for machine in (ProductsOfLostMoney, ProductsOfMoneyKeptApart, ProductsOnTheIssuersLedger):
+    machine.TestCase.settings = settings(Products.TestCase.settings, max_examples=15)
+TestProductsOfLostMoney = ProductsOfLostMoney.TestCase
+TestProductsOfMoneyKeptApart = ProductsOfMoneyKeptApart.TestCase
+TestProductsOnTheIssuersLedger = ProductsOnTheIssuersLedger.TestCase

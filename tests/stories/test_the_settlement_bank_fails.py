@@ -2,6 +2,7 @@
 
 import pytest
 
+from exchange.cash.losses import LossCause
 from exchange.clearing import accounts
 from exchange.commands import ConvertCash, FailBank, ResolveBank
 from exchange.events import (
@@ -61,7 +62,8 @@ def test_then_the_house_bears_its_part_and_the_holders_theirs() -> None:
     venue.tell(FailBank(asset_id=RUB))
     events = venue.tell(ResolveBank(asset_id=RUB, loss_bp=2_000))
     assert events[0] == BankResolved(asset_id=RUB, loss_bp=2_000, lost=212)
-    assert of_kind(events, LossAllocated) == [LossAllocated(asset_id=RUB, loss=212, house=60, holders=152)]
+    (told,) = of_kind(events, LossAllocated)
+    assert (told.loss, told.house, told.holders, told.cause) == (212, 60, 152, LossCause.BANK_INSOLVENCY)
     assert {e.participant_id: e.amount for e in of_kind(events, LossShared)} == {ANN: 61, BOB: 53, CYD: 38}
     assert [venue.cash(name) for name in CLAIMS] == [339, 297, 212]
     venue.withdraw(ANN, 339)
@@ -72,7 +74,8 @@ def test_with_insurance_only_the_rest_is_at_risk() -> None:
     venue = a_venue(insured=1_000, insures_venue=True)
     venue.tell(FailBank(asset_id=RUB))
     events = venue.tell(ResolveBank(asset_id=RUB, loss_bp=10_000))
-    assert of_kind(events, LossAllocated) == [LossAllocated(asset_id=RUB, loss=60, house=60, holders=0)]
+    (told,) = of_kind(events, LossAllocated)
+    assert (told.loss, told.house, told.holders) == (60, 60, 0)
 
 
 def test_what_can_be_resolved() -> None:

@@ -23,6 +23,7 @@ from exchange.commands import (
 from exchange.events import (
     BucketSettled,
     CancelCause,
+    CashHalt,
     CashHalted,
     CashResumed,
     ClaimConverted,
@@ -110,7 +111,8 @@ def test_a_halt_stops_what_pays_in_the_coin() -> None:
     order = venue.rest(ANN, BUY, 1, 80_000)
     venue.withdraw(BOB, 700, RUBD)
     events = venue.tell(FROZEN)
-    assert events[0] == CashHalted(asset_id=RUBD, grounds="its issuer has frozen us")
+    halted = CashHalted(asset_id=RUBD, cause=CashHalt.DIRECTIVE, grounds="its issuer has frozen us")
+    assert events[0] == halted
     (canceled,) = of_kind(events, OrderCanceled)
     assert (canceled.order_id, canceled.cause) == (order, CancelCause.CASH_HALTED)
     (returned,) = of_kind(events, WithdrawalReturned)
@@ -129,7 +131,7 @@ def test_a_halt_may_simply_end() -> None:
     venue.trade(ANN, BOB, 10, 80_000)
     venue.tell(FROZEN)
     events = venue.tell(ResumeCash(asset_id=RUBD))
-    assert events[0] == CashResumed(asset_id=RUBD)
+    assert events[0] == CashResumed(asset_id=RUBD, cause=CashHalt.DIRECTIVE)
     assert venue.state.series[BTCF].state is SeriesState.TRADING
     venue.trade(ANN, BOB, 1, 80_000)
     assert venue.position(ANN) == 11
@@ -161,7 +163,7 @@ def test_a_frozen_wallet_halts_the_coin_if_the_regime_says_so(by_rule: bool, hal
     venue = a_venue(rules=rules_of(RUBD, fallback_asset=RUB, halt_on_freeze=by_rule))
     events = freeze_ours(venue)
     assert bool(of_kind(events, CashHalted)) is halted
-    assert venue.state.holdings[RUBD].halted is halted
+    assert list(venue.state.holdings[RUBD].halts) == ([CashHalt.FROZEN] if halted else [])
 
 
 def freeze_ours(venue: MoneyVenue) -> list[Event]:
@@ -239,7 +241,7 @@ def test_what_is_wiped_later_is_the_houses_loss_alone() -> None:
     wallet = venue.state.holdings[RUBD].custody.wallets[0]
     events = venue.tell(WipeWallet(asset_id=RUBD, wallet_id=wallet, order_ref="letter", signatures=KEYS))
     assert of_kind(events, LossAllocated) == [
-        LossAllocated(asset_id=RUBD, loss=3 * DEPOSIT, house=3 * DEPOSIT, holders=0)
+        LossAllocated(asset_id=RUBD, loss=3 * DEPOSIT, house=3 * DEPOSIT, holders=0, grounds="letter")
     ]
     assert [venue.cash(name) for name in (ANN, BOB, CYD)] == [DEPOSIT] * 3
 
