@@ -76,7 +76,7 @@ quantities = st.integers(1, 6)
 
 class Products(RuleBasedStateMachine):
     coin = coin_terms()
-    rules = CashRules(settlement_asset=RUBD)
+    cash_rules = CashRules(settlement_asset=RUBD)
 
     @initialize(rate_bp=st.integers(1, 3_000), grace=st.sampled_from([0, HOUR]))
     def open(self, rate_bp: int, grace: int) -> None:
@@ -87,7 +87,7 @@ class Products(RuleBasedStateMachine):
             spot(fee_maker=3, fee_taker=7),
             assets=with_btc(),
             coin=self.coin,
-            regime=a_regime(cash=self.rules),
+            regime=a_regime(cash=self.cash_rules),
         )
         for name in NAMES:
             self.venue.admit(name, 60_000 * ROUBLE)
@@ -229,7 +229,7 @@ class ProductsOfLostMoney(Products, LossRules):
     """The same, and the money itself is frozen, wiped, stolen, written down and brought back."""
 
     coin = coin_terms(wallets=2, wipe_allowed=True, longest_pause=HOUR)
-    rules = CashRules(settlement_asset=RUBD, halt_on_freeze=True)
+    cash_rules = CashRules(settlement_asset=RUBD, halt_on_freeze=True)
 
 
 class ProductsOfMoneyKeptApart(Products, LossRules):
