@@ -5,8 +5,11 @@ import pytest
 from exchange.cash.founding import fault_in_cash
 from exchange.cash.hours import BankingHours
 from exchange.cash.terms import (
+    BankTerms,
     Circulation,
     CoinTerms,
+    CustodyMode,
+    DigitalRoubleTerms,
     RedemptionTerms,
     ReserveClass,
     ReserveTerms,
@@ -95,6 +98,14 @@ def test_sound_terms_have_no_fault_and_are_written_and_read_back():
             {"redemption": redeemed(hours=BankingHours(opens=9 * HOUR, closes=18 * HOUR), cut_off=20 * HOUR)},
             "the cut-off lies outside the bank's hours",
         ),
+        (
+            {"custody": CustodyMode.SEGREGATED, "transfer_fee": 1},
+            "each transfer would cost a fee; say sharded",
+        ),
+        (
+            {"custody": CustodyMode.NATIVE, "transfer_fee_bp": 1},
+            "each transfer would cost a fee; say sharded",
+        ),
         ({"own_funds": "20"}, "Expected `int`, got `str`"),
         ({"redemption": redeemed(minimum=1.5)}, "Expected `int`, got `float`"),
     ],
@@ -102,6 +113,16 @@ def test_sound_terms_have_no_fault_and_are_written_and_read_back():
 def test_unsound_terms_are_told_what_is_wrong(fields, sentence):
     fault = fault_in_cash(changed(TERMS, **fields))
     assert fault is not None and fault.startswith("RUBD: ") and sentence in fault, fault
+
+
+@pytest.mark.parametrize("mode", [CustodyMode.SEGREGATED, CustodyMode.NATIVE])
+def test_participants_have_wallets_of_their_own_where_money_moves_freely_between_them(mode):
+    platform = DigitalRoubleTerms(asset_id=AssetId("DRUB"), venue_wallets=(VENUE,), custody=mode)
+    assert fault_in_cash(platform) is None
+    for limit in ({"wallet_limit": 10}, {"transfer_limit": 10}):
+        assert "swept in any amount" in (fault_in_cash(changed(platform, **limit)) or "")
+    bank = BankTerms(asset_id=AssetId("RUB"), bank="First Harbour", venue_wallets=(VENUE,), custody=mode)
+    assert "the venue has one account at a bank" in (fault_in_cash(bank) or "")
 
 
 def test_just_enough_signers_for_some_roles():

@@ -4,6 +4,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
+from exchange.cash.terms import CustodyMode
 from exchange.clearing import accounts
 from exchange.commands import (
     ConvertCash,
@@ -35,7 +36,7 @@ COURT = ("court",)
 money = st.sampled_from((RUB, DRUB))
 people = st.sampled_from((ANN, BOB))
 amounts = st.integers(-1, 400)
-wallets = st.sampled_from((wallet_of(ANN), wallet_of(BOB), ACCOUNT, PLATFORM))
+wallets = st.sampled_from((wallet_of(ANN), wallet_of(BOB), ACCOUNT, PLATFORM, WalletId(f"{PLATFORM}/{ANN}")))
 
 
 class MoneyMachine(RuleBasedStateMachine):
@@ -43,12 +44,17 @@ class MoneyMachine(RuleBasedStateMachine):
 
     venue: MoneyVenue
 
-    @initialize(fee=st.sampled_from((0, 3)), queues=st.booleans(), insured=st.sampled_from((0, 150)))
-    def found(self, fee: Money, queues: bool, insured: Money) -> None:
+    @initialize(
+        fee=st.sampled_from((0, 3)),
+        queues=st.booleans(),
+        insured=st.sampled_from((0, 150)),
+        mode=st.sampled_from((CustodyMode.OMNIBUS, CustodyMode.SEGREGATED, CustodyMode.NATIVE)),
+    )
+    def found(self, fee: Money, queues: bool, insured: Money, mode: CustodyMode) -> None:
         bank = bank_terms(hours=OFFICE, transfer_fee=fee, queues=queues, insured=insured, interest_bp=30_000)
-        platform = platform_terms(
-            wallet_limit=600, transfer_limit=350, conversion_hours=OFFICE, transfer_fee_bp=100
-        )
+        shared = {"wallet_limit": 600, "transfer_limit": 350, "transfer_fee_bp": 100}
+        limits = {} if mode.separates else shared
+        platform = platform_terms(custody=mode, conversion_hours=OFFICE, **limits)
         self.venue = MoneyVenue(bank=bank, platform=platform)
         for name in (ANN, BOB):
             self.venue.admit(name, 0)
@@ -119,14 +125,15 @@ class MoneyMachine(RuleBasedStateMachine):
         """What people have and what the house has is what the wallet holds (I-11), pending included."""
         if not hasattr(self, "venue"):
             return
-        for asset_id, wallet in ((RUB, ACCOUNT), (DRUB, PLATFORM)):
+        for asset_id in (RUB, DRUB):
             holding = self.venue.state.holdings[asset_id]
             ledger = self.venue.state.ledger
             owned = [accounts.cash(who, asset_id) for who in (ANN, BOB)] + [accounts.loss_layer(asset_id)]
             owed = sum(ledger.posted(account) for account in owned if account in ledger)
-            assert owed == holding.keeper.balance(wallet)
+            assert owed == sum(holding.keeper.balance(wallet) for wallet in holding.custody.wallets)
             for withdrawal in holding.pending.values():
-                assert withdrawal.amount > 0 and holding.keeper.balance(wallet) >= withdrawal.amount
+                assert withdrawal.amount > 0
+                assert all(holding.keeper.balance(part.wallet_id) >= part.amount for part in withdrawal.parts)
 
 
 TestMoneyMachine = MoneyMachine.TestCase
