@@ -7,7 +7,7 @@ roles of that later instant. Until then it can be taken back by those who may si
 from collections.abc import Iterator
 from typing import assert_never
 
-from exchange import redeeming, safekeeping, treasury, wiping
+from exchange import margining, redeeming, safekeeping, treasury, wiping
 from exchange.cash.holding import Holding
 from exchange.cash.issuer import Issuer
 from exchange.cash.issuer_states import CHANGES, IssuerState
@@ -194,6 +194,7 @@ def freeze_wallet(command: FreezeWallet, holding: Holding, state: State) -> Iter
 
 
 def unfreeze_wallet(command: UnfreezeWallet, holding: Holding, state: State) -> Iterator[Event]:
+    shut = holding.shut(state.now)
     reason = holding.keeper.unfreeze(command.wallet_id, command.order_ref, command.signatures, state.now)
     if reason is not None:
         yield refused(command, reason)
@@ -203,6 +204,8 @@ def unfreeze_wallet(command: UnfreezeWallet, holding: Holding, state: State) -> 
     yield from safekeeping.review(holding, state)
     if holding.issuer is not None:  # it may have waited for its roubles
         yield from redeeming.review(holding, holding.issuer, state)
+    if shut is not None and holding.shut(state.now) is None:
+        yield from margining.renew_calls(command.asset_id, state)
 
 
 # --- states ---------------------------------------------------------------------------------------------

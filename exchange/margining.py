@@ -217,7 +217,7 @@ def end_margin_call(duty: EndMarginCall, state: State) -> Iterator[Event]:
     yield from review(state)  # what came in since the last valuation counts
     if account.call != duty.call or not follows_equity(account.state):
         return
-    match holding.standstill(state.now):
+    match holding.shut(state.now):
         case None:
             _promise_default(account, DefaultReason.CALL_MISSED, state)
         case CashRefusal.CLOSED:

@@ -527,8 +527,9 @@ def _give_back_loss(
     yield from told
     for bucket_id, into in pools.items():
         yield PoolRestored(bucket_id=bucket_id, amount=into, pool=state.covers.full.pool(bucket_id))
-    if not any(one.borne.get(HouseBearer.NOBODY, 0) for one in holding.losses):
+    if holding.is_wound_down and not any(one.borne.get(HouseBearer.NOBODY, 0) for one in holding.losses):
         yield from halting.resume(holding, CashHalt.WOUND_DOWN, state)
+        yield from margining.renew_calls(asset_id, state)
     yield from halting.review(state)
 
 
@@ -541,7 +542,7 @@ def open_venue_wallet(command: OpenVenueWallet, holding: Holding, state: State) 
         return
     wallet_id, replaced = command.wallet_id, command.replaces
     owner = None if replaced is None else holding.custody.owners.get(replaced)
-    there = holding.keeper.balance(wallet_id)
+    there, shut = holding.keeper.balance(wallet_id), holding.shut(state.now)
     holding.custody.add(wallet_id, owner)
     holding.open_wallet(wallet_id, state.ledger)
     if replaced is not None:
@@ -552,6 +553,8 @@ def open_venue_wallet(command: OpenVenueWallet, holding: Holding, state: State) 
         yield from loosen(state.seats[owner], replaced, cash, "replaced", state, restricts=True)
     if there:
         yield from take_in(wallet_id, there, holding, state)
+    if shut is not None and holding.shut(state.now) is None:
+        yield from margining.renew_calls(command.asset_id, state)
 
 
 def _opening_refusal(command: OpenVenueWallet, holding: Holding, state: State) -> CashRefusal | None:

@@ -15,7 +15,7 @@ from exchange.cash.terms import BankTerms, CashHalt, CashTerms, CoinTerms, Digit
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, Rule, TransferId
 from exchange.commands import KeyCommand
-from exchange.reasons import CashRefusal
+from exchange.reasons import CashRefusal, first_refusal
 from exchange.units import Money, Time, WalletId
 from matching.terms import ParticipantId
 
@@ -103,6 +103,13 @@ class Holding:
             return 1_000_000
         hoped = mobile * 10_000 + frozen * self.terms.expected_recovery_bp
         return hoped * 100 // (mobile + frozen)
+
+    def shut(self, now: Time) -> CashRefusal | None:
+        """Why nobody can bring any of it now, however much it has outside; what binds one participant is not asked."""
+        nowhere = not self.custody.separates and self.custody.house_wallet(self.keeper) is None
+        return self.standstill(now) or first_refusal(
+            (nowhere, CashRefusal.WALLET_FROZEN), (self.is_wound_down, CashRefusal.WINDING_DOWN)
+        )
 
     def is_of_the_venue(self, wallet_id: WalletId) -> bool:
         return wallet_id in self.custody.wallets

@@ -2,7 +2,14 @@
 
 from exchange.cash.hours import BankingHours
 from exchange.clearing.scenario_margin import ScenarioTerms
-from exchange.commands import DefaultReason, EndOutage, HouseLayer, ReportOutage
+from exchange.commands import (
+    DefaultReason,
+    EndOutage,
+    FreezeWallet,
+    HouseLayer,
+    ReportOutage,
+    UnfreezeWallet,
+)
 from exchange.events import (
     CashDeposited,
     ClaimSettled,
@@ -40,6 +47,7 @@ from tests.builders import (
     option,
 )
 from tests.money import (
+    ACCOUNT,
     DRUB,
     EVERY_DAY,
     RUB,
@@ -212,6 +220,19 @@ def test_late_within_the_outage_is_no_default_and_the_liquidity_line_pays() -> N
     assert (cleared.collected, cleared.liquidity, cleared.late) == (late, -late, 0)
     assert of_kind(events, DefaultDeclared) == []
     assert venue.house("liquidity", RUB) == LINE
+
+
+def test_nor_is_it_one_while_no_account_of_the_venue_may_receive() -> None:
+    venue = a_margined_venue()
+    late, _ = fall_and_clear(venue)
+    order = {"asset_id": RUB, "wallet_id": ACCOUNT, "order_ref": "case", "signatures": ("court",)}
+    venue.tell(FreezeWallet(**order))
+    assert why(venue.deposit(CYD, late)) is CashRefusal.WALLET_FROZEN
+    assert of_kind(watch(venue, PAYS + 2 * HOUR), DefaultDeclared) == []
+    events = venue.tell(UnfreezeWallet(**order))
+    assert MarginCallExtended(participant_id=CYD, deadline=PAYS + 3 * HOUR) in events
+    (declared,) = of_kind(watch(venue, PAYS + 3 * HOUR + 1), DefaultDeclared)
+    assert declared.reason is DefaultReason.CALL_MISSED
 
 
 def test_who_does_not_pay_after_the_outage_defaults_then() -> None:
