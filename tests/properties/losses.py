@@ -6,10 +6,13 @@ from hypothesis.stateful import rule
 from exchange.cash.losses import LossCause
 from exchange.commands import (
     FreezeWallet,
+    HaltCash,
     OpenVenueWallet,
     PauseIssuer,
     RecordCashLoss,
     RecordOperationalLoss,
+    ReissueCoins,
+    ResumeCash,
     TransferCash,
     UnfreezeWallet,
     UnpauseIssuer,
@@ -78,9 +81,27 @@ class LossRules:
             )
         )  # fmt: skip
 
-    @rule(choice=choices)
-    def wipe_wallet(self, choice: int) -> None:
-        self.tell(WipeWallet(asset_id=RUBD, wallet_id=self.wallet(choice), order_ref="wipe", signatures=KEYS))
+    @rule(choice=choices, to=st.none() | choices)
+    def wipe_wallet(self, choice: int, to: int | None) -> None:
+        target = None if to is None else self.wallet(to)
+        self.tell(
+            WipeWallet(
+                asset_id=RUBD, wallet_id=self.wallet(choice), order_ref="wipe", signatures=KEYS,
+                reissue_to=target,
+            )
+        )  # fmt: skip
+
+    @rule(choice=choices, amount=st.integers(1, 10**7))
+    def reissue(self, choice: int, amount: int) -> None:
+        self.tell(
+            ReissueCoins(
+                asset_id=RUBD, wallet_id=self.wallet(choice), amount=amount, wipe_ref="wipe", signatures=KEYS
+            )
+        )
+
+    @rule(halted=st.booleans())
+    def halt_or_resume(self, halted: bool) -> None:
+        self.tell(HaltCash(asset_id=RUBD, grounds="a letter") if halted else ResumeCash(asset_id=RUBD))
 
     @rule(choice=choices, named=st.booleans())
     def open_wallet(self, choice: int, named: bool) -> None:
