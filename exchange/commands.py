@@ -9,7 +9,7 @@ from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
 from exchange.access.regime import Applicant, Regime
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import CashPriceTerms, CoinTerms
 from exchange.instruments import Asset, Instrument
 from exchange.messages import Message
 from exchange.units import (
@@ -193,6 +193,15 @@ class PublishReferenceRate(Message):
     rate: IndexPrice
 
 
+class ReportCashPrice(Message):
+    """What a cash asset is worth outside, in millionths of what it promises. Counts if the venue looks there."""
+
+    precedence: ClassVar[int] = PRICES
+    asset_id: AssetId
+    price_ppm: int
+    source: str
+
+
 # --- the cash leg ---------------------------------------------------------------------------------------
 
 
@@ -296,6 +305,17 @@ class UnfreezeWallet(Message):
     wallet_id: WalletId
     order_ref: str
     signatures: tuple[str, ...]
+
+
+class DiscloseReserves(Message):
+    """The issuer says in public which share of the reserves cannot be reached, and whether somebody stands in for
+    it: the issuer itself, or an authority."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    stuck_ppm: int
+    covered: bool
+    statement: str
 
 
 class PauseIssuer(Message):
@@ -461,6 +481,7 @@ class EstablishVenue(Message):
     sessions: tuple["SessionTerms", ...]
     depth_interval: Time = 10_000_000_000  # between two reports of depth
     settlement_cycles: tuple["SettlementCycleTerms", ...] = ()
+    cash_prices: tuple[CashPriceTerms, ...] = ()  # of those that are not reported
 
 
 class IndexTerms(Message):
@@ -675,6 +696,13 @@ class ExpireOrder(Message):
 class PublishIndex(Message):
     precedence: ClassVar[int] = PRICES
     index_id: IndexId
+
+
+class PriceCash(Message):
+    """Make the price of a cash asset anew."""
+
+    precedence: ClassVar[int] = PRICES
+    asset_id: AssetId
 
 
 class StartFixing(Message):
@@ -898,6 +926,7 @@ Duty: TypeAlias = (
     | PublishIndication
     | ExpireOrder
     | PublishIndex
+    | PriceCash
     | StartFixing
     | EndTrading
     | FixPrice
@@ -936,6 +965,7 @@ Command: TypeAlias = (
     | ReportQuotes
     | ReportTrades
     | PublishReferenceRate
+    | ReportCashPrice
     | RecordFiatReceipt
     | MintCoins
     | TransferCash
@@ -943,6 +973,7 @@ Command: TypeAlias = (
     | FundHouse
     | FreezeWallet
     | UnfreezeWallet
+    | DiscloseReserves
     | PauseIssuer
     | UnpauseIssuer
     | WipeWallet

@@ -10,6 +10,7 @@ from typing import assert_never
 from exchange import (
     auctions,
     audit,
+    cash_prices,
     closeout,
     defaults,
     depository,
@@ -50,6 +51,7 @@ from exchange.commands import (
     DebitUnits,
     DeclareDefault,
     DepositCash,
+    DiscloseReserves,
     EndDefaultAuction,
     EndMarginCall,
     EndTrading,
@@ -80,6 +82,7 @@ from exchange.commands import (
     PlaceNotes,
     PlaceOrder,
     PostponeSettlement,
+    PriceCash,
     ProtectQuotes,
     PublishIndex,
     PublishIndication,
@@ -91,6 +94,7 @@ from exchange.commands import (
     RegisterNote,
     ReinstateParticipant,
     ReleaseInstruction,
+    ReportCashPrice,
     ReportDepth,
     ReportQuotes,
     ReportReorganisation,
@@ -197,6 +201,12 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return house.report_trades(command, state)
         case PublishIndex():
             return house.publish_index(command, state)
+        case PriceCash():
+            return cash_prices.price_cash(command, state)
+        case ReportCashPrice():
+            return cash_prices.report_cash_price(command, state)
+        case DiscloseReserves():
+            return cash_prices.disclose_reserves(command, state)
         case PublishReferenceRate():
             return house.publish_reference_rate(command, state)
         case ListInstrument():

@@ -992,6 +992,19 @@ class PerpetualRolled(PublicEvent):
     funding_rate_ppb: int
 
 
+class CashPriced(PublicEvent):
+    asset_id: AssetId
+    price_ppm: int  # millionths of what it promises
+    source: str
+
+
+class ReservesDisclosed(PublicEvent):
+    asset_id: AssetId
+    stuck_ppm: int  # of the reserves, out of reach
+    covered: bool  # somebody stands in for it
+    statement: str
+
+
 class CoinsMinted(PublicEvent):
     asset_id: AssetId
     wallet_id: WalletId
@@ -1268,6 +1281,8 @@ Event: TypeAlias = (
     | SettlementCycleOpened
     | SettlementCycleCompleted
     | PerpetualRolled
+    | CashPriced
+    | ReservesDisclosed
     | CoinsMinted
     | CashTransferred
     | CoinsRedeemed

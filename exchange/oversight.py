@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exchange import auctions, margining, membership
+from exchange import auctions, cash_prices, margining, membership
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
@@ -46,6 +46,7 @@ from exchange.events import (
     SessionOpened,
     VenueEstablished,
 )
+from exchange.instruments import Product
 from exchange.reasons import AccessRefusal
 from exchange.rules.permitted import may_close, must_reduce
 from exchange.state import Seat, State
@@ -82,6 +83,7 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         state.agenda.promise(session.opens, OpenSession())
         state.agenda.promise(session.closes, CloseSession())
         state.agenda.promise(session.opens, ReportDepth())
+    cash_prices.promise_prices(command, state)
     for cycle in command.settlement_cycles:
         state.agenda.promise(cycle.at, SettleCycle(terms=cycle))
     yield VenueEstablished(assets=tuple(state.assets), indices=tuple(state.indices))
@@ -111,6 +113,7 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
     for asset_terms in command.cash:
         if not len(asset_terms.venue_wallets) == len(frozenset(asset_terms.venue_wallets)) > 0:
             yield f"{asset_terms.asset_id}: the venue needs wallets, each named once"
+    yield from cash_prices.price_terms_faults(command)
     closed = state.now
     for session in command.sessions:
         if not closed <= session.opens < session.closes:
@@ -213,8 +216,9 @@ def _settlement_fault(asset_id: AssetId, state: State) -> str | None:
     if state.regime is not None and asset_id != state.regime.cash.settlement_asset:
         return f"the venue settles in {state.regime.cash.settlement_asset} already, not in {asset_id}"
     for instrument_id, series in state.series.items():
-        if series.instrument.cash != asset_id:
-            return f"{instrument_id} is listed and pays in {series.instrument.cash}, not in {asset_id}"
+        pays = series.instrument.cash
+        if series.instrument.product is not Product.CASH_PAIR and pays != asset_id:
+            return f"{instrument_id} is listed and pays in {pays}, not in {asset_id}"
     return None
 
 

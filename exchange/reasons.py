@@ -97,6 +97,9 @@ class CashRefusal(StrEnum):
     UNKNOWN_WALLET = "unknown_wallet"
     WALLET_OF_THE_VENUE = "wallet_of_the_venue"  # only the venue moves what its wallets hold
     SAME_WALLET = "same_wallet"
+    SHARE_OUT_OF_RANGE = "share_out_of_range"  # of the reserves: none below 0, none above the whole
+    PRICE_OUT_OF_RANGE = "price_out_of_range"
+    PRICED_OTHERWISE = "priced_otherwise"  # the venue makes the price itself
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
     TRANSACTION_KNOWN = "transaction_known"  # the chain has shown it before
     ISSUER_PAUSED = "issuer_paused"

@@ -9,6 +9,7 @@ from exchange.cash.keeper import Keeper
 from exchange.cash.terms import CashTerms, CoinTerms
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, TransferId
+from exchange.instruments import PAR_PPM
 from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
 
@@ -41,6 +42,8 @@ class Holding:
     custody: Custody = field(init=False)
     gate: Gate | None = None
     frozen: Money = 0
+    price_ppm: int = PAR_PPM  # of one, in what it promises
+    value_ppm: int = PAR_PPM  # what stands behind it, by its issuer's word
     pending: dict[int, Withdrawal] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
