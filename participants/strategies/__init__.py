@@ -2,12 +2,15 @@
 
 from exchange.access.regime import ApplicantKind
 from exchange.instruments import Instrument
-from exchange.units import BasisPoints, Time
+from exchange.units import BasisPoints, Money, Time
 from matching.terms import Side
 from participants.chance import Dice, generator
 from participants.participant import Participant
 from participants.profile import Profile, Style
+from participants.strategies.authorised_redeemer import AuthorisedRedeemer, RedeemerTerms
 from participants.strategies.cautious_holder import CautiousHolder
+from participants.strategies.coin_maker import CoinMaker, CoinMakerTerms
+from participants.strategies.coin_trader import CoinTrader
 from participants.strategies.market_maker import MarketMaker, MarketMakerTerms
 from participants.strategies.noise_trader import NoiseTrader
 from participants.strategies.trader import Trader
@@ -53,3 +56,19 @@ def _trader(
             return CautiousHolder(profile, instrument, dice, opens, Side.BUY if long else Side.SELL)
         case Style.MARKET_MAKER:
             return MarketMaker(profile, instrument, dice, opens, maker)
+
+
+def coin_professional(
+    profile: Profile,
+    pair: Instrument,
+    *,
+    seed: int,
+    opens: Time,
+    coins: Money,
+    terms: CoinMakerTerms | RedeemerTerms,
+) -> CoinTrader:
+    """A coin's market maker or one of its authorised redeemers, whichever its terms are."""
+    dice = Dice(generator(seed, profile.participant_id))
+    if isinstance(terms, CoinMakerTerms):
+        return CoinMaker(profile, pair, dice, opens, coins, terms)
+    return AuthorisedRedeemer(profile, pair, dice, opens, coins, terms)

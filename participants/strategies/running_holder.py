@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from exchange.commands import Command, RedeemCoins, WithdrawCash
 from exchange.events import Event, WithdrawalCompleted
-from exchange.instruments import PAR_PPM, Instrument
-from exchange.messages import Message
+from exchange.instruments import Instrument
+from exchange.messages import Message, changed
 from exchange.units import Money, Time
 from exchange.views import MarketView
 from matching.terms import Side, TimeInForce
@@ -26,8 +26,9 @@ class RunningHolderTerms(Message):
     breaks_at_ppm: int = 990_000
     threshold_spread_ppm: int = 10_000  # mean by which a holder's own threshold lies below that
     news_share: float = 0.35  # of those who hear bad news, who take fright at once
+    price_share: float = 0.5  # who take fright at a price below their threshold; the others look on
     calm_share: float = 0.6  # of the frightened who hear good news, who take heart
-    return_share: float = 0.5  # of those who took heart, who buy back
+    return_share: float = 0.5  # of those who took heart, who buy again
     eligible_share: float = 0.15  # who may redeem at the issuer
     alarm: int = 4  # how many times as often it looks once it is frightened
     steps: int = 4  # sales in which it leaves
@@ -36,7 +37,9 @@ class RunningHolderTerms(Message):
 
 
 class RunningHolder(CoinTrader):
-    """Each has a threshold, a nerve and a price below which it would rather wait, drawn when it is made."""
+    """Each has a nerve, a threshold and an aversion to risk, drawn when it is made. While it is not frightened it
+    buys, with what roubles it has, a coin that is offered for less than it is worth to it.
+    """
 
     def __init__(
         self,
@@ -49,13 +52,14 @@ class RunningHolder(CoinTrader):
     ) -> None:
         super().__init__(profile, pair, dice, opens, coins)
         self.terms = terms or RunningHolderTerms()
-        self.frightened = self.returning = False
-        self.threshold_ppm = self.terms.breaks_at_ppm - int(
-            dice.exponential() * self.terms.threshold_spread_ppm
-        )
+        self.frightened, self.buys = False, True
+        below = int(dice.exponential() * self.terms.threshold_spread_ppm)
+        self.threshold_ppm = self.terms.breaks_at_ppm - below
+        self._goes_by_price = dice.uniform() < self.terms.price_share
         self.eligible = dice.uniform() < self.terms.eligible_share
-        self._aversion = dice.exponential()  # to risk, over that of its beliefs
-        self._brought = coins
+        self._aversion = dice.exponential()
+        self._reassured = False  # by good news, since the last bad news: a low price no longer frightens it
+        self._step = max(-(-coins // (self.lot_coins * self.terms.steps)), 1)
 
     def pause(self) -> Time:
         calm = super().pause()
@@ -70,41 +74,47 @@ class RunningHolder(CoinTrader):
     def react(self, now: Time, tone: Tone) -> None:
         """Some take fright, or heart, as soon as they hear of it; the others go by the price."""
         draw = self.dice.uniform()
-        if tone is Tone.BAD and not self.frightened and draw < self.terms.news_share:
-            self._take_fright()
-            self.next_look = min(self.next_look, now + self.pause())
-        elif tone is Tone.GOOD and self.frightened and draw < self.terms.calm_share:
-            self._take_heart()
+        if tone is Tone.BAD:
+            self._reassured = False
+            if not self.frightened and draw < self.terms.news_share:
+                self._take_fright()
+                self.next_look = min(self.next_look, now + self.pause())
+        elif draw < self.terms.calm_share:
+            self._reassured = True
+            if self.frightened:
+                self._take_heart()
 
     def look(self, now: Time, market: MarketView) -> Sequence[Command]:
         price = self.price_ppm(market)
         if price is None:
             return ()
-        if not self.frightened and price < self.threshold_ppm:
+        low = price < self.threshold_ppm and not self._reassured
+        if not self.frightened and low and self._goes_by_price:
             self._take_fright()
         elif self.frightened and price >= self.terms.breaks_at_ppm and self._sees_no_loss():
             self._take_heart()
         if self.frightened:
             return self._run(market)
-        return self._return(market) if self.returning else ()
+        return self._buy(market) if self.buys else ()
+
+    def worth_ppm(self) -> int:
+        """What the coin is worth to it: the more averse it is to risk, the less."""
+        common = self.terms.beliefs
+        return self.news.worth_ppm(changed(common, risk_ppm=int(2 * self._aversion * common.risk_ppm)))
 
     def floor_ppm(self) -> int:
         """Below that it would rather wait than sell. A low price by itself tells it that it may not know all."""
-        risk = int(self.terms.beliefs.risk_ppm * (1 + self._aversion))
-        own = Beliefs(
-            trust_ppm=self.terms.beliefs.trust_ppm, risk_ppm=risk, wait_ppm=self.terms.beliefs.wait_ppm
-        )
-        return self.news.worth_ppm(own) - int(self.terms.doubt_ppm * self._aversion)
+        return self.worth_ppm() - int(self.terms.doubt_ppm * self._aversion)
 
     def _sees_no_loss(self) -> bool:
         return self.news.loss_ppm(self.terms.beliefs) == 0
 
     def _take_fright(self) -> None:
-        self.frightened, self.returning = True, False
+        self.frightened = True
 
     def _take_heart(self) -> None:
         self.frightened = False
-        self.returning = self.dice.uniform() < self.terms.return_share
+        self.buys = self.dice.uniform() < self.terms.return_share
 
     # --- out, and in again
 
@@ -114,8 +124,7 @@ class RunningHolder(CoinTrader):
         bid = self.opposite(market, Side.SELL)
         if bid is None or bid < self.ticks(self.floor_ppm()):
             return ()
-        step = -(-self._brought // (self.lot_coins * self.terms.steps))
-        quantity = self.affordable(Side.SELL, bid, step)
+        quantity = self.affordable(Side.SELL, bid, self._step)
         return (self.order(Side.SELL, quantity, bid, TimeInForce.IOC),) if quantity else ()
 
     def _take_home(self) -> Sequence[Command]:
@@ -127,13 +136,9 @@ class RunningHolder(CoinTrader):
     def _redeem(self, event: WithdrawalCompleted) -> RedeemCoins:
         return RedeemCoins(asset_id=event.asset_id, wallet_id=self.profile.wallet_id, amount=event.amount)
 
-    def _return(self, market: MarketView) -> Sequence[Command]:
-        """With the money it sold for, at par at most, until it has as many coins as before."""
+    def _buy(self, market: MarketView) -> Sequence[Command]:
         ask = self.opposite(market, Side.BUY)
-        if ask is None or ask > self.ticks(PAR_PPM):
+        if ask is None or ask > self.ticks(self.worth_ppm()):
             return ()
-        missing = self._brought // self.lot_coins - self.holding.position
-        step = -(-self._brought // (self.lot_coins * self.terms.steps))
-        quantity = self.affordable(Side.BUY, ask, max(min(step, missing), 0))
-        self.returning = missing > 0
+        quantity = self.affordable(Side.BUY, ask, self._step)
         return (self.order(Side.BUY, quantity, ask, TimeInForce.IOC),) if quantity else ()
