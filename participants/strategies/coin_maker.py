@@ -23,9 +23,7 @@ class CoinMakerTerms(Message):
     spread_bp: float = 4.0  # from its best bid to its best ask, in calm
     spacing_bp: float = 4.0  # from one level to the next
     skew_bp: float = 10.0  # shift of both sides when the inventory is at its limit
-    alarm: float = (
-        15.0  # how many times as wide all of these are while redemption is shut or reserves are in doubt
-    )
+    alarm: float = 6.0  # how many times as wide all of these are, redemption shut or reserves in doubt
     alarm_quantity: float = 0.5  # and how much of its quantity it then shows
     absence_ns: Time = 10 * MINUTE  # how long bad news keeps it away
     requote_bp: float = 2.0  # how far its own price must move

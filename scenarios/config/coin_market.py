@@ -182,7 +182,7 @@ class CoinMakerTable(_ProfessionalTable):
     quantity: Annotated[Count, Field(description="Lots of one level.")] = 50
     spread_bp: BasisPointsNumber = 4.0
     skew_bp: BasisPointsNumber = 10.0
-    alarm: Times = 15.0
+    alarm: Times = 6.0
     absence_minutes: Annotated[Count, Field(description="How long bad news keeps it away.")] = 10
 
     def coin_terms(self, pair: Instrument, beliefs: Beliefs) -> CoinTraderTerms:

@@ -375,6 +375,8 @@ class InstrumentTable(Table):
 
     @model_validator(mode="after")
     def _can_be_listed(self) -> "InstrumentTable":
+        if self.kind is ContractKind.CASH_PAIR:
+            raise fault("has a table of its own", "list it under [[cash_pairs]]", at="kind")
         if self.kind is ContractKind.PERP_ROLLING:
             if self.cap_rub is not None or self.floor_rub:
                 raise fault(
@@ -459,6 +461,13 @@ class CoinTable(Table):
             finality=self.finality_seconds * 1_000_000_000,
             wipe_allowed=self.wipe_allowed,
         )
+
+
+class BankRoublesTable(CoinTable):
+    """What the coin is traded against, kept at a bank."""
+
+    id: Text = "RUB"
+    title: Text = "Bank roubles"
 
 
 class PopulationTable(Table):
@@ -708,7 +717,7 @@ class ScenarioFile(Table):
     calendar: CalendarTable
     index: IndexTable | None = None
     coin: CoinTable
-    bank_roubles: CoinTable | None = None
+    bank_roubles: BankRoublesTable | None = None
     instruments: tuple[InstrumentTable, ...] = ()
     cash_pairs: tuple[CashPairTable, ...] = ()
     population: PopulationTable = PopulationTable()

@@ -149,7 +149,7 @@ def test_bad_news_takes_it_off_and_it_comes_back_wide_and_small_around_what_is_l
     decision = maker.decide(market.now, [said(80_000)], market.view)
     assert [type(command) for command in decision.commands] == [CancelAll]
     sent = orders(market.ask(maker, after=10 * MINUTE))
-    assert [(o.side, o.price, o.quantity) for o in sent] == [(Side.BUY, 8_773, 25), (Side.SELL, 8_827, 25)]
+    assert [(o.side, o.price, o.quantity) for o in sent] == [(Side.BUY, 8_789, 25), (Side.SELL, 8_811, 25)]
 
 
 def test_coins_that_it_did_not_want_move_both_sides_down() -> None:
@@ -267,7 +267,10 @@ def test_the_issuer_mints_for_it_what_it_pays_in() -> None:
 
 
 def test_a_holder_sits_still_above_its_threshold_and_sells_below() -> None:
-    market, holder = Market(), a_holder(eligible_share=0.0, threshold_spread_ppm=0, alarm=1, doubt_ppm=10**6)
+    market, holder = (
+        Market(),
+        a_holder(eligible_share=0.0, threshold_spread_ppm=0, price_share=1.0, alarm=1, doubt_ppm=10**6),
+    )
     holder.first_wake()
     market.best(9_900, 9_900, instrument_id=PAIR)
     assert market.ask(holder) == []
