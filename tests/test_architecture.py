@@ -17,6 +17,7 @@ HOMES = {  # a library is used in its own rooms only
     "pydantic": (
         "scenarios/config/clearing_file.py",
         "scenarios/config/house_tables.py",
+        "scenarios/config/coin_market.py",
         "scenarios/config/reading.py",
         "scenarios/config/regime_file.py",
         "scenarios/config/scenario_file.py",
