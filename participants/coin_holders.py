@@ -10,6 +10,8 @@ from matching.terms import ParticipantId
 from participants.chance import Dice, generator
 from participants.profile import Profile, Style
 
+HOLDER = "coin_holder"  # how each is called, with its number
+
 
 class HolderOfCoins(NamedTuple):
     profile: Profile
@@ -26,7 +28,7 @@ def draw_holders(
     assumption.
     """
     for number in range(1, count + 1):
-        name = ParticipantId(f"coin_holder-{number}")
+        name = ParticipantId(f"{HOLDER}-{number}")
         draw = Dice(generator(seed, f"coins of {name}")).normal()
         brought = max(int(coins * exp(dispersion * draw - dispersion**2 / 2)), 1)
         yield HolderOfCoins(_profile(name, brought, int(brought * roubles_share), attention), brought)

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -36,11 +37,16 @@ _PLAIN_LINES = 10  # how many lines a comparison prints where no bar can be draw
 
 
 def fit_table(rows: Sequence[FitRow]) -> Table:
-    """What was published beside what the run gave. A figure that set a number of the scenario proves nothing."""
-    table = Table("time (UTC)", "measure", "published", "simulated", "difference", "used", "source")
+    """What was published beside what the run gave. A figure that was used, to set a number of the scenario, proves
+    nothing.
+    """
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("time (UTC)", "measure", "published", "run", "difference", "figure was"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("source")
     for row in rows:
         at = datetime.fromtimestamp(row.at // SECOND, UTC).strftime("%a %d %b %H:%M")
-        used = "to calibrate" if row.calibrated else "to check"
+        used = "used" if row.calibrated else "not used"
         numbers = [_number(value) for value in (row.published, row.simulated)]
         off = "-" if row.difference is None else f"{row.difference:+.4f}"
         table.add_row(at, row.measure, *numbers, off, used, escape(row.source))

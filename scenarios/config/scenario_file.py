@@ -56,6 +56,7 @@ from exchange.instruments import (
 from exchange.messages import changed
 from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
 from matching.terms import Allocation, ParticipantId, Price
+from participants.coin_holders import HOLDER
 from participants.population import PopulationTerms, market_maker
 from participants.profile import Profile
 from participants.strategies.market_maker import MarketMakerTerms
@@ -71,6 +72,7 @@ from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
     AssetCode,
     Clock,
+    ConfigurationError,
     Count,
     Flag,
     Identifier,
@@ -823,16 +825,21 @@ class ScenarioFile(Table):
         if directive.participant is None:
             return
         named = [maker.id for maker in self.makers] + [member.id for member in self.members]
+        named += [maker.id for maker in self.coin_makers] + [redeemer.id for redeemer in self.redeemers]
         kind, _, number = directive.participant.rpartition("-")
-        drawn = (
-            kind in tuple(ApplicantKind) and number.isdecimal() and 0 < int(number) <= self.population.size
-        )
+        drawn = number.isdecimal() and 0 < int(number) <= self._drawn(kind)
         if directive.participant not in named and not drawn:
             raise fault(
                 f"names {directive.participant}, who is no maker, no member and not of the population",
                 nearest(directive.participant, named),
                 at="directives",
             )
+
+    def _drawn(self, kind: str) -> int:
+        """How far the numbers go of those who are drawn, and are of that kind by name."""
+        if kind == HOLDER:
+            return self.holders.count if self.holders else 0
+        return self.population.size if kind in tuple(ApplicantKind) else 0
 
     def _check_attacks(self) -> None:
         """Each attack is on a venue of the index, and changes something that is looked at."""
@@ -1143,6 +1150,10 @@ def load_world(name_or_path: str, population: int | None = None) -> World:
     """The world of that scenario, checked. Raises ConfigurationError before anything has happened."""
     path = scenario_path(name_or_path)
     scenario = check(ScenarioFile, read_toml(path), str(path))
+    if population is not None and not scenario.instruments:
+        raise ConfigurationError(
+            str(path), "population", "has nothing to trade in it", "leave the population out"
+        )
     return with_population(scenario, population).world(Path(str(path)).parent)
 
 

@@ -188,6 +188,23 @@ def test_an_instrument_that_follows_the_index_needs_one(tmp_path: Path) -> None:
         a_world(tmp_path, ("[[cash_pairs]]", f'{future}kind = "cash_pair"\n[[cash_pairs]]'))
 
 
+@pytest.mark.parametrize("who", ["alpha", "gamma", "coin_holder-30"])
+def test_those_who_trade_the_coin_can_be_named(tmp_path: Path, who: str) -> None:
+    frozen = f'[[directives]]\nat = 23:30:00\ndo = "freeze_participant"\nparticipant = "{who}"\n[[published]]'
+    assert len(a_world(tmp_path, ("[[published]]", frozen)).directives) == 3
+
+
+def test_nobody_else_can(tmp_path: Path) -> None:
+    frozen = '[[directives]]\nat = 23:30:00\ndo = "freeze_participant"\nparticipant = "coin_holder-31"\n[[published]]'
+    with pytest.raises(ConfigurationError, match="names coin_holder-31"):
+        a_world(tmp_path, ("[[published]]", frozen))
+
+
+def test_a_population_has_nothing_to_trade_in_it(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="leave the population out"):
+        load_world(written(tmp_path), 10)
+
+
 # --- the run
 
 
@@ -233,7 +250,11 @@ def test_the_command_line_shows_the_fit(tmp_path: Path) -> None:
     arguments = ["run", written(tmp_path), "--regime", "ru_open_counterfactual", "--out", out]
     result = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
     assert result.exit_code == 0
-    assert "0.8800" in result.stdout and "to calibrate" in result.stdout and "to check" in result.stdout
+    rows = [line.split() for line in result.stdout.splitlines() if "made up" in line]
+    assert [(row[4], row[5], row[8]) for row in rows] == [
+        ("lowest", "0.8800", "used"),
+        ("redeemed", "0.0500", "not"),
+    ]
 
 
 def test_a_scenario_without_published_figures_keeps_no_fit(tmp_path: Path) -> None:
@@ -261,7 +282,9 @@ def test_the_same_people_hold_the_same_coins_whoever_else_comes(tmp_path: Path) 
 
 def test_a_coin_and_crypto_are_traded_side_by_side(tmp_path: Path) -> None:
     pair = '[bank_roubles]\nissuer = "bank"\n[[cash_pairs]]\n[holders]\ncount = 5\ncoins = 100_000\n'
-    maker = '[[coin_makers]]\nid = "c"\ndeposit_rub = 500_000\ncoins = 500_000\nown_funds_rub = 1_000_000_000\n'
+    maker = (
+        '[[coin_makers]]\nid = "c"\ndeposit_rub = 500_000\ncoins = 500_000\nown_funds_rub = 1_000_000_000\n'
+    )
     world = load_world(written(tmp_path, text=SHORT_DAY + pair + maker))
     kept = live(world)
     assert {event.instrument_id for event in kept.events(DepthReported)} >= {"RUBD_RUB"}
