@@ -34,6 +34,7 @@ from tests.builders import (
     a_regime,
     a_risk_regime,
     cash_pair,
+    future,
     of_kind,
     rouble_terms,
 )
@@ -151,6 +152,18 @@ def test_a_coin_sold_under_margin_is_free_of_what_positions_need() -> None:
     venue.trade(ANN, BOB, 10, 9_999, PAIR)
     assert venue.cash_of(BOB, RUBD) == (0, 0)
     assert venue.cash_of(BOB, RUB) == (10 * 999_90, 0)
+
+
+def test_what_positions_need_as_margin_is_not_sold() -> None:
+    """Three futures at 8,000 roubles need 16% of that and more; Bob has 15,000 coins."""
+    venue = Venue(cash_pair(), future(), assets=BOTH, more_coins=(rouble_terms(),), regime=a_risk_regime())
+    venue.admit(ANN, 10**9)
+    venue.admit(BOB, 15 * LOT)
+    venue.trade(ANN, BOB, 3, 80_000)
+    assert venue.position(BOB) == -3
+    (refused,) = venue.place(BOB, SELL, 15, 10_000, instrument_id=PAIR)
+    assert isinstance(refused, OrderRejected) and refused.reason is RejectReason.INSUFFICIENT_CASH
+    assert isinstance(venue.place(BOB, SELL, 1, 10_000, instrument_id=PAIR)[0], OrderAccepted)
 
 
 @pytest.mark.parametrize(

@@ -324,6 +324,38 @@ def test_good_news_calms_and_some_come_back() -> None:
     assert (returning.side, returning.price, returning.quantity) == (Side.BUY, 10_000, 22)  # what it can pay
 
 
+def a_bystander(**terms: Any) -> RunningHolder:
+    """With a hundred thousand roubles beside its coins; nothing frightens it."""
+    profile = a_profile(deposit=100 * LOT, desired_exposure=100 * LOT)
+    calm = RunningHolderTerms(news_share=0.0, price_share=0.0, beliefs=BOLD, **terms)
+    return RunningHolder(profile, cash_pair(), dice(), OPENS, 100 * LOT, calm)
+
+
+def test_who_is_not_frightened_buys_for_less_than_the_coin_is_worth_to_it() -> None:
+    market, holder = Market(), a_bystander()
+    holder.first_wake()
+    holder.decide(market.now, [said(80_000), PAUSED], market.view)
+    worth = holder.worth_ppm() // 100
+    assert worth < 9_200
+    market.best(worth - 50, worth + 1, instrument_id=PAIR)
+    assert orders(market.ask(holder)) == []
+    market.best(worth - 50, worth, instrument_id=PAIR)
+    (bought,) = orders(market.ask(holder))
+    assert (bought.side, bought.price, bought.quantity) == (Side.BUY, worth, 25)
+
+
+def test_whoever_believes_good_news_is_not_frightened_by_the_price_until_there_is_bad_news() -> None:
+    market = Market()
+    holder = a_holder(news_share=0.0, price_share=1.0, calm_share=1.0, threshold_spread_ppm=0)
+    holder.first_wake()
+    holder.decide(market.now, [said(80_000), said(80_000, covered=True)], market.view)
+    market.best(9_000, 9_002, instrument_id=PAIR)
+    market.ask(holder)
+    assert not holder.frightened
+    market.ask(holder, [PAUSED])
+    assert holder.frightened
+
+
 def test_events_of_the_venue_are_what_they_hear() -> None:
     """What the venue publishes of a disclosure and a pause is the news of all three."""
     venue = Venue(cash_pair(), assets=BOTH, more_coins=(rouble_terms(),))

@@ -15,6 +15,7 @@ from exchange.events import (
     CoinsRedeemed,
     DepthReported,
     IndexPublished,
+    IndexStatus,
     OrderFilled,
     SessionClosed,
     SessionOpened,
@@ -303,6 +304,12 @@ def test_intervals_make_a_run_of_days_cheap(tmp_path: Path) -> None:
     assert world.index is not None and world.path is not None
     assert world.index.interval == world.path.step == MINUTE
     assert world.established.depth_interval == 600 * SECOND
+    kept = live(world)
+    published = kept.events(IndexPublished)
+    assert {event.status for event in published} == {IndexStatus.OK}
+    assert 55 <= len(published) <= 65
+    reported = [entry.time - world.opens for entry in kept.told if isinstance(entry.event, DepthReported)]
+    assert reported and all(time % (600 * SECOND) == 0 for time in reported)
 
 
 def test_a_csv_may_give_hours_of_later_days(tmp_path: Path) -> None:
