@@ -33,7 +33,7 @@ class PayingSide(SellingSide):
         return order.price * order.instrument.tick_value + order.worst_fee
 
 
-class Trader:
+class Sides:
     """One participant's two accounts in one series."""
 
     __slots__ = ("paying", "selling")
@@ -51,24 +51,24 @@ class CashPairCover:
         self._ledger = ledger
         self._at_risk = at_risk
         self.instruments: dict[InstrumentId, Instrument] = {}
-        self.traders: dict[InstrumentId, dict[ParticipantId, Trader]] = {}
+        self.sides: dict[InstrumentId, dict[ParticipantId, Sides]] = {}
 
     def list_series(self, instrument: Instrument, _live: Iterable[Order]) -> str | None:
         self.instruments[instrument.instrument_id] = instrument
-        self.traders[instrument.instrument_id] = {}
+        self.sides[instrument.instrument_id] = {}
         return None
 
     def account(self, holder: Holder, instrument_id: InstrumentId, side: Side) -> Account:
-        trader = self._trader(holder.participant_id, instrument_id)
-        return trader.paying if side > 0 else trader.selling
+        sides = self._sides_of(holder.participant_id, instrument_id)
+        return sides.paying if side > 0 else sides.selling
 
-    def _trader(self, who: ParticipantId, instrument_id: InstrumentId) -> Trader:
+    def _sides_of(self, who: ParticipantId, instrument_id: InstrumentId) -> Sides:
         """The participant's accounts, here and on the ledger; opened if there are none."""
-        found = self.traders[instrument_id].get(who)
+        found = self.sides[instrument_id].get(who)
         if found is None:
             instrument = self.instruments[instrument_id]
             at_risk = self._at_risk.setdefault(who, CapitalAtRisk())
-            found = self.traders[instrument_id][who] = Trader(who, instrument, at_risk)
+            found = self.sides[instrument_id][who] = Sides(who, instrument, at_risk)
             for asset_id in (asset_of(instrument), instrument.cash):
                 self._ledger.open(accounts.cash(who, asset_id), asset_id, Rule.LIABILITY)
                 self._ledger.open(accounts.hold(who, asset_id), asset_id, Rule.LIABILITY)
@@ -81,10 +81,10 @@ class CashPairCover:
 
     def of(self, participant_id: ParticipantId) -> Iterator[DeliveryAccount]:
         """Every account of the participant, of either side."""
-        for traders in self.traders.values():
-            if participant_id in traders:
-                trader = traders[participant_id]
-                yield from (trader.paying, trader.selling)
+        for by_participant in self.sides.values():
+            sides = by_participant.get(participant_id)
+            if sides is not None:
+                yield from (sides.paying, sides.selling)
 
     def position(self, participant_id: ParticipantId, instrument_id: InstrumentId) -> int:
         """Whole lots of the coin that the participant has at the venue, those that its orders would sell included."""
@@ -94,7 +94,7 @@ class CashPairCover:
         return owned // lot_units(instrument)
 
     def positions(self, instrument_id: InstrumentId) -> dict[ParticipantId, int]:
-        return {who: self.position(who, instrument_id) for who in self.traders[instrument_id]}
+        return {who: self.position(who, instrument_id) for who in self.sides[instrument_id]}
 
     def locked(self, _participant_id: ParticipantId) -> Money:
         """Nothing: what is owned outright needs no cover."""
@@ -105,8 +105,8 @@ class CashPairCover:
         (bid, buyer_fee), (ask, seller_fee) = buyer, seller
         instrument = bid.instrument
         base, cash = asset_of(instrument), instrument.cash
-        traders = self.traders[instrument.instrument_id]
-        paying, selling = traders[bid.owner].paying, traders[ask.owner].selling
+        sides = self.sides[instrument.instrument_id]
+        paying, selling = sides[bid.owner].paying, sides[ask.owner].selling
         coins, paid = quantity * lot_units(instrument), quantity * price * instrument.tick_value
         selling.close_order(ask, quantity)
         hold = -paying.close_order(bid, quantity)
