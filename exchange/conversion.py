@@ -40,7 +40,7 @@ from exchange.events import (
     SeriesState,
     SettlementPriceFinal,
 )
-from exchange.instruments import ContractKind
+from exchange.instruments import PAR_PPM, ContractKind, Product
 from exchange.messages import changed
 from exchange.reasons import CashRefusal
 from exchange.state import Seat, Series, State
@@ -48,7 +48,6 @@ from exchange.trading import cancel_orders_in
 from exchange.units import AssetId, BucketId, Money
 from matching.terms import ParticipantId, Price
 
-PAR_PPM = 1_000_000
 _CARRIED = (SeriesState.LISTED, SeriesState.SUSPENDED)  # states in which a series may change its cash
 
 
@@ -82,7 +81,7 @@ def halt_if_frozen(holding: Holding, state: State) -> Iterator[Event]:
 
 
 def halt(holding: Holding, grounds: str, state: State) -> Iterator[Event]:
-    """What is on its way out comes back, orders are canceled, and series that pay in it stop trading."""
+    """What is on its way out comes back, orders are canceled, and series that pay in it or deliver it stop trading."""
     asset_id, holding.halted = holding.terms.asset_id, True
     yield CashHalted(asset_id=asset_id, grounds=grounds)
     for withdrawal in list(holding.pending.values()):
@@ -107,13 +106,16 @@ def resume_cash(command: ResumeCash, state: State) -> Iterator[Event]:
 
 def _go_on(holding: Holding, state: State) -> Iterator[Event]:
     """Trading goes on in what the halt has stopped, or begins where only the halt kept it from beginning."""
-    for instrument_id in holding.suspended:
+    stopped, holding.suspended = holding.suspended, []
+    for instrument_id in stopped:
         series = state.series[instrument_id]
-        if series.state is SeriesState.SUSPENDED:
+        other = state.halted_cash(series.instrument)
+        if other is not None:
+            state.holdings[other].suspended.append(instrument_id)
+        elif series.state is SeriesState.SUSPENDED:
             yield from house.resume(series, state)
-    holding.suspended.clear()
     for series in state.series.values():
-        halted = state.holdings[series.instrument.cash].halted
+        halted = state.halted_cash(series.instrument)
         if state.session_open and series.state is SeriesState.LISTED and not halted:
             yield from house.begin_trading(series, state)
 
@@ -221,7 +223,8 @@ def _mark(bucket_id: BucketId, state: State) -> Price:
     future = next((series for series in every if series.future_mark is not None), None)
     if future is not None:
         return future.mark
-    latest = every[0].index.latest
+    index = every[0].index
+    latest = None if index is None else index.latest
     return state.fixings[bucket_id].prior if latest is None else latest.value // every[0].instrument.tick
 
 
@@ -322,7 +325,7 @@ def _reckon_gate(holding: Holding, state: State) -> None:
 def _redenominate(asset_id: AssetId, fallback: AssetId, kept: bool, state: State) -> Iterator[Event]:
     """Seats, covers and series pay in the fallback from now on, which is the settlement asset."""
     assert state.regime is not None, "it names the fallback"
-    every = _series_in(asset_id, state)
+    every = [s for s in _series_in(asset_id, state) if s.instrument.product is not Product.CASH_PAIR]
     rules = changed(state.regime.cash, settlement_asset=fallback, fallback_asset=None)
     state.regime = changed(state.regime, cash=rules)
     for seat in state.seats.values():
@@ -375,8 +378,9 @@ def _promise_expiry(series: Series, state: State) -> None:
 
 
 def _series_in(asset_id: AssetId, state: State) -> list[Series]:
-    """Those that pay in the asset and are not over."""
-    return [s for s in state.series.values() if s.instrument.cash == asset_id and not is_over(s.state)]
+    """Those that pay in the asset or, of pairs, deliver it, and are not over."""
+    every = state.series.values()
+    return [s for s in every if asset_id in s.instrument.cash_assets and not is_over(s.state)]
 
 
 def _refused(what: str, asset_id: AssetId, explanation: str) -> DirectiveRefused:

@@ -65,6 +65,7 @@ from exchange.commands import (
     DebitUnits,
     DeclareDefault,
     DepositCash,
+    DiscloseReserves,
     DistributeInterest,
     DoKeyOperation,
     EndDefaultAuction,
@@ -101,6 +102,7 @@ from exchange.commands import (
     PlaceNotes,
     PlaceOrder,
     PostponeSettlement,
+    PriceCash,
     ProcessRedemptions,
     ProtectQuotes,
     PublishConversionRate,
@@ -226,10 +228,14 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return house.report_quotes(command, state)
         case ReportTrades():
             return house.report_trades(command, state)
-        case ReportCashPrice():
-            return cash_prices.report_cash_price(command, state)
         case PublishIndex():
             return house.publish_index(command, state)
+        case PriceCash():
+            return cash_prices.price_cash(command, state)
+        case ReportCashPrice():
+            return cash_prices.report_cash_price(command, state)
+        case DiscloseReserves():
+            return cash_prices.disclose_reserves(command, state)
         case PublishReferenceRate():
             return house.publish_reference_rate(command, state)
         case ListInstrument():

@@ -292,8 +292,9 @@ def free_cash(state: State, participant_id: ParticipantId, asset_id: AssetId) ->
 
 
 def _committed(state: State, participant_id: ParticipantId, asset_id: AssetId) -> Money:
-    """What live orders hold and positions have locked: only ever in the settlement asset."""
+    """What live orders hold, and what positions have locked: that only ever in the settlement asset."""
+    hold = accounts.hold(participant_id, asset_id)
+    held = state.ledger.posted(hold) if hold in state.ledger else 0
     if state.regime is None or asset_id != state.regime.cash.settlement_asset:
-        return 0
-    seat = state.seats[participant_id]
-    return state.ledger.posted(seat.hold_account) + state.covers.locked(participant_id)
+        return held
+    return held + state.covers.locked(participant_id)

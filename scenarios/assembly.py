@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from exchange.access.regime import Regime
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import BankTerms, CoinTerms
 from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.clearing.waterfall import LossOrder
 from exchange.commands import (
@@ -21,9 +21,11 @@ from exchange.commands import (
     AppointMember,
     ChooseMember,
     Command,
+    CreditWallet,
     DepositCash,
     FundHouse,
     HouseLayer,
+    IndexTerms,
     ListInstrument,
     MintCoins,
     OfferToPort,
@@ -50,15 +52,18 @@ from exchange.messages import changed
 from exchange.units import MINUTE, BasisPoints, Money, Time, WalletId
 from participants.authority import Script
 from participants.chance import Dice, generator
+from participants.coin_holders import draw_holders
 from participants.participant import Participant
 from participants.population import draw_population
 from participants.profile import Profile
-from participants.strategies import participant_for
+from participants.strategies import coin_professional, participant_for
 from participants.strategies.clearing_member import ClearingMember
+from participants.strategies.coin_trader import CoinTrader
+from participants.strategies.running_holder import RunningHolder
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, World
+from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, PathTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -96,6 +101,7 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
         _enter(simulation, world, profile, instrument, seed, next(receipts), margin_bp)
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
+    _enter_coin_traders(simulation, world, seed, receipts)
     _enter_members(simulation, world, population, seed, receipts)
     simulation.play(_outside(world, seed))
     if world.directives:
@@ -160,7 +166,7 @@ def house_money(world: World, clearing: ClearingRules) -> dict[HouseLayer, Money
 
 def _fund_house(simulation: Simulation, world: World, clearing: ClearingRules) -> None:
     for layer, amount in house_money(world, clearing).items():
-        _bring_coins(simulation, world, HOUSE_WALLET, amount, f"house-{layer}")
+        _bring_cash(simulation, world.coin, HOUSE_WALLET, amount, f"house-{layer}")
         command = FundHouse(asset_id=world.cash, source=HOUSE_WALLET, layer=layer, amount=amount)
         if not any(isinstance(entry.event, HouseFunded) for entry in simulation.submit(command)):
             raise _allowance_used_up(world, "the house")
@@ -258,6 +264,61 @@ def _enter_maker(
     _bring(simulation, maker.profile, maker.instrument, maker.units)
 
 
+def _enter_coin_traders(simulation: Simulation, world: World, seed: int, receipts: Iterator[int]) -> None:
+    """Professionals first, who must be let in; of holders, those whom the regime lets in."""
+    for seat in world.coin_traders:
+        name = seat.profile.participant_id
+        if not _admitted(simulation, seat.profile):
+            raise ConfigurationError(
+                world.scenario_id,
+                f"coin_makers.{name}",
+                "is not let in by the regime",
+                "choose another regime, or leave it out",
+            )
+        trader = coin_professional(
+            seat.profile,
+            seat.pair,
+            seed=seed,
+            opens=world.opens,
+            coins=seat.coins,
+            terms=seat.terms,
+            hours=world.coin.redemption.hours,
+        )
+        _enter_with_coins(simulation, world, trader, seat.coins, world.professional_link, seed, receipts)
+    holders = world.holders
+    if holders is None:
+        return
+    for profile, coins in draw_holders(
+        seed,
+        holders.count,
+        coins=holders.coins,
+        roubles_share=holders.roubles_share,
+        dispersion=holders.dispersion,
+        attention=holders.attention,
+    ):
+        if _admitted(simulation, profile):
+            dice = Dice(generator(seed, profile.participant_id))
+            hours = world.coin.redemption.hours
+            holder = RunningHolder(profile, holders.pair, dice, world.opens, coins, holders.terms, hours)
+            _enter_with_coins(simulation, world, holder, coins, world.public_link, seed, receipts)
+
+
+def _enter_with_coins(
+    simulation: Simulation,
+    world: World,
+    trader: CoinTrader,
+    coins: Money,
+    link: LinkTerms,
+    seed: int,
+    receipts: Iterator[int],
+) -> None:
+    assert world.roubles is not None, "a coin is traded against roubles"
+    for cash, amount in ((world.roubles, trader.profile.deposit), (world.coin, coins)):
+        if amount:
+            _pay_in(simulation, world, cash, trader.profile, amount, next(receipts))
+    _join(simulation, trader, link, seed)
+
+
 def _enter_issuer(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
     """Raises ConfigurationError if the regime, or the venue, will not have the issuer or its notes."""
     if not _admitted(simulation, profile):
@@ -322,16 +383,37 @@ def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) 
 
     Raises ConfigurationError if it cannot: a market of people without money would look like a quiet one.
     """
-    _bring_coins(simulation, world, profile.wallet_id, profile.deposit, f"receipt-{receipt}")
-    command = DepositCash(participant_id=profile.participant_id, asset_id=world.cash, amount=profile.deposit)
+    _pay_in(simulation, world, world.coin, profile, profile.deposit, receipt)
+
+
+def _pay_in(
+    simulation: Simulation,
+    world: World,
+    cash: CoinTerms | BankTerms,
+    profile: Profile,
+    amount: Money,
+    receipt: int,
+) -> None:
+    _bring_cash(simulation, cash, profile.wallet_id, amount, f"receipt-{receipt}")
+    command = DepositCash(participant_id=profile.participant_id, asset_id=cash.asset_id, amount=amount)
     if not any(isinstance(entry.event, CashDeposited) for entry in simulation.submit(command)):
         raise _allowance_used_up(world, profile.participant_id)
 
 
-def _bring_coins(
-    simulation: Simulation, world: World, wallet_id: WalletId, amount: Money, receipt_id: str
+def _bring_cash(
+    simulation: Simulation,
+    cash: CoinTerms | BankTerms,
+    wallet_id: WalletId,
+    amount: Money,
+    receipt_id: str,
 ) -> None:
-    for command in _money_for(world.coin, wallet_id, amount, receipt_id):
+    if isinstance(cash, BankTerms):
+        credit = CreditWallet(
+            asset_id=cash.asset_id, wallet_id=wallet_id, amount=amount, reference=receipt_id
+        )
+        simulation.submit(credit)
+        return
+    for command in _money_for(cash, wallet_id, amount, receipt_id):
         simulation.submit(command)
 
 
@@ -367,22 +449,27 @@ def _join(simulation: Simulation, participant: Participant, link: LinkTerms, see
 
 def _outside(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
     """What comes from outside, in order of time: quotes, trades, and rates of independent sources."""
-    return heapq.merge(_quotes(world, seed), _trades(world, seed), _rates(world, seed), key=itemgetter(0))
+    path, index = world.path, world.index
+    if path is None or index is None:
+        return iter(())
+    return heapq.merge(
+        _quotes(path, index, seed), _trades(path, index, seed), _rates(path, index, seed), key=itemgetter(0)
+    )
 
 
-def _quotes(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
-    for at, quotes in venue_quotes(world.path, world.index, seed):
-        yield at, ReportQuotes(index_id=world.index.index_id, quotes=quotes)
+def _quotes(path: PathTerms, index: IndexTerms, seed: int) -> Iterator[tuple[Time, Command]]:
+    for at, quotes in venue_quotes(path, index, seed):
+        yield at, ReportQuotes(index_id=index.index_id, quotes=quotes)
 
 
-def _trades(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
-    for at, trades in venue_trades(world.path, world.index, seed):
-        yield at, ReportTrades(index_id=world.index.index_id, trades=trades)
+def _trades(path: PathTerms, index: IndexTerms, seed: int) -> Iterator[tuple[Time, Command]]:
+    for at, trades in venue_trades(path, index, seed):
+        yield at, ReportTrades(index_id=index.index_id, trades=trades)
 
 
-def _rates(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
-    for at, source, rate in reference_rates(world.path, seed):
-        yield at, PublishReferenceRate(index_id=world.index.index_id, source=source, rate=rate)
+def _rates(path: PathTerms, index: IndexTerms, seed: int) -> Iterator[tuple[Time, Command]]:
+    for at, source, rate in reference_rates(path, seed):
+        yield at, PublishReferenceRate(index_id=index.index_id, source=source, rate=rate)
 
 
 def _must_pass(entries: list[Entry], world: World) -> None:

@@ -20,6 +20,7 @@ from scenarios.cells import CellResult
 from scenarios.config.reading import stated
 from scenarios.config.regime_file import read_regime
 from scenarios.config.scenario_file import load_world
+from scenarios.fit import FitRow, fit
 from scenarios.measures import measure_run
 from scenarios.measures.measure import RunView
 from scenarios.measures.outcomes import outcomes
@@ -49,6 +50,7 @@ class Finished(NamedTuple):
 
     digest: str
     measures: dict[str, float]
+    fit: tuple[FitRow, ...]  # to what was published
     malformed: list[tuple[Time, ParticipantId, str]]  # what participants sent that was no command at all
 
 
@@ -87,9 +89,10 @@ def run(
     with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
         assembled = assemble(world, rules, seed, kept)
         let_time_pass(assembled.simulation, world, watch)
-        measures = measure_run(_view(kept.record(), assembled, rules, world))
-        manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures)
-    return Finished(manifest.digest, measures, assembled.simulation.malformed)
+        view = _view(kept.record(), assembled, rules, world)
+        measures, fitted = measure_run(view), fit(view, world.published, world.cash)
+        manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures, fitted=fitted)
+    return Finished(manifest.digest, measures, fitted, assembled.simulation.malformed)
 
 
 def rehearse(world: World, rules: Regime | None = None) -> None:

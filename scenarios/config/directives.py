@@ -5,16 +5,17 @@ Every other key is refused beside it.
 """
 
 from collections.abc import Callable, Iterable
-from datetime import time
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field, model_validator
 
-from exchange.cash.terms import CoinTerms, RoleName
+from exchange.cash.terms import CoinTerms, ReserveStatus, RoleName
 from exchange.commands import (
+    AddOwnFunds,
     AdoptRegime,
     Command,
     DeclareDefault,
+    DiscloseReserves,
     FreezeParticipant,
     FreezeWallet,
     HaltInstrument,
@@ -23,6 +24,7 @@ from exchange.commands import (
     RedeemCoins,
     ReinstateParticipant,
     ReportCashPrice,
+    ReportReserve,
     ResumeInstrument,
     SetCommitteePrice,
     SetLimit,
@@ -37,8 +39,11 @@ from exchange.units import InstrumentId, WalletId
 from matching.terms import ParticipantId, Price
 from participants.profile import wallet_of
 from scenarios.config.reading import (
+    Clock,
     Count,
     CoverPercent,
+    Flag,
+    Percent,
     Roubles,
     RoublesOrNothing,
     Table,
@@ -56,6 +61,11 @@ _ONLY_WHERE_NEEDED = (
     "price_rub",
     "price_percent",
     "amount_rub",
+    "stuck_percent",
+    "covered",
+    "statement",
+    "custodian",
+    "status",
 )
 _MILLIONTHS = 100  # in a hundredth of a percent
 
@@ -73,7 +83,7 @@ def _enumerated(schema: dict[str, Any]) -> None:
 class DirectiveTable(Table):
     """What the authority, or the issuer at its word, does at a given hour."""
 
-    at: Annotated[time, Field(strict=True)]
+    at: Clock
     do: Annotated[Text, AfterValidator(_known), Field(json_schema_extra=_enumerated)]
     wallets: Count | None = None  # how many of the venue's wallets, all if not said
     instrument: Text | None = None
@@ -84,6 +94,12 @@ class DirectiveTable(Table):
     price_rub: RoublesOrNothing | None = None
     price_percent: CoverPercent | None = None  # of par
     amount_rub: Roubles | None = None
+    stuck_percent: Percent | None = None  # of the coin's reserves, out of reach
+    covered: Flag | None = None  # whether somebody stands in for it
+    statement: Text | None = None
+    custodian: Text | None = None  # who has a part of the reserves
+    status: ReserveStatus | None = None  # of all that it has
+    share_percent: Percent = 100_00  # of that, if it is lost
     source: Text = "the scenario"
     order_ref: Text = "order"
 
@@ -171,6 +187,28 @@ def _redeem(told: DirectiveTable, scene: _Scene) -> Command:
     return RedeemCoins(asset_id=asset, wallet_id=wallet, amount=told.amount_rub or 0)
 
 
+def _disclose(told: DirectiveTable, scene: _Scene) -> Command:
+    return DiscloseReserves(
+        asset_id=scene.coin.asset_id,
+        stuck_ppm=(told.stuck_percent or 0) * _MILLIONTHS,
+        covered=bool(told.covered),
+        statement=told.statement or "",
+    )
+
+
+def _reserve(told: DirectiveTable, scene: _Scene) -> Command:
+    return ReportReserve(
+        asset_id=scene.coin.asset_id,
+        custodian=told.custodian or "",
+        status=told.status or ReserveStatus.OK,
+        share_bp=told.share_percent,
+    )
+
+
+def _own_funds(told: DirectiveTable, scene: _Scene) -> Command:
+    return AddOwnFunds(asset_id=scene.coin.asset_id, amount=told.amount_rub or 0)
+
+
 def _committee_price(told: DirectiveTable, scene: _Scene) -> Command:
     terms = scene.named(told)
     price = Price((told.price_rub or 0) // terms.tick)
@@ -207,6 +245,9 @@ ACTS: dict[str, Act] = {
         ),
     ),
     "report_cash_price": Act(("price_percent",), _one(_price)),
+    "report_reserve": Act(("custodian", "status"), _one(_reserve)),
+    "disclose_reserves": Act(("stuck_percent", "covered", "statement"), _one(_disclose)),
+    "add_own_funds": Act(("amount_rub",), _one(_own_funds)),
     "redeem_coins": Act(("participant", "amount_rub"), _one(_redeem)),
     "halt_instrument": Act(
         ("instrument",),

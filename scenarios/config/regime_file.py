@@ -127,7 +127,8 @@ class ClassTable(Table):
     title: Text
     any_of: Annotated[tuple[CriterionTable, ...], Field(min_length=1, description="Ways in; one is enough.")]
     permissions: Annotated[
-        dict[Product, Permission], Field(description="A product that is not named is denied.")
+        dict[Product, Permission],
+        Field(description="A product that is not named is denied; a cash_pair, allowed."),
     ]
     caps: CapsTable = CapsTable()
 

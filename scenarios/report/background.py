@@ -153,6 +153,7 @@ _TRADED = {
     Product.OPTION: "options",
     Product.SPOT: "coins themselves",
     Product.NOTE: "notes on them",
+    Product.CASH_PAIR: "one money for another",
 }
 
 
