@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import CoinTerms, RoleName, all_of, keys_of
 from exchange.clearing.denomination import Denomination
 from exchange.clearing.terms import ClearingMode
 from exchange.commands import (
@@ -98,9 +98,7 @@ def test_a_profile_is_read_into_the_terms_of_its_coin(tmp_path: Path) -> None:
         issuer="Nobody (fictional)",
         minters={"minter": 100_000_000_000_000},
         venue_wallets=("venue-1", "venue-2"),
-        freeze_signatures=("a", "b"),
-        venue_freeze_signatures=("c",),
-        pause_signatures=("d",),
+        roles=keys_of("a", "b", apart=(all_of(RoleName.PAUSER, "d"), all_of(RoleName.VENUE_FREEZER, "c"))),
         finality=9 * SECOND,
         wipe_allowed=True,
     )
