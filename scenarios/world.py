@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import AnyCashTerms
 from exchange.commands import Command, EstablishVenue, HouseLayer, IndexTerms
 from exchange.instruments import Instrument, Product
 from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
@@ -104,7 +104,7 @@ class World:
     latest: Time  # when even the last rung of the ladder has been taken, whatever is objected to
     index: IndexTerms
     path: PathTerms
-    coin: CoinTerms
+    coin: AnyCashTerms  # what it is settled in, whoever keeps it
     cash: AssetId
     instruments: tuple[Instrument, ...]
     population: PopulationTerms
@@ -123,6 +123,8 @@ class World:
     subscriptions: Mapping[InstrumentId, BasisPoints] = field(
         default_factory=dict
     )  # of each person's deposit
+    fallback: AnyCashTerms | None = None  # into which claims are converted if that is halted
+    fallback_liquidity: Money | None = None  # what the house holds of it; None: as much as all bring
 
     @property
     def quoted(self) -> tuple[Instrument, ...]:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
+from exchange.cash.terms import Circulation
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
@@ -34,13 +35,13 @@ from exchange.instruments import (
     fault_in,
 )
 from exchange.messages import changed
-from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time
+from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Money, Time, WalletId
 from matching.terms import Allocation, ParticipantId, Price
 from participants.population import PopulationTerms, market_maker
-from participants.profile import Profile
+from participants.profile import Profile, wallet_of
 from participants.strategies.market_maker import MarketMakerTerms
-from scenarios.config.cash_file import SettlementAssetTable
-from scenarios.config.directives import DirectiveTable
+from scenarios.config.cash_file import CashKind, RedemptionTable, SettlementAssetTable
+from scenarios.config.directives import CashAsset, DirectiveTable
 from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
     AssetCode,
@@ -49,6 +50,7 @@ from scenarios.config.reading import (
     Identifier,
     Percent,
     Roubles,
+    RoublesOrNothing,
     SignedPercent,
     Table,
     Text,
@@ -58,7 +60,7 @@ from scenarios.config.reading import (
     read_toml,
     resolved,
 )
-from scenarios.config.regime_file import USUAL_CASH, read_cash
+from scenarios.config.regime_file import USUAL_CASH, cash_of, read_cash
 from scenarios.config.shipped import Shipped
 from scenarios.index_path import moment_of, read_knots, seconds_of
 from scenarios.world import AttackKind, AttackTerms, LinkTerms, MakerTerms, PathTerms, World
@@ -398,6 +400,13 @@ class CryptoTable(Table):
         return int(units * 10**self.scale)
 
 
+class CirculationTable(Table):
+    """Coins that are out before anybody comes."""
+
+    wallet: Annotated[Text, Field(description="Outside the venue; a participant's is wallet-ID.")]
+    amount_rub: Roubles
+
+
 class CoinTable(Table):
     """What the scenario says of what it is settled in, in place of what the cash profile says.
 
@@ -412,16 +421,44 @@ class CoinTable(Table):
     venue_wallets: Count | None = None
     finality_seconds: Count | None = None
     wipe_allowed: Flag | None = None
+    own_funds_rub: RoublesOrNothing | None = None
+    eligible: Annotated[
+        tuple[Text, ...],
+        Field(description="Participants who may redeem, beside those whom the profile lets."),
+    ] = ()
+    circulation: tuple[CirculationTable, ...] = ()
 
     def asset(self, profile: SettlementAssetTable | None) -> SettlementAssetTable:
         """The profile that is named for the run, or else the usual one under the scenario's own name."""
         own = {"asset": self.id, "title": self.title, "keeper": self.issuer} if profile is None else {}
-        said = own | {key: getattr(self, key) for key in _OF_THE_VENUE}
         usual = read_cash(USUAL_CASH).cash if profile is None else profile
+        said = own | {key: getattr(self, key) for key in _OF_THE_VENUE}
+        said |= {"minters": self._minters(usual), "redemption": self._redemption(usual)}
         return usual.changed({key: value for key, value in said.items() if value is not None})
 
+    def out(self) -> tuple[Circulation, ...]:
+        """Of a coin, at the founding."""
+        return tuple(
+            Circulation(wallet_id=WalletId(table.wallet), amount=table.amount_rub)
+            for table in self.circulation
+        )
 
-_OF_THE_VENUE = ("minter_allowance_rub", "venue_wallets", "finality_seconds", "wipe_allowed")
+    def _minters(self, usual: SettlementAssetTable) -> dict[str, Money] | None:
+        """The first of them is the one who mints what people bring."""
+        if not usual.minters or self.minter_allowance_rub is None:
+            return None
+        return {**usual.minters, next(iter(usual.minters)): self.minter_allowance_rub}
+
+    def _redemption(self, usual: SettlementAssetTable) -> RedemptionTable | None:
+        """Where everybody may redeem, nobody need be named."""
+        terms = usual.redemption
+        if terms is None or not (terms.eligible_classes or terms.eligible_wallets):
+            return None
+        named = tuple(wallet_of(ParticipantId(who)) for who in self.eligible)
+        return terms.model_copy(update={"eligible_wallets": (*terms.eligible_wallets, *named)})
+
+
+_OF_THE_VENUE = ("venue_wallets", "finality_seconds", "wipe_allowed", "own_funds_rub")
 
 
 class PopulationTable(Table):
@@ -750,14 +787,19 @@ class ScenarioFile(Table):
                     at=key,
                 )
 
-    def world(self, folder: Path, cash: SettlementAssetTable | None = None) -> World:
-        """The world in the core's units, settled in `cash` or in its own coin; a CSV file is looked up beside the
-        scenario's own file. Raises ConfigurationError.
+    def world(
+        self, folder: Path, cash: SettlementAssetTable | None = None, fallback: str | None = None
+    ) -> World:
+        """The world in the core's units, settled in `cash` or in its own coin, with `fallback` beside it; a CSV file
+        is looked up beside the scenario's own file. Raises ConfigurationError.
         """
         midnight = self.calendar.midnight
         opens, closes = (midnight + seconds_of(at) for at in (self.calendar.opens, self.calendar.closes))
         asset = self.coin.asset(cash)
-        coin = asset.terms()
+        coin = asset.terms(self.coin.out() if asset.kind is CashKind.COIN else ())
+        beside = cash_of(fallback) if fallback not in (None, asset.asset) else None
+        kept = [asset] if beside is None else [asset, beside]
+        cash_terms = (coin,) if beside is None else (coin, beside.terms())
         index = IndexTerms(
             index_id=IndexId(self.index.id),
             venues=tuple(venue.id for venue in self.index.venues),
@@ -768,11 +810,11 @@ class ScenarioFile(Table):
         scenario = self._with_csv_read(folder, starts, ends)
         established = EstablishVenue(
             assets=(
-                Asset(asset_id=coin.asset_id, scale=2, title=asset.title),
+                *(Asset(asset_id=AssetId(one.asset), scale=2, title=one.title) for one in kept),
                 *(asset.asset() for asset in self.crypto),
             ),
             indices=(index,),
-            cash=(coin,),
+            cash=cash_terms,
             sessions=(SessionTerms(opens=opens, closes=closes),),
         )
         scales = {asset.id: asset.scale for asset in self.crypto}
@@ -781,10 +823,11 @@ class ScenarioFile(Table):
             for i in self.instruments
         )
         latest = max(ends, LAG + max(i.expiry for i in instruments) + _longest_ladder(index))
+        told_of = [CashAsset(terms, one.obeys) for terms, one in zip(cash_terms, kept, strict=True)]
         directives = [
             (midnight + seconds_of(directive.at), command)
             for directive in self.directives
-            for command in directive.commands(coin, instruments)
+            for command in directive.commands(told_of, instruments)
         ]
         return World(
             scenario_id=self.id,
@@ -825,6 +868,8 @@ class ScenarioFile(Table):
             },
             members=tuple(member.terms() for member in self.members),
             house=self.house.brought(),
+            fallback=None if beside is None else cash_terms[-1],
+            fallback_liquidity=self.house.fallback_liquidity_rub,
             professional_link=self.links.professional.terms(),
             public_link=self.links.public.terms(),
             directives=tuple(sorted(directives, key=lambda step: step[0])),
@@ -883,15 +928,18 @@ def scenario_path(name_or_path: str) -> Path | Traversable:
 
 
 def load_world(
-    name_or_path: str, population: int | None = None, cash: SettlementAssetTable | None = None
+    name_or_path: str,
+    population: int | None = None,
+    cash: SettlementAssetTable | None = None,
+    fallback: str | None = None,
 ) -> World:
     """The world of that scenario, settled in `cash` or in its own coin, checked. Instruments keep their names.
 
-    Raises ConfigurationError before anything has happened.
+    `fallback` is a further cash asset that the venue keeps, by its shipped profile. Raises ConfigurationError before anything has happened.
     """
     path = scenario_path(name_or_path)
     scenario = check(ScenarioFile, read_toml(path), str(path))
-    return with_population(scenario, population).world(Path(str(path)).parent, cash)
+    return with_population(scenario, population).world(Path(str(path)).parent, cash, fallback)
 
 
 def scenario_schema() -> dict[str, Any]:
