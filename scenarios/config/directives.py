@@ -207,7 +207,7 @@ def _on_wallets(
     role = RoleName.WIPER if command is WipeWallet else RoleName.FREEZER
 
     def commands(told: DirectiveTable, scene: _Scene) -> Iterable[Command]:
-        anew = {} if told.reissue_to is None else {"reissue_to": WalletId(told.reissue_to)}
+        anew: dict[str, Any] = {} if told.reissue_to is None else {"reissue_to": WalletId(told.reissue_to)}
         return [
             command(
                 asset_id=scene.asset_id(told),

@@ -543,7 +543,10 @@ def read_cash(name_or_path: str) -> CashFile:
 
 
 def cash_of(asset: str) -> SettlementAssetTable:
-    """What the shipped profile of a cash asset says: the usual one's, if several are of it. Raises ConfigurationError."""
+    """What the shipped profile of a cash asset says: the usual one's, if several are of it.
+
+    Raises ConfigurationError.
+    """
     profiles = [read_cash(name).cash for name in (USUAL_CASH, *shipped_cashes())]
     for cash in profiles:
         if cash.asset == asset:

@@ -935,7 +935,8 @@ def load_world(
 ) -> World:
     """The world of that scenario, settled in `cash` or in its own coin, checked. Instruments keep their names.
 
-    `fallback` is a further cash asset that the venue keeps, by its shipped profile. Raises ConfigurationError before anything has happened.
+    `fallback` is a further cash asset that the venue keeps, by its shipped profile.
+    Raises ConfigurationError before anything has happened.
     """
     path = scenario_path(name_or_path)
     scenario = check(ScenarioFile, read_toml(path), str(path))
