@@ -169,7 +169,7 @@ class _Scene(NamedTuple):
     def signatures(
         self, told: DirectiveTable, *roles: RoleName, wallet_id: WalletId | None = None
     ) -> tuple[str, ...]:
-        """Of those who hold these keys, if they obey whoever asks; else of that authority alone, which opens nothing."""
+        """Of those who hold these keys, if they obey whoever asks; else of that authority alone: no key is its."""
         asset, asks = self._asset(told), told.at_request_of
         if asset is None:
             return ()
