@@ -258,7 +258,8 @@ MAKER = '[[makers]]\nid = "maker_alpha"\ndeposit_rub = 60_000_000\nown_funds_rub
         ([('do = "freeze_venue_wallets"\norder_ref = "freeze order 1"', 'do = "halt_instrument"\ninstrument = "BTC"')],
          "directives", "names no instrument: BTC; the nearest"),
         ([('do = "freeze_venue_wallets"', 'do = "adopt_regime"')], "directives.1.regime", "is missing for do"),
-        ([('do = "freeze', 'regime = "ru_open_counterfactual"\ndo = "freeze')], "directives.1.regime", "does not go with do"),
+        ([('do = "freeze', 'regime = "ru_open_counterfactual"\ndo = "freeze')], "directives.1.regime",
+         "does not go with do"),
         # each of the following is a world that could not be assembled
         ([("at = 10:10:00", "at = 03:00:00")], "directives", "outside the run"),
         ([("at = 10:40:00", "at = 10:52:00")], "directives", "outside the run"),
