@@ -5,7 +5,7 @@ it is handed back. Keys that only one kind of asset has are refused for the othe
 the core's terms have it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, date, datetime, time
 from enum import StrEnum
 from typing import Annotated, Any
@@ -130,6 +130,12 @@ class RoleTable(Table):
             quorum=len(self.holders) if self.quorum is None else self.quorum,
             delay=(self.delay_seconds or 0) * SECOND,
         )
+
+    def signers(self) -> str:
+        """In words: "the central bank", "3 of 5 (owner 1, owner 2, ...)"."""
+        named = ", ".join(holder.replace("_", " ") for holder in self.holders)
+        number = len(self.holders)
+        return f"the {named}" if number == 1 else f"{self.role().quorum} of {number} ({named})"
 
 
 class ReserveTable(Table):
@@ -435,10 +441,8 @@ class SettlementAssetTable(Table):
 
     def in_words(self) -> str:
         """In one line: whose promise it is, and who can freeze what the venue holds."""
-        held = {role.name: role.holders for role in self.roles}
-        signers: Iterable[str] = (*held.get(RoleName.FREEZER, ()), *held.get(RoleName.VENUE_FREEZER, ()))
-        who = " and ".join(dict.fromkeys(signers)).replace("_", " ") or "nobody"
-        powers = [f"the venue's wallets are frozen by {who}"]
+        keys = [role.signers() for name in _ROLES_OF_MONEY for role in self.roles if role.name is name]
+        powers = [f"the venue's wallets are frozen by {' and '.join(keys) or 'nobody'}"]
         if self.wipe_allowed:
             powers.append("and what is frozen may be destroyed")
         return f"{self.title} ({self.asset}), kept by {self.keeper}; {' '.join(powers)}"

@@ -10,7 +10,6 @@ from scenarios.config.cash_file import (
     HoursTable,
     RedemptionTable,
     ReserveTable,
-    RoleTable,
     SettlementAssetTable,
 )
 
@@ -35,9 +34,9 @@ def _who_freezes(asset: SettlementAssetTable) -> str:
     freezer, beside = roles.get(RoleName.FREEZER), roles.get(RoleName.VENUE_FREEZER)
     if freezer is None:
         return "nobody"
-    parts = [f"{_signers(freezer)}, at {asset.obeys} orders"]
+    parts = [f"{freezer.signers()}, at {asset.obeys} orders"]
     if beside is not None:
-        parts.append(f"for a wallet of the venue {_signers(beside)} must sign too")
+        parts.append(f"for a wallet of the venue {beside.signers()} must sign too")
     if asset.freeze_stops_receiving is False:
         parts.append("what is frozen can still be paid into")
     if asset.kind is CashKind.COIN:
@@ -52,13 +51,6 @@ def _what_becomes_of_it(asset: SettlementAssetTable) -> str:
         ReissueRule.NEVER: "what is frozen may be destroyed",
         ReissueRule.MANDATORY: "what is frozen may be destroyed, and must be issued anew at once",
     }.get(asset.reissue or ReissueRule.OPTIONAL, "what is frozen may be destroyed, and issued anew")
-
-
-def _signers(role: RoleTable) -> str:
-    """ "issuer", "3 of 5 (owner 1, owner 2, ...)"."""
-    named = ", ".join(holder.replace("_", " ") for holder in role.holders)
-    quorum, holders = role.role().quorum, len(role.holders)
-    return f"the {named}" if holders == 1 else f"{quorum} of {holders} ({named})"
 
 
 def _who_loses(asset: SettlementAssetTable) -> str:

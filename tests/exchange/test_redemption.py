@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from exchange.cash.hours import BankingHours, next_opening, next_slot
+from exchange.cash.hours import BankingHours, is_open, next_opening, next_slot
 from exchange.cash.redemption import Redemptions
 from exchange.cash.terms import QueueRule, RedemptionTerms
 from exchange.units import DAY, HOUR, MINUTE, WalletId

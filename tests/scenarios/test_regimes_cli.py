@@ -159,7 +159,7 @@ def test_cashes_tells_of_every_profile_and_schema_of_their_keys() -> None:
     assert [line for line in lines if not line.startswith(" ")] == shipped_cashes()
     assert lines[-5:-3] == [
         "    bank roubles: Bank roubles (RUB), kept by Settlement Bank of the Sandbox (fictional); "
-        "the venue's wallets are frozen by court",
+        "the venue's wallets are frozen by the court",
         "    Who can freeze it: the court, at domestic orders",
     ]
     assert lines[-2:] == [
