@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from exchange.access.regime import Regime
-from exchange.cash.terms import BankTerms, CoinTerms
+from exchange.cash.terms import AnyCashTerms, BankTerms, CoinTerms, DigitalRoubleTerms, RoleName
 from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.clearing.waterfall import LossOrder
 from exchange.commands import (
@@ -40,7 +40,9 @@ from exchange.commands import (
 from exchange.core import Exchange
 from exchange.events import (
     CashDeposited,
+    CashRequestRejected,
     ClearingRequestRejected,
+    CoinRequestRefused,
     DirectiveRefused,
     Entry,
     HouseFunded,
@@ -49,6 +51,7 @@ from exchange.events import (
 )
 from exchange.instruments import Instrument, Product
 from exchange.messages import changed
+from exchange.reasons import CashRefusal
 from exchange.units import MINUTE, BasisPoints, Money, Time, WalletId
 from participants.authority import Script
 from participants.chance import Dice, generator
@@ -103,9 +106,13 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
     _enter_coin_traders(simulation, world, seed, receipts)
     _enter_members(simulation, world, population, seed, receipts)
+    _fund_fallback(simulation, world)
     simulation.play(_outside(world, seed))
     if world.directives:
-        directives = [(at, _clearing_stays(command, regime)) for at, command in world.directives]
+        directives = [
+            (at, _whole_allowance(_clearing_stays(command, regime), simulation))
+            for at, command in world.directives
+        ]
         script = Script(directives, line_ns=AUTHORITY_LINK.fixed_ns)
         _join(simulation, script, AUTHORITY_LINK, seed)
     return Assembled(simulation, population)
@@ -144,6 +151,15 @@ def _clearing_stays(command: Command, regime: Regime) -> Command:
     return AdoptRegime(regime=later)
 
 
+def _whole_allowance(command: Command, simulation: Simulation) -> Command:
+    """Whoever steals a minter's key mints all that the coins people brought have left of its allowance."""
+    if not isinstance(command, MintCoins) or command.amount:
+        return command
+    holding = simulation.exchange.state.holdings.get(command.asset_id)
+    issuer = None if holding is None else holding.issuer
+    return command if issuer is None else changed(command, amount=issuer.allowance(command.minter))
+
+
 # --- the house and its members --------------------------------------------------------------------------
 
 
@@ -166,10 +182,30 @@ def house_money(world: World, clearing: ClearingRules) -> dict[HouseLayer, Money
 
 def _fund_house(simulation: Simulation, world: World, clearing: ClearingRules) -> None:
     for layer, amount in house_money(world, clearing).items():
-        _bring_cash(simulation, world.coin, HOUSE_WALLET, amount, f"house-{layer}")
-        command = FundHouse(asset_id=world.cash, source=HOUSE_WALLET, layer=layer, amount=amount)
-        if not any(isinstance(entry.event, HouseFunded) for entry in simulation.submit(command)):
-            raise _allowance_used_up(world, "the house")
+        _fund_layer(simulation, world, world.coin, layer, amount)
+
+
+def _fund_fallback(simulation: Simulation, world: World) -> None:
+    """What the house pays out if the settlement asset is halted and converted: unless the scenario says how much, as
+    much as all have brought.
+    """
+    if world.fallback is None:
+        return
+    holding = simulation.exchange.state.holdings[world.cash]
+    brought = sum(holding.keeper.balance(wallet_id) for wallet_id in holding.custody.wallets)
+    amount = brought if world.fallback_liquidity is None else world.fallback_liquidity
+    if amount:
+        _fund_layer(simulation, world, world.fallback, HouseLayer.LIQUIDITY, amount)
+
+
+def _fund_layer(
+    simulation: Simulation, world: World, terms: AnyCashTerms, layer: HouseLayer, amount: Money
+) -> None:
+    entries = _bring_cash(simulation, terms, HOUSE_WALLET, amount, f"house-{layer}")
+    command = FundHouse(asset_id=terms.asset_id, source=HOUSE_WALLET, layer=layer, amount=amount)
+    entries += simulation.submit(command)
+    if not any(isinstance(entry.event, HouseFunded) for entry in entries):
+        raise _nothing_brought(world, terms, "the house", entries)
 
 
 def _enter_members(
@@ -282,7 +318,7 @@ def _enter_coin_traders(simulation: Simulation, world: World, seed: int, receipt
             opens=world.opens,
             coins=seat.coins,
             terms=seat.terms,
-            hours=world.coin.redemption.hours,
+            hours=world.redemption_hours,
         )
         _enter_with_coins(simulation, world, trader, seat.coins, world.professional_link, seed, receipts)
     holders = world.holders
@@ -298,8 +334,9 @@ def _enter_coin_traders(simulation: Simulation, world: World, seed: int, receipt
     ):
         if _admitted(simulation, profile):
             dice = Dice(generator(seed, profile.participant_id))
-            hours = world.coin.redemption.hours
-            holder = RunningHolder(profile, holders.pair, dice, world.opens, coins, holders.terms, hours)
+            holder = RunningHolder(
+                profile, holders.pair, dice, world.opens, coins, holders.terms, world.redemption_hours
+            )
             _enter_with_coins(simulation, world, holder, coins, world.public_link, seed, receipts)
 
 
@@ -389,35 +426,31 @@ def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) 
 def _pay_in(
     simulation: Simulation,
     world: World,
-    cash: CoinTerms | BankTerms,
+    terms: AnyCashTerms,
     profile: Profile,
     amount: Money,
     receipt: int,
 ) -> None:
-    _bring_cash(simulation, cash, profile.wallet_id, amount, f"receipt-{receipt}")
-    command = DepositCash(participant_id=profile.participant_id, asset_id=cash.asset_id, amount=amount)
-    if not any(isinstance(entry.event, CashDeposited) for entry in simulation.submit(command)):
-        raise _allowance_used_up(world, profile.participant_id)
+    entries = _bring_cash(simulation, terms, profile.wallet_id, amount, f"receipt-{receipt}")
+    command = DepositCash(participant_id=profile.participant_id, asset_id=terms.asset_id, amount=amount)
+    entries += simulation.submit(command)
+    if not any(isinstance(entry.event, CashDeposited) for entry in entries):
+        raise _nothing_brought(world, terms, profile.participant_id, entries)
 
 
 def _bring_cash(
-    simulation: Simulation,
-    cash: CoinTerms | BankTerms,
-    wallet_id: WalletId,
-    amount: Money,
-    receipt_id: str,
-) -> None:
-    if isinstance(cash, BankTerms):
-        credit = CreditWallet(
-            asset_id=cash.asset_id, wallet_id=wallet_id, amount=amount, reference=receipt_id
-        )
-        simulation.submit(credit)
-        return
-    for command in _money_for(cash, wallet_id, amount, receipt_id):
-        simulation.submit(command)
+    simulation: Simulation, terms: AnyCashTerms, wallet_id: WalletId, amount: Money, receipt_id: str
+) -> list[Entry]:
+    return [
+        entry
+        for command in _money_for(terms, wallet_id, amount, receipt_id)
+        for entry in simulation.submit(command)
+    ]
 
 
-def _money_for(terms: CoinTerms, wallet_id: WalletId, amount: Money, receipt_id: str) -> tuple[Command, ...]:
+def _money_for(
+    terms: AnyCashTerms, wallet_id: WalletId, amount: Money, receipt_id: str
+) -> tuple[Command, ...]:
     """How money comes into a wallet outside the venue, by what it is."""
     match terms:
         case CoinTerms():
@@ -429,16 +462,32 @@ def _money_for(terms: CoinTerms, wallet_id: WalletId, amount: Money, receipt_id:
                     receipt_id=receipt_id,
                     wallet_id=wallet_id,
                     amount=amount,
+                    signatures=terms.signatures(RoleName.MINTER),
+                ),
+            )
+        case BankTerms() | DigitalRoubleTerms():
+            return (
+                CreditWallet(
+                    asset_id=terms.asset_id, wallet_id=wallet_id, amount=amount, reference=receipt_id
                 ),
             )
 
 
-def _allowance_used_up(world: World, who: str) -> ConfigurationError:
+def _nothing_brought(
+    world: World, terms: AnyCashTerms, who: str, entries: Sequence[Entry]
+) -> ConfigurationError:
+    """The first reason why somebody has no money there."""
+    refusals = (e.event for e in entries if isinstance(e.event, CoinRequestRefused | CashRequestRejected))
+    reason = next(refused.reason for refused in refusals)
+    if reason is CashRefusal.ALLOWANCE_EXCEEDED:
+        problem, remedy = f"is used up before {who} has its coins", "raise it, or leave it out"
+        return ConfigurationError(world.scenario_id, "coin.minter_allowance_rub", problem, remedy)
+    remedy = "choose a session within its hours" if reason is CashRefusal.CLOSED else "choose other terms"
     return ConfigurationError(
         world.scenario_id,
-        "coin.minter_allowance_rub",
-        f"is used up before {who} has its coins",
-        "raise it, or leave it out",
+        "coin",
+        f"cannot be brought by {who} ten minutes before the session: {terms.asset_id} is refused ({reason})",
+        f"{remedy}, or another cash profile",
     )
 
 

@@ -118,7 +118,8 @@ def _design(
         if name.strip()
     ]
     for file in [read_regime(name) for name in names]:
-        rehearse(load_world(scenario, population, file.cash.terms), file.regime())
+        under = load_world(scenario, population, file.cash.terms, file.cash.fallback_asset)
+        rehearse(under, file.regime())
     return Design(
         scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),
         regimes=tuple(_regime_source(name) for name in names),

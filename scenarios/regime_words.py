@@ -94,6 +94,8 @@ def rules(regime: Regime) -> list[Rule]:
         Rule("clearing", clearing_in_words(regime.clearing), "clearing"),
         Rule("settlement", cash_in_words(regime.cash), "cash.settlement_asset"),
         Rule("withdrawals when a venue wallet is frozen", _GATE[regime.cash.gate], "cash.gate"),
+        Rule("when a venue wallet is frozen", trading_when_frozen(regime.cash), "cash.halt_on_freeze"),
+        Rule("when what it settles in is halted", fallback_in_words(regime.cash), "cash.fallback_asset"),
         Rule(
             "refused demand that trades offshore", percent(regime.offshore_share_bp), "offshore_share_percent"
         ),
@@ -241,6 +243,17 @@ def cash_in_words(cash: CashRules) -> str:
         f", less {percent(cash.collateral_haircut_bp)} as collateral" if cash.collateral_haircut_bp else ""
     )
     return f"{asset}; debts are paid in as many as are worth it{haircut}"
+
+
+def trading_when_frozen(cash: CashRules) -> str:
+    return "trading is halted at once" if cash.halt_on_freeze else "trading goes on until it is halted"
+
+
+def fallback_in_words(cash: CashRules) -> str:
+    """What becomes of claims once the settlement asset is halted."""
+    if cash.fallback_asset is None:
+        return "claims wait until it is resumed"
+    return f"claims may be converted into {cash.fallback_asset} at a published rate"
 
 
 def clearing_in_words(clearing: ClearingRules) -> str:

@@ -84,7 +84,8 @@ def run(
     Raises ConfigurationError for a world that cannot be, and ResultsError if the folder holds something else.
     """
     regime_file = read_regime(regime)
-    world, rules = load_world(scenario, population, regime_file.cash.terms), regime_file.regime()
+    world = load_world(scenario, population, regime_file.cash.terms, regime_file.cash.fallback_asset)
+    rules = regime_file.regime()
     provenance = provenance_of(world.scenario_id, world.resolved, rules.regime_id, stated(regime_file), seed)
     with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
         assembled = assemble(world, rules, seed, kept)
@@ -106,7 +107,8 @@ def rehearse(world: World, rules: Regime | None = None) -> None:
 def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
     """Run one cell of a comparison, in memory."""
     regime_file = read_regime(regime)
-    world, rules = load_world(scenario, population, regime_file.cash.terms), regime_file.regime()
+    world = load_world(scenario, population, regime_file.cash.terms, regime_file.cash.fallback_asset)
+    rules = regime_file.regime()
     keeper = _Unkept()
     assembled = assemble(world, rules, seed, keeper)
     let_time_pass(assembled.simulation, world)

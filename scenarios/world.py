@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from exchange.cash.terms import BankTerms, CoinTerms
+from exchange.cash.hours import BankingHours
+from exchange.cash.terms import AnyCashTerms, BankTerms, CoinTerms
 from exchange.commands import Command, EstablishVenue, HouseLayer, IndexTerms
 from exchange.instruments import Instrument, Product
 from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
@@ -148,7 +149,7 @@ class World:
     latest: Time  # when even the last rung of the ladder has been taken, whatever is objected to
     index: IndexTerms | None  # none where nothing follows one
     path: PathTerms | None
-    coin: CoinTerms
+    coin: AnyCashTerms  # what it is settled in, whoever keeps it
     cash: AssetId
     instruments: tuple[Instrument, ...]
     population: PopulationTerms
@@ -171,6 +172,13 @@ class World:
     subscriptions: Mapping[InstrumentId, BasisPoints] = field(
         default_factory=dict
     )  # of each person's deposit
+    fallback: AnyCashTerms | None = None  # into which claims are converted if that is halted
+    fallback_liquidity: Money | None = None  # what the house holds of it; None: as much as all bring
+
+    @property
+    def redemption_hours(self) -> BankingHours | None:
+        """When the settlement asset is redeemed, if it is a coin with hours for that."""
+        return self.coin.redemption.hours if isinstance(self.coin, CoinTerms) else None
 
     @property
     def quoted(self) -> tuple[Instrument, ...]:

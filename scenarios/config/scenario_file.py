@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
-from exchange.cash.terms import ONE_DEPOSIT, BankTerms, CoinTerms
+from exchange.cash.terms import ONE_DEPOSIT, BankTerms, Circulation, CoinTerms
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
@@ -37,13 +37,13 @@ from exchange.instruments import (
     fault_in,
 )
 from exchange.messages import changed
-from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time
+from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Money, Time, WalletId
 from matching.terms import Allocation, ParticipantId, Price
 from participants.coin_holders import HOLDER
 from participants.population import PopulationTerms, market_maker
-from participants.profile import Profile
+from participants.profile import Profile, wallet_of
 from participants.strategies.market_maker import MarketMakerTerms
-from scenarios.config.cash_file import SettlementAssetTable
+from scenarios.config.cash_file import CashKind, RedemptionTable, SettlementAssetTable
 from scenarios.config.coin_market import (
     BankRoublesTable,
     BeliefsTable,
@@ -54,7 +54,7 @@ from scenarios.config.coin_market import (
     RedeemerTable,
     ReserveTable,
 )
-from scenarios.config.directives import DirectiveTable
+from scenarios.config.directives import CashAsset, DirectiveTable
 from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
     AssetCode,
@@ -65,6 +65,7 @@ from scenarios.config.reading import (
     Identifier,
     Percent,
     Roubles,
+    RoublesOrNothing,
     SignedPercent,
     Table,
     Text,
@@ -74,7 +75,7 @@ from scenarios.config.reading import (
     read_toml,
     resolved,
 )
-from scenarios.config.regime_file import USUAL_CASH, read_cash
+from scenarios.config.regime_file import USUAL_CASH, cash_of, read_cash
 from scenarios.config.shipped import Shipped
 from scenarios.index_path import instant, midnight_of, read_knots
 from scenarios.world import AttackKind, AttackTerms, LinkTerms, MakerTerms, PathTerms, World
@@ -427,6 +428,13 @@ class CryptoTable(Table):
         return int(units * 10**self.scale)
 
 
+class CirculationTable(Table):
+    """Coins that are out before anybody comes."""
+
+    wallet: Annotated[Text, Field(description="Outside the venue; a participant's is wallet-ID.")]
+    amount_rub: Roubles
+
+
 class CoinTable(Table):
     """What the scenario says of what it is settled in, in place of what the cash profile says.
 
@@ -441,16 +449,44 @@ class CoinTable(Table):
     venue_wallets: Count | None = None
     finality_seconds: Count | None = None
     wipe_allowed: Flag | None = None
+    own_funds_rub: RoublesOrNothing | None = None
+    eligible: Annotated[
+        tuple[Text, ...],
+        Field(description="Participants who may redeem, beside those whom the profile lets."),
+    ] = ()
+    circulation: tuple[CirculationTable, ...] = ()
 
     def asset(self, profile: SettlementAssetTable | None) -> SettlementAssetTable:
         """The profile that is named for the run, or else the usual one under the scenario's own name."""
         own = {"asset": self.id, "title": self.title, "keeper": self.issuer} if profile is None else {}
-        said = own | {key: getattr(self, key) for key in _OF_THE_VENUE}
         usual = read_cash(USUAL_CASH).cash if profile is None else profile
+        said = own | {key: getattr(self, key) for key in _OF_THE_VENUE}
+        said |= {"minters": self._minters(usual), "redemption": self._redemption(usual)}
         return usual.changed({key: value for key, value in said.items() if value is not None})
 
+    def out(self) -> tuple[Circulation, ...]:
+        """Of a coin, at the founding."""
+        return tuple(
+            Circulation(wallet_id=WalletId(table.wallet), amount=table.amount_rub)
+            for table in self.circulation
+        )
 
-_OF_THE_VENUE = ("minter_allowance_rub", "venue_wallets", "finality_seconds", "wipe_allowed")
+    def _minters(self, usual: SettlementAssetTable) -> dict[str, Money] | None:
+        """The first of them is the one who mints what people bring."""
+        if not usual.minters or self.minter_allowance_rub is None:
+            return None
+        return {**usual.minters, next(iter(usual.minters)): self.minter_allowance_rub}
+
+    def _redemption(self, usual: SettlementAssetTable) -> RedemptionTable | None:
+        """Where everybody may redeem, nobody need be named."""
+        terms = usual.redemption
+        if terms is None or not (terms.eligible_classes or terms.eligible_wallets):
+            return None
+        named = tuple(wallet_of(ParticipantId(who)) for who in self.eligible)
+        return terms.model_copy(update={"eligible_wallets": (*terms.eligible_wallets, *named)})
+
+
+_OF_THE_VENUE = ("venue_wallets", "finality_seconds", "wipe_allowed", "own_funds_rub")
 
 
 class PopulationTable(Table):
@@ -827,30 +863,37 @@ class ScenarioFile(Table):
                     at=key,
                 )
 
-    def world(self, folder: Path, cash: SettlementAssetTable | None = None) -> World:
-        """The world in the core's units, settled in `cash` or in its own coin; a CSV file is looked up beside the
-        scenario's own file. Raises ConfigurationError.
+    def world(
+        self, folder: Path, cash: SettlementAssetTable | None = None, fallback: str | None = None
+    ) -> World:
+        """The world in the core's units, settled in `cash` or in its own coin, with `fallback` beside it; a CSV file
+        is looked up beside the scenario's own file. Raises ConfigurationError.
         """
         midnight = self.calendar.midnight
         opens, closes = (self.calendar.instant(at) for at in (self.calendar.opens, self.calendar.closes))
         asset = self.coin.asset(cash)
-        roubles = self.bank_roubles.terms() if self.bank_roubles else None
-        coin = self._backed(asset.terms(), roubles)
+        roubles = self.bank_roubles.terms() if self.bank_roubles and asset.kind is CashKind.COIN else None
+        coin = asset.terms(self.coin.out() if asset.kind is CashKind.COIN else ())
+        if isinstance(coin, CoinTerms):
+            coin = self._backed(coin, roubles)
+        beside = cash_of(fallback) if fallback not in (None, asset.asset) else None
+        kept = [asset] if beside is None else [asset, beside]
+        cash_terms = (coin,) if beside is None else (coin, beside.terms())
         index = self.index.terms() if self.index else None
         starts, ends = opens - LEAD, closes + LAG
         scenario = self._with_csv_read(folder, starts, ends)
         pairs = tuple(pair.instrument(coin.asset_id, roubles.asset_id) for pair in self.cash_pairs if roubles)
         established = EstablishVenue(
             assets=(
-                Asset(asset_id=coin.asset_id, scale=2, title=asset.title),
-                *self._rouble_asset(),
+                *(Asset(asset_id=AssetId(one.asset), scale=2, title=one.title) for one in kept),
+                *(self._rouble_asset() if roubles else ()),
                 *(asset.asset() for asset in self.crypto),
             ),
             indices=(index,) if index else (),
-            cash=(coin, roubles) if roubles else (coin,),
+            cash=(*cash_terms, roubles) if roubles else cash_terms,
             sessions=(SessionTerms(opens=opens, closes=closes),),
             depth_interval=self.calendar.depth_interval_seconds * SECOND,
-            cash_prices=tuple(pair.price_terms(coin.asset_id) for pair in self.cash_pairs[:1]),
+            cash_prices=tuple(pair.price_terms(coin.asset_id) for pair in self.cash_pairs[:1] if pairs),
         )
         scales = {asset.id: asset.scale for asset in self.crypto}
         instruments = (
@@ -860,12 +903,20 @@ class ScenarioFile(Table):
             ),
             *pairs,
         )
+        if not instruments:
+            raise ConfigurationError(
+                self.id,
+                "cash_pairs",
+                f"are all that is traded, and {asset.asset} is money proper, which no market prices",
+                "choose the profile of a coin, or list an instrument beside",
+            )
         ladder = _longest_ladder(index) if index else 0
         latest = max(ends, LAG + max(i.expiry for i in instruments) + ladder)
+        told_of = [CashAsset(terms, one.obeys) for terms, one in zip(cash_terms, kept, strict=True)]
         directives = [
             (self.calendar.instant(directive.at), command)
             for directive in self.directives
-            for command in directive.commands(coin, instruments)
+            for command in directive.commands(told_of, instruments)
         ]
         return World(
             scenario_id=self.id,
@@ -888,10 +939,10 @@ class ScenarioFile(Table):
                 for maker in self.makers
             ),
             coin_traders=(
-                *(maker.coin_terms(pairs[0], self.beliefs.beliefs()) for maker in self.coin_makers),
-                *(one.coin_terms(pairs[0], self.beliefs.beliefs()) for one in self.redeemers),
+                *(maker.coin_terms(pairs[0], self.beliefs.beliefs()) for maker in self.coin_makers if pairs),
+                *(one.coin_terms(pairs[0], self.beliefs.beliefs()) for one in self.redeemers if pairs),
             ),
-            holders=self.holders.terms(pairs[0], self.beliefs.beliefs()) if self.holders else None,
+            holders=self.holders.terms(pairs[0], self.beliefs.beliefs()) if self.holders and pairs else None,
             published=tuple(point.point(self.calendar.instant) for point in self.published),
             issuers=tuple(issuer.profile() for issuer in self.issuers),
             endowments={i.instrument_id: self._endowment(self.population.units, i) for i in instruments},
@@ -902,6 +953,8 @@ class ScenarioFile(Table):
             },
             members=tuple(member.terms() for member in self.members),
             house=self.house.brought(),
+            fallback=None if beside is None else cash_terms[-1],
+            fallback_liquidity=self.house.fallback_liquidity_rub,
             professional_link=self.links.professional.terms(),
             public_link=self.links.public.terms(),
             directives=tuple(sorted(directives, key=lambda step: step[0])),
@@ -936,6 +989,10 @@ class ScenarioFile(Table):
         if roubles is None:
             return coin
         redemption = changed(coin.redemption, hours=roubles.hours)
+        if redemption.eligible_wallets or redemption.eligible_classes:
+            wallets = (wallet_of(ParticipantId(one.id)) for one in self.redeemers)
+            eligible = tuple(dict.fromkeys((*redemption.eligible_wallets, *wallets)))
+            redemption = changed(redemption, eligible_wallets=eligible)
         return changed(coin, pays_in=roubles.asset_id, redemption=redemption)
 
     def _rouble_asset(self) -> tuple[Asset, ...]:
@@ -1037,10 +1094,14 @@ def scenario_path(name_or_path: str) -> Path | Traversable:
 
 
 def load_world(
-    name_or_path: str, population: int | None = None, cash: SettlementAssetTable | None = None
+    name_or_path: str,
+    population: int | None = None,
+    cash: SettlementAssetTable | None = None,
+    fallback: str | None = None,
 ) -> World:
     """The world of that scenario, settled in `cash` or in its own coin, checked. Instruments keep their names.
 
+    `fallback` is a further cash asset that the venue keeps, by its shipped profile.
     Raises ConfigurationError before anything has happened.
     """
     path = scenario_path(name_or_path)
@@ -1049,7 +1110,7 @@ def load_world(
         raise ConfigurationError(
             str(path), "population", "has nothing to trade in it", "leave the population out"
         )
-    return with_population(scenario, population).world(Path(str(path)).parent, cash)
+    return with_population(scenario, population).world(Path(str(path)).parent, cash, fallback)
 
 
 def scenario_schema() -> dict[str, Any]:
