@@ -14,7 +14,7 @@ from exchange.clearing.ledger import Rule
 from exchange.commands import AuditBooks
 from exchange.events import BooksAudited, Event
 from exchange.instruments import Product
-from exchange.state import State
+from exchange.state import Seat, State
 from exchange.units import AssetId, Money
 from matching.terms import ParticipantId
 
@@ -90,16 +90,24 @@ def _markets(state: State) -> Iterator[str]:
 def _holds(state: State) -> Iterator[str]:
     """I-12: a hold is exactly what the live orders need over the lock, and nothing without orders."""
     for seat in state.seats.values():
-        needed = sum(account.hold for account in _accounts_of(seat.participant_id, state))
-        held = state.ledger.posted(seat.hold_account)
-        if needed != held:
-            yield f"I-12 {seat.participant_id}: orders need {needed}, {held} is held"
-        if held and not seat.orders:
-            yield f"I-12 {seat.participant_id}: {held} is held without an order"
+        for asset_id in state.holdings:
+            yield from _holds_of(seat, asset_id, state)
+
+
+def _holds_of(seat: Seat, asset_id: AssetId, state: State) -> Iterator[str]:
+    who, hold_account = seat.participant_id, accounts.hold(seat.participant_id, asset_id)
+    needed = state.covers.cash_pairs.held(who, asset_id)
+    if hold_account == seat.hold_account:
+        needed += sum(account.hold for account in _accounts_of(who, state))
+    held = state.ledger.posted(hold_account) if hold_account in state.ledger else 0
+    if needed != held:
+        yield f"I-12 {who}: orders need {needed} of {asset_id}, {held} is held"
+    if held and not seat.orders:
+        yield f"I-12 {who}: {held} of {asset_id} is held without an order"
 
 
 def _accounts_of(participant_id: ParticipantId, state: State) -> Iterator[Account]:
-    """All accounts of a participant in which orders hold cash."""
+    """All accounts of a participant in which orders hold the settlement asset, but for those of cash pairs."""
     covers = state.covers
     for bucket in covers.full.buckets.values():
         if participant_id in bucket.accounts:

@@ -11,7 +11,7 @@ from typing import ClassVar, TypeAlias
 from exchange.access.regime import Applicant, Regime
 from exchange.cash.issuer_states import IssuerState
 from exchange.cash.losses import LossCause
-from exchange.cash.terms import AnyCashTerms, ReserveStatus, RoleName
+from exchange.cash.terms import AnyCashTerms, CashPriceTerms, ReserveStatus, RoleName
 from exchange.instruments import Asset, Instrument
 from exchange.messages import Message
 from exchange.units import (
@@ -171,15 +171,6 @@ class ReportQuotes(Message):
     quotes: tuple[VenueQuote, ...]
 
 
-class ReportCashPrice(Message):
-    """What a cash asset trades at, in millionths of a rouble, by whoever is named."""
-
-    precedence: ClassVar[int] = PRICES
-    asset_id: AssetId
-    price_ppm: int
-    source: str
-
-
 class VenueTrade(Message):
     """One trade on an outside venue: its price in index units, its quantity in a unit that all venues share."""
 
@@ -204,6 +195,15 @@ class PublishReferenceRate(Message):
     index_id: IndexId
     source: str
     rate: IndexPrice
+
+
+class ReportCashPrice(Message):
+    """What a cash asset is worth outside, in millionths of what it promises. Counts if the venue looks there."""
+
+    precedence: ClassVar[int] = PRICES
+    asset_id: AssetId
+    price_ppm: int
+    source: str
 
 
 # --- the cash leg ---------------------------------------------------------------------------------------
@@ -343,6 +343,17 @@ class UnfreezeWallet(Message):
     wallet_id: WalletId
     order_ref: str
     signatures: tuple[str, ...]
+
+
+class DiscloseReserves(Message):
+    """The issuer says in public which share of the reserves cannot be reached, and whether somebody stands in for
+    it: the issuer itself, or an authority."""
+
+    precedence: ClassVar[int] = EXTERNAL
+    asset_id: AssetId
+    stuck_ppm: int
+    covered: bool
+    statement: str
 
 
 class PauseIssuer(Message):
@@ -666,6 +677,7 @@ class EstablishVenue(Message):
     sessions: tuple["SessionTerms", ...]
     depth_interval: Time = 10_000_000_000  # between two reports of depth
     settlement_cycles: tuple["SettlementCycleTerms", ...] = ()
+    cash_prices: tuple[CashPriceTerms, ...] = ()  # of those that are not reported
 
 
 class IndexTerms(Message):
@@ -901,6 +913,13 @@ class ExpireOrder(Message):
 class PublishIndex(Message):
     precedence: ClassVar[int] = PRICES
     index_id: IndexId
+
+
+class PriceCash(Message):
+    """Make the price of a cash asset anew."""
+
+    precedence: ClassVar[int] = PRICES
+    asset_id: AssetId
 
 
 class StartFixing(Message):
@@ -1163,6 +1182,7 @@ Duty: TypeAlias = (
     | PublishIndication
     | ExpireOrder
     | PublishIndex
+    | PriceCash
     | StartFixing
     | EndTrading
     | FixPrice
@@ -1242,6 +1262,7 @@ Command: TypeAlias = (
     | RecordCashLoss
     | RecordOperationalLoss
     | OpenVenueWallet
+    | DiscloseReserves
     | CreditUnits
     | AnnounceCryptoDeposit
     | ReportReorganisation

@@ -34,14 +34,13 @@ from exchange.events import (
     SeriesState,
     SettlementPriceFinal,
 )
-from exchange.instruments import ContractKind
+from exchange.instruments import PAR_PPM, ContractKind, Product
 from exchange.messages import changed
 from exchange.restraint import loosen
 from exchange.state import Seat, Series, State
 from exchange.units import AssetId, BucketId, Money
 from matching.terms import ParticipantId, Price
 
-PAR_PPM = 1_000_000
 _CARRIED = (SeriesState.LISTED, SeriesState.SUSPENDED)  # states in which a series may change its cash
 
 
@@ -166,7 +165,8 @@ def _mark(bucket_id: BucketId, state: State) -> Price:
     future = next((series for series in every if series.future_mark is not None), None)
     if future is not None:
         return future.mark
-    latest = every[0].index.latest
+    index = every[0].index
+    latest = None if index is None else index.latest
     return state.fixings[bucket_id].prior if latest is None else latest.value // every[0].instrument.tick
 
 
@@ -266,7 +266,7 @@ def _reckon_gate(holding: Holding, state: State) -> None:
 def _redenominate(asset_id: AssetId, fallback: AssetId, kept: bool, state: State) -> Iterator[Event]:
     """Seats, covers and series pay in the fallback from now on, which is the settlement asset."""
     assert state.regime is not None, "it names the fallback"
-    every = halting.series_in(asset_id, state)
+    every = [s for s in halting.series_in(asset_id, state) if s.instrument.product is not Product.CASH_PAIR]
     rules = changed(state.regime.cash, settlement_asset=fallback, fallback_asset=None)
     state.regime = changed(state.regime, cash=rules)
     owners = state.holdings[asset_id].custody.owners

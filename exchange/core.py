@@ -67,6 +67,7 @@ from exchange.commands import (
     DebitUnits,
     DeclareDefault,
     DepositCash,
+    DiscloseReserves,
     DistributeInterest,
     DoKeyOperation,
     EndDefaultAuction,
@@ -105,6 +106,7 @@ from exchange.commands import (
     PlaceNotes,
     PlaceOrder,
     PostponeSettlement,
+    PriceCash,
     ProcessRedemptions,
     ProtectQuotes,
     PublishConversionRate,
@@ -238,10 +240,14 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return house.report_quotes(command, state)
         case ReportTrades():
             return house.report_trades(command, state)
-        case ReportCashPrice():
-            return cash_prices.report_cash_price(command, state)
         case PublishIndex():
             return house.publish_index(command, state)
+        case PriceCash():
+            return cash_prices.price_cash(command, state)
+        case ReportCashPrice():
+            return cash_prices.report_cash_price(command, state)
+        case DiscloseReserves():
+            return cash_prices.disclose_reserves(command, state)
         case PublishReferenceRate():
             return house.publish_reference_rate(command, state)
         case ListInstrument():

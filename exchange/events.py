@@ -1069,6 +1069,13 @@ class PerpetualRolled(PublicEvent):
     funding_rate_ppb: int
 
 
+class ReservesDisclosed(PublicEvent):
+    asset_id: AssetId
+    stuck_ppm: int  # of the reserves, out of reach
+    covered: bool  # somebody stands in for it
+    statement: str
+
+
 class CoinsMinted(PublicEvent):
     """`backed`: against a receipt of bank roubles."""
 
@@ -1090,7 +1097,7 @@ class CashTransferred(PublicEvent):
 
 
 class CashPriced(PublicEvent):
-    """What a cash asset trades at, in millionths of a rouble; so until the next report."""
+    """What a cash asset trades at, in millionths of what it promises; so until the next price."""
 
     asset_id: AssetId
     price_ppm: int
@@ -1658,6 +1665,7 @@ Event: TypeAlias = (
     | SettlementCycleOpened
     | SettlementCycleCompleted
     | PerpetualRolled
+    | ReservesDisclosed
     | CoinsMinted
     | CashTransferred
     | CashPriced

@@ -55,7 +55,7 @@ def call_off(holding: Holding, state: State) -> Iterator[Event]:
 
 
 def halt(holding: Holding, cause: CashHalt, grounds: str, state: State) -> Iterator[Event]:
-    """Suspend every series that pays in the asset, unless it is halted for that cause already."""
+    """Suspend every series that needs the asset, unless it is halted for that cause already."""
     if cause in holding.halts:
         return
     holding.halts[cause] = grounds
@@ -85,8 +85,9 @@ def follow_freeze(holding: Holding, state: State) -> Iterator[Event]:
 
 
 def series_in(asset_id: AssetId, state: State) -> list[Series]:
-    """Those that pay in the asset and are not over."""
-    return [s for s in state.series.values() if s.instrument.cash == asset_id and not is_over(s.state)]
+    """Those that pay in the asset or, of pairs, deliver it, and are not over."""
+    every = state.series.values()
+    return [s for s in every if asset_id in s.instrument.cash_assets and not is_over(s.state)]
 
 
 def review(state: State) -> Iterator[Event]:

@@ -7,7 +7,8 @@ price) and what a seller can lose (the width less that price) are known when the
 A perpetual has no expiry and cannot be bounded for ever, so it is a chain of such claims: at each roll one is
 settled and the next begins, in a fresh collar.
 Spot is no claim: units of a crypto asset change hands against cash. Nor is a note cleared as one: its units are
-paid for in full, and its issuer pays them off.
+paid for in full, and its issuer pays them off. Nor is a pair of cash assets: one money changes hands against
+another, around par.
 """
 
 from enum import StrEnum
@@ -39,6 +40,7 @@ class Product(StrEnum):
     OPTION = "option"
     SPOT = "spot"
     NOTE = "note"  # structured notes and other digital financial assets
+    CASH_PAIR = "cash_pair"  # one cash asset against another
 
 
 class ContractKind(StrEnum):
@@ -50,6 +52,7 @@ class ContractKind(StrEnum):
     PERP_ROLLING = "perp_rolling"  # experimental
     SPOT = "spot"
     NOTE = "note"
+    CASH_PAIR = "cash_pair"
 
 
 class SettlementRule(StrEnum):
@@ -69,13 +72,21 @@ PRODUCT_OF: dict[ContractKind, Product] = {
     ContractKind.PERP_ROLLING: Product.FUTURE,
     ContractKind.SPOT: Product.SPOT,
     ContractKind.NOTE: Product.NOTE,
+    ContractKind.CASH_PAIR: Product.CASH_PAIR,
 }
 
 
 IN_UNITS = (
     Product.SPOT,
     Product.NOTE,
+    Product.CASH_PAIR,
 )  # units of an asset change hands; nothing is promised that could be lost
+PRICED_BETWEEN = (
+    Product.FUTURE,
+    Product.SPOT,
+    Product.CASH_PAIR,
+)  # floor and cap, which are prices of their own
+PAR_PPM = 1_000_000  # one unit of a cash asset for one unit of another
 
 
 class Asset(Message):
@@ -121,6 +132,8 @@ class Instrument(Message):
 
     Of spot, a lot is `lot_units` minor units of `base`, floor and cap are those of its price, and `expiry` is 0.
     Of a note, `base` counts its units, a lot is one of them, and its price is in minor units of cash.
+    Of a pair of cash assets, `base` is one as well, `tick` is in millionths of par, and no index moves the price:
+    `underlying` only names it.
     """
 
     instrument_id: InstrumentId
@@ -163,6 +176,11 @@ class Instrument(Message):
         return PRODUCT_OF[self.kind]
 
     @property
+    def cash_assets(self) -> tuple[AssetId, ...]:
+        """What it pays in and, if it is a pair of cash assets, what it delivers."""
+        return (self.cash, self.base) if self.base and self.product is Product.CASH_PAIR else (self.cash,)
+
+    @property
     def bucket_id(self) -> BucketId:
         """Claims on one underlying that expire together share one escrow pool and net in it.
 
@@ -178,7 +196,7 @@ class Instrument(Message):
         """The price at which the claim is worth nothing at every settlement; of spot, the lowest there may be."""
         if self.note:
             return max(1, self.fee_maker, self.fee_taker)  # a seller pays its fee out of it
-        return self.floor if self.product in (Product.FUTURE, Product.SPOT) else 0
+        return self.floor if self.product in PRICED_BETWEEN else 0
 
     @property
     def highest_price(self) -> Price:
@@ -363,8 +381,10 @@ def _fault_in_units(terms: Instrument) -> str | None:
     if terms.product is Product.NOTE:
         return None
     if terms.expiry:
-        return f"spot never expires: its expiry must be 0, not {terms.expiry}"
+        return f"it never expires: its expiry must be 0, not {terms.expiry}"
     least = max(1, divide_up(max(terms.fee_maker, terms.fee_taker), terms.tick_value))
     if terms.floor < least:
         return f"floor must be {least} or more, for a seller pays its fee out of the price, not {terms.floor}"
+    if terms.product is Product.CASH_PAIR and terms.base == terms.cash:
+        return f"{terms.base} cannot be traded against itself; name another cash asset"
     return None

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exchange import auctions, banking, halting, margining, membership
+from exchange import auctions, banking, cash_prices, halting, margining, membership
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, CashRules, Permission, Regime
@@ -49,6 +49,7 @@ from exchange.events import (
     SessionOpened,
     VenueEstablished,
 )
+from exchange.instruments import Product
 from exchange.reasons import AccessRefusal
 from exchange.restraint import bind, loosen
 from exchange.rules.permitted import may_close, must_reduce
@@ -89,6 +90,7 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         state.agenda.promise(session.opens, OpenSession())
         state.agenda.promise(session.closes, CloseSession())
         state.agenda.promise(session.opens, ReportDepth())
+    cash_prices.promise_prices(command, state)
     for cycle in command.settlement_cycles:
         state.agenda.promise(cycle.at, SettleCycle(terms=cycle))
     yield VenueEstablished(assets=tuple(state.assets), indices=tuple(state.indices))
@@ -118,6 +120,7 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
     for asset_terms in command.cash:
         if fault := fault_in_cash(asset_terms):
             yield fault
+    yield from cash_prices.price_terms_faults(command)
     closed = state.now
     for session in command.sessions:
         if not closed <= session.opens < session.closes:
@@ -239,8 +242,9 @@ def _settlement_fault(asset_id: AssetId, state: State) -> str | None:
     if state.regime is not None and asset_id != state.regime.cash.settlement_asset:
         return f"the venue settles in {state.regime.cash.settlement_asset} already, not in {asset_id}"
     for instrument_id, series in state.series.items():
-        if series.instrument.cash != asset_id and not is_over(series.state):
-            return f"{instrument_id} is listed and pays in {series.instrument.cash}, not in {asset_id}"
+        pays, is_pair = series.instrument.cash, series.instrument.product is Product.CASH_PAIR
+        if pays != asset_id and not is_pair and not is_over(series.state):
+            return f"{instrument_id} is listed and pays in {pays}, not in {asset_id}"
     return None
 
 
@@ -447,7 +451,7 @@ def resume_instrument(command: ResumeInstrument, state: State) -> Iterator[Event
     if house.must_stay(series, state):
         yield DirectiveRefused(
             directive=f"resume {command.instrument_id}",
-            explanation=f"{series.instrument.cash}, in which it pays, is halted, or its pool has lost part of it",
+            explanation="its cash is halted, or its pool has lost part of it",
         )
         return
     yield from house.resume(series, state)

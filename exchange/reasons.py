@@ -105,6 +105,10 @@ class CashRefusal(StrEnum):
     UNKNOWN_CUSTODIAN = "unknown_custodian"  # no reserves are there
     UNKNOWN_OPERATION = "unknown_operation"  # nothing of that number is announced
     SAME_WALLET = "same_wallet"
+    SHARE_OUT_OF_RANGE = "share_out_of_range"  # of the reserves: none below 0, none above the whole
+    PRICE_OUT_OF_RANGE = "price_out_of_range"
+    SOURCE_MISSING = "source_missing"  # nobody is named who says so
+    PRICED_OTHERWISE = "priced_otherwise"  # the venue makes the price itself
     AMOUNT_NOT_POSITIVE = "amount_not_positive"
     REFERENCE_KNOWN = "reference_known"  # that money was credited before
     TRANSACTION_KNOWN = "transaction_known"  # the chain has shown it before
@@ -116,7 +120,6 @@ class CashRefusal(StrEnum):
     AMOUNT_BELOW_FEE = "amount_below_fee"  # nothing would arrive
     TRANSFER_LIMIT = "transfer_limit"
     WALLET_LIMIT = "wallet_limit"  # the wallet would hold too much
-    SHARE_OUT_OF_RANGE = "share_out_of_range"
     NOTHING_CHANGES = "nothing_changes"
     ROLE_IMPOSSIBLE = "role_impossible"
     STATE_NOT_REACHABLE = "state_not_reachable"

@@ -5,14 +5,15 @@ pays on in a wind-down, and sees to it that a queue is processed when there is s
 """
 
 from collections.abc import Iterator
-from typing import Protocol, runtime_checkable
 
 from exchange.cash.coin_books import Payment
 from exchange.cash.holding import Holding
 from exchange.cash.issuer import Issuer
 from exchange.cash.issuer_states import IssuerState
+from exchange.cash.money import MoneyKeeper
 from exchange.cash.redemption import Ticket
 from exchange.cash.reserves import Sale
+from exchange.cash.secondary_price import reserves_value_ppm
 from exchange.cash_requests import on_coin, refused
 from exchange.commands import (
     AddOwnFunds,
@@ -38,15 +39,7 @@ from exchange.events import (
 )
 from exchange.reasons import CashRefusal
 from exchange.state import State
-from exchange.units import DAY, AssetId, Money, Time, WalletId
-
-
-@runtime_checkable
-class TakesCredits(Protocol):
-    """A keeper into whose wallets money arrives from outside: a bank."""
-
-    def credit(self, wallet_id: WalletId, amount: Money, reference: str, now: Time) -> object: ...
-
+from exchange.units import DAY, AssetId, Money, WalletId
 
 # --- requests -------------------------------------------------------------------------------------------
 
@@ -71,7 +64,7 @@ def redeem_coins(command: RedeemCoins, holding: Holding, issuer: Issuer, state: 
         amount=ticket.amount,
         fee=ticket.fee_due,
     )
-    if issuer.can_pay_at_once(ticket, state.now):
+    if issuer.can_pay_at_once(ticket, state.now) and _bank_pays(issuer, state):
         yield _pay_out(issuer.pay(ticket, ticket.open, state.now), issuer, state)
     yield from review(holding, issuer, state)
 
@@ -105,6 +98,9 @@ def process_redemptions(
     rule = issuer.payout_rule()
     if rule is None:
         return
+    if not _bank_pays(issuer, state):
+        _promise_processing(issuer, state)
+        return
     yield from _raise_money(issuer, state)
     parts = issuer.plan_payout(state.now, rule)
     for part in parts:
@@ -119,12 +115,24 @@ def process_redemptions(
     yield from review(holding, issuer, state)
 
 
+def _bank(issuer: Issuer, state: State) -> MoneyKeeper | None:
+    """That keeps what the issuer pays in, if the venue knows it."""
+    holding = state.holdings.get(issuer.terms.pays_in)
+    return None if holding is None else holding.money
+
+
+def _bank_pays(issuer: Issuer, state: State) -> bool:
+    """Not while that bank is closed, out or has failed: whoever waits keeps its place."""
+    bank = _bank(issuer, state)
+    return bank is None or bank.standstill(state.now) is None
+
+
 def _pay_out(payment: Payment, issuer: Issuer, state: State) -> Event:
-    """To the same wallet at the bank, if the venue knows one that keeps what the issuer pays in."""
-    bank = state.holdings.get(issuer.terms.pays_in)
-    if bank is not None and payment.roubles and isinstance(bank.keeper, TakesCredits):
-        reference = f"redemption {issuer.terms.asset_id} {payment.ticket_id}"
-        bank.keeper.credit(payment.wallet_id, payment.roubles, reference, state.now)
+    """To the same wallet at the bank, if the venue knows it."""
+    bank = _bank(issuer, state)
+    if bank is not None and payment.roubles:
+        reference = f"redemption {issuer.terms.asset_id} {payment.number}"
+        bank.credit(payment.wallet_id, payment.roubles, reference, state.now)
     return CoinsRedeemed(
         asset_id=issuer.terms.asset_id,
         wallet_id=payment.wallet_id,
@@ -183,6 +191,7 @@ def report_reserve(command: ReportReserve, holding: Holding, issuer: Issuer, sta
     if isinstance(changes, CashRefusal):
         yield refused(command, changes)
         return
+    holding.value_ppm = reserves_value_ppm(issuer.reserves.accessible, issuer.supply)
     for change in changes:
         yield ReserveStatusChanged(
             asset_id=command.asset_id,
@@ -236,7 +245,7 @@ def _shortfall(issuer: Issuer) -> Event:
 def _wind_down(issuer: Issuer, state: State) -> Iterator[Event]:
     """Sell everything, whole, and pay what is money at once."""
     yield from _order_sales(issuer.reserves.accessible, issuer, state)
-    for payment in issuer.pay_holders(state.now):
+    for payment in issuer.pay_holders(state.now) if _bank_pays(issuer, state) else ():
         yield _pay_out(payment, issuer, state)
 
 

@@ -6,6 +6,7 @@ from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.chain import Chain
 from exchange.cash.holding import Holding
+from exchange.cash.terms import CashPriceTerms
 from exchange.clearing.cover import Account, Requirement
 from exchange.clearing.covers import Covers
 from exchange.clearing.default_auction import Bid
@@ -145,7 +146,7 @@ class Series:
 
     instrument: Instrument
     market: Market
-    index: Index
+    index: Index | None  # a pair of cash assets has none
     state: SeriesState
     lowest_price: Price
     highest_price: Price
@@ -208,6 +209,7 @@ class State:
     chains: dict[AssetId, Chain] = field(default_factory=dict)  # of the crypto assets
     indices: dict[IndexId, Index] = field(default_factory=dict)
     series: dict[InstrumentId, Series] = field(default_factory=dict)
+    cash_prices: dict[AssetId, CashPriceTerms] = field(default_factory=dict)  # that are made here
     fixings: dict[BucketId, Fixing] = field(default_factory=dict)
     covers: Covers = field(init=False)
     next_valuation: Time | None = None  # of margin accounts
@@ -225,3 +227,8 @@ class State:
     def __post_init__(self) -> None:
         self.covers = Covers(self.ledger)
         self.settlement = Settlement(self.ledger, self.holdings)
+
+    def halted_cash(self, instrument: Instrument) -> AssetId | None:
+        """The cash asset without which it cannot trade now: what it pays in or, of a pair, what it delivers."""
+        needed = (asset_id for asset_id in instrument.cash_assets if asset_id in self.holdings)
+        return next((asset_id for asset_id in needed if self.holdings[asset_id].halts), None)

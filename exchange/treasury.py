@@ -310,8 +310,7 @@ def free_cash(state: State, participant_id: ParticipantId, asset_id: AssetId) ->
 
 
 def own_cash(state: State, participant_id: ParticipantId, asset_id: AssetId) -> Money:
-    """Free cash, and what live orders hold, which is only ever in the settlement asset."""
-    free = free_cash(state, participant_id, asset_id)
-    if state.regime is None or asset_id != state.regime.cash.settlement_asset:
-        return free
-    return free + state.ledger.posted(state.seats[participant_id].hold_account)
+    """Free cash, and what live orders hold of it."""
+    hold = accounts.hold(participant_id, asset_id)
+    held = state.ledger.posted(hold) if hold in state.ledger else 0
+    return free_cash(state, participant_id, asset_id) + held

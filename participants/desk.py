@@ -235,7 +235,10 @@ class Holding:
 
 
 class UnitsHolding(Holding):
-    """The same where units change hands: what it buys is paid, and it sells no more than it has."""
+    """The same where units change hands: what it buys is paid, and it sells no more than it has.
+
+    The units of a pair of cash assets are coins, which come and go by deposits and withdrawals.
+    """
 
     __slots__ = ("_units",)
 
@@ -330,6 +333,8 @@ class Desk:
         self.refused_cash: CashRequestRejected | None = None  # the last one
         self._client_order_id = 0
         self._fund_share: Money = 0  # a member's money in the default fund
+        for asset_id, amount in self.funds.items():
+            self._move(asset_id, amount)
 
     def clear_by_margin(self, margin_bp: BasisPoints) -> None:
         """From now on, before anything was traded, positions need this share of what they are worth. Spot is paid."""
@@ -353,8 +358,11 @@ class Desk:
         """What could be withdrawn, as far as the desk can tell."""
         cash = self.funds.get(asset_id, 0)
         for holding in self.holdings.values():
-            if holding.instrument.cash == asset_id:
+            terms = holding.instrument
+            if terms.cash == asset_id:
                 cash -= holding.needed
+            elif terms.product is Product.CASH_PAIR and terms.base == asset_id:
+                cash += (holding.inventory - holding.selling) * (terms.lot_units or 1)
         return cash
 
     def affordable(
@@ -436,14 +444,14 @@ class Desk:
     # --- cash
 
     def _deposited(self, event: CashDeposited) -> None:
-        self._earn(event.asset_id, event.amount)
+        self._bring(event.asset_id, event.amount)
         self.squeezes = 0
 
     def _withdrawn(self, event: WithdrawalRequested) -> None:
-        self._earn(event.asset_id, -event.amount)
+        self._bring(event.asset_id, -event.amount)
 
     def _returned(self, event: WithdrawalReturned) -> None:
-        self._earn(event.asset_id, event.amount)
+        self._bring(event.asset_id, event.amount)
 
     def _cash_refused(self, event: CashRequestRejected) -> None:
         self.refused_cash = event
@@ -515,7 +523,7 @@ class Desk:
             holding.carry_on(event.quantity, event.price)
 
     def _shared(self, event: LossShared) -> None:
-        self._earn(event.asset_id, -event.amount)
+        self._bring(event.asset_id, -event.amount)
 
     def _restored(self, event: LossRestored) -> None:
         self._earn(event.asset_id, event.amount)
@@ -548,6 +556,11 @@ class Desk:
         for holding in self.holdings.values():
             if isinstance(holding, UnitsHolding) and holding.instrument.base == asset_id:
                 holding.move(units)
+
+    def _bring(self, asset_id: AssetId, amount: Money) -> None:
+        """Cash has come to the venue or left it; it may be what one of the instruments delivers."""
+        self._earn(asset_id, amount)
+        self._move(asset_id, amount)
 
     def _earn(self, asset_id: AssetId, amount: Money) -> None:
         self.funds[asset_id] = self.funds.get(asset_id, 0) + amount

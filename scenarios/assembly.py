@@ -11,7 +11,7 @@ from operator import itemgetter
 from typing import NamedTuple
 
 from exchange.access.regime import Regime
-from exchange.cash.terms import CoinTerms
+from exchange.cash.terms import AnyCashTerms, BankTerms, CoinTerms, DigitalRoubleTerms, RoleName
 from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.clearing.waterfall import LossOrder
 from exchange.commands import (
@@ -21,9 +21,11 @@ from exchange.commands import (
     AppointMember,
     ChooseMember,
     Command,
+    CreditWallet,
     DepositCash,
     FundHouse,
     HouseLayer,
+    IndexTerms,
     ListInstrument,
     MintCoins,
     OfferToPort,
@@ -38,7 +40,9 @@ from exchange.commands import (
 from exchange.core import Exchange
 from exchange.events import (
     CashDeposited,
+    CashRequestRejected,
     ClearingRequestRejected,
+    CoinRequestRefused,
     DirectiveRefused,
     Entry,
     HouseFunded,
@@ -47,18 +51,22 @@ from exchange.events import (
 )
 from exchange.instruments import Instrument, Product
 from exchange.messages import changed
+from exchange.reasons import CashRefusal
 from exchange.units import MINUTE, BasisPoints, Money, Time, WalletId
 from participants.authority import Script
 from participants.chance import Dice, generator
+from participants.coin_holders import draw_holders
 from participants.participant import Participant
 from participants.population import draw_population
 from participants.profile import Profile
-from participants.strategies import participant_for
+from participants.strategies import coin_professional, participant_for
 from participants.strategies.clearing_member import ClearingMember
+from participants.strategies.coin_trader import CoinTrader
+from participants.strategies.running_holder import RunningHolder
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, World
+from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, PathTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -96,10 +104,15 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
         _enter(simulation, world, profile, instrument, seed, next(receipts), margin_bp)
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
+    _enter_coin_traders(simulation, world, seed, receipts)
     _enter_members(simulation, world, population, seed, receipts)
+    _fund_fallback(simulation, world)
     simulation.play(_outside(world, seed))
     if world.directives:
-        directives = [(at, _clearing_stays(command, regime)) for at, command in world.directives]
+        directives = [
+            (at, _whole_allowance(_clearing_stays(command, regime), simulation))
+            for at, command in world.directives
+        ]
         script = Script(directives, line_ns=AUTHORITY_LINK.fixed_ns)
         _join(simulation, script, AUTHORITY_LINK, seed)
     return Assembled(simulation, population)
@@ -138,6 +151,15 @@ def _clearing_stays(command: Command, regime: Regime) -> Command:
     return AdoptRegime(regime=later)
 
 
+def _whole_allowance(command: Command, simulation: Simulation) -> Command:
+    """Whoever steals a minter's key mints all that the coins people brought have left of its allowance."""
+    if not isinstance(command, MintCoins) or command.amount:
+        return command
+    holding = simulation.exchange.state.holdings.get(command.asset_id)
+    issuer = None if holding is None else holding.issuer
+    return command if issuer is None else changed(command, amount=issuer.allowance(command.minter))
+
+
 # --- the house and its members --------------------------------------------------------------------------
 
 
@@ -160,10 +182,30 @@ def house_money(world: World, clearing: ClearingRules) -> dict[HouseLayer, Money
 
 def _fund_house(simulation: Simulation, world: World, clearing: ClearingRules) -> None:
     for layer, amount in house_money(world, clearing).items():
-        _bring_coins(simulation, world, HOUSE_WALLET, amount, f"house-{layer}")
-        command = FundHouse(asset_id=world.cash, source=HOUSE_WALLET, layer=layer, amount=amount)
-        if not any(isinstance(entry.event, HouseFunded) for entry in simulation.submit(command)):
-            raise _allowance_used_up(world, "the house")
+        _fund_layer(simulation, world, world.coin, layer, amount)
+
+
+def _fund_fallback(simulation: Simulation, world: World) -> None:
+    """What the house pays out if the settlement asset is halted and converted: unless the scenario says how much, as
+    much as all have brought.
+    """
+    if world.fallback is None:
+        return
+    holding = simulation.exchange.state.holdings[world.cash]
+    brought = sum(holding.keeper.balance(wallet_id) for wallet_id in holding.custody.wallets)
+    amount = brought if world.fallback_liquidity is None else world.fallback_liquidity
+    if amount:
+        _fund_layer(simulation, world, world.fallback, HouseLayer.LIQUIDITY, amount)
+
+
+def _fund_layer(
+    simulation: Simulation, world: World, terms: AnyCashTerms, layer: HouseLayer, amount: Money
+) -> None:
+    entries = _bring_cash(simulation, terms, HOUSE_WALLET, amount, f"house-{layer}")
+    command = FundHouse(asset_id=terms.asset_id, source=HOUSE_WALLET, layer=layer, amount=amount)
+    entries += simulation.submit(command)
+    if not any(isinstance(entry.event, HouseFunded) for entry in entries):
+        raise _nothing_brought(world, terms, "the house", entries)
 
 
 def _enter_members(
@@ -258,6 +300,62 @@ def _enter_maker(
     _bring(simulation, maker.profile, maker.instrument, maker.units)
 
 
+def _enter_coin_traders(simulation: Simulation, world: World, seed: int, receipts: Iterator[int]) -> None:
+    """Professionals first, who must be let in; of holders, those whom the regime lets in."""
+    for seat in world.coin_traders:
+        name = seat.profile.participant_id
+        if not _admitted(simulation, seat.profile):
+            raise ConfigurationError(
+                world.scenario_id,
+                f"coin_makers.{name}",
+                "is not let in by the regime",
+                "choose another regime, or leave it out",
+            )
+        trader = coin_professional(
+            seat.profile,
+            seat.pair,
+            seed=seed,
+            opens=world.opens,
+            coins=seat.coins,
+            terms=seat.terms,
+            hours=world.redemption_hours,
+        )
+        _enter_with_coins(simulation, world, trader, seat.coins, world.professional_link, seed, receipts)
+    holders = world.holders
+    if holders is None:
+        return
+    for profile, coins in draw_holders(
+        seed,
+        holders.count,
+        coins=holders.coins,
+        roubles_share=holders.roubles_share,
+        dispersion=holders.dispersion,
+        attention=holders.attention,
+    ):
+        if _admitted(simulation, profile):
+            dice = Dice(generator(seed, profile.participant_id))
+            holder = RunningHolder(
+                profile, holders.pair, dice, world.opens, coins, holders.terms, world.redemption_hours
+            )
+            _enter_with_coins(simulation, world, holder, coins, world.public_link, seed, receipts)
+
+
+def _enter_with_coins(
+    simulation: Simulation,
+    world: World,
+    trader: CoinTrader,
+    coins: Money,
+    link: LinkTerms,
+    seed: int,
+    receipts: Iterator[int],
+) -> None:
+    assert world.roubles is not None, "a coin is traded against roubles"
+    for cash, amount in ((world.roubles, trader.profile.deposit), (world.coin, coins)):
+        if amount:
+            _pay_in(simulation, world, cash, trader.profile, amount, next(receipts))
+    _join(simulation, trader, link, seed)
+
+
 def _enter_issuer(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
     """Raises ConfigurationError if the regime, or the venue, will not have the issuer or its notes."""
     if not _admitted(simulation, profile):
@@ -322,20 +420,37 @@ def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) 
 
     Raises ConfigurationError if it cannot: a market of people without money would look like a quiet one.
     """
-    _bring_coins(simulation, world, profile.wallet_id, profile.deposit, f"receipt-{receipt}")
-    command = DepositCash(participant_id=profile.participant_id, asset_id=world.cash, amount=profile.deposit)
-    if not any(isinstance(entry.event, CashDeposited) for entry in simulation.submit(command)):
-        raise _allowance_used_up(world, profile.participant_id)
+    _pay_in(simulation, world, world.coin, profile, profile.deposit, receipt)
 
 
-def _bring_coins(
-    simulation: Simulation, world: World, wallet_id: WalletId, amount: Money, receipt_id: str
+def _pay_in(
+    simulation: Simulation,
+    world: World,
+    terms: AnyCashTerms,
+    profile: Profile,
+    amount: Money,
+    receipt: int,
 ) -> None:
-    for command in _money_for(world.coin, wallet_id, amount, receipt_id):
-        simulation.submit(command)
+    entries = _bring_cash(simulation, terms, profile.wallet_id, amount, f"receipt-{receipt}")
+    command = DepositCash(participant_id=profile.participant_id, asset_id=terms.asset_id, amount=amount)
+    entries += simulation.submit(command)
+    if not any(isinstance(entry.event, CashDeposited) for entry in entries):
+        raise _nothing_brought(world, terms, profile.participant_id, entries)
 
 
-def _money_for(terms: CoinTerms, wallet_id: WalletId, amount: Money, receipt_id: str) -> tuple[Command, ...]:
+def _bring_cash(
+    simulation: Simulation, terms: AnyCashTerms, wallet_id: WalletId, amount: Money, receipt_id: str
+) -> list[Entry]:
+    return [
+        entry
+        for command in _money_for(terms, wallet_id, amount, receipt_id)
+        for entry in simulation.submit(command)
+    ]
+
+
+def _money_for(
+    terms: AnyCashTerms, wallet_id: WalletId, amount: Money, receipt_id: str
+) -> tuple[Command, ...]:
     """How money comes into a wallet outside the venue, by what it is."""
     match terms:
         case CoinTerms():
@@ -347,16 +462,32 @@ def _money_for(terms: CoinTerms, wallet_id: WalletId, amount: Money, receipt_id:
                     receipt_id=receipt_id,
                     wallet_id=wallet_id,
                     amount=amount,
+                    signatures=terms.signatures(RoleName.MINTER),
+                ),
+            )
+        case BankTerms() | DigitalRoubleTerms():
+            return (
+                CreditWallet(
+                    asset_id=terms.asset_id, wallet_id=wallet_id, amount=amount, reference=receipt_id
                 ),
             )
 
 
-def _allowance_used_up(world: World, who: str) -> ConfigurationError:
+def _nothing_brought(
+    world: World, terms: AnyCashTerms, who: str, entries: Sequence[Entry]
+) -> ConfigurationError:
+    """The first reason why somebody has no money there."""
+    refusals = (e.event for e in entries if isinstance(e.event, CoinRequestRefused | CashRequestRejected))
+    reason = next(refused.reason for refused in refusals)
+    if reason is CashRefusal.ALLOWANCE_EXCEEDED:
+        problem, remedy = f"is used up before {who} has its coins", "raise it, or leave it out"
+        return ConfigurationError(world.scenario_id, "coin.minter_allowance_rub", problem, remedy)
+    remedy = "choose a session within its hours" if reason is CashRefusal.CLOSED else "choose other terms"
     return ConfigurationError(
         world.scenario_id,
-        "coin.minter_allowance_rub",
-        f"is used up before {who} has its coins",
-        "raise it, or leave it out",
+        "coin",
+        f"cannot be brought by {who} ten minutes before the session: {terms.asset_id} is refused ({reason})",
+        f"{remedy}, or another cash profile",
     )
 
 
@@ -367,22 +498,27 @@ def _join(simulation: Simulation, participant: Participant, link: LinkTerms, see
 
 def _outside(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
     """What comes from outside, in order of time: quotes, trades, and rates of independent sources."""
-    return heapq.merge(_quotes(world, seed), _trades(world, seed), _rates(world, seed), key=itemgetter(0))
+    path, index = world.path, world.index
+    if path is None or index is None:
+        return iter(())
+    return heapq.merge(
+        _quotes(path, index, seed), _trades(path, index, seed), _rates(path, index, seed), key=itemgetter(0)
+    )
 
 
-def _quotes(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
-    for at, quotes in venue_quotes(world.path, world.index, seed):
-        yield at, ReportQuotes(index_id=world.index.index_id, quotes=quotes)
+def _quotes(path: PathTerms, index: IndexTerms, seed: int) -> Iterator[tuple[Time, Command]]:
+    for at, quotes in venue_quotes(path, index, seed):
+        yield at, ReportQuotes(index_id=index.index_id, quotes=quotes)
 
 
-def _trades(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
-    for at, trades in venue_trades(world.path, world.index, seed):
-        yield at, ReportTrades(index_id=world.index.index_id, trades=trades)
+def _trades(path: PathTerms, index: IndexTerms, seed: int) -> Iterator[tuple[Time, Command]]:
+    for at, trades in venue_trades(path, index, seed):
+        yield at, ReportTrades(index_id=index.index_id, trades=trades)
 
 
-def _rates(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
-    for at, source, rate in reference_rates(world.path, seed):
-        yield at, PublishReferenceRate(index_id=world.index.index_id, source=source, rate=rate)
+def _rates(path: PathTerms, index: IndexTerms, seed: int) -> Iterator[tuple[Time, Command]]:
+    for at, source, rate in reference_rates(path, seed):
+        yield at, PublishReferenceRate(index_id=index.index_id, source=source, rate=rate)
 
 
 def _must_pass(entries: list[Entry], world: World) -> None:

@@ -118,7 +118,8 @@ def _design(
         if name.strip()
     ]
     for file in [read_regime(name) for name in names]:
-        rehearse(load_world(scenario, population, file.cash.terms), file.regime())
+        under = load_world(scenario, population, file.cash.terms, file.cash.fallback_asset)
+        rehearse(under, file.regime())
     return Design(
         scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),
         regimes=tuple(_regime_source(name) for name in names),
@@ -199,6 +200,7 @@ def run(
         from scenarios.config.regime_file import regime_name, with_cash, with_clearing
         from scenarios.config.scenario_file import scenario_path
         from scenarios.run import run as run_once
+        from scenarios.terminal import fit_table
 
         regime = with_cash(with_clearing(regime, clearing), cash)
         names = [Path(str(scenario_path(scenario))).stem, regime_name(regime)]
@@ -211,6 +213,8 @@ def run(
             )
         for time, who, fault in finished.malformed:
             typer.echo(f"{who} sent at {time} what is no command: {fault}", err=True)
+        if finished.fit:
+            Console().print(fit_table(finished.fit))
         typer.echo(f"kept in {folder}")
         typer.echo(f"digest {finished.digest}")
 

@@ -5,7 +5,7 @@ It is drawn once a seed, before anything trades: our own market never moves it.
 
 import csv
 from collections.abc import Iterator
-from datetime import datetime, time
+from datetime import UTC, date, datetime, time
 from decimal import Decimal
 from pathlib import Path
 
@@ -107,8 +107,11 @@ def _outside_venues(terms: PathTerms, index: IndexTerms, seed: int) -> tuple[np.
     return times, venues
 
 
-def read_knots(path: Path, starts: Time, ends: Time, midnight: Time) -> tuple[tuple[time, Decimal], ...]:
-    """Prices in roubles by time of day, from a CSV file with the columns `time` (HH:MM:SS) and `price_rub`.
+def read_knots(
+    path: Path, starts: Time, ends: Time, midnight: Time
+) -> tuple[tuple[time | datetime, Decimal], ...]:
+    """Prices in roubles, from a CSV file with the columns `time` (HH:MM:SS, with the date before it on other days
+    than the first: 2023-03-11T08:00:00) and `price_rub`.
 
     Raises ConfigurationError that names the line.
     """
@@ -117,18 +120,18 @@ def read_knots(path: Path, starts: Time, ends: Time, midnight: Time) -> tuple[tu
             rows = list(csv.DictReader(lines))
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigurationError(str(path), "", f"cannot be read: {error}", "name a CSV file") from None
-    knots: list[tuple[time, Decimal]] = []
+    knots: list[tuple[time | datetime, Decimal]] = []
     for number, row in enumerate(rows, 2):
         try:
-            at = time.fromisoformat(row["time"] or "")
+            at = _clock(row["time"] or "")
             price = Decimal(row["price_rub"] or "")
         except (KeyError, ValueError, ArithmeticError):
             raise _bad_row(path, number, "needs a `time` (HH:MM:SS) and a `price_rub` (a number)") from None
         if not price.is_finite() or price < Decimal("0.01") or price != round(price, 2):
             raise _bad_row(path, number, "needs a price above zero with at most two decimals")
-        if knots and at <= knots[-1][0]:
+        if knots and instant(at, midnight) <= instant(knots[-1][0], midnight):
             raise _bad_row(path, number, "must be later than the line before")
-        if not starts <= midnight + seconds_of(at) <= ends:
+        if not starts <= instant(at, midnight) <= ends:
             raise _bad_row(path, number, "is before the run starts or after it has ended")
         knots.append((at, price))
     if len(knots) < 2:
@@ -136,14 +139,30 @@ def read_knots(path: Path, starts: Time, ends: Time, midnight: Time) -> tuple[tu
     return tuple(knots)
 
 
+def _clock(text: str) -> time | datetime:
+    return datetime.fromisoformat(text) if "T" in text else time.fromisoformat(text)
+
+
 def seconds_of(at: time) -> Time:
     """A time of day as nanoseconds since midnight."""
     return (at.hour * 3600 + at.minute * 60 + at.second) * SECOND + at.microsecond * 1000
 
 
+def instant(at: time | datetime, midnight: Time) -> Time:
+    """A date and time of day (UTC), or a time of day on the day that begins at `midnight`."""
+    if not isinstance(at, datetime):
+        return midnight + seconds_of(at)
+    return moment_of(at.replace(tzinfo=UTC)) + at.microsecond * 1000
+
+
 def moment_of(at: datetime) -> Time:
     """A moment (UTC) as nanoseconds since 1970."""
     return int(at.timestamp()) * SECOND
+
+
+def midnight_of(day: date) -> Time:
+    """With which it begins, UTC."""
+    return moment_of(datetime.combine(day, time(), tzinfo=UTC))
 
 
 def _bad_row(path: Path, number: int, needs: str) -> ConfigurationError:

@@ -1,9 +1,10 @@
 """A regime in plain words, and what changes from one regime to another."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from exchange.access.classes import IN_ROUBLES, PLURAL, Requirement, Subject, meant_for, requirements
+from exchange.access.permissions import granted
 from exchange.access.regime import (
     AccessClass,
     ApplicantKind,
@@ -93,6 +94,8 @@ def rules(regime: Regime) -> list[Rule]:
         Rule("clearing", clearing_in_words(regime.clearing), "clearing"),
         Rule("settlement", cash_in_words(regime.cash), "cash.settlement_asset"),
         Rule("withdrawals when a venue wallet is frozen", _GATE[regime.cash.gate], "cash.gate"),
+        Rule("when a venue wallet is frozen", trading_when_frozen(regime.cash), "cash.halt_on_freeze"),
+        Rule("when what it settles in is halted", fallback_in_words(regime.cash), "cash.fallback_asset"),
         Rule(
             "refused demand that trades offshore", percent(regime.offshore_share_bp), "offshore_share_percent"
         ),
@@ -134,7 +137,7 @@ def ways_in(access_class: AccessClass) -> list[str]:
 
 
 def permissions_in_words(access_class: AccessClass) -> dict[Product, str]:
-    return {product: _PERMISSION[_permission(access_class, product)] for product in Product}
+    return {product: _PERMISSION[granted(access_class, product)] for product in _worth_saying([access_class])}
 
 
 def caps_in_words(caps: Caps) -> str:
@@ -171,8 +174,8 @@ def _levers_of(kind: ApplicantKind, regime: Regime) -> Iterator[tuple[str, str]]
     yield "income gate", _gate([gate for gate in gates if _about(gate[1], Subject.INCOME)], open_to_kind)
     others = [gate for gate in gates if gate[1] and not _about(gate[1], *IN_ROUBLES)]
     yield "other gates", _gate(others, open_to_kind)
-    for product in Product:
-        words = [(one.title, _PERMISSION[_permission(one, product)]) for one in open_to_kind]
+    for product in _worth_saying(open_to_kind):
+        words = [(one.title, _PERMISSION[granted(one, product)]) for one in open_to_kind]
         yield product.value, _by_class(words, none="denied")
     limits = [(one.title, caps_in_words(one.caps)) for one in open_to_kind]
     yield "capital at risk", _by_class(limits, none="no limit")
@@ -208,8 +211,10 @@ def _joined(preposition: str, asked_for: tuple[Requirement, ...]) -> str:
     return f"{preposition} {' and '.join(asked.words for asked in asked_for)}" if asked_for else ""
 
 
-def _permission(access_class: AccessClass, product: Product) -> Permission:
-    return access_class.permissions.get(product, Permission.DENIED)
+def _worth_saying(classes: Sequence[AccessClass]) -> list[Product]:
+    """All products, but that money may be exchanged for money goes without saying."""
+    said = any(Product.CASH_PAIR in one.permissions for one in classes)
+    return [product for product in Product if said or product is not Product.CASH_PAIR]
 
 
 def _by_class(values: list[tuple[str, str]], *, none: str) -> str:
@@ -238,6 +243,17 @@ def cash_in_words(cash: CashRules) -> str:
         f", less {percent(cash.collateral_haircut_bp)} as collateral" if cash.collateral_haircut_bp else ""
     )
     return f"{asset}; debts are paid in as many as are worth it{haircut}"
+
+
+def trading_when_frozen(cash: CashRules) -> str:
+    return "trading is halted at once" if cash.halt_on_freeze else "trading goes on until it is halted"
+
+
+def fallback_in_words(cash: CashRules) -> str:
+    """What becomes of claims once the settlement asset is halted."""
+    if cash.fallback_asset is None:
+        return "claims wait until it is resumed"
+    return f"claims may be converted into {cash.fallback_asset} at a published rate"
 
 
 def clearing_in_words(clearing: ClearingRules) -> str:

@@ -108,12 +108,15 @@ def clearings() -> None:
 @app.command()
 def cashes() -> None:
     """List the cash profiles that come with the package; `--cash` of run and compare takes them."""
+    from scenarios.config.cash_words import traits
     from scenarios.config.regime_file import read_cash, shipped_cashes
 
     with told_as_sentences():
         for name in shipped_cashes():
             file = read_cash(name)
             typer.echo(f"{name}\n    {file.title}: {file.cash.in_words()}")
+            for trait in traits(file.cash):
+                typer.echo(f"    {trait.about}: {trait.words}")
 
 
 @app.command()

@@ -20,6 +20,7 @@ from scenarios.cells import CellResult
 from scenarios.config.reading import stated
 from scenarios.config.regime_file import read_regime
 from scenarios.config.scenario_file import load_world
+from scenarios.fit import FitRow, fit
 from scenarios.measures import measure_run
 from scenarios.measures.measure import RunView
 from scenarios.measures.outcomes import outcomes
@@ -49,6 +50,7 @@ class Finished(NamedTuple):
 
     digest: str
     measures: dict[str, float]
+    fit: tuple[FitRow, ...]  # to what was published
     malformed: list[tuple[Time, ParticipantId, str]]  # what participants sent that was no command at all
 
 
@@ -82,14 +84,16 @@ def run(
     Raises ConfigurationError for a world that cannot be, and ResultsError if the folder holds something else.
     """
     regime_file = read_regime(regime)
-    world, rules = load_world(scenario, population, regime_file.cash.terms), regime_file.regime()
+    world = load_world(scenario, population, regime_file.cash.terms, regime_file.cash.fallback_asset)
+    rules = regime_file.regime()
     provenance = provenance_of(world.scenario_id, world.resolved, rules.regime_id, stated(regime_file), seed)
     with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
         assembled = assemble(world, rules, seed, kept)
         let_time_pass(assembled.simulation, world, watch)
-        measures = measure_run(_view(kept.record(), assembled, rules, world))
-        manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures)
-    return Finished(manifest.digest, measures, assembled.simulation.malformed)
+        view = _view(kept.record(), assembled, rules, world)
+        measures, fitted = measure_run(view), fit(view, world.published, world.cash)
+        manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures, fitted=fitted)
+    return Finished(manifest.digest, measures, fitted, assembled.simulation.malformed)
 
 
 def rehearse(world: World, rules: Regime | None = None) -> None:
@@ -103,7 +107,8 @@ def rehearse(world: World, rules: Regime | None = None) -> None:
 def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
     """Run one cell of a comparison, in memory."""
     regime_file = read_regime(regime)
-    world, rules = load_world(scenario, population, regime_file.cash.terms), regime_file.regime()
+    world = load_world(scenario, population, regime_file.cash.terms, regime_file.cash.fallback_asset)
+    rules = regime_file.regime()
     keeper = _Unkept()
     assembled = assemble(world, rules, seed, keeper)
     let_time_pass(assembled.simulation, world)

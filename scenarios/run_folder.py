@@ -5,7 +5,7 @@ leaves no half-written run.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from math import isfinite, nan
 from pathlib import Path
@@ -17,6 +17,7 @@ from exchange.events import Entry
 from exchange.journal import JournalWriter
 from exchange.messages import Message, decode, encode
 from exchange.units import Time
+from scenarios.fit import FitRow
 from scenarios.provenance import Provenance, toml_text
 from scenarios.results import Record, RecordWriter, ResultsError
 
@@ -27,6 +28,7 @@ SCHEMA_VERSION = 1  # of everything in the folder; raised whenever an older read
 JOURNAL = "commands.jsonl"
 MANIFEST = "manifest.json"
 SUMMARY = "summary.json"
+FIT = "fit.json"  # to published figures, if the scenario names any
 SCENARIO = "scenario.toml"
 REGIME = "regime.toml"
 
@@ -67,7 +69,9 @@ class RunFolder:
         self._journal.close()
         return self._record.record()
 
-    def finish(self, *, ledger_head: str, measures: Mapping[str, float]) -> Manifest:
+    def finish(
+        self, *, ledger_head: str, measures: Mapping[str, float], fitted: Sequence[FitRow] = ()
+    ) -> Manifest:
         """Write down what the run came to. The folder takes its place when the `with` block ends."""
         self.record()
         counts = self._record.counts
@@ -82,6 +86,8 @@ class RunFolder:
             events=dict(sorted(counts.items())),
         )
         _write_json(self._made / SUMMARY, {name: _known(value) for name, value in measures.items()})
+        if fitted:
+            _write_json(self._made / FIT, json.loads(encode(fitted)))
         _write_json(self._made / MANIFEST, json.loads(encode(manifest)))
         self.finished = True
         return manifest
@@ -168,6 +174,6 @@ def _known(value: float) -> float | None:
     return float(value) if isfinite(value) else None
 
 
-def _write_json(path: Path, content: Mapping[str, Any]) -> None:
+def _write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:
     text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False)
     path.write_text(f"{text}\n", "utf-8", newline="")

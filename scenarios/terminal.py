@@ -3,10 +3,12 @@
 import math
 import re
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console, Group, RenderableType
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeRemainingColumn
@@ -14,8 +16,10 @@ from rich.progress import Progress as Bar
 from rich.table import Table
 from rich.text import Text
 
+from exchange.units import SECOND
 from scenarios.compare import Comparison, Failure, Progress
 from scenarios.findings import Finding, Findings
+from scenarios.fit import FitRow
 from scenarios.statistics import FEWEST_PAIRS
 from scenarios.wording import (
     QUESTIONS,
@@ -30,6 +34,27 @@ from scenarios.wording import (
 
 _TONES = {"better": "blue", "worse": "dark_orange", "changed": "bold", "same": "dim"}
 _PLAIN_LINES = 10  # how many lines a comparison prints where no bar can be drawn
+
+
+def fit_table(rows: Sequence[FitRow]) -> Table:
+    """What was published beside what the run gave. A figure that was used, to set a number of the scenario, proves
+    nothing.
+    """
+    table = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for heading in ("time (UTC)", "measure", "published", "run", "difference", "figure was"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("source")
+    for row in rows:
+        at = datetime.fromtimestamp(row.at // SECOND, UTC).strftime("%a %d %b %H:%M")
+        used = "used" if row.calibrated else "not used"
+        numbers = [_number(value) for value in (row.published, row.simulated)]
+        off = "-" if row.difference is None else f"{row.difference:+.4f}"
+        table.add_row(at, row.measure, *numbers, off, used, escape(row.source))
+    return table
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
 
 
 class RunProgress:

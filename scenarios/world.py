@@ -5,14 +5,18 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from exchange.cash.terms import CoinTerms
+from exchange.cash.hours import BankingHours
+from exchange.cash.terms import AnyCashTerms, BankTerms, CoinTerms
 from exchange.commands import Command, EstablishVenue, HouseLayer, IndexTerms
 from exchange.instruments import Instrument, Product
 from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
 from participants.population import PopulationTerms
 from participants.profile import Profile
+from participants.strategies.authorised_redeemer import RedeemerTerms
 from participants.strategies.clearing_member import MemberTerms
+from participants.strategies.coin_maker import CoinMakerTerms
 from participants.strategies.market_maker import MarketMakerTerms
+from participants.strategies.running_holder import RunningHolderTerms
 
 
 class AttackKind(StrEnum):
@@ -76,6 +80,47 @@ class MakerTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class CoinTraderTerms:
+    """A professional of the scenario who trades the coin: who it is, where, what it brings beside roubles, how."""
+
+    profile: Profile
+    pair: Instrument
+    coins: Money
+    terms: CoinMakerTerms | RedeemerTerms
+
+
+@dataclass(frozen=True, slots=True)
+class HolderPopulation:
+    """Those who hold the coin as money. What each brings is log-normal around `coins`."""
+
+    count: int
+    coins: Money  # on average
+    roubles_share: float  # beside, of its coins
+    dispersion: float  # of the logarithm
+    attention: Time  # between two looks in calm, on average
+    pair: Instrument
+    terms: RunningHolderTerms
+
+
+class PublishedMeasure(StrEnum):
+    PRICE = "price"  # of the coin, at the hour
+    LOWEST = "lowest"  # since an hour, or the opening
+    REDEEMED = "redeemed"  # since an hour, or the opening, as a share of the supply then
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedPoint:
+    """A figure that was published, to hold the run against."""
+
+    at: Time
+    since: Time | None
+    measure: PublishedMeasure
+    value: float  # a price in par, or a share
+    source: str
+    calibrated: bool  # a number of the scenario was chosen by it
+
+
+@dataclass(frozen=True, slots=True)
 class ClearingMemberTerms:
     """A clearing member of the scenario. Clients are a number of people, or else a share of all."""
 
@@ -102,9 +147,9 @@ class World:
     closes: Time
     ends: Time  # nothing happens after, unless a settlement price is still out
     latest: Time  # when even the last rung of the ladder has been taken, whatever is objected to
-    index: IndexTerms
-    path: PathTerms
-    coin: CoinTerms
+    index: IndexTerms | None  # none where nothing follows one
+    path: PathTerms | None
+    coin: AnyCashTerms  # what it is settled in, whoever keeps it
     cash: AssetId
     instruments: tuple[Instrument, ...]
     population: PopulationTerms
@@ -116,6 +161,10 @@ class World:
     directives: tuple[tuple[Time, Command], ...]
     established: EstablishVenue
     resolved: dict[str, Any]  # the scenario file with every default filled in
+    roubles: BankTerms | None = None  # what the coin is traded against
+    coin_traders: tuple[CoinTraderTerms, ...] = ()
+    holders: HolderPopulation | None = None  # of the coin
+    published: tuple[PublishedPoint, ...] = ()  # figures to hold the run against
     issuers: tuple[Profile, ...] = ()  # of notes
     endowments: Mapping[InstrumentId, int] = field(
         default_factory=dict
@@ -123,6 +172,13 @@ class World:
     subscriptions: Mapping[InstrumentId, BasisPoints] = field(
         default_factory=dict
     )  # of each person's deposit
+    fallback: AnyCashTerms | None = None  # into which claims are converted if that is halted
+    fallback_liquidity: Money | None = None  # what the house holds of it; None: as much as all bring
+
+    @property
+    def redemption_hours(self) -> BankingHours | None:
+        """When the settlement asset is redeemed, if it is a coin with hours for that."""
+        return self.coin.redemption.hours if isinstance(self.coin, CoinTerms) else None
 
     @property
     def quoted(self) -> tuple[Instrument, ...]:

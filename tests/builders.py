@@ -20,7 +20,8 @@ from exchange.access.regime import (
     RegimeStatus,
 )
 from exchange.audit import audit
-from exchange.cash.terms import CoinTerms, RoleName, all_of, keys_of
+from exchange.cash.terms import AnyCashTerms, BankTerms, CashPriceTerms, CoinTerms, RoleName, all_of, keys_of
+from exchange.clearing import accounts
 from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
@@ -31,6 +32,7 @@ from exchange.commands import (
     AppointMember,
     CancelOrder,
     Command,
+    CreditWallet,
     DepositCash,
     EstablishVenue,
     FundHouse,
@@ -67,6 +69,8 @@ from exchange.units import (
 from matching.terms import OrderId, ParticipantId, PostOnly, Price, Side, TimeInForce
 
 RUBD = AssetId("RUBD")
+RUB = AssetId("RUB")
+PAIR = InstrumentId("RUBD_RUB")
 BTC = AssetId("BTC")
 BTC_SPOT = InstrumentId("BTC_RUBD")
 SATOSHI_LOT = 100_000  # 0.001 BTC
@@ -114,6 +118,26 @@ def spot(**changes: object) -> Instrument:
         "kind": ContractKind.SPOT,
         "floor": 1_000,
         "base": BTC,
+        "lot_units": 100_000,
+        "expiry": 0,
+    }
+    return future(**{**terms, **changes})
+
+
+def cash_pair(**changes: object) -> Instrument:
+    """Lots of 1,000 coins against bank roubles, ticks of 0.0001 rouble at 10 kopecks each, half to one and a half."""
+    terms: dict[str, object] = {
+        "instrument_id": PAIR,
+        "kind": ContractKind.CASH_PAIR,
+        "underlying": IndexId(PAIR),
+        "cash": RUB,
+        "tick": 100,
+        "tick_value": 10,
+        "floor": 100,
+        "cap": 15_000,
+        "reference": 10_000,
+        "price_band_bp": 5_000,
+        "base": RUBD,
         "lot_units": 100_000,
         "expiry": 0,
     }
@@ -269,6 +293,17 @@ def coin_terms(wallets: int = 1, **changes: object) -> CoinTerms:
     return CoinTerms(**{**terms, **changes})  # type: ignore[arg-type]
 
 
+def rouble_terms(**changes: object) -> BankTerms:
+    """Money at a bank: what a coin is traded against, and what its issuer pays in."""
+    terms: dict[str, object] = {
+        "asset_id": RUB,
+        "bank": "bank",
+        "venue_wallets": (WalletId("venue-at-bank"),),
+        "finality": 2 * SECOND,
+    }
+    return BankTerms(**{**terms, **changes})  # type: ignore[arg-type]
+
+
 class Venue:
     """An exchange with a clock in hand. `tell` returns what happened, and audits the books each time."""
 
@@ -277,13 +312,14 @@ class Venue:
         *instruments: Instrument,
         regime: Regime | None = None,
         coin: CoinTerms | None = None,
-        more_coins: tuple[CoinTerms, ...] = (),
+        more_coins: tuple[AnyCashTerms, ...] = (),
         more_assets: tuple[Asset, ...] = (),
         cycles: tuple[SettlementCycleTerms, ...] = (),
         index: IndexTerms | None = None,
         sessions: tuple[SessionTerms, ...] = (SessionTerms(opens=OPENS, closes=CLOSES),),
         now: Time = OPENS - MINUTE,
         assets: tuple[Asset, ...] = (Asset(asset_id=RUBD, scale=2, title="coin"),),
+        cash_prices: tuple[CashPriceTerms, ...] = (),
     ) -> None:
         self.exchange = Exchange()
         self.now = now
@@ -298,6 +334,7 @@ class Venue:
                 cash=(coin or coin_terms(), *more_coins),
                 sessions=sessions,
                 settlement_cycles=cycles,
+                cash_prices=cash_prices,
             )
         )
         self.tell(AdoptRegime(regime=regime or a_regime()))
@@ -337,21 +374,24 @@ class Venue:
         self.admit(name, cash, FIRM)
         self.tell(AppointMember(participant_id=name))
 
-    def pay_in(self, name: ParticipantId, cash: Money) -> list[Event]:
-        """Coins minted for `name` against a fiat receipt, and deposited."""
-        self.mint(WalletId(f"wallet-{name}"), cash)
-        return self.tell(DepositCash(participant_id=name, asset_id=RUBD, amount=cash))
+    def pay_in(self, name: ParticipantId, cash: Money, asset_id: AssetId = RUBD) -> list[Event]:
+        """Coins minted for `name` against a fiat receipt, or money that a bank credited; and deposited."""
+        self.mint(WalletId(f"wallet-{name}"), cash, asset_id)
+        return self.tell(DepositCash(participant_id=name, asset_id=asset_id, amount=cash))
 
     def fund_house(self, layer: HouseLayer, amount: Money) -> None:
         self.mint(WalletId("house"), amount)
         self.tell(FundHouse(asset_id=RUBD, source=WalletId("house"), layer=layer, amount=amount))
 
-    def mint(self, wallet: WalletId, amount: Money) -> None:
+    def mint(self, wallet: WalletId, amount: Money, asset_id: AssetId = RUBD) -> None:
         self.minted += 1
         receipt = f"receipt-{self.minted}"
-        self.tell(RecordFiatReceipt(asset_id=RUBD, receipt_id=receipt, amount=amount))
+        if self.state.holdings[asset_id].money is not None:
+            self.tell(CreditWallet(asset_id=asset_id, wallet_id=wallet, amount=amount, reference=receipt))
+            return
+        self.tell(RecordFiatReceipt(asset_id=asset_id, receipt_id=receipt, amount=amount))
         self.tell(
-            MintCoins(asset_id=RUBD, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=amount)
+            MintCoins(asset_id=asset_id, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=amount)
         )
 
     def bring(self, name: ParticipantId, amount: int, transaction: str = "") -> list[Event]:
@@ -456,6 +496,13 @@ class Venue:
 
     def free_cash(self, name: ParticipantId) -> Money:
         return int(self.state.ledger.available(self.state.seats[name].cash_account))
+
+    def cash_of(self, name: ParticipantId, asset_id: AssetId) -> tuple[Money, Money]:
+        """Free and held, of one cash asset."""
+        ledger = self.state.ledger
+        names = (accounts.cash(name, asset_id), accounts.hold(name, asset_id))
+        free, held = (ledger.available(one) if one in ledger else 0 for one in names)
+        return free, held
 
     def held(self, name: ParticipantId) -> Money:
         return int(self.state.ledger.posted(self.state.seats[name].hold_account))

@@ -19,6 +19,7 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/config/clearing_file.py",
         "scenarios/config/directives.py",
         "scenarios/config/house_tables.py",
+        "scenarios/config/coin_market.py",
         "scenarios/config/reading.py",
         "scenarios/config/regime_file.py",
         "scenarios/config/scenario_file.py",
@@ -45,6 +46,8 @@ NOT_IN_THE_CORE = {"time", "datetime", "random", "asyncio", "threading", "os", "
 RIM = ("exchange/journal/", "exchange/gateway/")  # of the exchange: known by nobody inside it
 LOBBY = {  # what participants may know of the exchange
     "exchange.access.regime",
+    "exchange.cash.hours",
+    "exchange.cash.issuer_states",
     "exchange.cash.run_value",
     "exchange.commands",
     "exchange.events",

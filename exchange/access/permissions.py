@@ -5,16 +5,23 @@ from exchange.instruments import Product
 from exchange.reasons import RejectReason
 
 
+def granted(access_class: AccessClass, product: Product) -> Permission:
+    """The regime's word, or what goes without saying."""
+    unsaid = Permission.ALLOWED if product is Product.CASH_PAIR else Permission.DENIED
+    return access_class.permissions.get(product, unsaid)
+
+
 def refusal(
     regime: Regime, access_class: AccessClass, product: Product, applicant: Applicant, *, reducing: bool
 ) -> RejectReason | None:
     """Why this class may not send the order, or None. `reducing`: it can only make a position smaller.
 
-    Outside a test environment spot is refused to everyone, even to reduce: there is no market to sell in.
+    Outside a test environment spot is refused to everyone, even to reduce: there is no market to sell in. One
+    money against another is allowed to whoever is inside, unless the regime says otherwise.
     """
     if product is Product.SPOT and not regime.test_environment:
         return RejectReason.SPOT_OUTSIDE_TEST_ENVIRONMENT
-    match access_class.permissions.get(product, Permission.DENIED):
+    match granted(access_class, product):
         case Permission.DENIED:
             return RejectReason.PRODUCT_NOT_PERMITTED
         case Permission.REDUCE_ONLY if not reducing:

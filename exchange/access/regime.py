@@ -71,7 +71,7 @@ class AccessClass(Message):
     class_id: str
     title: str
     any_of: tuple[Criterion, ...]
-    permissions: dict[Product, Permission]  # a product that is not named is denied
+    permissions: dict[Product, Permission]  # what is not named is denied; a cash pair, allowed
     caps: Caps = Caps()
 
 

@@ -40,6 +40,7 @@ class Payment(NamedTuple):
     burned: Money
     fee: Money
     roubles: Money
+    number: int = 0  # of all that were made
 
 
 class CoinBooks(Keeper):
@@ -56,6 +57,7 @@ class CoinBooks(Keeper):
         self.told_shortfall: Money = 0
         self._paid_interest: Money = 0
         self._redeemed: Money = 0
+        self._payments = 0
         for account in _MIRRORS:
             self._ledger.open(account, terms.asset_id, Rule.MIRROR)
         for account in _LIABILITIES:
@@ -249,7 +251,8 @@ class CoinBooks(Keeper):
             self._move(account, OWN_FUNDS, payment.fee, now, "fee")
         self._redeemed += payment.burned
         self.supply -= payment.burned
-        return payment
+        self._payments += 1
+        return payment._replace(number=self._payments)
 
     def cancel_refusal(self, ticket_id: int) -> CashRefusal | None:
         ticket = self.redemptions.ticket(ticket_id)

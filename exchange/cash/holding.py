@@ -15,6 +15,7 @@ from exchange.cash.terms import BankTerms, CashHalt, CashTerms, CoinTerms, Digit
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, Rule, TransferId
 from exchange.commands import KeyCommand
+from exchange.instruments import PAR_PPM
 from exchange.reasons import CashRefusal, first_refusal
 from exchange.units import Money, Time, WalletId
 from matching.terms import ParticipantId
@@ -41,8 +42,8 @@ class Withdrawal(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Holding:
-    """`frozen` is what the venue's wallets could not send when the gate was last reviewed; `price_ppm` what one is
-    worth in millionths of a rouble, by the last report.
+    """`frozen` is what the venue's wallets could not send when the gate was last reviewed. The price moves nothing by
+    itself: par is still promised.
     """
 
     terms: CashTerms
@@ -50,7 +51,8 @@ class Holding:
     custody: Custody = field(init=False)
     gate: Gate | None = None
     frozen: Money = 0
-    price_ppm: int = 1_000_000
+    price_ppm: int = PAR_PPM  # of one, in what it promises
+    value_ppm: int = PAR_PPM  # what stands behind one, by what was last told in public
     pending: dict[int, Withdrawal] = field(default_factory=dict)
     delayed: dict[int, CashRefusal] = field(default_factory=dict)  # of those pending, and why
     halts: dict[CashHalt, str] = field(default_factory=dict)  # causes that hold now, each with its grounds

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from exchange.cash import hours
 from exchange.cash.coin_books import WIPED, CoinBooks, Payment
 from exchange.cash.issuer_states import CHANGES, PAUSABLE, IssuerState, Operation
 from exchange.cash.keeper import ParRedemption
@@ -38,6 +39,14 @@ class Issuer(CoinBooks):
         if amount > free:
             return ParRedemption(at, max(0, free), CashRefusal.INSUFFICIENT_RESERVES)
         return ParRedemption(at, amount, None if at == now else CashRefusal.CLOSED)
+
+    def shut(self, now: Time) -> bool:
+        """By the state it is in, or outside the hours in which it redeems."""
+        stopped = self.refused_in_state(Operation.REQUEST) or self.refused_in_state(Operation.PAYOUT)
+        return stopped is not None or not hours.is_open(self.terms.redemption.hours, now)
+
+    def backlog(self) -> Money:
+        return self.redemptions.backlog
 
     def allowance(self, minter: str) -> Money:
         """What the minter may still mint. Minting uses it up; burning does not give it back."""

@@ -95,6 +95,14 @@ class Keeper:
             return ParRedemption(None, 0, halted)
         return ParRedemption(self.opens_at(now), amount, self.standstill(now))
 
+    def shut(self, now: Time) -> bool:
+        """Whether nobody can get from the asset back to what it promises now."""
+        return self.standstill(now) is not None
+
+    def backlog(self) -> Money:
+        """What holders have asked to have back and were not paid. A keeper that pays at once has none."""
+        return 0
+
     def balance(self, wallet_id: WalletId) -> Money:
         account = self._wallets.get(wallet_id)
         return 0 if account is None else self._ledger.posted(account)

@@ -6,7 +6,7 @@ from enum import StrEnum
 
 from exchange.cash.hours import BankingHours
 from exchange.messages import Message
-from exchange.units import MINUTE, AssetId, BasisPoints, Money, Time, WalletId
+from exchange.units import MINUTE, SECOND, AssetId, BasisPoints, InstrumentId, Money, Time, WalletId
 
 FEES = WalletId("keeper-fees")  # the keeper's own wallet, where its fees go
 
@@ -222,3 +222,33 @@ class DigitalRoubleTerms(CashTerms, kw_only=True):
 
 
 AnyCashTerms = CoinTerms | BankTerms | DigitalRoubleTerms
+
+
+# --- the price ------------------------------------------------------------------------------------------
+
+
+class CashPriceSource(StrEnum):
+    """Which price of a cash asset counts."""
+
+    REPORTED = "reported"  # what somebody outside says
+    OWN_BOOK = "own_book"  # what its pair trades at here
+    REDUCED_FORM = "reduced_form"  # what a formula makes of the issuer's reserves and queue
+
+
+class ReducedForm(Message):
+    """How far below what stands behind it a coin trades, in millionths of par. All of it is assumption."""
+
+    backlog_weight_ppm: int = 500_000  # for a queue of redemptions as large as the supply
+    shut_discount_ppm: int = 40_000  # while nobody can redeem
+    arbitrage_ppm: int = 20_000  # of the discount of a queue, that authorised redeemers can close
+
+
+class CashPriceTerms(Message):
+    """How the price of one cash asset is made, from its pair with another or by the reduced form."""
+
+    asset_id: AssetId
+    source: CashPriceSource = CashPriceSource.OWN_BOOK
+    interval: Time = 10 * SECOND
+    pair: InstrumentId | None = None  # whose book counts
+    width_bp: BasisPoints = 200  # a mid counts while bid and ask are no further apart
+    reduced_form: ReducedForm = ReducedForm()

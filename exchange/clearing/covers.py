@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from exchange.clearing.cash_pairs import CashPairCover
 from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order, TradeSide
 from exchange.clearing.denomination import Conversion
 from exchange.clearing.full import FullCover
@@ -26,6 +27,7 @@ class Covers:
         self._ledger = ledger
         self.spot = SpotCover(ledger, self._at_risk)
         self.notes = NotesCover(ledger, self._at_risk)
+        self.cash_pairs = CashPairCover(ledger, self._at_risk)
         self._cover_of: dict[InstrumentId, Cover] = {}
 
     def begin_margin(self, rules: ClearingRules, cash: AssetId, conversion: Conversion) -> None:
@@ -53,6 +55,8 @@ class Covers:
                 return self.spot
             case Product.NOTE:
                 return self.notes
+            case Product.CASH_PAIR:
+                return self.cash_pairs
         if self.margin is None or instrument.kind is ContractKind.PERP_ROLLING:
             return self.full
         return self.margin

@@ -48,6 +48,7 @@ from exchange.events import (
     SettlementPriceProvisional,
 )
 from exchange.instruments import (
+    PAR_PPM,
     ContractKind,
     Instrument,
     Product,
@@ -81,7 +82,7 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
 
 def open_series(terms: Instrument, state: State) -> Iterator[Event]:
     """A series that has its cover: open its market, and promise its expiry if it has one."""
-    index = state.indices[terms.underlying]
+    index = state.indices.get(terms.underlying)
     bounds = (terms.lowest_price, terms.highest_price)
     market = Market(market_terms(terms, state), terms.reference, Phase.CLOSED)
     series = Series(terms, market, index, SeriesState.LISTED, *bounds)
@@ -365,9 +366,9 @@ def mark_settlement_prices(state: State) -> None:
 
 
 def must_stay(series: Series, state: State) -> bool:
-    """Whether the cash that the series pays in is halted, or the pool of its bucket is short."""
+    """Whether cash that the series pays in or delivers is halted, or the pool of its bucket is short."""
     bucket = state.covers.full.buckets.get(series.instrument.bucket_id)
-    return bool(state.holdings[series.instrument.cash].halts) or (bucket is not None and bucket.is_short)
+    return state.halted_cash(series.instrument) is not None or (bucket is not None and bucket.is_short)
 
 
 def suspend(series: Series, state: State) -> Iterator[Event]:
@@ -404,12 +405,14 @@ def listing_fault(terms: Instrument, state: State) -> str | None:
     """Why these terms cannot be listed on this venue now, or None."""
     if terms.instrument_id in state.series:
         return f"{terms.instrument_id} is listed already"
+    if halted := state.halted_cash(terms):
+        return f"{halted}, without which it cannot trade, is halted"
+    if terms.product is Product.CASH_PAIR:
+        return fault_in(terms) or _pair_fault(terms, state)
     if terms.underlying not in state.indices:
         return f"there is no index {terms.underlying}"
     if terms.cash not in state.holdings:
         return f"there is no cash asset {terms.cash} to settle in"
-    if state.holdings[terms.cash].halts:
-        return f"{terms.cash}, in which it pays, is halted"
     if terms.bucket_id in state.covers.full.buckets and state.covers.full.buckets[terms.bucket_id].is_short:
         return f"the pool of {terms.bucket_id} is short: part of its money is lost"
     if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
@@ -440,6 +443,23 @@ def _spot_fault(terms: Instrument, state: State) -> str | None:
     if terms.tick * units * 10**cash_scale != terms.tick_value * 10 ** (scale + INDEX_DECIMALS):
         return (
             f"a tick of {units} minor units of {asset_id} is not worth tick_value, {terms.tick_value}; "
+            "make lot, tick and tick_value agree"
+        )
+    return None
+
+
+def _pair_fault(terms: Instrument, state: State) -> str | None:
+    """Both are cash assets that are kept here, and a tick of a lot must be worth what it says."""
+    base, units = asset_of(terms), lot_units(terms)
+    for asset_id in (base, terms.cash):
+        if asset_id not in state.holdings or asset_id not in state.assets:
+            return f"there is no cash asset {asset_id} to be exchanged; name it among the assets and the cash"
+    if terms.underlying in state.indices:
+        return f"{terms.underlying} is an index, and no index moves the price of cash; name the pair itself"
+    scale, cash_scale = state.assets[base].scale, state.assets[terms.cash].scale
+    if terms.tick * units * 10**cash_scale != terms.tick_value * 10**scale * PAR_PPM:
+        return (
+            f"a tick of {units} minor units of {base} is not worth tick_value, {terms.tick_value}; "
             "make lot, tick and tick_value agree"
         )
     return None

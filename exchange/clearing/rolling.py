@@ -87,6 +87,7 @@ def roll_perpetual(duty: RollPerpetual, state: State) -> Iterator[Event]:
     series = state.series[duty.instrument_id]
     yield from cancel_orders_in(series, CancelCause.ROLL, state)
     fixing = state.fixings.pop(series.instrument.bucket_id)
+    assert series.index is not None, "a perpetual follows one"
     fixed = decide_at_once(
         series.index,
         at=state.now,

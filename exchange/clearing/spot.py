@@ -7,6 +7,7 @@ with the last unit all of it is gone. Units that were brought from outside have 
 """
 
 from collections.abc import Iterable, Iterator
+from typing import ClassVar
 
 from exchange.clearing import accounts
 from exchange.clearing.cover import Account, CapitalAtRisk, Holder, Order, Requirement, TradeSide
@@ -79,29 +80,33 @@ class BuyingAccount:
         self.at_risk.note(before, self.worst)
 
 
-class SellingAccount:
-    """The units of one asset that a participant's orders would sell. Selling puts nothing more at risk.
+class DeliveryAccount:
+    """What a participant's orders would deliver of one asset: the same for each lot. It puts nothing more at risk.
 
-    `lot_losses` of an order is how many units a lot of it delivers.
+    `lot_losses` of an order is how many minor units of the asset a lot of it delivers.
     """
 
     __slots__ = ("at_risk", "hold", "hold_account", "source", "worst")
 
-    def __init__(self, holder: Holder, asset_id: AssetId, at_risk: CapitalAtRisk) -> None:
-        self.source = accounts.units(holder.participant_id, asset_id)
-        self.hold_account = accounts.unit_hold(holder.participant_id, asset_id)
+    lacking: ClassVar[RejectReason]
+
+    def __init__(self, source: str, hold_account: str, at_risk: CapitalAtRisk) -> None:
+        self.source, self.hold_account = source, hold_account
         self.at_risk = at_risk
         self.worst: Money = 0
-        self.hold = 0  # units
+        self.hold = 0  # minor units of the asset
+
+    def for_one_lot(self, order: Order) -> int:
+        return lot_units(order.instrument)
 
     def requirement_with(self, order: Order) -> Requirement:
-        order.lot_losses = [lot_units(order.instrument)]
+        order.lot_losses = [self.for_one_lot(order)]
         return None, 0, 0, self.hold + order.lot_losses[0] * order.remaining
 
     def lack(self, order: Order, spendable: int) -> RejectReason | None:
         assert order.need is not None, "reckoned before it is delivered"
         short = order.need[3] - self.hold - order.released > spendable
-        return RejectReason.INSUFFICIENT_UNITS if short else None
+        return self.lacking if short else None
 
     def open_order(self, need: Requirement) -> int:
         before, self.hold = self.hold, need[3]
@@ -116,6 +121,14 @@ class SellingAccount:
         self.close_order(order, -order.remaining)
 
 
+class SellingAccount(DeliveryAccount):
+    """The units of one asset that a participant's orders would sell."""
+
+    __slots__ = ()
+
+    lacking = RejectReason.INSUFFICIENT_UNITS
+
+
 class Owner:
     """One participant's two accounts for one asset."""
 
@@ -124,7 +137,10 @@ class Owner:
     def __init__(self, holder: Holder, asset_id: AssetId, at_risk: CapitalAtRisk) -> None:
         self.holder = holder
         self.buying = BuyingAccount(holder, at_risk)
-        self.selling = SellingAccount(holder, asset_id, at_risk)
+        who = holder.participant_id
+        self.selling = SellingAccount(
+            accounts.units(who, asset_id), accounts.unit_hold(who, asset_id), at_risk
+        )
 
 
 class SpotCover:

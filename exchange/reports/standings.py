@@ -119,6 +119,8 @@ def holdings(participant_id: ParticipantId, state: State) -> list[Holding]:
     """What a participant holds, at the prices by which it is reckoned now."""
     found = []
     for instrument_id, series in state.series.items():
+        if series.instrument.product is Product.CASH_PAIR:
+            continue  # it holds money, which is counted as that
         if held := state.covers.position(participant_id, instrument_id):
             terms, mark = series.instrument, series.mark
             if state.covers.margin and _mode(terms, state) is ClearingMode.RISK:

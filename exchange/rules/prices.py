@@ -6,7 +6,11 @@ from exchange.state import Order, Seat, Series, State
 from exchange.units import IndexPrice
 from matching.terms import Price, Side
 
-FOLLOW_THE_INDEX = (Product.FUTURE, Product.SPOT)  # one for one, so that their price can be held against it
+BANDED = (
+    Product.FUTURE,
+    Product.SPOT,
+    Product.CASH_PAIR,
+)  # whose price can be held against the index, or par
 
 
 def somebody_opposite(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
@@ -22,9 +26,12 @@ def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> R
 
 
 def inside_band(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
-    """A future, or spot, no further from the index than the band; a stale index holds the band where it was."""
+    """A future, or spot, no further from the index than the band; a stale index holds the band where it was.
+
+    One cash asset against another, no further from its reference at listing.
+    """
     terms = series.instrument
-    if terms.product not in FOLLOW_THE_INDEX:
+    if terms.product not in BANDED:
         return None
     reference = reference_price(series)
     off = abs(order.price * terms.tick - reference)
@@ -32,8 +39,8 @@ def inside_band(order: Order, _seat: Seat, series: Series, _state: State) -> Rej
 
 
 def reference_price(series: Series) -> IndexPrice:
-    """The latest index; before there is one, the price at listing."""
-    latest = series.index.latest
+    """The latest index; before there is one, or if there is none, the price at listing."""
+    latest = series.index.latest if series.index else None
     return latest.value if latest else series.instrument.reference * series.instrument.tick
 
 
@@ -54,7 +61,7 @@ def furthest_price(side: Side, series: Series) -> Price:
     """The worst price at which anybody may order now: the edge of band and collar, whichever is nearer."""
     terms = series.instrument
     lowest, highest = series.lowest_price, series.highest_price
-    if terms.product in FOLLOW_THE_INDEX:
+    if terms.product in BANDED:
         reference = reference_price(series)
         band = reference * terms.price_band_bp // 10_000
         lowest = max(lowest, -((band - reference) // terms.tick))

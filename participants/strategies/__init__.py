@@ -1,13 +1,17 @@
 """The strategies that ship, and which profile trades by which."""
 
 from exchange.access.regime import ApplicantKind
+from exchange.cash.hours import BankingHours
 from exchange.instruments import Instrument
-from exchange.units import BasisPoints, Time
+from exchange.units import BasisPoints, Money, Time
 from matching.terms import Side
 from participants.chance import Dice, generator
 from participants.participant import Participant
 from participants.profile import Profile, Style
+from participants.strategies.authorised_redeemer import AuthorisedRedeemer, RedeemerTerms
 from participants.strategies.cautious_holder import CautiousHolder
+from participants.strategies.coin_maker import CoinMaker, CoinMakerTerms
+from participants.strategies.coin_trader import CoinTrader
 from participants.strategies.market_maker import MarketMaker, MarketMakerTerms
 from participants.strategies.noise_trader import NoiseTrader
 from participants.strategies.trader import Trader
@@ -53,3 +57,22 @@ def _trader(
             return CautiousHolder(profile, instrument, dice, opens, Side.BUY if long else Side.SELL)
         case Style.MARKET_MAKER:
             return MarketMaker(profile, instrument, dice, opens, maker)
+
+
+def coin_professional(
+    profile: Profile,
+    pair: Instrument,
+    *,
+    seed: int,
+    opens: Time,
+    coins: Money,
+    terms: CoinMakerTerms | RedeemerTerms,
+    hours: BankingHours | None = None,
+) -> CoinTrader:
+    """A coin's market maker or one of its authorised redeemers, whichever its terms are.
+    `hours`: in which the issuer redeems.
+    """
+    dice = Dice(generator(seed, profile.participant_id))
+    if isinstance(terms, CoinMakerTerms):
+        return CoinMaker(profile, pair, dice, opens, coins, terms, hours)
+    return AuthorisedRedeemer(profile, pair, dice, opens, coins, terms, hours)

@@ -1,28 +1,48 @@
-"""The [[directives]] of a scenario: what the authority does at a given hour, and the issuer at its word.
+"""The [[directives]] of a scenario: what the authority does at a given hour, and keepers of cash, at its word or not.
 
-A word is a line of `ACTS`: the keys that it needs beside `at` and `do`, those that it may have, and its commands.
-Every other key is refused beside it.
+A word is a line of `ACTS`: the keys that it needs beside `at` and `do`, its commands, and the keys that it may have.
+Every other key is refused beside it. What a word about an issuer comes to where the venue settles in money proper,
+which has none, is a line of `AT_MONEY`, so that one scenario can be run in any settlement asset.
 """
 
-from collections.abc import Callable, Iterable
-from datetime import time
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Annotated, Any, NamedTuple
 
 from pydantic import AfterValidator, Field, model_validator
 
-from exchange.cash.terms import CoinTerms, RoleName
+from exchange.cash.issuer_states import IssuerState
+from exchange.cash.terms import AnyCashTerms, CoinTerms, ReserveStatus, RoleName
 from exchange.commands import (
+    AddOwnFunds,
     AdoptRegime,
+    AttestReserves,
+    ChangeIssuerState,
     Command,
+    ConfigureMinter,
     DeclareDefault,
+    DiscloseReserves,
+    DistributeInterest,
+    EndOutage,
+    FailBank,
     FreezeParticipant,
     FreezeWallet,
+    HaltCash,
     HaltInstrument,
+    MintCoins,
     PauseIssuer,
     PostponeSettlement,
+    PublishConversionRate,
+    RecordFiatReceipt,
     RedeemCoins,
     ReinstateParticipant,
+    ReissueCoins,
+    RemoveMinter,
     ReportCashPrice,
+    ReportOutage,
+    ReportReserve,
+    ResolveBank,
+    ResumeCash,
     ResumeInstrument,
     SetCommitteePrice,
     SetLimit,
@@ -33,12 +53,17 @@ from exchange.commands import (
     WipeWallet,
 )
 from exchange.instruments import Instrument
-from exchange.units import InstrumentId, WalletId
+from exchange.units import AssetId, InstrumentId, WalletId
 from matching.terms import ParticipantId, Price
 from participants.profile import wallet_of
+from scenarios.config.cash_file import Authority
 from scenarios.config.reading import (
+    AssetCode,
+    Clock,
     Count,
     CoverPercent,
+    Flag,
+    Percent,
     Roubles,
     RoublesOrNothing,
     Table,
@@ -48,15 +73,7 @@ from scenarios.config.reading import (
 )
 from scenarios.config.regime_file import load_regime
 
-_ONLY_WHERE_NEEDED = (
-    "regime",
-    "participant",
-    "grounds",
-    "limit_rub",
-    "price_rub",
-    "price_percent",
-    "amount_rub",
-)
+THIEF = WalletId("thief")  # outside the venue
 _MILLIONTHS = 100  # in a hundredth of a percent
 
 
@@ -70,12 +87,27 @@ def _enumerated(schema: dict[str, Any]) -> None:
     schema["enum"] = list(ACTS)
 
 
-class DirectiveTable(Table):
-    """What the authority, or the issuer at its word, does at a given hour."""
+class CashAsset(NamedTuple):
+    """One that the venue keeps, and whose orders its keeper obeys."""
 
-    at: Annotated[time, Field(strict=True)]
+    terms: AnyCashTerms
+    obeys: Authority
+
+
+class DirectiveTable(Table):
+    """What the authority, or a keeper of cash, does at a given hour."""
+
+    at: Clock
     do: Annotated[Text, AfterValidator(_known), Field(json_schema_extra=_enumerated)]
-    wallets: Count | None = None  # how many of the venue's wallets, all if not said
+    asset: Annotated[AssetCode | None, Field(description="Left out: what the venue settles in.")] = None
+    at_request_of: Annotated[
+        Authority | None, Field(description="Who asks; a keeper that does not obey it does not sign.")
+    ] = None
+    wallets: Annotated[Count | None, Field(description="How many of the venue's wallets; left out: all.")] = (
+        None
+    )
+    wallet: Text | None = None
+    reissue_to: Annotated[Text | None, Field(description="A wallet, by its name.")] = None
     instrument: Text | None = None
     regime: Text | None = None  # the id of a shipped one, or the path of a file
     participant: Text | None = None  # a maker, a member, or somebody of the population
@@ -83,46 +115,90 @@ class DirectiveTable(Table):
     limit_rub: RoublesOrNothing | None = None
     price_rub: RoublesOrNothing | None = None
     price_percent: CoverPercent | None = None  # of par
+    rate_percent: CoverPercent | None = None  # of the fallback for one
     amount_rub: Roubles | None = None
-    source: Text = "the scenario"
-    order_ref: Text = "order"
+    minter: Text | None = None
+    allowance_rub: Roubles | None = None
+    backed: Annotated[Flag | None, Field(description="Whether roubles came in; left out: they did.")] = None
+    custodian: Text | None = None
+    status: ReserveStatus | None = None
+    share_percent: Annotated[CoverPercent | None, Field(description="Left out: all.")] = None
+    loss_percent: Percent | None = None
+    state: IssuerState | None = None
+    stuck_percent: Percent | None = None  # of the coin's reserves, out of reach
+    covered: Flag | None = None  # whether somebody stands in for it
+    statement: Text | None = None
+    source: Text | None = None
+    order_ref: Text | None = None
 
     @model_validator(mode="after")
     def _says_what_it_needs(self) -> "DirectiveTable":
         act = ACTS[self.do]
-        for key in _ONLY_WHERE_NEEDED:
-            if (getattr(self, key) is not None) != (key in act.needs):
-                named = " or ".join(f"“{word}”" for word, other in ACTS.items() if key in other.needs)
-                raise fault(
-                    f"goes with do = {named} and with nothing else", "name one, or leave it out", at=key
-                )
+        for key in type(self).model_fields:
+            stated = getattr(self, key) is not None
+            if stated and key not in ("at", "do", *act.needs, *act.may):
+                raise fault(f"does not go with do = “{self.do}”", "leave it out", at=key)
+            if not stated and key in act.needs:
+                raise fault(f"is missing for do = “{self.do}”", f"add the key “{key}”", at=key)
         return self
 
     @property
     def is_about_an_instrument(self) -> bool:
         return "instrument" in ACTS[self.do].needs
 
-    def commands(self, coin: CoinTerms, instruments: tuple[Instrument, ...]) -> tuple[Command, ...]:
-        """With the signatures that the coin asks for."""
-        return tuple(ACTS[self.do].commands(self, _Scene(coin, instruments)))
+    def commands(self, cash: Sequence[CashAsset], instruments: tuple[Instrument, ...]) -> tuple[Command, ...]:
+        """With the signatures that the asset asks for; the venue settles in the first of `cash`."""
+        scene = _Scene(cash, instruments)
+        doing = ACTS[self.do].commands
+        if not isinstance(scene.terms(self), CoinTerms | None):
+            doing = AT_MONEY.get(self.do, doing)
+        return tuple(doing(self, scene))
 
 
 class _Scene(NamedTuple):
-    coin: CoinTerms
+    cash: Sequence[CashAsset]
     instruments: tuple[Instrument, ...]
 
-    def keys_of(self, wallet_id: WalletId) -> tuple[str, ...]:
-        """Who must sign for what is done to a wallet."""
-        beside = (RoleName.VENUE_FREEZER,) if wallet_id in self.coin.venue_wallets else ()
-        return self.coin.signatures(RoleName.FREEZER, *beside)
+    def asset_id(self, told: DirectiveTable) -> AssetId:
+        return self.cash[0].terms.asset_id if told.asset is None else AssetId(told.asset)
+
+    def terms(self, told: DirectiveTable) -> AnyCashTerms | None:
+        """Nothing of an asset that the venue does not keep: what is asked of it is refused."""
+        asset = self._asset(told)
+        return None if asset is None else asset.terms
+
+    def _asset(self, told: DirectiveTable) -> CashAsset | None:
+        return next((one for one in self.cash if one.terms.asset_id == self.asset_id(told)), None)
+
+    def signatures(
+        self, told: DirectiveTable, *roles: RoleName, wallet_id: WalletId | None = None
+    ) -> tuple[str, ...]:
+        """Of those who hold these keys, if they obey whoever asks; else of that authority alone: no key is its."""
+        asset, asks = self._asset(told), told.at_request_of
+        if asset is None:
+            return ()
+        if asks is not None and asks is not asset.obeys:
+            return (f"{asks} authority",)
+        beside = (RoleName.VENUE_FREEZER,) if wallet_id in asset.terms.venue_wallets else ()
+        return asset.terms.signatures(*roles, *beside)
+
+    def minter(self, told: DirectiveTable, usual: int) -> str:
+        """The one that is named, or the first (0) or last (-1) of the coin's."""
+        terms = self.terms(told)
+        known = list(terms.minters) if isinstance(terms, CoinTerms) else []
+        return told.minter or (known[usual] if known else "nobody")
 
     def named(self, told: DirectiveTable) -> Instrument:
         return next(one for one in self.instruments if one.instrument_id == told.instrument)
 
 
+Doing = Callable[[DirectiveTable, _Scene], Iterable[Command]]
+
+
 class Act(NamedTuple):
     needs: tuple[str, ...]
-    commands: Callable[[DirectiveTable, _Scene], Iterable[Command]]
+    commands: Doing
+    may: tuple[str, ...] = ()
 
 
 # --- on wallets -----------------------------------------------------------------------------------------
@@ -131,14 +207,18 @@ class Act(NamedTuple):
 def _on_wallets(
     command: type[FreezeWallet | UnfreezeWallet | WipeWallet],
     wallets: Callable[[DirectiveTable, _Scene], Iterable[WalletId]],
-) -> Callable[[DirectiveTable, _Scene], Iterable[Command]]:
+) -> Doing:
+    role = RoleName.WIPER if command is WipeWallet else RoleName.FREEZER
+
     def commands(told: DirectiveTable, scene: _Scene) -> Iterable[Command]:
+        anew: dict[str, Any] = {} if told.reissue_to is None else {"reissue_to": WalletId(told.reissue_to)}
         return [
             command(
-                asset_id=scene.coin.asset_id,
+                asset_id=scene.asset_id(told),
                 wallet_id=wallet_id,
-                order_ref=told.order_ref,
-                signatures=scene.keys_of(wallet_id),
+                order_ref=_order(told),
+                signatures=scene.signatures(told, role, wallet_id=wallet_id),
+                **anew,
             )
             for wallet_id in wallets(told, scene)
         ]
@@ -147,11 +227,81 @@ def _on_wallets(
 
 
 def _of_the_venue(told: DirectiveTable, scene: _Scene) -> Iterable[WalletId]:
-    return scene.coin.venue_wallets[: told.wallets]
+    terms = scene.terms(told)
+    return () if terms is None else terms.venue_wallets[: told.wallets]
 
 
 def _of_the_participant(told: DirectiveTable, _scene: _Scene) -> Iterable[WalletId]:
     return [wallet_of(_who(told))]
+
+
+def _reissue(told: DirectiveTable, scene: _Scene) -> Command:
+    wallet_id = WalletId(told.wallet or "")
+    return ReissueCoins(
+        asset_id=scene.asset_id(told),
+        wallet_id=wallet_id,
+        amount=told.amount_rub or 0,
+        wipe_ref=_order(told),
+        signatures=scene.signatures(told, RoleName.WIPER, wallet_id=wallet_id),
+    )
+
+
+# --- on a cash asset ------------------------------------------------------------------------------------
+
+
+def _on_cash(command: Callable[..., Command], *roles: RoleName, **keys: str) -> Doing:
+    """A command about a cash asset whose fields are `keys` of the file, signed by those who hold the roles."""
+
+    def commands(told: DirectiveTable, scene: _Scene) -> Iterable[Command]:
+        fields = {field: getattr(told, key) for field, key in keys.items() if getattr(told, key) is not None}
+        signed = {"signatures": scene.signatures(told, *roles)} if roles else {}
+        return [command(asset_id=scene.asset_id(told), **fields, **signed)]
+
+    return commands
+
+
+def _price(told: DirectiveTable, scene: _Scene) -> Command:
+    price = (told.price_percent or 0) * _MILLIONTHS
+    return ReportCashPrice(
+        asset_id=scene.asset_id(told), price_ppm=price, source=told.source or "the scenario"
+    )
+
+
+def _rate(told: DirectiveTable, scene: _Scene) -> Command:
+    rate = (told.rate_percent or 0) * _MILLIONTHS
+    return PublishConversionRate(asset_id=scene.asset_id(told), rate_ppm=rate)
+
+
+def _redeem(told: DirectiveTable, scene: _Scene) -> Command:
+    return RedeemCoins(
+        asset_id=scene.asset_id(told), wallet_id=wallet_of(_who(told)), amount=told.amount_rub or 0
+    )
+
+
+def _mint(told: DirectiveTable, scene: _Scene) -> Iterable[Command]:
+    """Against roubles that come in at the same instant, or against nothing."""
+    asset_id, amount, receipt = scene.asset_id(told), told.amount_rub or 0, f"{_who(told)} at {told.at}"
+    if told.backed is not False:
+        yield RecordFiatReceipt(asset_id=asset_id, receipt_id=receipt, amount=amount)
+    yield MintCoins(
+        asset_id=asset_id,
+        minter=scene.minter(told, 0),
+        receipt_id=receipt,
+        wallet_id=wallet_of(_who(told)),
+        amount=amount,
+        signatures=scene.signatures(told, RoleName.MINTER),
+    )
+
+
+def _steal(told: DirectiveTable, scene: _Scene) -> Command:
+    """One key and no receipt. An amount of nothing: all that is left of the allowance when people have their coins."""
+    return MintCoins(
+        asset_id=scene.asset_id(told),
+        minter=scene.minter(told, -1),
+        receipt_id="stolen key",
+        wallet_id=THIEF,
+        amount=told.amount_rub or 0,
+    )
 
 
 # --- the others -----------------------------------------------------------------------------------------
@@ -161,14 +311,17 @@ def _who(told: DirectiveTable) -> ParticipantId:
     return ParticipantId(told.participant or "")
 
 
-def _price(told: DirectiveTable, scene: _Scene) -> Command:
-    price = (told.price_percent or 0) * _MILLIONTHS
-    return ReportCashPrice(asset_id=scene.coin.asset_id, price_ppm=price, source=told.source)
+def _order(told: DirectiveTable) -> str:
+    return told.order_ref or "order"
 
 
-def _redeem(told: DirectiveTable, scene: _Scene) -> Command:
-    asset, wallet = scene.coin.asset_id, wallet_of(_who(told))
-    return RedeemCoins(asset_id=asset, wallet_id=wallet, amount=told.amount_rub or 0)
+def _disclose(told: DirectiveTable, scene: _Scene) -> Command:
+    return DiscloseReserves(
+        asset_id=scene.asset_id(told),
+        stuck_ppm=(told.stuck_percent or 0) * _MILLIONTHS,
+        covered=bool(told.covered),
+        statement=told.statement or "",
+    )
 
 
 def _committee_price(told: DirectiveTable, scene: _Scene) -> Command:
@@ -177,37 +330,59 @@ def _committee_price(told: DirectiveTable, scene: _Scene) -> Command:
     return SetCommitteePrice(bucket_id=terms.bucket_id, price=price, grounds=told.grounds or "")
 
 
-def _one(
-    command: Callable[[DirectiveTable, _Scene], Command],
-) -> Callable[[DirectiveTable, _Scene], Iterable[Command]]:
+def _one(command: Callable[[DirectiveTable, _Scene], Command]) -> Doing:
     return lambda told, scene: [command(told, scene)]
 
 
+def _nothing(_told: DirectiveTable, _scene: _Scene) -> Iterable[Command]:
+    return ()
+
+
+_CASH = ("asset",)
+_ORDER = ("asset", "at_request_of", "order_ref")
+_OF_STATES = (RoleName.MASTER_MINTER, RoleName.RESERVE_MANAGER, RoleName.ADMIN)
+_ENTER_DEFAULT = partial(ChangeIssuerState, state=IssuerState.DEFAULT)
+
 ACTS: dict[str, Act] = {
-    "freeze_venue_wallets": Act((), _on_wallets(FreezeWallet, _of_the_venue)),
-    "unfreeze_venue_wallets": Act((), _on_wallets(UnfreezeWallet, _of_the_venue)),
-    "wipe_venue_wallets": Act((), _on_wallets(WipeWallet, _of_the_venue)),
-    "freeze_wallet": Act(("participant",), _on_wallets(FreezeWallet, _of_the_participant)),
-    "unfreeze_wallet": Act(("participant",), _on_wallets(UnfreezeWallet, _of_the_participant)),
-    "wipe_wallet": Act(("participant",), _on_wallets(WipeWallet, _of_the_participant)),
-    "pause_issuer": Act(
-        (),
-        _one(
-            lambda _, on: PauseIssuer(
-                asset_id=on.coin.asset_id, signatures=on.coin.signatures(RoleName.PAUSER)
-            )
-        ),
+    "freeze_venue_wallets": Act((), _on_wallets(FreezeWallet, _of_the_venue), ("wallets", *_ORDER)),
+    "unfreeze_venue_wallets": Act((), _on_wallets(UnfreezeWallet, _of_the_venue), ("wallets", *_ORDER)),
+    "wipe_venue_wallets": Act((), _on_wallets(WipeWallet, _of_the_venue), ("wallets", "reissue_to", *_ORDER)),
+    "freeze_wallet": Act(("participant",), _on_wallets(FreezeWallet, _of_the_participant), _ORDER),
+    "unfreeze_wallet": Act(("participant",), _on_wallets(UnfreezeWallet, _of_the_participant), _ORDER),
+    "wipe_wallet": Act(
+        ("participant",), _on_wallets(WipeWallet, _of_the_participant), ("reissue_to", *_ORDER)
     ),
-    "unpause_issuer": Act(
-        (),
-        _one(
-            lambda _, on: UnpauseIssuer(
-                asset_id=on.coin.asset_id, signatures=on.coin.signatures(RoleName.PAUSER)
-            )
-        ),
+    "reissue_coins": Act(("wallet", "amount_rub"), _one(_reissue), _ORDER),
+    "pause_issuer": Act((), _on_cash(PauseIssuer, RoleName.PAUSER), _CASH),
+    "unpause_issuer": Act((), _on_cash(UnpauseIssuer, RoleName.PAUSER), _CASH),
+    "issuer_default": Act((), _on_cash(_ENTER_DEFAULT, RoleName.ADMIN), _CASH),
+    "change_issuer_state": Act(("state",), _on_cash(ChangeIssuerState, *_OF_STATES, state="state"), _CASH),
+    "mint": Act(("participant", "amount_rub"), _mint, ("minter", "backed", *_CASH)),
+    "steal_minter_key": Act((), _one(_steal), ("minter", "amount_rub", *_CASH)),
+    "configure_minter": Act(
+        ("minter", "allowance_rub"),
+        _on_cash(ConfigureMinter, RoleName.MASTER_MINTER, minter="minter", allowance="allowance_rub"),
+        _CASH,
     ),
-    "report_cash_price": Act(("price_percent",), _one(_price)),
-    "redeem_coins": Act(("participant", "amount_rub"), _one(_redeem)),
+    "remove_minter": Act(("minter",), _on_cash(RemoveMinter, RoleName.MASTER_MINTER, minter="minter"), _CASH),
+    "redeem_coins": Act(("participant", "amount_rub"), _one(_redeem), _CASH),
+    "report_reserve": Act(
+        ("custodian", "status"),
+        _on_cash(ReportReserve, custodian="custodian", status="status", share_bp="share_percent"),
+        ("share_percent", *_CASH),
+    ),
+    "disclose_reserves": Act(("stuck_percent", "covered", "statement"), _one(_disclose), _CASH),
+    "attest_reserves": Act((), _on_cash(AttestReserves, RoleName.ATTESTOR), _CASH),
+    "add_own_funds": Act(("amount_rub",), _on_cash(AddOwnFunds, amount="amount_rub"), _CASH),
+    "distribute_interest": Act(("amount_rub",), _on_cash(DistributeInterest, income="amount_rub"), _CASH),
+    "report_outage": Act((), _on_cash(ReportOutage), _CASH),
+    "end_outage": Act((), _on_cash(EndOutage), _CASH),
+    "fail_bank": Act((), _on_cash(FailBank), _CASH),
+    "resolve_bank": Act(("loss_percent",), _on_cash(ResolveBank, loss_bp="loss_percent"), _CASH),
+    "report_cash_price": Act(("price_percent",), _one(_price), ("source", *_CASH)),
+    "halt_cash": Act(("grounds",), _on_cash(HaltCash, grounds="grounds"), _CASH),
+    "resume_cash": Act((), _on_cash(ResumeCash), _CASH),
+    "publish_conversion_rate": Act(("rate_percent",), _one(_rate), _CASH),
     "halt_instrument": Act(
         ("instrument",),
         _one(lambda told, _: HaltInstrument(instrument_id=InstrumentId(told.instrument or ""))),
@@ -235,11 +410,13 @@ ACTS: dict[str, Act] = {
     ),
     "freeze_participant": Act(
         ("participant",),
-        _one(lambda told, _: FreezeParticipant(participant_id=_who(told), order_ref=told.order_ref)),
+        _one(lambda told, _: FreezeParticipant(participant_id=_who(told), order_ref=_order(told))),
+        ("order_ref",),
     ),
     "unfreeze_participant": Act(
         ("participant",),
-        _one(lambda told, _: UnfreezeParticipant(participant_id=_who(told), order_ref=told.order_ref)),
+        _one(lambda told, _: UnfreezeParticipant(participant_id=_who(told), order_ref=_order(told))),
+        ("order_ref",),
     ),
     "set_limit": Act(
         ("participant", "limit_rub"),
@@ -247,3 +424,14 @@ ACTS: dict[str, Act] = {
     ),
 }
 """What can be done, by its word; the first that begins like a wrong word is offered for it."""
+
+AT_MONEY: dict[str, Doing] = {
+    "pause_issuer": _on_cash(ReportOutage),
+    "unpause_issuer": _on_cash(EndOutage),
+    "issuer_default": _on_cash(FailBank),
+    "report_cash_price": _nothing,
+}
+"""What a word comes to at a bank or on the central bank's platform, where it is something else than at an issuer: who
+can stop all of it does, whoever promised it fails, and it is always at par. All other words are the same: a freeze is
+an order of a court, and what only an issuer can do is refused, which the record tells.
+"""

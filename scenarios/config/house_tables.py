@@ -33,6 +33,12 @@ class HouseTable(Table):
     liquidity_rub: Annotated[
         RoublesOrNothing | None, Field(description="Bridges late payments, and is paid back.")
     ] = None
+    fallback_liquidity_rub: Annotated[
+        RoublesOrNothing | None,
+        Field(
+            description="What it holds of what the regime falls back on; left out: as much as all bring to the venue."
+        ),
+    ] = None
 
     def brought(self) -> dict[HouseLayer, Money]:
         """Only what the file states."""

@@ -7,7 +7,7 @@ object, and nothing is ever rounded on the way.
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime, time
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import partial
@@ -271,4 +271,20 @@ WidePercent = Annotated[  # the same, from nothing
     BeforeValidator(partial(_hundredths, unit="percent", least=Decimal(0), most=Decimal(10_000))),
     PlainSerializer(_in_units),
     _number_schema("0", "1e4"),
+]
+
+
+def _hour(at: object) -> object:
+    if not isinstance(at, time | datetime):
+        raise fault(
+            f"must be an hour, but is {_shown(at)}",
+            "write it as 10:00:00, or as 2023-03-11T10:00:00, without quotes",
+        )
+    if at.tzinfo is not None:
+        raise fault("has an offset, and all hours are UTC", "write it without one")
+    return at
+
+
+Clock = Annotated[  # a time on the first day, or a date and time
+    Annotated[time, Field(strict=True)] | Annotated[datetime, Field(strict=True)], BeforeValidator(_hour)
 ]

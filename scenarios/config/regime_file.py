@@ -127,7 +127,8 @@ class ClassTable(Table):
     title: Text
     any_of: Annotated[tuple[CriterionTable, ...], Field(min_length=1, description="Ways in; one is enough.")]
     permissions: Annotated[
-        dict[Product, Permission], Field(description="A product that is not named is denied.")
+        dict[Product, Permission],
+        Field(description="A product that is not named is denied; a cash_pair, allowed."),
     ]
     caps: CapsTable = CapsTable()
 
@@ -207,6 +208,10 @@ class CashTable(Table):
                 f"is {self.settlement_asset}, but its terms are those of {self.terms.asset}",
                 "name the same asset",
                 at="settlement_asset",
+            )
+        if self.fallback_asset == self.settlement_asset:
+            raise fault(
+                "is what the venue settles in", "name another asset, or leave it out", at="fallback_asset"
             )
         return self
 
@@ -538,6 +543,23 @@ def read_cash(name_or_path: str) -> CashFile:
     return check(CashFile, read_toml(path), str(path))
 
 
+def cash_of(asset: str) -> SettlementAssetTable:
+    """What the shipped profile of a cash asset says: the usual one's, if several are of it.
+
+    Raises ConfigurationError.
+    """
+    profiles = [read_cash(name).cash for name in (USUAL_CASH, *shipped_cashes())]
+    for cash in profiles:
+        if cash.asset == asset:
+            return cash
+    raise ConfigurationError(
+        asset,
+        "cash.fallback_asset",
+        "has no shipped cash profile, so no venue could keep it",
+        nearest(asset, sorted({cash.asset for cash in profiles})),
+    )
+
+
 def load_regime(name_or_path: str) -> Regime:
     """The regime of that id, or of that file, checked. Raises ConfigurationError."""
     return read_regime(name_or_path).regime()
@@ -626,9 +648,14 @@ def _laid_over(
 
 
 def _settling_in(tables: dict[str, Any], profile: CashFile, told: Mapping[str, Any]) -> dict[str, Any]:
-    """The regime's own rules of cash, on another asset."""
+    """The regime's own rules of cash, on another asset; one that it would fall back on is no fallback any more."""
     asset = {"settlement_asset": profile.cash.asset, "profile": profile.id, "terms": told["cash"]}
-    return {**tables["cash"], **asset}
+    rules = {key: value for key, value in tables["cash"].items() if (key, value) != _fallback(profile)}
+    return {**rules, **asset}
+
+
+def _fallback(profile: CashFile) -> tuple[str, str]:
+    return "fallback_asset", profile.cash.asset
 
 
 def _below_terms(told: Mapping[str, Any]) -> dict[str, Any]:

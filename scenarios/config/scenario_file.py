@@ -3,15 +3,18 @@
 Times of day are UTC. Prices and amounts are roubles, shares are percent; nothing is rounded on the way.
 """
 
-from datetime import UTC, date, datetime, time
+from collections.abc import Mapping
+from datetime import date, datetime, time
 from decimal import Decimal
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
+from exchange.cash.terms import ONE_DEPOSIT, BankTerms, Circulation, CoinTerms
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
@@ -34,21 +37,35 @@ from exchange.instruments import (
     fault_in,
 )
 from exchange.messages import changed
-from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time
+from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Money, Time, WalletId
 from matching.terms import Allocation, ParticipantId, Price
+from participants.coin_holders import HOLDER
 from participants.population import PopulationTerms, market_maker
-from participants.profile import Profile
+from participants.profile import Profile, wallet_of
 from participants.strategies.market_maker import MarketMakerTerms
-from scenarios.config.cash_file import SettlementAssetTable
-from scenarios.config.directives import DirectiveTable
+from scenarios.config.cash_file import CashKind, RedemptionTable, SettlementAssetTable
+from scenarios.config.coin_market import (
+    BankRoublesTable,
+    BeliefsTable,
+    CashPairTable,
+    CoinMakerTable,
+    HoldersTable,
+    PublishedTable,
+    RedeemerTable,
+    ReserveTable,
+)
+from scenarios.config.directives import CashAsset, DirectiveTable
 from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
     AssetCode,
+    Clock,
+    ConfigurationError,
     Count,
     Flag,
     Identifier,
     Percent,
     Roubles,
+    RoublesOrNothing,
     SignedPercent,
     Table,
     Text,
@@ -58,15 +75,14 @@ from scenarios.config.reading import (
     read_toml,
     resolved,
 )
-from scenarios.config.regime_file import USUAL_CASH, read_cash
+from scenarios.config.regime_file import USUAL_CASH, cash_of, read_cash
 from scenarios.config.shipped import Shipped
-from scenarios.index_path import moment_of, read_knots, seconds_of
+from scenarios.index_path import instant, midnight_of, read_knots
 from scenarios.world import AttackKind, AttackTerms, LinkTerms, MakerTerms, PathTerms, World
 
 _ANY_CASH = AssetId("RUBD")  # where it does not matter in what an instrument pays
 LEAD, LAG = 10 * MINUTE, MINUTE  # of a run, before the session opens and after it closes
 
-Clock = Annotated[time, Field(strict=True)]
 RunDay = Annotated[date, Field(strict=True, ge=date(1970, 1, 2), le=date(2261, 12, 31))]  # in 63 bits of ns
 ExactRoubles = Annotated[Decimal, Field(ge=0, le=1_000_000_000_000_000)]
 BasisPointsNumber = Annotated[float, Field(ge=0, le=10_000)]
@@ -77,15 +93,16 @@ Seconds = Annotated[int, Field(strict=True, ge=0, le=86_400)]
 
 
 class CalendarTable(Table):
-    """The day that is simulated."""
+    """What is simulated: one session, within a day or over several. Hours without a date are those of `day`."""
 
     day: RunDay
     opens: Clock
     closes: Clock
+    depth_interval_seconds: Annotated[Count, Field(description="Between two reports of depth.")] = 10
 
     @model_validator(mode="after")
     def _opens_first(self) -> "CalendarTable":
-        if self.opens >= self.closes:
+        if self.instant(self.opens) >= self.instant(self.closes):
             raise fault(
                 f"is {self.closes}, not after it opens at {self.opens}", "choose a later hour", at="closes"
             )
@@ -93,7 +110,10 @@ class CalendarTable(Table):
 
     @property
     def midnight(self) -> Time:
-        return moment_of(datetime.combine(self.day, time(), tzinfo=UTC))
+        return midnight_of(self.day)
+
+    def instant(self, at: time | datetime) -> Time:
+        return instant(at, self.midnight)
 
 
 class KnotTable(Table):
@@ -127,6 +147,9 @@ class IndexTable(Table):
     venue_trades_a_minute: Annotated[float, Field(ge=0, le=60)] = 6.0
     reference_sources: tuple[Identifier, ...] = ()
     objection_seconds: Seconds = 0
+    interval_seconds: Annotated[
+        Count, Field(description="Between two values, and two quotes of outside venues.")
+    ] = 1
 
     @model_validator(mode="after")
     def _one_path(self) -> "IndexTable":
@@ -134,11 +157,6 @@ class IndexTable(Table):
             raise fault("needs either knots or a csv file", "give exactly one of the two", at="knots")
         if self.knots and len(self.knots) < 2:
             raise fault("needs two knots or more", "add the price at the end of the day", at="knots")
-        for before, after in zip(self.knots, self.knots[1:], strict=False):
-            if before.at >= after.at:
-                raise fault(
-                    f"go back from {before.at} to {after.at}", "put them in order of time", at="knots"
-                )
         names = [venue.id for venue in self.venues]
         if len(set(names)) < len(names):
             raise fault("has two of the same id", "give each venue its own id", at="venues")
@@ -155,6 +173,15 @@ class IndexTable(Table):
                     at="reference_sources",
                 )
         return self
+
+    def terms(self) -> IndexTerms:
+        usual = IndexTerms(
+            index_id=IndexId(self.id),
+            venues=tuple(venue.id for venue in self.venues),
+            weights_ppm=tuple(venue.weight_percent * 100 for venue in self.venues),
+            fixing_objection=self.objection_seconds * SECOND,
+        )
+        return changed(usual, interval=self.interval_seconds * SECOND)
 
 
 class CouponTable(Table):
@@ -195,7 +222,7 @@ class NoteTable(Table):
             volume=self.volume,
             issue_price=self.issue_price_rub,
             coupons=tuple(
-                Coupon(at=midnight + seconds_of(coupon.at), rate_bp=coupon.rate_percent)
+                Coupon(at=instant(coupon.at, midnight), rate_bp=coupon.rate_percent)
                 for coupon in self.coupons
             ),
             funding_period=self.funding_seconds * SECOND,
@@ -259,7 +286,7 @@ class InstrumentTable(Table):
             max_quantity=self.max_quantity,
             price_band_bp=self.price_band_percent,
             protection_bp=self.protection_percent,
-            expiry=0 if self.expires is None else midnight + seconds_of(self.expires),
+            expiry=0 if self.expires is None else instant(self.expires, midnight),
             strike=None if self.strike_rub is None else self._ticks("strike_rub"),
             digital_payoff=0 if self.digital_payoff_rub is None else self._ticks("digital_payoff_rub"),
             **self._in_units(midnight, scale),
@@ -304,8 +331,9 @@ class InstrumentTable(Table):
 
     def trades_between_calls(self, calendar: CalendarTable) -> bool:
         """Whether there is time between the opening call and the closing one, or the expiry."""
-        begins = seconds_of(calendar.opens) + (self.pre_open_seconds + self.opening_call_seconds) * SECOND
-        ends = seconds_of(self.expires or calendar.closes)
+        opening = (self.pre_open_seconds + self.opening_call_seconds) * SECOND
+        begins = calendar.instant(calendar.opens) + opening
+        ends = calendar.instant(self.expires or calendar.closes)
         return begins < ends - self.closing_call_seconds * SECOND
 
     def _roll(self) -> Roll | None:
@@ -337,6 +365,8 @@ class InstrumentTable(Table):
 
     @model_validator(mode="after")
     def _can_be_listed(self) -> "InstrumentTable":
+        if self.kind is ContractKind.CASH_PAIR:
+            raise fault("has a table of its own", "list it under [[cash_pairs]]", at="kind")
         if self.kind is ContractKind.PERP_ROLLING:
             if self.cap_rub is not None or self.floor_rub:
                 raise fault(
@@ -398,6 +428,13 @@ class CryptoTable(Table):
         return int(units * 10**self.scale)
 
 
+class CirculationTable(Table):
+    """Coins that are out before anybody comes."""
+
+    wallet: Annotated[Text, Field(description="Outside the venue; a participant's is wallet-ID.")]
+    amount_rub: Roubles
+
+
 class CoinTable(Table):
     """What the scenario says of what it is settled in, in place of what the cash profile says.
 
@@ -412,16 +449,44 @@ class CoinTable(Table):
     venue_wallets: Count | None = None
     finality_seconds: Count | None = None
     wipe_allowed: Flag | None = None
+    own_funds_rub: RoublesOrNothing | None = None
+    eligible: Annotated[
+        tuple[Text, ...],
+        Field(description="Participants who may redeem, beside those whom the profile lets."),
+    ] = ()
+    circulation: tuple[CirculationTable, ...] = ()
 
     def asset(self, profile: SettlementAssetTable | None) -> SettlementAssetTable:
         """The profile that is named for the run, or else the usual one under the scenario's own name."""
         own = {"asset": self.id, "title": self.title, "keeper": self.issuer} if profile is None else {}
-        said = own | {key: getattr(self, key) for key in _OF_THE_VENUE}
         usual = read_cash(USUAL_CASH).cash if profile is None else profile
+        said = own | {key: getattr(self, key) for key in _OF_THE_VENUE}
+        said |= {"minters": self._minters(usual), "redemption": self._redemption(usual)}
         return usual.changed({key: value for key, value in said.items() if value is not None})
 
+    def out(self) -> tuple[Circulation, ...]:
+        """Of a coin, at the founding."""
+        return tuple(
+            Circulation(wallet_id=WalletId(table.wallet), amount=table.amount_rub)
+            for table in self.circulation
+        )
 
-_OF_THE_VENUE = ("minter_allowance_rub", "venue_wallets", "finality_seconds", "wipe_allowed")
+    def _minters(self, usual: SettlementAssetTable) -> dict[str, Money] | None:
+        """The first of them is the one who mints what people bring."""
+        if not usual.minters or self.minter_allowance_rub is None:
+            return None
+        return {**usual.minters, next(iter(usual.minters)): self.minter_allowance_rub}
+
+    def _redemption(self, usual: SettlementAssetTable) -> RedemptionTable | None:
+        """Where everybody may redeem, nobody need be named."""
+        terms = usual.redemption
+        if terms is None or not (terms.eligible_classes or terms.eligible_wallets):
+            return None
+        named = tuple(wallet_of(ParticipantId(who)) for who in self.eligible)
+        return terms.model_copy(update={"eligible_wallets": (*terms.eligible_wallets, *named)})
+
+
+_OF_THE_VENUE = ("venue_wallets", "finality_seconds", "wipe_allowed", "own_funds_rub")
 
 
 class PopulationTable(Table):
@@ -524,18 +589,16 @@ class AttackTable(Table):
                 raise fault(f"goes with kind = {named} and with nothing else", "give it there only", at=key)
         if self.kind is AttackKind.DRIFT and self.ends is None:
             raise fault("is needed, for a drift grows until then", "say when it ends", at="ends")
-        if self.ends is not None and self.ends <= self.starts:
-            raise fault(f"is {self.ends}, not after {self.starts}", "choose a later hour", at="ends")
         if len(set(self.venues)) < len(self.venues):
             raise fault("name one twice", "name each venue once", at="venues")
         return self
 
     def terms(self, midnight: Time, latest: Time) -> AttackTerms:
-        ends = latest if self.ends is None else midnight + seconds_of(self.ends)
+        ends = latest if self.ends is None else instant(self.ends, midnight)
         return AttackTerms(
             self.kind,
             self.venues,
-            midnight + seconds_of(self.starts),
+            instant(self.starts, midnight),
             ends,
             push=(self.push_percent or 0) / 10_000,
             volume_times=self.volume_times or 1.0,
@@ -549,9 +612,12 @@ class ScenarioFile(Table):
     title: Text
     question: Text
     calendar: CalendarTable
-    index: IndexTable
+    index: IndexTable | None = None
     coin: CoinTable = CoinTable()
-    instruments: tuple[InstrumentTable, ...] = Field(min_length=1)
+    reserves: tuple[ReserveTable, ...] = ()
+    bank_roubles: BankRoublesTable | None = None
+    instruments: tuple[InstrumentTable, ...] = ()
+    cash_pairs: tuple[CashPairTable, ...] = ()
     population: PopulationTable = PopulationTable()
     makers: tuple[MakerTable, ...] = ()
     members: tuple[MemberTable, ...] = ()
@@ -561,23 +627,40 @@ class ScenarioFile(Table):
     links: LinksTable = LinksTable()
     directives: tuple[DirectiveTable, ...] = ()
     attacks: tuple[AttackTable, ...] = ()
+    beliefs: BeliefsTable = BeliefsTable()
+    coin_makers: tuple[CoinMakerTable, ...] = ()
+    redeemers: tuple[RedeemerTable, ...] = ()
+    holders: HoldersTable | None = None
+    published: tuple[PublishedTable, ...] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _population_comes_for_instruments(cls, table: Any) -> Any:
+        """Where there is nothing for the population to trade, nobody of it comes unless the file says so."""
+        if isinstance(table, Mapping) and not table.get("instruments"):
+            return {"population": {"size": 0}, **table}
+        return table
 
     @model_validator(mode="after")
     def _is_possible(self) -> "ScenarioFile":
-        if not self.population.size and not self.makers:
+        self._check_markets()
+        of_coins = self.coin_makers or self.redeemers or self.holders
+        if not self.population.size and not self.makers and not of_coins:
             raise fault(
                 "has nobody in it", "give the population a size, or name a market maker", at="population"
             )
         calendar = self.calendar
-        ids = [instrument.id for instrument in self.instruments]
+        closes = calendar.instant(calendar.closes)
+        ids = [instrument.id for instrument in self.instruments] + [pair.id for pair in self.cash_pairs]
         for number, instrument in enumerate(self.instruments, 1):
-            if instrument.expires is not None and not calendar.opens < instrument.expires <= calendar.closes:
+            expires = None if instrument.expires is None else calendar.instant(instrument.expires)
+            if expires is not None and not calendar.instant(calendar.opens) < expires <= closes:
                 raise fault(
                     f"expires at {instrument.expires}, outside the session from {calendar.opens} to {calendar.closes}",
                     "choose an hour inside it",
                     at=f"instruments.{instrument.id}",
                 )
-            if instrument.closing_call_seconds and instrument.expires not in (None, calendar.closes):
+            if instrument.closing_call_seconds and expires not in (None, closes):
                 raise fault(
                     f"has a closing call but expires at {instrument.expires}, before the session closes",
                     f"let it expire at {calendar.closes}, or leave the closing call out",
@@ -599,6 +682,7 @@ class ScenarioFile(Table):
         names = [maker.id for maker in self.makers]
         if len(set(names)) < len(names):
             raise fault("has two of the same id", "give each maker its own id", at="makers")
+        names += self._coin_names(names)
         self._check_members(names)
         for maker in self.makers:
             if maker.instrument is not None and maker.instrument not in ids:
@@ -615,6 +699,7 @@ class ScenarioFile(Table):
                     at="directives",
                 )
             self._check_participant(directive)
+            self._check_custodian(directive)
             if directive.wallets is not None and directive.wallets > (self.coin.venue_wallets or 1):
                 raise fault("names more wallets than the venue has", "lower the number", at="directives")
         self._check_attacks()
@@ -637,10 +722,9 @@ class ScenarioFile(Table):
         if directive.participant is None:
             return
         named = [maker.id for maker in self.makers] + [member.id for member in self.members]
+        named += [maker.id for maker in self.coin_makers] + [redeemer.id for redeemer in self.redeemers]
         kind, _, number = directive.participant.rpartition("-")
-        drawn = (
-            kind in tuple(ApplicantKind) and number.isdecimal() and 0 < int(number) <= self.population.size
-        )
+        drawn = number.isdecimal() and 0 < int(number) <= self._drawn(kind)
         if directive.participant not in named and not drawn:
             raise fault(
                 f"names {directive.participant}, who is no maker, no member and not of the population",
@@ -648,9 +732,24 @@ class ScenarioFile(Table):
                 at="directives",
             )
 
+    def _check_custodian(self, directive: DirectiveTable) -> None:
+        named = [bucket.custodian for bucket in self.reserves or ONE_DEPOSIT]
+        if directive.custodian is not None and directive.custodian not in named:
+            raise fault(
+                f"names {directive.custodian}, who has nothing of the reserves",
+                nearest(directive.custodian, named),
+                at="directives",
+            )
+
+    def _drawn(self, kind: str) -> int:
+        """How far the numbers go of those who are drawn, and are of that kind by name."""
+        if kind == HOLDER:
+            return self.holders.count if self.holders else 0
+        return self.population.size if kind in tuple(ApplicantKind) else 0
+
     def _check_attacks(self) -> None:
         """Each attack is on a venue of the index, and changes something that is looked at."""
-        venues = [venue.id for venue in self.index.venues]
+        venues = [venue.id for venue in self.index.venues] if self.index else []
         for number, attack in enumerate(self.attacks, 1):
             for venue in attack.venues:
                 if venue not in venues:
@@ -659,6 +758,13 @@ class ScenarioFile(Table):
                         nearest(venue, venues),
                         at=f"attacks.{number}.venues",
                     )
+            ends = attack.ends and self.calendar.instant(attack.ends)
+            if ends and ends <= self.calendar.instant(attack.starts):
+                raise fault(
+                    f"is {attack.ends}, not after {attack.starts}",
+                    "choose a later hour",
+                    at=f"attacks.{number}.ends",
+                )
             if attack.kind is AttackKind.WASH and not self._partitioned():
                 raise fault(
                     "adds volume, but no instrument is settled by what outside venues trade",
@@ -690,9 +796,9 @@ class ScenarioFile(Table):
                     at=f"instruments.{instrument.id}.base",
                 )
             scale = next((asset.scale for asset in self.crypto if asset.id == instrument.base), 8)
-            instrument.instrument(self.index.id, _ANY_CASH, 0, scale)  # for its faults
+            instrument.instrument(self._index_id(), _ANY_CASH, 0, scale)  # for its faults
         followed = [instrument.id for instrument in self.instruments if instrument.follows_index()]
-        if not followed and (self.population.size or self.makers):
+        if self.instruments and not followed and (self.population.size or self.makers):
             raise fault(
                 "hold nothing that follows the index, and nobody of the population quotes anything else",
                 "add a future or spot",
@@ -736,13 +842,20 @@ class ScenarioFile(Table):
 
     def _check_hours(self) -> None:
         """Nothing happens before the run starts or after it has ended."""
-        first = seconds_of(self.calendar.opens) - LEAD
-        last = seconds_of(self.calendar.closes) + LAG
-        hours = [("index.knots", knot.at) for knot in self.index.knots]
+        instant = self.calendar.instant
+        first, last = instant(self.calendar.opens) - LEAD, instant(self.calendar.closes) + LAG
+        knots = self.index.knots if self.index else ()
+        for before, after in pairwise(knots):
+            if instant(before.at) >= instant(after.at):
+                raise fault(
+                    f"go back from {before.at} to {after.at}", "put them in order of time", at="index.knots"
+                )
+        hours = [("index.knots", knot.at) for knot in knots]
+        hours += [("published", at) for point in self.published for at in (point.at, point.since) if at]
         hours += [("directives", directive.at) for directive in self.directives]
         hours += [("attacks", at) for attack in self.attacks for at in (attack.starts, attack.ends) if at]
         for key, at in hours:
-            if not first <= seconds_of(at) <= last:
+            if not first <= instant(at) <= last:
                 raise fault(
                     f"has {at}, outside the run: it starts ten minutes before the session opens at "
                     f"{self.calendar.opens} and ends a minute after it closes at {self.calendar.closes}",
@@ -750,41 +863,60 @@ class ScenarioFile(Table):
                     at=key,
                 )
 
-    def world(self, folder: Path, cash: SettlementAssetTable | None = None) -> World:
-        """The world in the core's units, settled in `cash` or in its own coin; a CSV file is looked up beside the
-        scenario's own file. Raises ConfigurationError.
+    def world(
+        self, folder: Path, cash: SettlementAssetTable | None = None, fallback: str | None = None
+    ) -> World:
+        """The world in the core's units, settled in `cash` or in its own coin, with `fallback` beside it; a CSV file
+        is looked up beside the scenario's own file. Raises ConfigurationError.
         """
         midnight = self.calendar.midnight
-        opens, closes = (midnight + seconds_of(at) for at in (self.calendar.opens, self.calendar.closes))
+        opens, closes = (self.calendar.instant(at) for at in (self.calendar.opens, self.calendar.closes))
         asset = self.coin.asset(cash)
-        coin = asset.terms()
-        index = IndexTerms(
-            index_id=IndexId(self.index.id),
-            venues=tuple(venue.id for venue in self.index.venues),
-            weights_ppm=tuple(venue.weight_percent * 100 for venue in self.index.venues),
-            fixing_objection=self.index.objection_seconds * SECOND,
-        )
+        roubles = self.bank_roubles.terms() if self.bank_roubles and asset.kind is CashKind.COIN else None
+        coin = asset.terms(self.coin.out() if asset.kind is CashKind.COIN else ())
+        if isinstance(coin, CoinTerms):
+            coin = self._backed(coin, roubles)
+        beside = cash_of(fallback) if fallback not in (None, asset.asset) else None
+        kept = [asset] if beside is None else [asset, beside]
+        cash_terms = (coin,) if beside is None else (coin, beside.terms())
+        index = self.index.terms() if self.index else None
         starts, ends = opens - LEAD, closes + LAG
         scenario = self._with_csv_read(folder, starts, ends)
+        pairs = tuple(pair.instrument(coin.asset_id, roubles.asset_id) for pair in self.cash_pairs if roubles)
         established = EstablishVenue(
             assets=(
-                Asset(asset_id=coin.asset_id, scale=2, title=asset.title),
+                *(Asset(asset_id=AssetId(one.asset), scale=2, title=one.title) for one in kept),
+                *(self._rouble_asset() if roubles else ()),
                 *(asset.asset() for asset in self.crypto),
             ),
-            indices=(index,),
-            cash=(coin,),
+            indices=(index,) if index else (),
+            cash=(*cash_terms, roubles) if roubles else cash_terms,
             sessions=(SessionTerms(opens=opens, closes=closes),),
+            depth_interval=self.calendar.depth_interval_seconds * SECOND,
+            cash_prices=tuple(pair.price_terms(coin.asset_id) for pair in self.cash_pairs[:1] if pairs),
         )
         scales = {asset.id: asset.scale for asset in self.crypto}
-        instruments = tuple(
-            i.instrument(self.index.id, coin.asset_id, midnight, scales.get(i.base or "", 8))
-            for i in self.instruments
+        instruments = (
+            *(
+                i.instrument(self._index_id(), coin.asset_id, midnight, scales.get(i.base or "", 8))
+                for i in self.instruments
+            ),
+            *pairs,
         )
-        latest = max(ends, LAG + max(i.expiry for i in instruments) + _longest_ladder(index))
+        if not instruments:
+            raise ConfigurationError(
+                self.id,
+                "cash_pairs",
+                f"are all that is traded, and {asset.asset} is money proper, which no market prices",
+                "choose the profile of a coin, or list an instrument beside",
+            )
+        ladder = _longest_ladder(index) if index else 0
+        latest = max(ends, LAG + max(i.expiry for i in instruments) + ladder)
+        told_of = [CashAsset(terms, one.obeys) for terms, one in zip(cash_terms, kept, strict=True)]
         directives = [
-            (midnight + seconds_of(directive.at), command)
+            (self.calendar.instant(directive.at), command)
             for directive in self.directives
-            for command in directive.commands(coin, instruments)
+            for command in directive.commands(told_of, instruments)
         ]
         return World(
             scenario_id=self.id,
@@ -796,26 +928,22 @@ class ScenarioFile(Table):
             ends=ends,
             latest=latest,
             index=index,
-            path=PathTerms(
-                knots=scenario._whole_path(starts, ends),
-                volatility_a_day=self.index.volatility_percent_a_day / 10_000,
-                step=index.interval,
-                venue_noise_bp=self.index.venue_noise_bp,
-                venue_spread_bp=self.index.venue_spread_bp,
-                until=latest,
-                attacks=tuple(attack.terms(midnight, latest) for attack in self.attacks),
-                trades_a_minute=self.index.venue_trades_a_minute,
-                trade_spans=self._trade_spans(),
-                reference_sources=self.index.reference_sources,
-            ),
+            path=scenario._path(index, starts, ends, latest) if index else None,
             coin=coin,
             cash=coin.asset_id,
+            roubles=roubles,
             instruments=instruments,
             population=self.population.terms(),
             makers=tuple(
                 maker.terms(instruments, self._endowment(maker.units, maker.instrument_of(instruments)))
                 for maker in self.makers
             ),
+            coin_traders=(
+                *(maker.coin_terms(pairs[0], self.beliefs.beliefs()) for maker in self.coin_makers if pairs),
+                *(one.coin_terms(pairs[0], self.beliefs.beliefs()) for one in self.redeemers if pairs),
+            ),
+            holders=self.holders.terms(pairs[0], self.beliefs.beliefs()) if self.holders and pairs else None,
+            published=tuple(point.point(self.calendar.instant) for point in self.published),
             issuers=tuple(issuer.profile() for issuer in self.issuers),
             endowments={i.instrument_id: self._endowment(self.population.units, i) for i in instruments},
             subscriptions={
@@ -825,6 +953,8 @@ class ScenarioFile(Table):
             },
             members=tuple(member.terms() for member in self.members),
             house=self.house.brought(),
+            fallback=None if beside is None else cash_terms[-1],
+            fallback_liquidity=self.house.fallback_liquidity_rub,
             professional_link=self.links.professional.terms(),
             public_link=self.links.public.terms(),
             directives=tuple(sorted(directives, key=lambda step: step[0])),
@@ -832,29 +962,110 @@ class ScenarioFile(Table):
             resolved=resolved(scenario),
         )
 
+    def _path(self, index: IndexTerms, starts: Time, ends: Time, latest: Time) -> PathTerms | None:
+        table = self.index
+        if table is None:
+            return None
+        return PathTerms(
+            knots=self._whole_path(table, starts, ends),
+            volatility_a_day=table.volatility_percent_a_day / 10_000,
+            step=index.interval,
+            venue_noise_bp=table.venue_noise_bp,
+            venue_spread_bp=table.venue_spread_bp,
+            until=latest,
+            attacks=tuple(attack.terms(self.calendar.midnight, latest) for attack in self.attacks),
+            trades_a_minute=table.venue_trades_a_minute,
+            trade_spans=self._trade_spans(),
+            reference_sources=table.reference_sources,
+        )
+
+    def _index_id(self) -> str:
+        return self.index.id if self.index else ""
+
+    def _backed(self, coin: CoinTerms, roubles: BankTerms | None) -> CoinTerms:
+        """With the reserves that the file names; redeemed in the roubles of its bank, in that bank's hours."""
+        if self.reserves:
+            coin = changed(coin, reserves=tuple(table.terms() for table in self.reserves))
+        if roubles is None:
+            return coin
+        redemption = changed(coin.redemption, hours=roubles.hours)
+        if redemption.eligible_wallets or redemption.eligible_classes:
+            wallets = (wallet_of(ParticipantId(one.id)) for one in self.redeemers)
+            eligible = tuple(dict.fromkeys((*redemption.eligible_wallets, *wallets)))
+            redemption = changed(redemption, eligible_wallets=eligible)
+        return changed(coin, pays_in=roubles.asset_id, redemption=redemption)
+
+    def _rouble_asset(self) -> tuple[Asset, ...]:
+        table = self.bank_roubles
+        return (Asset(asset_id=AssetId(table.id), scale=2, title=table.title),) if table else ()
+
+    def _check_markets(self) -> None:
+        """There is something to trade, and what each market needs."""
+        if not self.instruments and not self.cash_pairs:
+            raise fault("are missing, and so are cash_pairs", "list something to trade", at="instruments")
+        if self.instruments and self.index is None:
+            raise fault("is missing, and instruments follow it", "add an [index] table", at="index")
+        if self.index is not None and not self.instruments:
+            raise fault("is followed by no instrument", "list one, or leave the index out", at="index")
+        if not self.instruments and (self.population.size or self.makers or self.attacks):
+            raise fault(
+                "are missing, for the population, the makers and attacks",
+                "list one, or leave them out; [holders] and [[coin_makers]] trade cash pairs",
+                at="instruments",
+            )
+        if bool(self.cash_pairs) != (self.bank_roubles is not None):
+            raise fault(
+                "goes with cash_pairs, in which the coin is traded against it",
+                "give both or neither",
+                at="bank_roubles",
+            )
+        if self.bank_roubles is not None and self.bank_roubles.id == self.coin.asset(None).asset:
+            raise fault("is the id of the coin", "choose another", at="bank_roubles.id")
+        _check_reserves(self.reserves)
+        if not self.cash_pairs and (self.coin_makers or self.redeemers or self.holders or self.published):
+            raise fault("are missing, for those who trade the coin", "add one", at="cash_pairs")
+
+    def _coin_names(self, others: list[str]) -> list[str]:
+        names = [seat.id for seat in (*self.coin_makers, *self.redeemers)]
+        if len(set(names)) < len(names) or set(names) & set(others):
+            raise fault("share an id, or have that of a maker", "give each its own id", at="coin_makers")
+        return names
+
     def _trade_spans(self) -> tuple[tuple[Time, Time], ...]:
         """The hour before each expiry at which trades of outside venues count."""
         clocks = {i.expires for i in self._partitioned() if i.expires is not None}
-        expiries = {self.calendar.midnight + seconds_of(clock) for clock in clocks}
+        expiries = {self.calendar.instant(clock) for clock in clocks}
         return tuple((expiry - HOUR, expiry) for expiry in sorted(expiries))
 
     def _with_csv_read(self, folder: Path, starts: Time, ends: Time) -> "ScenarioFile":
         """The same scenario with the prices of its CSV file among its knots, so that nothing else is needed."""
-        if self.index.csv is None:
+        if self.index is None or self.index.csv is None:
             return self
         prices = read_knots(folder / self.index.csv, starts, ends, self.calendar.midnight)
         knots = tuple(KnotTable.model_validate({"at": at, "price_rub": price}) for at, price in prices)
         index = self.index.model_copy(update={"csv": None, "knots": knots})
         return self.model_copy(update={"index": index})
 
-    def _whole_path(self, starts: Time, ends: Time) -> tuple[tuple[Time, int], ...]:
+    def _whole_path(self, index: IndexTable, starts: Time, ends: Time) -> tuple[tuple[Time, int], ...]:
         """Knots over the whole run: the first price holds before it, the last one after."""
-        midnight = self.calendar.midnight
-        knots = tuple((midnight + seconds_of(knot.at), knot.price_rub) for knot in self.index.knots)
+        knots = tuple((self.calendar.instant(knot.at), knot.price_rub) for knot in index.knots)
         first, last = knots[0], knots[-1]
         before = ((starts, first[1]),) if first[0] > starts else ()
         after = ((ends, last[1]),) if last[0] < ends else ()
         return (*before, *knots, *after)
+
+
+def _check_reserves(reserves: tuple[ReserveTable, ...]) -> None:
+    """They are told apart, and make up a whole."""
+    if not reserves:
+        return
+    names = [bucket.id for bucket in reserves]
+    if len(set(names)) < len(names):
+        raise fault("share an id", "give each its own", at="reserves")
+    if (whole := sum(bucket.share_percent for bucket in reserves)) != 100_00:
+        raise fault(
+            f"make up {Decimal(whole) / 100}% together", "let their shares come to 100", at="reserves"
+        )
 
 
 def _longest_ladder(index: IndexTerms) -> Time:
@@ -883,15 +1094,23 @@ def scenario_path(name_or_path: str) -> Path | Traversable:
 
 
 def load_world(
-    name_or_path: str, population: int | None = None, cash: SettlementAssetTable | None = None
+    name_or_path: str,
+    population: int | None = None,
+    cash: SettlementAssetTable | None = None,
+    fallback: str | None = None,
 ) -> World:
     """The world of that scenario, settled in `cash` or in its own coin, checked. Instruments keep their names.
 
+    `fallback` is a further cash asset that the venue keeps, by its shipped profile.
     Raises ConfigurationError before anything has happened.
     """
     path = scenario_path(name_or_path)
     scenario = check(ScenarioFile, read_toml(path), str(path))
-    return with_population(scenario, population).world(Path(str(path)).parent, cash)
+    if population is not None and not scenario.instruments:
+        raise ConfigurationError(
+            str(path), "population", "has nothing to trade in it", "leave the population out"
+        )
+    return with_population(scenario, population).world(Path(str(path)).parent, cash, fallback)
 
 
 def scenario_schema() -> dict[str, Any]:

@@ -20,11 +20,13 @@ from participants.profile import Style
 from scenarios.measures.defaults import transferred
 from scenarios.measures.measure import NAN, PERCENT, ROUBLE, Columns, Floats, RunView, once, ratio
 from scenarios.measures.reading import (
+    Claim,
     codes,
     deals,
     every_claim,
     fills,
     index_ticks,
+    known_mids,
     listings,
     paid_from_pool,
     settlement_prices,
@@ -183,12 +185,20 @@ def _unsettled(view: RunView, known: dict[str, int]) -> Floats:
         terms = claim.terms
         if terms.product is Product.NOTE:
             continue  # the other side of it is an issuer, who is nobody of those in the table
-        spot = terms.product is Product.SPOT
+        spot = terms.product in (Product.SPOT, Product.CASH_PAIR)
         if terms.bucket_id in paid_from_pool(view) and not spot:
             continue
-        last = round(index_ticks(view)[claim.instrument].value[-1])
+        last = _last_price(view, claim)
         mark = last if spot else settlement_prices(view).get(terms.bucket_id, last)
         worth = mark if spot else terms.payoff(mark) + terms.lowest_price
         mine = deals(view, [claim])
         gain += totals(row[mine.holder], mine.signed * (worth - mine.price) * terms.tick_value, len(known))
     return gain / ROUBLE
+
+
+def _last_price(view: RunView, claim: Claim) -> int:
+    """In ticks: by the index, or, of one money against another, by the last mid of its book; par before one."""
+    mids = known_mids(view)[claim.instrument].value
+    if claim.terms.product is Product.CASH_PAIR and mids.size:
+        return round(float(mids[-1]))
+    return round(float(index_ticks(view)[claim.instrument].value[-1]))

@@ -8,18 +8,32 @@ from typing import Any, NamedTuple
 
 from exchange.access.regime import Grade, Regime, RegimeStatus
 from exchange.commands import (
+    AddOwnFunds,
     AdoptRegime,
+    ChangeIssuerState,
     Command,
     DeclareDefault,
+    EndOutage,
+    FailBank,
     FreezeParticipant,
     FreezeWallet,
+    HaltCash,
     HaltInstrument,
+    MintCoins,
     PauseIssuer,
+    PublishConversionRate,
+    ReissueCoins,
+    ReportCashPrice,
+    ReportOutage,
+    ReportReserve,
+    ResolveBank,
+    ResumeCash,
     ResumeInstrument,
     SetLimit,
     SuspendParticipant,
     UnfreezeWallet,
     UnpauseIssuer,
+    WipeWallet,
 )
 from exchange.instruments import Product
 from exchange.units import Time
@@ -28,8 +42,10 @@ from scenarios.compare import Comparison, Design
 from scenarios.regime_words import (
     cash_in_words,
     clearing_in_words,
+    fallback_in_words,
     limit_in_words,
     permissions_in_words,
+    trading_when_frozen,
     ways_in,
 )
 
@@ -48,29 +64,33 @@ class Background(NamedTuple):
     validation: Sequence[ValidationRow]
     stated: Mapping[str, Mapping[str, str]]  # by regime and key path: the value in its file, in short
     marks: Sequence[Mark] = ()
+    cash: Mapping[str, Sequence[tuple[str, str]]] = {}  # by regime: what its money is like, about and words
 
 
 def background_of(comparison: Comparison) -> Background:
     """From the texts that the comparison keeps, not from files that may have changed since."""
     from participants.population import draw_population, validation
+    from scenarios.config.cash_words import traits
     from scenarios.config.reading import check, key_paths
     from scenarios.config.regime_file import RegimeFile
+    from scenarios.config.scenario_file import scenario_path
 
     design = comparison.design
-    world = _world(design)
+    scenario = _scenario(design)
+    world = scenario.world(Path(str(scenario_path(design.scenario.source))).parent)
+    files = {regime.name: check(RegimeFile, _tables(regime.text), regime.source) for regime in design.regimes}
     population = draw_population(min(design.seeds), world.population) if world.population.size else ()
     return Background(
         title=world.title,
         question=world.question,
-        regimes=tuple(
-            check(RegimeFile, _tables(regime.text), regime.source).regime() for regime in design.regimes
-        ),
+        regimes=tuple(file.regime() for file in files.values()),
         validation=validation(population, world.population) if population else (),
         stated={
             regime.name: {path: _in_short(value) for path, value in key_paths(_tables(regime.text))}
             for regime in design.regimes
         },
         marks=marks(world.directives),
+        cash={name: traits(scenario.coin.asset(file.cash.terms)) for name, file in files.items()},
     )
 
 
@@ -95,13 +115,12 @@ def _spaced(name: str) -> str:
     return name.replace("_", " ")
 
 
-def _world(design: Design) -> Any:
+def _scenario(design: Design) -> Any:
     from scenarios.config.reading import check
-    from scenarios.config.scenario_file import ScenarioFile, scenario_path, with_population
+    from scenarios.config.scenario_file import ScenarioFile, with_population
 
     scenario = check(ScenarioFile, _tables(design.scenario.text), design.scenario.source)
-    beside = Path(str(scenario_path(design.scenario.source))).parent
-    return with_population(scenario, design.population).world(beside)
+    return with_population(scenario, design.population)
 
 
 _HAPPENS: dict[type[Command], str] = {
@@ -116,6 +135,20 @@ _HAPPENS: dict[type[Command], str] = {
     SuspendParticipant: "a participant is suspended",
     FreezeParticipant: "a participant is frozen",
     SetLimit: "a limit is set",
+    WipeWallet: "coins destroyed",
+    ReissueCoins: "coins issued anew",
+    ChangeIssuerState: "the issuer's state changes",
+    MintCoins: "coins minted",
+    ReportReserve: "news of the reserves",
+    AddOwnFunds: "the issuer adds own funds",
+    ReportCashPrice: "the coin is priced",
+    ReportOutage: "the keeper falls silent",
+    EndOutage: "the keeper is back",
+    FailBank: "the bank fails",
+    ResolveBank: "the bank is resolved",
+    HaltCash: "the money is halted",
+    ResumeCash: "the money is let go on",
+    PublishConversionRate: "claims are converted",
 }
 
 
@@ -153,6 +186,7 @@ _TRADED = {
     Product.OPTION: "options",
     Product.SPOT: "coins themselves",
     Product.NOTE: "notes on them",
+    Product.CASH_PAIR: "one money for another",
 }
 
 
@@ -190,6 +224,10 @@ class Face(NamedTuple):
     @property
     def settled_in(self) -> str:
         return cash_in_words(self.regime.cash)
+
+    @property
+    def if_stopped(self) -> str:
+        return f"{trading_when_frozen(self.regime.cash)}; {fallback_in_words(self.regime.cash)}"
 
     @property
     def clearing(self) -> str:

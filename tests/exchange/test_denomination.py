@@ -14,6 +14,7 @@ from exchange.commands import AdoptRegime, EstablishVenue, ListInstrument, Repor
 from exchange.core import Exchange
 from exchange.events import (
     CashPriced,
+    CoinRequestRefused,
     DirectiveRefused,
     InstrumentListed,
     MarginCalled,
@@ -175,9 +176,9 @@ def test_silence_lowers_no_requirement() -> None:
     assert margin.conversion.price_ppm == 900_000
     assert margin.accounts[BOB].wanted == 1_422_223
     for wrong in (0, -1):
-        assert of_kind(price(venue, wrong), DirectiveRefused)
+        assert of_kind(price(venue, wrong), CoinRequestRefused)
     unknown = ReportCashPrice(asset_id=AssetId("RUBZ"), price_ppm=1, source="otc")
-    assert of_kind(venue.tell(unknown), DirectiveRefused)
+    assert of_kind(venue.tell(unknown), CoinRequestRefused)
     assert margin.conversion.price_ppm == 900_000
 
 

@@ -2,7 +2,6 @@
 
 import pytest
 
-from exchange import redeeming
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.cash.hours import BankingHours
 from exchange.cash.terms import (
@@ -17,6 +16,7 @@ from exchange.commands import (
     CancelRedemption,
     ChangeIssuerState,
     Command,
+    EndOutage,
     EstablishVenue,
     FreezeWallet,
     MintCoins,
@@ -24,6 +24,7 @@ from exchange.commands import (
     PayHolders,
     ProcessRedemptions,
     RedeemCoins,
+    ReportOutage,
     ReportReserve,
     UnfreezeWallet,
     UnpauseIssuer,
@@ -47,15 +48,17 @@ from exchange.events import (
     ReserveStatusChanged,
     SupplyExceedsReserves,
 )
+from exchange.instruments import Asset
 from exchange.messages import changed
 from exchange.reasons import CashRefusal
-from exchange.units import DAY, HOUR, MINUTE, SECOND, AssetId, Money, Time, WalletId
+from exchange.units import DAY, HOUR, MINUTE, SECOND, Money, WalletId
 from exchange.wellformed import MalformedCommand
 from matching.terms import ParticipantId
-from tests.builders import OPENS, RUBD, Venue, coin_terms, of_kind
+from tests.builders import OPENS, RUB, RUBD, Venue, coin_terms, of_kind, rouble_terms
 
 ANN_W, BOB_W, CYD_W = (WalletId(f"w-{name}") for name in ("ann", "bob", "cyd"))
 SIGNED = ("issuer",)
+WITH_ROUBLES = tuple(Asset(asset_id=name, scale=2, title="money") for name in (RUBD, RUB))
 MIDNIGHT = OPENS // DAY * DAY
 CASH = ReserveTerms(name="cash", reserve_class=ReserveClass.BANK_DEPOSIT, custodian="bank", weight_bp=3_000)
 BILLS = ReserveTerms(
@@ -376,24 +379,49 @@ def test_holders_are_only_paid_unasked_in_a_wind_down():
 # --- into the redeemer's wallet at a bank ---------------------------------------------------------------
 
 
+def a_venue_with_a_bank(**redemption: object) -> Venue:
+    """250 coins with Ann and Bob: 75 of the reserves are money."""
+    terms = coin_terms(reserves=(CASH, BILLS), redemption=RedemptionTerms(**redemption))  # type: ignore[arg-type]
+    venue = Venue(coin=terms, more_coins=(rouble_terms(),), assets=WITH_ROUBLES)
+    for wallet, amount in ((ANN_W, 150), (BOB_W, 100)):
+        venue.mint(wallet, amount)
+    return venue
+
+
+def at_the_bank(venue: Venue, wallet: WalletId) -> Money:
+    return int(venue.state.holdings[RUB].keeper.balance(wallet))
+
+
 def test_roubles_arrive_at_the_bank_that_the_venue_knows():
-    """Any keeper that takes credits will do; here one that only writes them down."""
-    venue = a_venue(fee_fixed=10)
-    arrived: list[tuple[WalletId, Money, str, Time]] = []
+    venue = a_venue_with_a_bank(fee_fixed=10)
+    assert paid(redeem(venue, ANN_W, 50)) == [(ANN_W, 50)]
+    assert at_the_bank(venue, ANN_W) == 40
 
-    class Bank:
-        def credit(self, wallet_id: WalletId, amount: Money, reference: str, now: Time) -> None:
-            arrived.append((wallet_id, amount, reference, now))
 
-    class BankHolding:
-        keeper = Bank()
+def test_what_is_paid_in_parts_arrives_in_parts():
+    venue = a_venue_with_a_bank()
+    redeem(venue, ANN_W, 150)
+    assert paid(slot(venue)) == [(ANN_W, 75)]
+    assert at_the_bank(venue, ANN_W) == 75
+    venue.wait_until(venue.now + DAY)
+    assert paid(slot(venue)) == [(ANN_W, 75)]
+    assert at_the_bank(venue, ANN_W) == 150
 
-    holdings = venue.state.holdings
-    venue.state.holdings = holdings | {AssetId("RUB"): BankHolding()}
-    asked = RedeemCoins(asset_id=RUBD, wallet_id=ANN_W, amount=50)
-    events = list(redeeming.redeem_coins(asked, venue.state))
-    assert len(events) == 2
-    assert arrived == [(ANN_W, 40, "redemption RUBD 1", venue.now)]
+
+def test_nobody_is_paid_while_the_bank_moves_nothing_and_nobody_loses_its_place():
+    venue = a_venue_with_a_bank()
+    venue.tell(ReportOutage(asset_id=RUB))
+    assert paid(redeem(venue, ANN_W, 50)) == []
+    assert paid(slot(venue)) == paid(slot(venue)) == []
+    venue.tell(EndOutage(asset_id=RUB))
+    assert paid(slot(venue)) == [(ANN_W, 50)]
+    assert at_the_bank(venue, ANN_W) == 50
+
+
+def test_in_a_wind_down_each_holder_is_paid_at_the_bank():
+    venue = a_venue_with_a_bank()
+    assert paid(into(venue, IssuerState.WIND_DOWN)) == [(ANN_W, 45), (BOB_W, 30)]
+    assert (at_the_bank(venue, ANN_W), at_the_bank(venue, BOB_W)) == (45, 30)
 
 
 def test_a_venue_is_not_founded_on_reserves_that_do_not_add_up():

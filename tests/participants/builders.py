@@ -34,7 +34,7 @@ from matching.terms import OrderId, ParticipantId, Price, Quantity, Side, TimeIn
 from participants.chance import Dice, generator
 from participants.participant import Participant
 from participants.profile import Profile, Style
-from tests.builders import BTC_RUB, BTCF, RUBD, future
+from tests.builders import BTC_RUB, BTCF, PAIR, RUB, RUBD, future
 
 OPENS: Time = 1_766_044_800 * SECOND
 FUTURE, INDEX = BTCF, BTC_RUB
@@ -81,9 +81,10 @@ class Market:
     def __init__(self, now: Time = OPENS) -> None:
         self.tape = PublicTape()
         self.now = now
-        self.publish(SeriesStateChanged(instrument_id=FUTURE, state=SeriesState.TRADING))
+        self.state(SeriesState.TRADING)
         self.index(80_000)
         self.best(79_990, 80_010)
+        self.best(9_999, 10_001, instrument_id=PAIR)
 
     def publish(self, event: Event) -> None:
         self.tape.publish(self.now, event)
@@ -91,10 +92,16 @@ class Market:
     def index(self, ticks: int, status: IndexStatus = IndexStatus.OK) -> None:
         self.publish(IndexPublished(index_id=INDEX, value=ticks * 10_000, status=status, venues=4))
 
-    def best(self, bid: Price | None, ask: Price | None, quantity: Quantity = 50) -> None:
+    def best(
+        self,
+        bid: Price | None,
+        ask: Price | None,
+        quantity: Quantity = 50,
+        instrument_id: InstrumentId = FUTURE,
+    ) -> None:
         self.publish(
             BestPricesChanged(
-                instrument_id=FUTURE,
+                instrument_id=instrument_id,
                 bid=bid,
                 bid_quantity=quantity if bid is not None else 0,
                 ask=ask,
@@ -103,7 +110,8 @@ class Market:
         )
 
     def state(self, state: SeriesState) -> None:
-        self.publish(SeriesStateChanged(instrument_id=FUTURE, state=state))
+        for instrument_id in (FUTURE, PAIR):
+            self.publish(SeriesStateChanged(instrument_id=instrument_id, state=state))
 
     @property
     def view(self) -> MarketView:
@@ -254,8 +262,8 @@ class EchoVenue:
 
 _NAMED: dict[str, st.SearchStrategy[Any]] = {
     "participant_id": st.just(ME),
-    "instrument_id": st.sampled_from([FUTURE, InstrumentId("OTHER")]),
-    "asset_id": st.sampled_from([RUBD, AssetId("USDX")]),
+    "instrument_id": st.sampled_from([FUTURE, PAIR, InstrumentId("OTHER")]),
+    "asset_id": st.sampled_from([RUBD, RUB, AssetId("USDX")]),
     "index_id": st.just(INDEX),
     "value": st.one_of(st.just(0), st.integers(700_000_000, 900_000_000), st.integers(0, 10**12)),
     "order_id": st.integers(0, 6).map(OrderId),

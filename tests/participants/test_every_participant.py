@@ -7,18 +7,30 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from exchange.access.regime import Applicant, ApplicantKind
-from exchange.commands import Command, FreezeWallet, PlaceOrder, RedeemCoins
+from exchange.commands import (
+    Command,
+    FreezeWallet,
+    MintCoins,
+    PlaceOrder,
+    RecordFiatReceipt,
+    RedeemCoins,
+    TransferCash,
+)
 from exchange.events import CustodyGated, Event, PrivateEvent, PublicEvent, SeriesState
 from exchange.messages import decode, encode
 from exchange.units import MINUTE, SECOND, AssetId, Time, WalletId
 from matching.terms import ParticipantId, Side
 from participants.authority import Script
 from participants.participant import Participant
-from participants.profile import Style
+from participants.profile import Profile, Style
 from participants.strategies import participant_for
+from participants.strategies.authorised_redeemer import AuthorisedRedeemer, RedeemerTerms
 from participants.strategies.cautious_holder import CautiousHolder
 from participants.strategies.clearing_member import ClearingMember, MemberTerms
+from participants.strategies.coin_maker import CoinMaker
+from participants.strategies.running_holder import RunningHolder, RunningHolderTerms
 from participants.strategies.trader import Trader
+from tests.builders import cash_pair
 from tests.participants.builders import (
     ANY_EVENT,
     ME,
@@ -38,6 +50,11 @@ A_FREEZE = FreezeWallet(
 )
 
 
+def of_coins(**changes: object) -> Profile:
+    """A million bank roubles, and as many coins."""
+    return a_profile(**{"deposit": 10**8, "desired_exposure": 10**8, **changes})
+
+
 def of_style(style: Style) -> Participant:
     return participant_for(a_profile(style), an_instrument(), seed=7, opens=OPENS)
 
@@ -54,9 +71,17 @@ PARTICIPANTS: dict[str, Callable[[], Participant]] = {
     "clearing member": lambda: ClearingMember(
         ME, {an_instrument().instrument_id: an_instrument()}, MemberTerms(demands_bp=300), OPENS
     ),
+    "coin maker": lambda: CoinMaker(of_coins(), cash_pair(), dice(), OPENS, 10**8),
+    "authorised redeemer": lambda: AuthorisedRedeemer(
+        of_coins(), cash_pair(), dice(), OPENS, 10**8, RedeemerTerms(minter="minter")
+    ),
+    "running holder": lambda: RunningHolder(
+        of_coins(deposit=0), cash_pair(), dice(), OPENS, 10**8, RunningHolderTerms(news_share=1.0)
+    ),
     "script": lambda: Script([(OPENS + MINUTE, A_FREEZE), (OPENS, A_FREEZE)]),
 }
-TRADERS = [name for name in PARTICIPANTS if name not in ("script", "clearing member")]
+COIN_TRADERS = ["coin maker", "authorised redeemer", "running holder"]
+TRADERS = [name for name in PARTICIPANTS if name not in ("script", "clearing member", *COIN_TRADERS)]
 
 STORY = st.lists(
     st.tuples(st.integers(1, 200), st.lists(ANY_EVENT, max_size=4)), min_size=1, max_size=12
@@ -81,8 +106,14 @@ def play(participant: Participant, story: list[tuple[int, list[Event]]]) -> list
 
 def sender(command: Command) -> ParticipantId:
     """Whom a command speaks for: the participant it names, or the owner of the wallet."""
-    if isinstance(command, RedeemCoins):
-        return ME if command.wallet_id == a_profile().wallet_id else ParticipantId("somebody else")
+    mine = a_profile().wallet_id
+    match command:
+        case RedeemCoins() | MintCoins():
+            return ME if command.wallet_id == mine else ParticipantId("somebody else")
+        case TransferCash():
+            return ME if command.source == mine else ParticipantId("somebody else")
+        case RecordFiatReceipt():
+            return ParticipantId(command.receipt_id.rpartition("-")[0])
     return command.participant_id  # type: ignore[union-attr]
 
 
@@ -115,12 +146,12 @@ def test_it_names_the_kinds_of_events_it_wants(name: str) -> None:
     assert all(issubclass(kind, PrivateEvent) for kind in participant.wakes_for)
 
 
-@pytest.mark.parametrize("name", TRADERS)
+@pytest.mark.parametrize("name", [*TRADERS, *COIN_TRADERS])
 def test_its_first_wake_is_not_before_the_opening(name: str) -> None:
     assert PARTICIPANTS[name]().first_wake() >= OPENS
 
 
-@pytest.mark.parametrize("name", TRADERS)
+@pytest.mark.parametrize("name", [*TRADERS, *COIN_TRADERS])
 @pytest.mark.parametrize("state", [SeriesState.LISTED, SeriesState.SUSPENDED, SeriesState.SETTLED])
 def test_it_orders_nothing_while_the_series_does_not_trade(name: str, state: SeriesState) -> None:
     market, participant = Market(), PARTICIPANTS[name]()
@@ -129,7 +160,7 @@ def test_it_orders_nothing_while_the_series_does_not_trade(name: str, state: Ser
     assert not [command for command in sent if isinstance(command, PlaceOrder)]
 
 
-@pytest.mark.parametrize("name", TRADERS)
+@pytest.mark.parametrize("name", [*TRADERS, *COIN_TRADERS])
 def test_early_news_does_not_make_it_look_early(name: str) -> None:
     market, participant = Market(), PARTICIPANTS[name]()
     due = participant.first_wake()

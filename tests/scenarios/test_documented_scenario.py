@@ -2,6 +2,7 @@
 
 import re
 import tomllib
+from datetime import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -93,6 +94,13 @@ def test_the_page_gives_the_defaults_that_the_file_has() -> None:
     del stated["instruments"][0]["fee_taker_rub"]
     stated["crypto"] = [{"id": "BTC"}]
     stated["issuers"] = [{"id": "bank", "deposit_rub": 1, "own_funds_rub": 1}]
+    stated["bank_roubles"] = {"bank": "bank"}
+    stated["reserves"] = [{"id": "all", "custodian": "bank", "share_percent": 100}]
+    stated["cash_pairs"] = [{}]
+    seat = {"deposit_rub": 1, "own_funds_rub": 1}
+    stated["coin_makers"], stated["redeemers"] = [{"id": "one", **seat}], [{"id": "two", **seat}]
+    stated["holders"] = {"count": 1, "coins": 1}
+    stated["published"] = [{"at": time(12), "price": Decimal("0.9"), "source": "press"}]
     full = resolved(check(ScenarioFile, stated, "the page"))
     told = 0
     for section in PAGE.split("\n### ")[1:]:

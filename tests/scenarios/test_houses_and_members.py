@@ -244,13 +244,13 @@ def test_each_directive_is_its_command(tmp_path: Path, line: str, command: objec
 @pytest.mark.parametrize(
     ("line", "key", "sentence"),
     [
-        ('do = "declare_default"\ngrounds = "x"', "directives.1.participant", "or “declare_default” or"),
-        ('do = "declare_default"\nparticipant = "maker_alpha"', "directives.1.grounds", "goes with do"),
-        ('do = "set_limit"\nparticipant = "maker_alpha"', "directives.1.limit_rub", "goes with do = “set_limit”"),
-        ('do = "pause_issuer"\nlimit_rub = 1', "directives.1.limit_rub", "and with nothing else"),
+        ('do = "declare_default"\ngrounds = "x"', "directives.1.participant", "is missing for do = “declare_default”"),
+        ('do = "declare_default"\nparticipant = "maker_alpha"', "directives.1.grounds", "add the key “grounds”"),
+        ('do = "set_limit"\nparticipant = "maker_alpha"', "directives.1.limit_rub", "is missing for do = “set_limit”"),
+        ('do = "pause_issuer"\nlimit_rub = 1', "directives.1.limit_rub", "does not go with do = “pause_issuer”"),
         ('do = "suspend_participant"\nparticipant = "maker_alfa"', "directives", "is no maker, no member and not of"),
         ('do = "suspend_participant"\nparticipant = "individual-00021"', "directives", "names individual-00021"),
-        ('do = "set_committee_price"\nprice_rub = 1\ngrounds = "x"', "directives", "names no instrument"),
+        ('do = "set_committee_price"\nprice_rub = 1\ngrounds = "x"', "directives.1.instrument", "is missing for do"),
     ],
 )  # fmt: skip
 def test_a_directive_that_misses_something_or_has_too_much(

@@ -211,7 +211,8 @@ def test_trades_are_reported_for_an_instrument_that_is_settled_by_them_alone(tmp
          "not independent of the index"),
         ("", (("cap_rub", 'settlement_rule = "snap"\ncap_rub'),), "instruments.BTC_RUBD-18DEC26.settlement_rule",
          "the nearest that is valid is “snapshot”"),
-        ("", (('do = "freeze_venue_wallets"', 'do = "postpone_settlement"'),), "directives", "names no instrument"),
+        ("", (('do = "freeze_venue_wallets"', 'do = "postpone_settlement"'),), "directives.1.instrument",
+         "is missing for do = “postpone_settlement”"),
     ],
 )  # fmt: skip
 def test_an_impossible_attack_is_refused_in_a_sentence(

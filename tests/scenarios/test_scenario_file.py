@@ -145,7 +145,11 @@ def test_a_regime_adopted_at_noon_bars_whom_it_would_not_let_in(tmp_path: Path) 
 
 def test_a_regime_that_is_nowhere_is_told_before_anything_happens(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match=r"no shipped regime.*ru_elr_super_2025"):
-        a_world(tmp_path, ('do = "freeze_venue_wallets"', 'do = "adopt_regime"\nregime = "ru_elr_super"'))
+        a_world(
+            tmp_path,
+            ('do = "freeze_venue_wallets"', 'do = "adopt_regime"\nregime = "ru_elr_super"'),
+            ('order_ref = "freeze order 1"', ""),
+        )
 
 
 @pytest.mark.parametrize("name", shipped_scenarios())
@@ -250,9 +254,12 @@ MAKER = '[[makers]]\nid = "maker_alpha"\ndeposit_rub = 60_000_000\nown_funds_rub
         ([("at = 10:20:00", "at = 10:30:00")], "index.knots", "go back from 10:30:00 to 10:24:00"),
         ([("knots = [", 'csv = "prices.csv"\nknots = [')], "index.knots", "exactly one of the two"),
         ([('do = "freeze', 'wallets = 2\ndo = "freeze')], "directives", "more wallets than the venue has"),
-        ([('do = "freeze_venue_wallets"', 'do = "halt_instrument"')], "directives", "names no instrument"),
-        ([('do = "freeze_venue_wallets"', 'do = "adopt_regime"')], "directives.1.regime", "goes with do"),
-        ([('do = "freeze', 'regime = "ru_open_counterfactual"\ndo = "freeze')], "directives.1.regime", "goes with do"),
+        ([('do = "freeze_venue_wallets"', 'do = "halt_instrument"')], "directives.1.instrument", "is missing for do"),
+        ([('do = "freeze_venue_wallets"\norder_ref = "freeze order 1"', 'do = "halt_instrument"\ninstrument = "BTC"')],
+         "directives", "names no instrument: BTC; the nearest"),
+        ([('do = "freeze_venue_wallets"', 'do = "adopt_regime"')], "directives.1.regime", "is missing for do"),
+        ([('do = "freeze', 'regime = "ru_open_counterfactual"\ndo = "freeze')], "directives.1.regime",
+         "does not go with do"),
         # each of the following is a world that could not be assembled
         ([("at = 10:10:00", "at = 03:00:00")], "directives", "outside the run"),
         ([("at = 10:40:00", "at = 10:52:00")], "directives", "outside the run"),

@@ -1,0 +1,82 @@
+"""The shipped weekend: 8.25% of a coin's reserves are stuck, nobody can redeem it, and then it is all there again."""
+
+from collections.abc import Iterator
+from itertools import takewhile
+
+import pytest
+
+from exchange.events import (
+    CashDeposited,
+    CashPriced,
+    CoinsRedeemed,
+    OrderFilled,
+    RedemptionRequested,
+    RedemptionsProcessed,
+    ReserveStatusChanged,
+)
+from exchange.units import DAY, HOUR, MINUTE, Time
+from scenarios.config.scenario_file import load_world
+from scenarios.world import World
+from tests.scenarios.small_worlds import Kept, live
+
+
+@pytest.fixture(scope="module")
+def weekend() -> Iterator[tuple[World, Kept]]:
+    world = load_world("depeg_2023_03")
+    yield world, live(world)
+
+
+def price(kept: Kept, at: Time) -> float:
+    until = takewhile(lambda entry: entry.time <= at, kept.told)
+    told = [entry.event.price_ppm for entry in until if isinstance(entry.event, CashPriced)]
+    return told[-1] / 1_000_000 if told else 1.0
+
+
+def test_the_price_falls_with_the_news_and_rises_with_each_promise(weekend: tuple[World, Kept]) -> None:
+    world, kept = weekend
+    disclosed, promised, guaranteed, freed = [at for at, _ in world.directives]
+    reopened = freed + HOUR
+    before, hours_later = price(kept, disclosed), price(kept, disclosed + 4 * HOUR)
+    waiting, after_promise = price(kept, promised - MINUTE), price(kept, promised + 4 * HOUR)
+    after_guarantee, at_the_end = price(kept, guaranteed + 8 * HOUR), price(kept, reopened + 4 * HOUR)
+    assert before > 0.999
+    assert hours_later < 0.92  # what the reserves that can be reached would pay
+    assert waiting < 0.92  # for as long as nobody says otherwise
+    assert hours_later < after_promise < 0.99
+    assert after_promise < after_guarantee < at_the_end
+    assert at_the_end > 0.999
+
+
+def test_nobody_redeems_while_the_banks_are_closed_and_trading_goes_on(weekend: tuple[World, Kept]) -> None:
+    world, kept = weekend
+    shut, reopened = world.opens // DAY * DAY + DAY, world.directives[-1][0] + HOUR
+    assert reopened - shut == 62 * HOUR
+    redeemed = [entry.time for entry in kept.told if isinstance(entry.event, CoinsRedeemed)]
+    assert any(world.directives[0][0] < time < shut for time in redeemed)
+    assert not any(shut <= time < reopened for time in redeemed)
+    assert any(shut < e.time < reopened for e in kept.told if isinstance(e.event, OrderFilled))
+
+
+def test_the_money_at_once_runs_out_and_all_who_wait_are_paid_on_monday(weekend: tuple[World, Kept]) -> None:
+    """A sixth of the reserves is money in a sound bank; the bills that are sold on Friday are money on Monday."""
+    _, kept = weekend
+    first, *_, last = kept.events(RedemptionsProcessed)
+    assert first.queued > 0 == first.liquid
+    assert last.queued == 0
+    stuck, freed = kept.events(ReserveStatusChanged)
+    assert round((stuck.book - stuck.accessible) / stuck.book, 4) == 0.0825
+    assert freed.accessible == freed.book
+    handed_in = sum(event.amount for event in kept.events(RedemptionRequested))
+    assert handed_in == sum(event.amount for event in kept.events(CoinsRedeemed))
+
+
+def test_what_redeemers_are_paid_comes_back_to_the_venue(weekend: tuple[World, Kept]) -> None:
+    _, kept = weekend
+    paid = [e.amount for e in kept.events(CoinsRedeemed) if e.wallet_id == "wallet-redeemer_gamma"]
+    brought = [
+        event.amount
+        for event in kept.events(CashDeposited)
+        if event.participant_id == "redeemer_gamma" and event.asset_id == "RUB"
+    ]
+    assert len(paid) > 2
+    assert sum(brought[1:]) == sum(paid)  # the first is what it came with
