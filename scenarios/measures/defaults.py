@@ -13,6 +13,7 @@ from exchange.events import (
     LiquidationStep,
     LossBorne,
     MarginCalled,
+    PoolLossBorne,
     PositionTransferred,
     TransferCause,
     VariationCleared,
@@ -38,13 +39,15 @@ def transferred(view: RunView, known: dict[str, int]) -> Floats:
 def borne_by_others(view: RunView) -> float:
     """Kopecks of default losses that no participant bore: the house did, or whoever was not paid."""
     spared = sum(amount for _, amount in _spared(view))
-    return float(spared - view.table(LossBorne)["amount"].sum())
+    borne = sum(view.table(kind)["amount"].sum() for kind in (LossBorne, PoolLossBorne))
+    return float(spared - borne)
 
 
 def _transfers(view: RunView) -> Iterator[tuple[str, int]]:
     yield from _spared(view)
-    borne, moved = view.table(LossBorne), view.table(PositionTransferred)
-    yield from zip(borne["participant_id"], (-borne["amount"]).tolist(), strict=True)
+    moved = view.table(PositionTransferred)
+    for borne in (view.table(LossBorne), view.table(PoolLossBorne)):
+        yield from zip(borne["participant_id"], (-borne["amount"]).tolist(), strict=True)
     yield from zip(moved["participant_id"], moved["amount"].tolist(), strict=True)
     yield from _bids(view)
 
