@@ -198,6 +198,23 @@ loss_members = Measure(
     _lost_at_members,
 )
 
+
+def _lost_in_pools(view: RunView) -> float:
+    """What fellow clients paid in omnibus accounts."""
+    return float(view.table(PoolLossBorne)["amount"].sum() / ROUBLE)
+
+
+loss_fellow_clients = Measure(
+    "loss_fellow_clients",
+    DEFAULTS,
+    "Default losses that fellow clients bore",
+    "RUB",
+    "sum of what collateral of other clients in an omnibus account has paid",
+    "rarely published",
+    "lower",
+    _lost_in_pools,
+)
+
 MEASURES = (
     margin_calls,
     liquidation_steps,
@@ -207,5 +224,6 @@ MEASURES = (
     default_losses,
     *(_paid_by(layer) for layer in _WORDS),
     loss_members,
+    loss_fellow_clients,
     loss_unpaid,
 )

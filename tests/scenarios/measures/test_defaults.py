@@ -161,6 +161,7 @@ def test_a_fellow_client_pays_in_an_omnibus_account() -> None:
     pool = PoolLossBorne(participant_id="bob", asset_id="RUBD", defaulter="ann", amount=400_000)
     view = a_default((pool, used(Layer.DEFAULTER_MARGIN, 18_500), used(Layer.SKIN_IN_THE_GAME, 2_000)), 6_000)
     assert results(view) == {"ann": -14_500.0, "bob": 16_000.0, "cyd": 500.0}
+    assert defaults.loss_fellow_clients.function(view) == 4_000.0
     assert investors.zero_sum_gap.function(view) == 0.0
 
 
