@@ -6,7 +6,7 @@ the run: the assertion names the invariant.
 
 from collections.abc import Iterator
 
-from exchange import unit_audit
+from exchange import member_audit, unit_audit
 from exchange.clearing import accounts, margin_audit
 from exchange.clearing.cover import Account
 from exchange.clearing.expiry import is_over
@@ -188,13 +188,8 @@ def _margin(state: State) -> Iterator[str]:
 
 
 def _members(state: State) -> Iterator[str]:
-    """I-26: what counts with a member is what it and those for whom it stands in have at risk."""
-    for member in state.seats.values():
-        if member.is_member:
-            group = [member, *(s for s in state.seats.values() if s.member_id == member.participant_id)]
-            at_risk = sum(state.covers.at_risk(seat.participant_id) for seat in group)
-            if state.covers.behind(member.participant_id) != at_risk:
-                yield f"I-26 {member.participant_id}: what it stands in for has drifted"
+    """I-26: what members stand in for, where clients' collateral lies, and who is called for the default fund."""
+    yield from member_audit.walk(state)
 
 
 def _custody(state: State) -> Iterator[str]:

@@ -38,6 +38,15 @@ class HouseLayer(StrEnum):
     LIQUIDITY = "liquidity"  # bridges late payments; it is paid back
 
 
+class Segregation(StrEnum):
+    """How a member keeps its clients' collateral: apart from each other's, or as one pool."""
+
+    INDIVIDUAL = "individual"  # no client pays for another
+    OMNIBUS = (
+        "omnibus"  # each posts what its own positions need (gross), and all stand for each other's losses
+    )
+
+
 class DefaultReason(StrEnum):
     WORTH_LESS_THAN_NOTHING = "worth_less_than_nothing"  # its equity is negative
     BEYOND_STEPS = "beyond_steps"  # too little is left to close it step by step
@@ -618,14 +627,30 @@ class AppointMember(Message):
 
     precedence: ClassVar[int] = EXTERNAL
     participant_id: ParticipantId
+    segregation: Segregation = Segregation.INDIVIDUAL
 
 
 class ChooseMember(Message):
-    """Clear through that member from now on: it stands in for what the participant cannot pay."""
+    """Ask to clear through that member, which then stands in for what the participant cannot pay. It may decline."""
 
     precedence: ClassVar[int] = RISK
     participant_id: ParticipantId
     member_id: ParticipantId
+
+
+class AcceptClient(Message):
+    """A member takes on a client that has asked it; from now on it stands in for what the client cannot pay."""
+
+    precedence: ClassVar[int] = RISK
+    participant_id: ParticipantId
+    client_id: ParticipantId
+
+
+class DeclineClient(Message):
+    precedence: ClassVar[int] = RISK
+    participant_id: ParticipantId
+    client_id: ParticipantId
+    grounds: str
 
 
 class OfferToPort(Message):
@@ -770,6 +795,14 @@ class SizeFund(Message):
     precedence: ClassVar[int] = CLEARING
 
 
+class EndFundCall(Message):
+    """The due time of what a member's share of the default fund is short of."""
+
+    precedence: ClassVar[int] = CLOCK
+    participant_id: ParticipantId
+    due: Time
+
+
 class SettleCycle(Message):
     """A cycle begins: what is due is locked."""
 
@@ -872,6 +905,8 @@ Request: TypeAlias = (
     | DepositCoins
     | WithdrawCoins
     | ChooseMember
+    | AcceptClient
+    | DeclineClient
     | OfferToPort
     | BidForPortfolio
     | InstructSettlement
@@ -924,6 +959,7 @@ Duty: TypeAlias = (
     | CloseOut
     | EndDefaultAuction
     | SizeFund
+    | EndFundCall
     | SettleCycle
     | CompleteCycle
     | ExpireInstruction

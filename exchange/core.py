@@ -25,6 +25,7 @@ from exchange import (
 from exchange.clearing import house, rolling
 from exchange.commands import (
     REPORTS,
+    AcceptClient,
     AdoptRegime,
     AmendOrder,
     AnnounceCryptoDeposit,
@@ -48,8 +49,10 @@ from exchange.commands import (
     CreditUnits,
     DebitUnits,
     DeclareDefault,
+    DeclineClient,
     DepositCoins,
     EndDefaultAuction,
+    EndFundCall,
     EndMarginCall,
     EndTrading,
     EnterPhase,
@@ -236,10 +239,16 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return membership.appoint_member(command, state)
         case ChooseMember():
             return membership.choose_member(command, state)
+        case AcceptClient():
+            return membership.accept_client(command, state)
+        case DeclineClient():
+            return membership.decline_client(command, state)
         case OfferToPort():
             return membership.offer_to_port(command, state)
         case SizeFund():
             return membership.size_fund(command, state)
+        case EndFundCall():
+            return membership.end_fund_call(command, state)
         case FundHouse():
             return treasury.fund_house(command, state)
         case RollPerpetual():

@@ -54,6 +54,7 @@ from exchange.events import (
     LayerUsed,
     LossBorne,
     ParticipantStateChanged,
+    PoolLossBorne,
     PositionTransferred,
     TransferCause,
 )
@@ -89,7 +90,8 @@ def _declare(seat: Seat, reason: DefaultReason, grounds: str, state: State) -> I
     """No order of it is taken any more. Its clients go elsewhere first, then its positions are closed."""
     who, margin = seat.participant_id, state.covers.margin
     yield from trading.cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-    seat.defaulted = True
+    seat.defaulted, seat.fund_overdue, seat.asked = True, False, None
+    state.fund_calls.pop(who, None)
     yield DefaultDeclared(defaulter=who, reason=reason, grounds=grounds)
     yield ParticipantStateChanged(participant_id=who, state=seat.state)
     if margin is None:
@@ -325,7 +327,9 @@ def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Mon
     seat = state.seats[who]
     loss = owed - own
     if loss and seat.member_id is not None:
-        _shift(margin.accounts[seat.member_id], account, loss, margin, state)
+        behind = margin.margin_account(state.seats[seat.member_id])
+        _shift(behind, account, loss, margin, state)
+        behind.client_losses += loss
         yield LossBorne(
             participant_id=seat.member_id, defaulter=who, layer=Layer.DEFAULTER_MARGIN, amount=loss
         )
@@ -333,6 +337,7 @@ def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Mon
     elif margin.rules.waterfall.order is LossOrder.CRYPTO:
         residual = yield from _share_in_crypto_order(account, own, loss, forgone, margin, state)
     else:
+        own += yield from _draw_on_pool(account, loss, margin, state)
         residual = yield from _share(case, account, owed, own, margin, state)
     account.state = advance(account.state, MarginState.CLOSED)
     yield DefaultClosed(defaulter=who, loss=loss, residual=residual)
@@ -341,6 +346,19 @@ def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Mon
         left = state.ledger.posted(kept)
         if left:
             state.ledger.book([(kept, account.holder.cash_account, left)], state.now)
+
+
+def _draw_on_pool(
+    account: MarginAccount, loss: Money, margin: MarginCover, state: State
+) -> Generator[Event, None, Money]:
+    """In an omnibus account all that lies there is margin for each of its losses: it is reached before any fund.
+    Returns what fellow clients have given. The crypto order knows no pools."""
+    who = account.holder.participant_id
+    drawn = membership.drawn_from_pool(state.seats[who], loss, state)
+    for fellow, amount in drawn.items():
+        state.ledger.book([(margin.accounts[fellow].collateral, account.collateral, amount)], state.now)
+        yield PoolLossBorne(participant_id=fellow, asset_id=margin.cash, defaulter=who, amount=amount)
+    return sum(drawn.values())
 
 
 def _share_in_crypto_order(

@@ -5,7 +5,7 @@ Under full cover nothing of this ever happens. Whoever cannot be saved here goes
 
 from collections.abc import Iterator
 
-from exchange import trading
+from exchange import membership, trading
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
 from exchange.clearing.liquidation import MarginState, advance, follows_equity, state_of
@@ -76,6 +76,7 @@ def value_accounts(_duty: ValueAccounts, state: State) -> Iterator[Event]:
     margin = state.covers.by_margin
     _promise_valuation(state.now + margin.rules.revaluation, state)
     yield from value_all(state)
+    yield from membership.collect_shares(state)
 
 
 def value_if_moved(index_id: IndexId, state: State) -> None:
@@ -257,6 +258,7 @@ def clear(state: State) -> Iterator[Event]:
     late = sum(due.amount for due in payment.late)
     for account in margin.accounts.values():
         account.late = 0
+        account.client_losses = min(account.client_losses, max(-state.ledger.posted(account.obligation), 0))
     yield VariationCleared(
         asset_id=margin.cash,
         collected=payment.collected,

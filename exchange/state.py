@@ -16,7 +16,7 @@ from exchange.clearing.marks import FutureMark
 from exchange.clearing.perpetual import Premium
 from exchange.clearing.settlement import Settlement
 from exchange.clearing.waterfall import Assessment
-from exchange.commands import SessionTerms
+from exchange.commands import Segregation, SessionTerms
 from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
 from exchange.protection import Protection
@@ -111,7 +111,13 @@ class Seat:
     defaulted: bool = False  # no orders at all, for good
     is_member: bool = False  # others may clear through it
     member_id: ParticipantId | None = None  # through whom it clears; None: for itself
+    asked: ParticipantId | None = None  # the member that has not answered yet
+    segregation: Segregation = Segregation.INDIVIDUAL  # of a member's clients
+    pool: ParticipantId | None = (
+        None  # the member, failed ones too, in whose omnibus account its collateral lies
+    )
     unguaranteed: bool = False  # its member failed and nobody took it over: orders may only reduce
+    fund_overdue: bool = False  # a member that is late with its share of the fund: orders may only reduce
     porting_offer: Money = 0  # of a member: how much initial margin of others' clients it would take over
     set_limit: Money | None = None  # by a directive; counts beside the regime's
     orders: dict[OrderId, Order] = field(default_factory=dict)  # live: on a book, or paid for and on the way
@@ -131,7 +137,7 @@ class Seat:
             return ParticipantState.SUSPENDED
         if self.frozen:
             return ParticipantState.LEGALLY_FROZEN
-        bound = self.barred or self.unguaranteed
+        bound = self.barred or self.unguaranteed or self.fund_overdue
         return ParticipantState.REDUCE_ONLY if bound else ParticipantState.ACTIVE
 
 
@@ -213,6 +219,9 @@ class State:
     contributions: dict[ParticipantId, Money] = field(
         default_factory=dict
     )  # to the default fund, as required
+    fund_calls: dict[ParticipantId, Time] = field(
+        default_factory=dict
+    )  # what is missing, until paid: when due
     settlement: Settlement = field(init=False)
     orders_placed: int = 0
     trades: int = 0

@@ -37,6 +37,8 @@ from exchange.commands import (
 from exchange.core import Exchange
 from exchange.events import (
     ClearingRequestRejected,
+    ClientApplied,
+    ClientDeclined,
     CoinsDeposited,
     DirectiveRefused,
     Entry,
@@ -57,7 +59,7 @@ from participants.strategies.clearing_member import ClearingMember
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, World
+from scenarios.world import LinkTerms, MakerTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -163,7 +165,7 @@ def _fund_house(simulation: Simulation, world: World, clearing: ClearingRules) -
 def _enter_members(
     simulation: Simulation, world: World, population: Sequence[Profile], seed: int, receipts: Iterator[int]
 ) -> None:
-    """Members enter by the same gate, are appointed, and their clients choose them, in the order of both."""
+    """Members enter by the same gate, are appointed, and clients ask them and are answered, in the order of both."""
     listed = {instrument.instrument_id: instrument for instrument in world.instruments}
     free = iter(population)
     for member in world.members:
@@ -176,31 +178,39 @@ def _enter_members(
                 "choose another regime, or leave the member out",
             )
         _fund(simulation, world, member.profile, next(receipts))
-        _must_pass(simulation.submit(AppointMember(participant_id=name)), world)
+        _must_pass(
+            simulation.submit(AppointMember(participant_id=name, segregation=member.segregation)), world
+        )
         if member.offers_to_port:
             offer = OfferToPort(participant_id=name, most_margin=member.offers_to_port)
             simulation.submit(offer)
-        bidder = ClearingMember(name, listed, member.bidding, world.opens)
-        _join(simulation, bidder, world.professional_link, seed)
-        _choose(simulation, world, member, islice(free, member.clients_among(len(population))))
+        mind = ClearingMember(name, listed, member.conduct, world.opens)
+        _join(simulation, mind, world.professional_link, seed)
+        _choose(simulation, world, mind, islice(free, member.clients_among(len(population))))
 
 
-def _choose(
-    simulation: Simulation, world: World, member: ClearingMemberTerms, clients: Iterator[Profile]
-) -> None:
-    """Whoever is inside clears through the member from now on. Raises ConfigurationError if it may not."""
+def _choose(simulation: Simulation, world: World, member: ClearingMember, clients: Iterator[Profile]) -> None:
+    """Whoever is inside asks the member, which answers at once. Raises ConfigurationError if it will not have it."""
     inside = simulation.exchange.state.seats
     for client in clients:
         if client.participant_id not in inside:
             continue
-        command = ChooseMember(participant_id=client.participant_id, member_id=member.profile.participant_id)
-        for entry in simulation.submit(command):
-            if isinstance(entry.event, ClearingRequestRejected):
+        asked = ChooseMember(participant_id=client.participant_id, member_id=member.participant_id)
+        told = [entry.event for entry in simulation.submit(asked)]
+        for applied in [event for event in told if isinstance(event, ClientApplied)]:
+            told += [entry.event for entry in simulation.submit(member.answer(applied))]
+        for event in told:
+            if isinstance(event, ClearingRequestRejected | ClientDeclined):
+                why = (
+                    event.reason
+                    if isinstance(event, ClearingRequestRejected)
+                    else f"the member {event.grounds}"
+                )
                 raise ConfigurationError(
                     world.scenario_id,
-                    f"members.{command.member_id}",
-                    f"cannot have {command.participant_id} as a client: {entry.event.reason}",
-                    "raise own_funds_rub, or lower the clients",
+                    f"members.{member.participant_id}",
+                    f"cannot have {client.participant_id} as a client: {why}",
+                    "raise own_funds_rub or most_clients, or lower the clients",
                 )
 
 

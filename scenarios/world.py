@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
-from exchange.commands import CoinTerms, Command, EstablishVenue, HouseLayer, IndexTerms
+from exchange.commands import CoinTerms, Command, EstablishVenue, HouseLayer, IndexTerms, Segregation
 from exchange.instruments import Instrument, Product
 from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
 from participants.population import PopulationTerms
@@ -82,7 +82,8 @@ class ClearingMemberTerms:
     offers_to_port: Money
     clients: int | None
     clients_bp: BasisPoints
-    bidding: MemberTerms
+    segregation: Segregation
+    conduct: MemberTerms  # whom it takes on, and what it bids
 
     def clients_among(self, people: int) -> int:
         """How many of so many people, rounded down."""

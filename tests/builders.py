@@ -24,11 +24,13 @@ from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
 from exchange.commands import (
+    AcceptClient,
     AdoptRegime,
     AnnounceCryptoDeposit,
     ApplyForAccess,
     AppointMember,
     CancelOrder,
+    ChooseMember,
     CoinTerms,
     Command,
     DepositCoins,
@@ -43,6 +45,7 @@ from exchange.commands import (
     RecordFiatReceipt,
     RegisterNote,
     ReportQuotes,
+    Segregation,
     SessionTerms,
     SettlementCycleTerms,
     SubscribeNotes,
@@ -334,10 +337,20 @@ class Venue:
             events += self.pay_in(name, cash)
         return events
 
-    def admit_member(self, name: ParticipantId, cash: Money = 10**12) -> None:
+    def admit_member(
+        self,
+        name: ParticipantId,
+        cash: Money = 10**12,
+        segregation: Segregation = Segregation.INDIVIDUAL,
+    ) -> None:
         """Let a firm in, and make it a clearing member."""
         self.admit(name, cash, FIRM)
-        self.tell(AppointMember(participant_id=name))
+        self.tell(AppointMember(participant_id=name, segregation=segregation))
+
+    def choose(self, client: ParticipantId, member: ParticipantId) -> list[Event]:
+        """The client asks the member, which accepts it."""
+        asked = self.tell(ChooseMember(participant_id=client, member_id=member))
+        return asked + self.tell(AcceptClient(participant_id=member, client_id=client))
 
     def pay_in(self, name: ParticipantId, cash: Money) -> list[Event]:
         """Coins minted for `name` against a fiat receipt, and deposited."""

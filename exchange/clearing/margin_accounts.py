@@ -66,6 +66,7 @@ class MarginAccount:
         "accrued",
         "call",
         "cleared",
+        "client_losses",
         "collateral",
         "fund",
         "holder",
@@ -95,6 +96,7 @@ class MarginAccount:
         self.accrued: Money = 0  # by futures since the last clearing of variation margin
         self.option_value: Money = 0  # at the marks; of short options negative
         self.cleared: Money = 0  # variation margin of all clearings so far
+        self.client_losses: Money = 0  # of a member: what it owes for clients that have failed
         self.state = MarginState.NORMAL
         self.call = 0  # the number of the open margin call; 0: none
         self.late: Money = 0  # what it did not bring to the last clearing

@@ -170,6 +170,15 @@ def allocate_loss(loss: Money, resources: Resources, terms: WaterfallTerms) -> L
     return LossAllocation(tuple(uses), left, tears_up)
 
 
+def pool_shares(loss: Money, pool: Mapping[ParticipantId, Money]) -> dict[ParticipantId, Money]:
+    """What each gives for a fellow client's loss out of what it has in their omnibus account: pro rata, up to all
+    of it; kopecks by largest remainder, ties in the order of ids. Who gives nothing is left out."""
+    posted = dict(sorted(pool.items()))
+    amounts = list(posted.values())
+    parts = allocate(min(loss, sum(amounts)), amounts, amounts)
+    return {who: part for who, part in zip(posted, parts, strict=True) if part}
+
+
 def capacities(resources: Resources, terms: WaterfallTerms) -> dict[Layer, Money]:
     """The most that each layer can give at this instant, in their order."""
     return {layer: sum(stake.most for stake in _stakes(layer, resources, terms)) for layer in terms.layers}

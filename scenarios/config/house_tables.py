@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from exchange.commands import HouseLayer
+from exchange.commands import HouseLayer, Segregation
 from exchange.units import Money
 from matching.terms import ParticipantId
 from participants.population import market_maker
@@ -53,6 +53,16 @@ class MemberTable(Table):
         Count | None, Field(description="How many of the population clear through it, in their order.")
     ] = None
     clients_percent: Annotated[Percent | None, Field(description="The same, as a share of it.")] = None
+    segregation: Annotated[
+        Segregation,
+        Field(
+            description="`individual`: no client pays for another; `omnibus`: once the member has failed, the "
+            "collateral of all its clients stands for the loss of each."
+        ),
+    ] = Segregation.INDIVIDUAL
+    most_clients: Annotated[
+        Count | None, Field(description="It declines whoever asks beyond that; left out: nobody.")
+    ] = None
     demands_percent: Annotated[
         Percent | None,
         Field(
@@ -80,5 +90,6 @@ class MemberTable(Table):
             offers_to_port=self.offers_to_port_rub,
             clients=self.clients,
             clients_bp=self.clients_percent or 0,
-            bidding=MemberTerms(demands_bp=self.demands_percent),
+            segregation=self.segregation,
+            conduct=MemberTerms(demands_bp=self.demands_percent, most_clients=self.most_clients),
         )

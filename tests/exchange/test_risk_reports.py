@@ -8,7 +8,6 @@ from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.clearing.waterfall import LAYERS, Layer, LossOrder, WaterfallTerms
 from exchange.commands import (
     AppointMember,
-    ChooseMember,
     DeclareDefault,
     FundHouse,
     HouseLayer,
@@ -113,7 +112,7 @@ def on_margin(order: LossOrder = LossOrder.DEFAULT_FUND, trade: bool = True) -> 
     for member in (DAN, EVE):
         venue.tell(AppointMember(participant_id=member))
     for client, member in ((ANN, DAN), (BOB, EVE)):
-        venue.tell(ChooseMember(participant_id=client, member_id=member))
+        venue.choose(client, member)
     house, amount = WalletId("house"), SIZE * len(HouseLayer)
     venue.tell(RecordFiatReceipt(asset_id=RUBD, receipt_id="house", amount=amount))
     venue.tell(MintCoins(asset_id=RUBD, minter="minter", receipt_id="house", wallet_id=house, amount=amount))
@@ -281,7 +280,7 @@ def test_under_full_cover_a_member_has_no_fund():
     venue = in_full()
     venue.admit(DAN, applicant=FIRM)
     venue.tell(AppointMember(participant_id=DAN))
-    venue.tell(ChooseMember(participant_id=ANN, member_id=DAN))
+    venue.choose(ANN, DAN)
     (dan,) = members(venue.state)
     assert (dan.clients, dan.at_risk, dan.initial) == (1, 80_000 * ROUBLE, 12_960 * ROUBLE)
     assert (dan.contribution, dan.paid_in, dan.missing, dan.loss) == (None,) * 4

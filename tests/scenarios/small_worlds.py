@@ -75,6 +75,7 @@ FAILURES = (
     "gap_move",
     "slow_bleed",
     "member_failure",
+    "fellow_clients",
     "everything_at_once",
     "restricted_while_losing",
     "collar_reached",

@@ -21,10 +21,12 @@ from exchange.events import (
     HouseFunded,
     IndexPublished,
     IndexStatus,
+    Layer,
     LayerUsed,
     LiquidationStep,
     MarginCalled,
     MemberChosen,
+    PoolLossBorne,
     WithdrawalRequested,
     WithdrawalReturned,
 )
@@ -210,6 +212,20 @@ def test_some_clients_of_the_failed_member_are_taken_over_and_some_are_not() -> 
     assert set(later) == {who for who, member in at_first.items() if member == "member_one"}
     assert {"member_two", None} == set(later.values())
     assert measure_run(day.view)["default_losses"] == 0.0
+
+
+def test_fellow_clients_pay_in_a_pool_what_the_house_pays_where_clients_are_apart() -> None:
+    """Nobody takes the pool as a whole; the crypto order has no pool, and there insurance pays."""
+    day = lived("fellow_clients", "risk", None)
+    chosen = [(event.participant_id, event.member_id) for event in day.events(MemberChosen)]
+    pool = {who for who, member in chosen if member == "member_one"}
+    assert {member for who, member in chosen[112:]} == {None}
+    given = day.events(PoolLossBorne)
+    failed = {event.defaulter for event in given}
+    assert failed and {event.participant_id for event in given} | failed <= pool
+    layers = {event.layer for event in day.events(LayerUsed) if event.defaulter in failed}
+    assert layers == {Layer.DEFAULTER_MARGIN}
+    assert lived("fellow_clients", "risk_crypto", None).events(PoolLossBorne) == []
 
 
 def test_gap_freeze_and_outage_in_one_second() -> None:

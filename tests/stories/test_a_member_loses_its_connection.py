@@ -9,7 +9,7 @@ from exchange.access.regime import Regime
 from exchange.clearing.liquidation import LiquidationTerms, MarginState
 from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.clearing.terms import ClearingMode
-from exchange.commands import CancelAll, ChooseMember, DefaultReason, OfferToPort
+from exchange.commands import CancelAll, DefaultReason, OfferToPort
 from exchange.events import (
     ClaimSettled,
     DefaultDeclared,
@@ -64,7 +64,7 @@ def a_venue(regime: Regime) -> Venue:
     venue.admit_member(BOB)
     for name in (CYD, DAN):
         venue.admit(name)
-    venue.tell(ChooseMember(participant_id=DAN, member_id=ANN))
+    venue.choose(DAN, ANN)
     venue.tell(OfferToPort(participant_id=BOB, most_margin=10**9))
     venue.quote(800_000_000)
     venue.wait_until(OPENS + MINUTE)
