@@ -47,6 +47,7 @@ from exchange.events import (
 from exchange.instruments import Instrument, Product
 from exchange.messages import changed
 from exchange.units import MINUTE, BasisPoints, Money, Time, WalletId
+from matching.terms import ParticipantId
 from participants.authority import Script
 from participants.chance import Dice, generator
 from participants.participant import Participant
@@ -57,7 +58,7 @@ from participants.strategies.clearing_member import ClearingMember
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, World
+from scenarios.world import LinkTerms, MakerTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -96,7 +97,12 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
     _enter_members(simulation, world, population, seed, receipts)
+    for firm in world.firms:
+        _enter_firm(simulation, world, firm, "firms", next(receipts))
     simulation.play(_outside(world, seed))
+    simulation.play(world.said)
+    for lost in world.disconnections:
+        simulation.disconnect(lost)
     if world.directives:
         directives = [(at, _clearing_stays(command, regime.clearing)) for at, command in world.directives]
         script = Script(directives, line_ns=AUTHORITY_LINK.fixed_ns)
@@ -163,37 +169,38 @@ def _fund_house(simulation: Simulation, world: World, clearing: ClearingRules) -
 def _enter_members(
     simulation: Simulation, world: World, population: Sequence[Profile], seed: int, receipts: Iterator[int]
 ) -> None:
-    """Members enter by the same gate, are appointed, and their clients choose them, in the order of both."""
+    """Members enter by the same gate, are appointed, and their clients choose them, in the order of both.
+
+    Makers with clients, who are inside already, come first.
+    """
     listed = {instrument.instrument_id: instrument for instrument in world.instruments}
     free = iter(population)
+    for maker in world.makers:
+        if clients := maker.clients_among(len(population)):
+            name = maker.profile.participant_id
+            _must_pass(simulation.submit(AppointMember(participant_id=name)), world)
+            _choose(simulation, world, name, islice(free, clients))
     for member in world.members:
         name = member.profile.participant_id
-        if not _admitted(simulation, member.profile):
-            raise ConfigurationError(
-                world.scenario_id,
-                f"members.{name}",
-                "is not let in by the regime",
-                "choose another regime, or leave the member out",
-            )
-        _fund(simulation, world, member.profile, next(receipts))
+        _enter_firm(simulation, world, member.profile, "members", next(receipts))
         _must_pass(simulation.submit(AppointMember(participant_id=name)), world)
         if member.offers_to_port:
             offer = OfferToPort(participant_id=name, most_margin=member.offers_to_port)
             simulation.submit(offer)
         bidder = ClearingMember(name, listed, member.bidding, world.opens)
         _join(simulation, bidder, world.professional_link, seed)
-        _choose(simulation, world, member, islice(free, member.clients_among(len(population))))
+        _choose(simulation, world, name, islice(free, member.clients_among(len(population))))
 
 
 def _choose(
-    simulation: Simulation, world: World, member: ClearingMemberTerms, clients: Iterator[Profile]
+    simulation: Simulation, world: World, member_id: ParticipantId, clients: Iterator[Profile]
 ) -> None:
     """Whoever is inside clears through the member from now on. Raises ConfigurationError if it may not."""
     inside = simulation.exchange.state.seats
     for client in clients:
         if client.participant_id not in inside:
             continue
-        command = ChooseMember(participant_id=client.participant_id, member_id=member.profile.participant_id)
+        command = ChooseMember(participant_id=client.participant_id, member_id=member_id)
         for entry in simulation.submit(command):
             if isinstance(entry.event, ClearingRequestRejected):
                 raise ConfigurationError(
@@ -252,16 +259,21 @@ def _enter_maker(
     _bring(simulation, maker.profile, maker.instrument, maker.units)
 
 
-def _enter_issuer(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
-    """Raises ConfigurationError if the regime, or the venue, will not have the issuer or its notes."""
+def _enter_firm(simulation: Simulation, world: World, profile: Profile, table: str, receipt: int) -> None:
+    """Raises ConfigurationError if the regime will not have it."""
     if not _admitted(simulation, profile):
         raise ConfigurationError(
             world.scenario_id,
-            f"issuers.{profile.participant_id}",
+            f"{table}.{profile.participant_id}",
             "is not let in by the regime",
-            "choose another regime, or leave the issuer out",
+            "choose another regime, or leave it out",
         )
     _fund(simulation, world, profile, receipt)
+
+
+def _enter_issuer(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
+    """Raises ConfigurationError if the regime, or the venue, will not have the issuer or its notes."""
+    _enter_firm(simulation, world, profile, "issuers", receipt)
     for instrument in world.instruments:
         if instrument.note and instrument.note.issuer == profile.participant_id:
             issuer, name = profile.participant_id, instrument.instrument_id
