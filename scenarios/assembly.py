@@ -55,10 +55,11 @@ from participants.population import draw_population
 from participants.profile import Profile
 from participants.strategies import participant_for
 from participants.strategies.clearing_member import ClearingMember
+from participants.strategies.holding_member import HoldingMember
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import LinkTerms, MakerTerms, World
+from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -96,7 +97,7 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
         _enter(simulation, world, profile, instrument, seed, next(receipts), margin_bp)
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
-    _enter_members(simulation, world, population, seed, receipts)
+    _enter_members(simulation, world, population, seed, receipts, margin_bp)
     for firm in world.firms:
         _enter_firm(simulation, world, firm, "firms", next(receipts))
     simulation.play(_outside(world, seed))
@@ -167,29 +168,41 @@ def _fund_house(simulation: Simulation, world: World, clearing: ClearingRules) -
 
 
 def _enter_members(
-    simulation: Simulation, world: World, population: Sequence[Profile], seed: int, receipts: Iterator[int]
+    simulation: Simulation,
+    world: World,
+    population: Sequence[Profile],
+    seed: int,
+    receipts: Iterator[int],
+    margin_bp: BasisPoints | None,
 ) -> None:
-    """Members enter by the same gate, are appointed, and their clients choose them, in the order of both.
-
-    Makers with clients, who are inside already, come first.
-    """
-    listed = {instrument.instrument_id: instrument for instrument in world.instruments}
+    """Members enter by the same gate, are appointed, and their clients choose them, in the order of both."""
     free = iter(population)
-    for maker in world.makers:
-        if clients := maker.clients_among(len(population)):
-            name = maker.profile.participant_id
-            _must_pass(simulation.submit(AppointMember(participant_id=name)), world)
-            _choose(simulation, world, name, islice(free, clients))
     for member in world.members:
         name = member.profile.participant_id
         _enter_firm(simulation, world, member.profile, "members", next(receipts))
+        if member.reserve:
+            _bring_coins(simulation, world, member.profile.wallet_id, member.reserve, f"reserve-{name}")
         _must_pass(simulation.submit(AppointMember(participant_id=name)), world)
         if member.offers_to_port:
             offer = OfferToPort(participant_id=name, most_margin=member.offers_to_port)
             simulation.submit(offer)
-        bidder = ClearingMember(name, listed, member.bidding, world.opens)
-        _join(simulation, bidder, world.professional_link, seed)
+        _join(simulation, _member(world, member, seed, margin_bp), world.professional_link, seed)
         _choose(simulation, world, name, islice(free, member.clients_among(len(population))))
+
+
+def _member(
+    world: World, member: ClearingMemberTerms, seed: int, margin_bp: BasisPoints | None
+) -> Participant:
+    """One that holds a position of its own, in what the population trades first, or one that only bids."""
+    profile = member.profile
+    if member.direction is None:
+        listed = {instrument.instrument_id: instrument for instrument in world.instruments}
+        return ClearingMember(profile.participant_id, listed, member.bidding, world.opens)
+    dice = Dice(generator(seed, profile.participant_id))
+    holder = HoldingMember(profile, world.quoted[0], dice, world.opens, member.direction, member.reserve)
+    if margin_bp is not None:
+        holder.desk.clear_by_margin(margin_bp)
+    return holder
 
 
 def _choose(

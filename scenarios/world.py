@@ -8,7 +8,7 @@ from typing import Any
 from exchange.commands import CoinTerms, Command, EstablishVenue, HouseLayer, IndexTerms
 from exchange.instruments import Instrument, Product
 from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
-from matching.terms import ParticipantId
+from matching.terms import ParticipantId, Side
 from participants.population import PopulationTerms
 from participants.profile import Profile
 from participants.strategies.clearing_member import MemberTerms
@@ -73,11 +73,6 @@ class MakerTerms:
     instrument: Instrument
     terms: MarketMakerTerms
     units: int = 0  # minor units of what it delivers, that it brings
-    clients_bp: BasisPoints = 0  # of the population; with any it is a clearing member
-
-    def clients_among(self, people: int) -> int:
-        """How many of so many people, rounded down."""
-        return people * self.clients_bp // 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +84,8 @@ class ClearingMemberTerms:
     clients: int | None
     clients_bp: BasisPoints
     bidding: MemberTerms
+    direction: Side | None = None  # of the position that it builds for itself; None: it has none, and bids
+    reserve: Money = 0  # in its wallet, for the first call
 
     def clients_among(self, people: int) -> int:
         """How many of so many people, rounded down."""

@@ -491,13 +491,6 @@ class MakerTable(Table):
         Roubles | None, Field(description="How far its inventory may grow; left out: a third of its deposit.")
     ] = None
     units: Units = Decimal(0)  # that it brings to quote spot
-    clients_percent: Annotated[
-        Percent, Field(description="The share of the population that clears through it, as its member.")
-    ] = 0
-
-    def clients_among(self, people: int) -> int:
-        """How many of so many people, rounded down."""
-        return people * self.clients_percent // 100_00
 
     def instrument_of(self, instruments: tuple[Instrument, ...]) -> Instrument:
         named = [i for i in instruments if i.instrument_id == self.instrument]
@@ -510,7 +503,6 @@ class MakerTable(Table):
             self.instrument_of(instruments),
             MarketMakerTerms(levels=self.levels, quantity=self.quantity, spread_bp=self.spread_bp),
             units,
-            self.clients_percent,
         )
 
 
@@ -794,8 +786,7 @@ class ScenarioFile(Table):
         if len(set(names)) < len(names):
             raise fault("share an id, or have that of a maker", "give each its own id", at="members")
         size = self.population.size
-        clients = sum(maker.clients_among(size) for maker in self.makers)
-        clients += sum(member.clients_among(size) for member in self.members)
+        clients = sum(member.clients_among(size) for member in self.members)
         if clients > self.population.size:
             raise fault(
                 f"have {clients} clients, and the population is {self.population.size}",
