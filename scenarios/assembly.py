@@ -92,14 +92,14 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
     receipts, margin_bp = count(1), _margin_of_a_position(regime.clearing)
     for issuer in world.issuers:
         _enter_issuer(simulation, world, issuer, next(receipts))
+    for firm in world.firms:
+        _enter_firm(simulation, world, firm, "firms", next(receipts))
     for number, profile in enumerate(population):
         instrument = world.quoted[number % len(world.quoted)]
         _enter(simulation, world, profile, instrument, seed, next(receipts), margin_bp)
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
     _enter_members(simulation, world, population, seed, receipts, margin_bp)
-    for firm in world.firms:
-        _enter_firm(simulation, world, firm, "firms", next(receipts))
     simulation.play(_outside(world, seed))
     simulation.play(world.said)
     for lost in world.disconnections:

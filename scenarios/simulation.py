@@ -152,7 +152,7 @@ class Simulation:
         self._await_next(iter(script))
 
     def disconnect(self, lost: Disconnection) -> None:
-        """Let a participant lose its connection: all its orders are canceled, and what it sent last never arrives.
+        """Let a participant lose its connection: all its orders are canceled, and what would arrive meanwhile is lost.
 
         Without one who has joined by that name nothing is lost.
         """

@@ -650,6 +650,11 @@ class DisconnectionTable(Table):
             raise fault(f"is {self.ends}, not after {self.starts}", "choose a later hour", at="ends")
         return self
 
+    def meets(self, other: "DisconnectionTable") -> bool:
+        """Whether both last at one instant."""
+        first, second = sorted((self, other), key=lambda lost: lost.starts)
+        return first.ends is None or first.ends > second.starts
+
     def terms(self, midnight: Time) -> Disconnection:
         ends = None if self.ends is None else midnight + seconds_of(self.ends)
         return Disconnection(ParticipantId(self.participant), midnight + seconds_of(self.starts), ends)
@@ -777,8 +782,7 @@ class ScenarioFile(Table):
                 raise fault("names more wallets than the venue has", "lower the number", at="directives")
         self._check_attacks()
         self._check_settlement()
-        for number, lost in enumerate(self.disconnections, 1):
-            self._check_name(lost.participant, f"disconnections.{number}", self._connected())
+        self._check_disconnections()
         return self
 
     def _check_members(self, makers: list[str]) -> None:
@@ -806,6 +810,15 @@ class ScenarioFile(Table):
                 nearest(name, named),
                 at=at,
             )
+
+    def _check_disconnections(self) -> None:
+        """Who is lost has a line, and is lost once at a time."""
+        for number, lost in enumerate(self.disconnections, 1):
+            at = f"disconnections.{number}"
+            self._check_name(lost.participant, at, self._connected())
+            for other in self.disconnections[number:]:
+                if other.participant == lost.participant and lost.meets(other):
+                    raise fault("overlaps with another of the same participant", "join the two", at=at)
 
     def _named(self) -> list[str]:
         """Whoever the file names."""

@@ -178,8 +178,7 @@ def test_the_later_buyer_gets_a_penalty_and_in_the_end_what_the_units_cost_more(
     third = MIDNIGHT + 11 * HOUR + 20 * MINUTE
     index = [e.event.value for e in day.kept.told if isinstance(e.event, IndexPublished) and e.time <= third]
     assert failed.compensation == index[-1] - 8_000_000_00 > 0
-    units = [day.state.ledger.posted(accounts.units(ParticipantId(who), BTC)) for who in BUYERS]
-    assert units == [10**8, 0]
+    assert [day.state.settlement.free(ParticipantId(buyer), BTC) for buyer in BUYERS] == [10**8, 0]
 
 
 @pytest.mark.parametrize("clearing", CLEARINGS)
