@@ -56,10 +56,11 @@ from participants.population import draw_population
 from participants.profile import Profile
 from participants.strategies import participant_for
 from participants.strategies.clearing_member import ClearingMember
+from participants.strategies.holding_member import HoldingMember
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import LinkTerms, MakerTerms, World
+from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -92,13 +93,18 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
     receipts, margin_bp = count(1), _margin_of_a_position(regime.clearing)
     for issuer in world.issuers:
         _enter_issuer(simulation, world, issuer, next(receipts))
+    for firm in world.firms:
+        _enter_firm(simulation, world, firm, "firms", next(receipts))
     for number, profile in enumerate(population):
         instrument = world.quoted[number % len(world.quoted)]
         _enter(simulation, world, profile, instrument, seed, next(receipts), margin_bp)
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
-    _enter_members(simulation, world, population, seed, receipts)
+    _enter_members(simulation, world, population, seed, receipts, margin_bp)
     simulation.play(_outside(world, seed))
+    simulation.play(world.said)
+    for lost in world.disconnections:
+        simulation.disconnect(lost)
     if world.directives:
         directives = [(at, _clearing_stays(command, regime.clearing)) for at, command in world.directives]
         script = Script(directives, line_ns=AUTHORITY_LINK.fixed_ns)
@@ -163,42 +169,59 @@ def _fund_house(simulation: Simulation, world: World, clearing: ClearingRules) -
 
 
 def _enter_members(
-    simulation: Simulation, world: World, population: Sequence[Profile], seed: int, receipts: Iterator[int]
+    simulation: Simulation,
+    world: World,
+    population: Sequence[Profile],
+    seed: int,
+    receipts: Iterator[int],
+    margin_bp: BasisPoints | None,
 ) -> None:
     """Members enter by the same gate, are appointed, and clients ask them and are answered, in the order of both."""
-    listed = {instrument.instrument_id: instrument for instrument in world.instruments}
     free = iter(population)
     for member in world.members:
         name = member.profile.participant_id
-        if not _admitted(simulation, member.profile):
-            raise ConfigurationError(
-                world.scenario_id,
-                f"members.{name}",
-                "is not let in by the regime",
-                "choose another regime, or leave the member out",
-            )
-        _fund(simulation, world, member.profile, next(receipts))
-        _must_pass(
-            simulation.submit(AppointMember(participant_id=name, segregation=member.segregation)), world
-        )
+        _enter_firm(simulation, world, member.profile, "members", next(receipts))
+        if member.reserve:
+            _bring_coins(simulation, world, member.profile.wallet_id, member.reserve, f"reserve-{name}")
+        appointed = AppointMember(participant_id=name, segregation=member.segregation)
+        _must_pass(simulation.submit(appointed), world)
         if member.offers_to_port:
             offer = OfferToPort(participant_id=name, most_margin=member.offers_to_port)
             simulation.submit(offer)
-        mind = ClearingMember(name, listed, member.conduct, world.opens)
-        _join(simulation, mind, world.professional_link, seed)
-        _choose(simulation, world, mind, islice(free, member.clients_among(len(population))))
+        _join(simulation, _member(world, member, seed, margin_bp), world.professional_link, seed)
+        _choose(simulation, world, member, islice(free, member.clients_among(len(population))))
 
 
-def _choose(simulation: Simulation, world: World, member: ClearingMember, clients: Iterator[Profile]) -> None:
+def _member(
+    world: World, member: ClearingMemberTerms, seed: int, margin_bp: BasisPoints | None
+) -> Participant:
+    """One that holds a position of its own, in what the population trades first, or one that only bids."""
+    profile, conduct = member.profile, member.conduct
+    if member.direction is None:
+        listed = {instrument.instrument_id: instrument for instrument in world.instruments}
+        return ClearingMember(profile.participant_id, listed, conduct, world.opens)
+    dice = Dice(generator(seed, profile.participant_id))
+    holder = HoldingMember(
+        profile, world.quoted[0], dice, world.opens, member.direction, member.reserve, conduct
+    )
+    if margin_bp is not None:
+        holder.desk.clear_by_margin(margin_bp)
+    return holder
+
+
+def _choose(
+    simulation: Simulation, world: World, member: ClearingMemberTerms, clients: Iterator[Profile]
+) -> None:
     """Whoever is inside asks the member, which answers at once. Raises ConfigurationError if it will not have it."""
+    name = member.profile.participant_id
     inside = simulation.exchange.state.seats
     for client in clients:
         if client.participant_id not in inside:
             continue
-        asked = ChooseMember(participant_id=client.participant_id, member_id=member.participant_id)
+        asked = ChooseMember(participant_id=client.participant_id, member_id=name)
         told = [entry.event for entry in simulation.submit(asked)]
         for applied in [event for event in told if isinstance(event, ClientApplied)]:
-            told += [entry.event for entry in simulation.submit(member.answer(applied))]
+            told += [entry.event for entry in simulation.submit(member.conduct.answer(name, applied))]
         for event in told:
             if isinstance(event, ClearingRequestRejected | ClientDeclined):
                 why = (
@@ -208,7 +231,7 @@ def _choose(simulation: Simulation, world: World, member: ClearingMember, client
                 )
                 raise ConfigurationError(
                     world.scenario_id,
-                    f"members.{member.participant_id}",
+                    f"members.{name}",
                     f"cannot have {client.participant_id} as a client: {why}",
                     "raise own_funds_rub or most_clients, or lower the clients",
                 )
@@ -262,16 +285,21 @@ def _enter_maker(
     _bring(simulation, maker.profile, maker.instrument, maker.units)
 
 
-def _enter_issuer(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
-    """Raises ConfigurationError if the regime, or the venue, will not have the issuer or its notes."""
+def _enter_firm(simulation: Simulation, world: World, profile: Profile, table: str, receipt: int) -> None:
+    """Raises ConfigurationError if the regime will not have it."""
     if not _admitted(simulation, profile):
         raise ConfigurationError(
             world.scenario_id,
-            f"issuers.{profile.participant_id}",
+            f"{table}.{profile.participant_id}",
             "is not let in by the regime",
-            "choose another regime, or leave the issuer out",
+            "choose another regime, or leave it out",
         )
     _fund(simulation, world, profile, receipt)
+
+
+def _enter_issuer(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
+    """Raises ConfigurationError if the regime, or the venue, will not have the issuer or its notes."""
+    _enter_firm(simulation, world, profile, "issuers", receipt)
     for instrument in world.instruments:
         if instrument.note and instrument.note.issuer == profile.participant_id:
             issuer, name = profile.participant_id, instrument.instrument_id

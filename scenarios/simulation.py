@@ -19,7 +19,7 @@ from typing import Any, Protocol, get_args
 
 import simpy
 
-from exchange.commands import Command, Request
+from exchange.commands import CANCELS, CLOCK, CancelAll, Command, Request
 from exchange.core import Exchange
 from exchange.events import Entry, Event, PrivateEvent
 from exchange.units import Time
@@ -28,7 +28,7 @@ from exchange.wellformed import MalformedCommand
 from matching.terms import ParticipantId
 from participants.chance import Dice
 from participants.participant import Participant
-from scenarios.world import LinkTerms
+from scenarios.world import Disconnection, LinkTerms
 
 _REQUESTS = get_args(Request)
 _DUTIES, _READERS = 99, 100  # duties come after every command of the instant, and looking up last
@@ -95,7 +95,7 @@ class Link:
 class Reader:
     """A participant with its line, its inbox and the time at which it means to look up next."""
 
-    __slots__ = ("inbox", "link", "participant", "view", "wake_at", "wakes_for")
+    __slots__ = ("connected", "inbox", "link", "participant", "view", "wake_at", "wakes_for")
 
     def __init__(self, participant: Participant, link: Link, tape: PublicTape) -> None:
         self.participant = participant
@@ -104,6 +104,7 @@ class Reader:
         self.inbox: list[tuple[Time, Event, bool]] = []  # arrival, news, and whether it wakes
         self.wake_at: Time | None = None
         self.wakes_for = frozenset(participant.wakes_for)
+        self.connected = True
 
     def take_arrived(self, now: Time) -> list[Event]:
         """Take out of the inbox what has arrived by `now`, in order."""
@@ -149,6 +150,17 @@ class Simulation:
     def play(self, script: Iterable[tuple[Time, Command]]) -> None:
         """Put scripted commands before the exchange, each at its time; times must not fall."""
         self._await_next(iter(script))
+
+    def disconnect(self, lost: Disconnection) -> None:
+        """Let a participant lose its connection: all its orders are canceled, and what would arrive meanwhile is lost.
+
+        Without one who has joined by that name nothing is lost.
+        """
+        reader = self._readers.get(lost.participant_id)
+        if reader is not None:
+            self._at(lost.starts, CANCELS, self._lose, reader)
+            if lost.ends is not None:
+                self._at(lost.ends, CLOCK, self._return, reader)
 
     def submit(self, command: Command) -> list[Entry]:
         """Put `command` before the exchange now, keep it, and send out the news."""
@@ -197,11 +209,24 @@ class Simulation:
 
     def _arrive(self, sent: tuple[ParticipantId, Command]) -> None:
         sender, command = sent
+        if not self._readers[sender].connected:
+            return
         try:
             _check_name(command, sender)
             self.submit(command)
         except MalformedCommand as fault:
             self.malformed.append((self.now, sender, str(fault)))
+
+    # --- connections --------------------------------------------------------------------------------
+
+    def _lose(self, reader: Reader) -> None:
+        reader.connected = False
+        self.submit(CancelAll(participant_id=reader.participant.participant_id))
+
+    def _return(self, reader: Reader) -> None:
+        """It hears at once what it has missed."""
+        reader.connected = True
+        self._wake(reader, self.now)
 
     # --- news ---------------------------------------------------------------------------------------
 
@@ -237,6 +262,8 @@ class Simulation:
         reader, at = appointment
         if reader.wake_at != at:
             return  # it has looked up since this was arranged
+        if not reader.connected:
+            return
         now, participant = self.now, reader.participant
         news = reader.take_arrived(now)
         reader.view.time = now - reader.link.feed_ns

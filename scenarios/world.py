@@ -8,6 +8,7 @@ from typing import Any
 from exchange.commands import CoinTerms, Command, EstablishVenue, HouseLayer, IndexTerms, Segregation
 from exchange.instruments import Instrument, Product
 from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
+from matching.terms import ParticipantId, Side
 from participants.population import PopulationTerms
 from participants.profile import Profile
 from participants.strategies.clearing_member import MemberTerms
@@ -84,10 +85,21 @@ class ClearingMemberTerms:
     clients_bp: BasisPoints
     segregation: Segregation
     conduct: MemberTerms  # whom it takes on, and what it bids
+    direction: Side | None = None  # of the position that it builds for itself; None: it has none, and bids
+    reserve: Money = 0  # in its wallet, for the first call
 
     def clients_among(self, people: int) -> int:
         """How many of so many people, rounded down."""
         return people * self.clients_bp // 10_000 if self.clients is None else self.clients
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnection:
+    """From `starts` until just before `ends` nothing reaches the participant and nothing of it arrives."""
+
+    participant_id: ParticipantId
+    starts: Time
+    ends: Time | None  # None: for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +129,9 @@ class World:
     established: EstablishVenue
     resolved: dict[str, Any]  # the scenario file with every default filled in
     issuers: tuple[Profile, ...] = ()  # of notes
+    firms: tuple[Profile, ...] = ()  # who trade nothing
+    said: tuple[tuple[Time, Command], ...] = ()  # instructions of both sides of a deal, deposits on a chain
+    disconnections: tuple[Disconnection, ...] = ()
     endowments: Mapping[InstrumentId, int] = field(
         default_factory=dict
     )  # minor units that each person brings

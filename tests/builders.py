@@ -5,6 +5,8 @@ A `Venue` walks every invariant after every command, so each story is also a tes
 
 from typing import TypeVar
 
+import pytest
+
 from exchange.access.regime import (
     AccessClass,
     Applicant,
@@ -220,6 +222,9 @@ def a_regime(**changes: object) -> Regime:
 def a_risk_regime(**changes: object) -> Regime:
     """The same, clearing by margin; changes are those of its clearing rules."""
     return a_regime(clearing=ClearingRules(mode=ClearingMode.RISK, **changes))  # type: ignore[arg-type]
+
+
+BOTH_MODES = pytest.mark.parametrize("regime", [a_regime(), a_risk_regime()], ids=["full", "risk"])
 
 
 def cleared_at(*offsets: Time, **more: object) -> VariationSchedule:

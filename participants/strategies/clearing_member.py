@@ -20,6 +20,20 @@ class MemberTerms(Message):
     demands_bp: BasisPoints | None = None  # of that; None: it never bids
     most_clients: int | None = None  # None: as many as its own funds bear
 
+    def answer(self, member_id: ParticipantId, asked: ClientApplied) -> AcceptClient | DeclineClient:
+        """Whoever asks is taken on while there is room; whether own funds bear it is the exchange's to say."""
+        if self.most_clients is not None and asked.clients >= self.most_clients:
+            return DeclineClient(
+                participant_id=member_id,
+                client_id=asked.client_id,
+                grounds=f"has {self.most_clients} clients, and no room",
+            )
+        return AcceptClient(participant_id=member_id, client_id=asked.client_id)
+
+    def answers(self, member_id: ParticipantId, news: Sequence[Event]) -> list[Command]:
+        """To everybody who asks among the news."""
+        return [self.answer(member_id, event) for event in news if isinstance(event, ClientApplied)]
+
 
 class ClearingMember:
     """It answers whoever asks to be its client at once. It bids once in each auction, as soon as it hears of it,
@@ -44,22 +58,11 @@ class ClearingMember:
         return self._opens
 
     def decide(self, now: Time, news: Sequence[Event], market: MarketView) -> Decision:
-        answers: list[Command] = [self.answer(event) for event in news if isinstance(event, ClientApplied)]
         opened = [event for event in news if isinstance(event, DefaultAuctionOpened)]
         bids = [self._bid(event, market) for event in opened if event.defaulter != self.participant_id]
+        answers = self._terms.answers(self.participant_id, news)
         commands = [*answers, *(bid for bid in bids if bid is not None)]
         return Decision(commands, None) if commands else WAIT
-
-    def answer(self, asked: ClientApplied) -> AcceptClient | DeclineClient:
-        """Whoever asks is taken on while there is room; whether own funds bear it is the exchange's to say."""
-        most = self._terms.most_clients
-        if most is not None and asked.clients >= most:
-            return DeclineClient(
-                participant_id=self.participant_id,
-                client_id=asked.client_id,
-                grounds=f"has {most} clients, and no room",
-            )
-        return AcceptClient(participant_id=self.participant_id, client_id=asked.client_id)
 
     def _bid(self, auction: DefaultAuctionOpened, market: MarketView) -> BidForPortfolio | None:
         if self._terms.demands_bp is None:

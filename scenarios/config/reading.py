@@ -7,7 +7,7 @@ object, and nothing is ever rounded on the way.
 import re
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import date
+from datetime import date, time
 from decimal import Decimal
 from difflib import get_close_matches
 from functools import partial
@@ -231,6 +231,9 @@ Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER, strict=True)]
 AssetCode = Annotated[str, StringConstraints(pattern=_ASSET, strict=True)]
 Flag = StrictBool
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Clock = Annotated[time, Field(strict=True)]
+Seconds = Annotated[int, Field(strict=True, ge=0, le=86_400)]
+Units = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]  # whole ones and parts of a crypto asset
 Day = Annotated[date, Field(strict=True)]
 Roubles = Annotated[  # kopecks in the object
     int,

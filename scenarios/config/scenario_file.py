@@ -27,6 +27,7 @@ from exchange.commands import (
     PauseIssuer,
     PostponeSettlement,
     ReinstateParticipant,
+    ReportReorganisation,
     ResumeInstrument,
     SessionTerms,
     SetCommitteePrice,
@@ -54,20 +55,22 @@ from exchange.messages import changed
 from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Time, WalletId
 from matching.terms import Allocation, ParticipantId, Price
 from participants.population import PopulationTerms, market_maker
-from participants.profile import Profile
 from participants.strategies.market_maker import MarketMakerTerms
 from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
     AssetCode,
+    Clock,
     Count,
     Flag,
     Identifier,
     Percent,
     Roubles,
     RoublesOrNothing,
+    Seconds,
     SignedPercent,
     Table,
     Text,
+    Units,
     check,
     fault,
     nearest,
@@ -75,20 +78,32 @@ from scenarios.config.reading import (
     resolved,
 )
 from scenarios.config.regime_file import load_regime
+from scenarios.config.settlement_tables import (
+    CycleTable,
+    DealTable,
+    DepositTable,
+    FirmTable,
+    minor_units,
+)
 from scenarios.config.shipped import Shipped
 from scenarios.index_path import moment_of, read_knots, seconds_of
-from scenarios.world import AttackKind, AttackTerms, LinkTerms, MakerTerms, PathTerms, World
+from scenarios.world import (
+    AttackKind,
+    AttackTerms,
+    Disconnection,
+    LinkTerms,
+    MakerTerms,
+    PathTerms,
+    World,
+)
 
 LEAD, LAG = 10 * MINUTE, MINUTE  # of a run, before the session opens and after it closes
 
-Clock = Annotated[time, Field(strict=True)]
 RunDay = Annotated[date, Field(strict=True, ge=date(1970, 1, 2), le=date(2261, 12, 31))]  # in 63 bits of ns
 ExactRoubles = Annotated[Decimal, Field(ge=0, le=1_000_000_000_000_000)]
 BasisPointsNumber = Annotated[float, Field(ge=0, le=10_000)]
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
-Units = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]  # whole ones and parts of a crypto asset
 OPTIONS = [kind for kind, product in PRODUCT_OF.items() if product is Product.OPTION]
-Seconds = Annotated[int, Field(strict=True, ge=0, le=86_400)]
 
 
 class CalendarTable(Table):
@@ -398,19 +413,17 @@ class CryptoTable(Table):
     scale: Annotated[int, Field(strict=True, ge=0, le=18)] = 8
     confirmations: Count = 2
     block_interval_seconds: Count = 120
+    priced_by_index: Flag = False
 
-    def asset(self) -> Asset:
+    def asset(self, index_id: IndexId) -> Asset:
         return Asset(
             asset_id=AssetId(self.id),
             scale=self.scale,
             title=self.title,
+            index_id=index_id if self.priced_by_index else None,
             confirmations=self.confirmations,
             block_interval=self.block_interval_seconds * SECOND,
         )
-
-    def minor_units(self, units: Decimal) -> int:
-        """Whole: a file with more decimals than the asset has is refused."""
-        return int(units * 10**self.scale)
 
 
 class CoinTable(Table):
@@ -493,17 +506,6 @@ class MakerTable(Table):
         )
 
 
-class IssuerTable(Table):
-    """Who issues notes. It enters through the same gate as everyone."""
-
-    id: Identifier
-    deposit_rub: Roubles
-    own_funds_rub: Roubles
-
-    def profile(self) -> Profile:
-        return market_maker(ParticipantId(self.id), deposit=self.deposit_rub, own_funds=self.own_funds_rub)
-
-
 class LinkTable(Table):
     fixed_ms: Milliseconds
     jitter_ms: Milliseconds
@@ -526,12 +528,15 @@ _ABOUT_A_PARTICIPANT = (
     "unfreeze_participant",
     "set_limit",
 )
+_ABOUT_A_CHAIN = ("reorganise_chain",)
 _GOES_WITH = {  # key by key, the words beside which it must stand, and beside no other
     "regime": ("adopt_regime",),
     "participant": _ABOUT_A_PARTICIPANT,
     "grounds": ("declare_default", "set_committee_price"),
     "limit_rub": ("set_limit",),
     "price_rub": ("set_committee_price",),
+    "asset": _ABOUT_A_CHAIN,
+    "transaction": _ABOUT_A_CHAIN,
 }
 
 
@@ -555,6 +560,7 @@ class DirectiveTable(Table):
         "freeze_participant",
         "unfreeze_participant",
         "set_limit",
+        "reorganise_chain",
     ]
     wallets: Count | None = None  # how many of the venue's wallets, all if not said
     instrument: Text | None = None
@@ -563,6 +569,8 @@ class DirectiveTable(Table):
     grounds: Text | None = None
     limit_rub: RoublesOrNothing | None = None
     price_rub: RoublesOrNothing | None = None
+    asset: AssetCode | None = None
+    transaction: Text | None = None  # of one of the deposits
     order_ref: Text = "order"
 
     @model_validator(mode="after")
@@ -621,6 +629,35 @@ class DirectiveTable(Table):
                 return (UnfreezeParticipant(participant_id=who, order_ref=self.order_ref),)
             case "set_limit":
                 return (SetLimit(participant_id=who, limit=self.limit_rub or 0),)
+            case "reorganise_chain":
+                return (
+                    ReportReorganisation(
+                        asset_id=AssetId(self.asset or ""), transaction=self.transaction or ""
+                    ),
+                )
+
+
+class DisconnectionTable(Table):
+    """Somebody loses the connection to the venue, which cancels its orders at once."""
+
+    participant: Text
+    starts: Clock
+    ends: Clock | None = None  # for good, if not said
+
+    @model_validator(mode="after")
+    def _ends_later(self) -> "DisconnectionTable":
+        if self.ends is not None and self.ends <= self.starts:
+            raise fault(f"is {self.ends}, not after {self.starts}", "choose a later hour", at="ends")
+        return self
+
+    def meets(self, other: "DisconnectionTable") -> bool:
+        """Whether both last at one instant."""
+        first, second = sorted((self, other), key=lambda lost: lost.starts)
+        return first.ends is None or first.ends > second.starts
+
+    def terms(self, midnight: Time) -> Disconnection:
+        ends = None if self.ends is None else midnight + seconds_of(self.ends)
+        return Disconnection(ParticipantId(self.participant), midnight + seconds_of(self.starts), ends)
 
 
 class AttackTable(Table):
@@ -677,7 +714,12 @@ class ScenarioFile(Table):
     members: tuple[MemberTable, ...] = ()
     house: HouseTable = HouseTable()
     crypto: tuple[CryptoTable, ...] = ()
-    issuers: tuple[IssuerTable, ...] = ()
+    issuers: tuple[FirmTable, ...] = ()
+    firms: tuple[FirmTable, ...] = ()
+    deposits: tuple[DepositTable, ...] = ()
+    deals: tuple[DealTable, ...] = ()
+    cycles: tuple[CycleTable, ...] = ()
+    disconnections: tuple[DisconnectionTable, ...] = ()
     links: LinksTable = LinksTable()
     directives: tuple[DirectiveTable, ...] = ()
     attacks: tuple[AttackTable, ...] = ()
@@ -734,17 +776,21 @@ class ScenarioFile(Table):
                     nearest(str(directive.instrument), ids),
                     at="directives",
                 )
-            self._check_participant(directive)
+            if directive.participant is not None:
+                self._check_name(directive.participant, "directives", self._named())
             if directive.wallets is not None and directive.wallets > self.coin.venue_wallets:
                 raise fault("names more wallets than the venue has", "lower the number", at="directives")
         self._check_attacks()
+        self._check_settlement()
+        self._check_disconnections()
         return self
 
     def _check_members(self, makers: list[str]) -> None:
         names = [*makers, *(member.id for member in self.members)]
         if len(set(names)) < len(names):
             raise fault("share an id, or have that of a maker", "give each its own id", at="members")
-        clients = sum(member.clients_among(self.population.size) for member in self.members)
+        size = self.population.size
+        clients = sum(member.clients_among(size) for member in self.members)
         if clients > self.population.size:
             raise fault(
                 f"have {clients} clients, and the population is {self.population.size}",
@@ -752,21 +798,58 @@ class ScenarioFile(Table):
                 at="members",
             )
 
-    def _check_participant(self, directive: DirectiveTable) -> None:
-        """Makers and members go by their id; people by their kind and number, and the dice draw the kind."""
-        if directive.participant is None:
-            return
-        named = [maker.id for maker in self.makers] + [member.id for member in self.members]
-        kind, _, number = directive.participant.rpartition("-")
+    def _check_name(self, name: str, at: str, named: list[str]) -> None:
+        """Who is named goes by its id; people by their kind and number, and the dice draw the kind."""
+        kind, _, number = name.rpartition("-")
         drawn = (
             kind in tuple(ApplicantKind) and number.isdecimal() and 0 < int(number) <= self.population.size
         )
-        if directive.participant not in named and not drawn:
+        if name not in named and not drawn:
             raise fault(
-                f"names {directive.participant}, who is no maker, no member and not of the population",
-                nearest(directive.participant, named),
-                at="directives",
+                f"names {name}, who is no maker, no member and not of the population",
+                nearest(name, named),
+                at=at,
             )
+
+    def _check_disconnections(self) -> None:
+        """Who is lost has a line, and is lost once at a time."""
+        for number, lost in enumerate(self.disconnections, 1):
+            at = f"disconnections.{number}"
+            self._check_name(lost.participant, at, self._connected())
+            for other in self.disconnections[number:]:
+                if other.participant == lost.participant and lost.meets(other):
+                    raise fault("overlaps with another of the same participant", "join the two", at=at)
+
+    def _named(self) -> list[str]:
+        """Whoever the file names."""
+        firms = [firm.id for firm in (*self.issuers, *self.firms)]
+        return [*self._connected(), *firms]
+
+    def _connected(self) -> list[str]:
+        """Whoever the file names that has a line to the venue: a firm settles without one."""
+        return [maker.id for maker in self.makers] + [member.id for member in self.members]
+
+    def _check_settlement(self) -> None:
+        """Every deal is between those who are there, of what there is; what a chain forgets it has shown."""
+        scales = {asset.id: asset.scale for asset in self.crypto}
+        for number, deal in enumerate(self.deals, 1):
+            self._check_name(deal.delivers, f"deals.{number}.delivers", self._named())
+            self._check_name(deal.receives, f"deals.{number}.receives", self._named())
+            if deal.asset is not None:
+                _check_units_of(deal.asset, deal.units or Decimal(0), scales, f"deals.{number}")
+        shown = [(deposit.asset, deposit.transaction) for deposit in self.deposits]
+        for number, deposit in enumerate(self.deposits, 1):
+            self._check_name(deposit.participant, f"deposits.{number}.participant", self._named())
+            _check_units_of(deposit.asset, deposit.units, scales, f"deposits.{number}")
+            if shown.index((deposit.asset, deposit.transaction)) < number - 1:
+                raise fault("has the transaction of another", "name another", at=f"deposits.{number}")
+        for directive in self.directives:
+            if directive.transaction is not None and (directive.asset, directive.transaction) not in shown:
+                raise fault(
+                    f"names {directive.transaction} of {directive.asset}, which is none of the deposits",
+                    nearest(directive.transaction, [transaction for _, transaction in shown]),
+                    at="directives",
+                )
 
     def _check_attacks(self) -> None:
         """Each attack is on a venue of the index, and changes something that is looked at."""
@@ -837,10 +920,14 @@ class ScenarioFile(Table):
             raise fault("are brought, but no spot is listed to trade them", "leave them out", at="units")
 
     def _check_issuers(self) -> None:
-        """Every note has its issuer, who is nobody else."""
+        """Every note has its issuer; issuers and firms are nobody else."""
+        others = self._connected()
+        for key, tables in (("issuers", self.issuers), ("firms", self.firms)):
+            for table in tables:
+                if table.id in others:
+                    raise fault("has two of the same id", "give each an id of its own", at=key)
+                others.append(table.id)
         ids = [issuer.id for issuer in self.issuers]
-        if len(set(ids)) < len(ids) or set(ids) & {maker.id for maker in self.makers}:
-            raise fault("has two of the same id", "give each issuer an id of its own", at="issuers")
         for instrument in self.instruments:
             if instrument.note is not None and instrument.note.issuer not in ids:
                 raise fault(
@@ -852,7 +939,7 @@ class ScenarioFile(Table):
     def _endowment(self, units: Decimal, instrument: Instrument) -> int:
         """Minor units of what the instrument delivers."""
         asset = next((asset for asset in self.crypto if asset.id == instrument.base), None)
-        return 0 if asset is None else asset.minor_units(units)
+        return 0 if asset is None else minor_units(units, asset.scale)
 
     def _check_hours(self) -> None:
         """Nothing happens before the run starts or after it has ended."""
@@ -860,6 +947,12 @@ class ScenarioFile(Table):
         last = seconds_of(self.calendar.closes) + LAG
         hours = [("index.knots", knot.at) for knot in self.index.knots]
         hours += [("directives", directive.at) for directive in self.directives]
+        hours += [(f"deals.{n}.at", deal.at) for n, deal in enumerate(self.deals, 1)]
+        hours += [(f"deposits.{n}.at", deposit.at) for n, deposit in enumerate(self.deposits, 1)]
+        hours += [(f"cycles.{n}.at", cycle.at) for n, cycle in enumerate(self.cycles, 1)]
+        hours += [
+            ("disconnections", at) for lost in self.disconnections for at in (lost.starts, lost.ends) if at
+        ]
         hours += [("attacks", at) for attack in self.attacks for at in (attack.starts, attack.ends) if at]
         for key, at in hours:
             if not first <= seconds_of(at) <= last:
@@ -886,11 +979,12 @@ class ScenarioFile(Table):
         established = EstablishVenue(
             assets=(
                 Asset(asset_id=coin.asset_id, scale=2, title=self.coin.title),
-                *(asset.asset() for asset in self.crypto),
+                *(asset.asset(index.index_id) for asset in self.crypto),
             ),
             indices=(index,),
             coins=(coin,),
             sessions=(SessionTerms(opens=opens, closes=closes),),
+            settlement_cycles=tuple(cycle.terms(midnight) for cycle in self.cycles),
         )
         scales = {asset.id: asset.scale for asset in self.crypto}
         instruments = tuple(
@@ -934,6 +1028,9 @@ class ScenarioFile(Table):
                 for maker in self.makers
             ),
             issuers=tuple(issuer.profile() for issuer in self.issuers),
+            firms=tuple(firm.profile() for firm in self.firms),
+            said=self._said(midnight, coin.asset_id),
+            disconnections=tuple(lost.terms(midnight) for lost in self.disconnections),
             endowments={i.instrument_id: self._endowment(self.population.units, i) for i in instruments},
             subscriptions={
                 InstrumentId(i.id): i.note.subscription_percent
@@ -948,6 +1045,17 @@ class ScenarioFile(Table):
             established=established,
             resolved=resolved(scenario),
         )
+
+    def _said(self, midnight: Time, cash: AssetId) -> tuple[tuple[Time, Command], ...]:
+        """Deposits and deals, in order of time."""
+        scales = {asset.id: asset.scale for asset in self.crypto}
+        said: list[tuple[Time, Command]] = [
+            (midnight + seconds_of(deposit.at), deposit.announced(scales)) for deposit in self.deposits
+        ]
+        for number, deal in enumerate(self.deals, 1):
+            for side in deal.instructions(number, cash, scales, midnight):
+                said.append((side.intended, side))
+        return tuple(sorted(said, key=lambda step: step[0]))
 
     def _trade_spans(self) -> tuple[tuple[Time, Time], ...]:
         """The hour before each expiry at which trades of outside venues count."""
@@ -972,6 +1080,22 @@ class ScenarioFile(Table):
         before = ((starts, first[1]),) if first[0] > starts else ()
         after = ((ends, last[1]),) if last[0] < ends else ()
         return (*before, *knots, *after)
+
+
+def _check_units_of(asset: str, units: Decimal, scales: dict[str, int], at: str) -> None:
+    """Of a deal or a deposit."""
+    if asset not in scales:
+        raise fault(
+            f"is of {asset}, which is not among the crypto assets",
+            nearest(asset, scales) if scales else "add it as a [[crypto]] table",
+            at=f"{at}.asset",
+        )
+    if not units or units != round(units, scales[asset]):
+        raise fault(
+            f"must be positive, with at most {scales[asset]} decimals, but are {units}",
+            "choose such a number",
+            at=f"{at}.units",
+        )
 
 
 def _longest_ladder(index: IndexTerms) -> Time:

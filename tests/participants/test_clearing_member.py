@@ -59,4 +59,4 @@ def test_it_takes_on_whoever_asks_while_there_is_room(market: Market) -> None:
         DeclineClient(participant_id=ME, client_id="second", grounds="has 3 clients, and no room"),
     ]
     assert isinstance(decision.commands[2], BidForPortfolio)
-    assert a_member().answer(asked[1]) == AcceptClient(participant_id=ME, client_id="second")
+    assert MemberTerms().answer(ME, asked[1]) == AcceptClient(participant_id=ME, client_id="second")

@@ -18,6 +18,7 @@ from participants.profile import Style
 from participants.strategies import participant_for
 from participants.strategies.cautious_holder import CautiousHolder
 from participants.strategies.clearing_member import ClearingMember, MemberTerms
+from participants.strategies.holding_member import HoldingMember
 from participants.strategies.trader import Trader
 from tests.participants.builders import (
     ANY_EVENT,
@@ -53,6 +54,9 @@ PARTICIPANTS: dict[str, Callable[[], Participant]] = {
     ),
     "clearing member": lambda: ClearingMember(
         ME, {an_instrument().instrument_id: an_instrument()}, MemberTerms(demands_bp=300), OPENS
+    ),
+    "member with a position": lambda: HoldingMember(
+        a_profile(Style.HOLDER), an_instrument(), dice(), OPENS, Side.BUY, reserve=10**8
     ),
     "script": lambda: Script([(OPENS + MINUTE, A_FREEZE), (OPENS, A_FREEZE)]),
 }
