@@ -1,11 +1,11 @@
 """The road of settlement: instructions of two sides, the cycles that settle them, and units in and out."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
-from exchange.clearing.netting import Place
+from exchange.clearing.netting import Deal, Place
 from exchange.clearing.rounding import divide_up
 from exchange.clearing.settlement import (
     Cycle,
@@ -28,6 +28,7 @@ from exchange.commands import (
     RunSettlementCycle,
     SettleCycle,
     SettlementCycleTerms,
+    SettlementModel,
 )
 from exchange.events import (
     CancellationAsked,
@@ -242,6 +243,8 @@ def _begin(terms: SettlementCycleTerms, state: State) -> Iterator[Event]:
     yield SettlementCycleOpened(
         cycle_id=cycle.cycle_id, model=terms.model, due=len(cycle.due), ready=len(ready)
     )
+    if terms.model is SettlementModel.DVP_2:  # whose units are final at once
+        _keep_account([i.deal(cycle.parts[i.instruction_id]) for i in ready], state)
     for instruction in ready:
         yield from _told_ready(instruction, cycle)
     ends = CompleteCycle(cycle_id=cycle.cycle_id)
@@ -268,7 +271,8 @@ def complete_cycle(duty: CompleteCycle, state: State) -> Iterator[Event]:
         return _market_value(asset_id, amount, coin, state)
 
     sheet = state.settlement.complete(duty.cycle_id, _frozen(state), market_value, state.now)
-    _keep_account(sheet, state)
+    if sheet.model is not SettlementModel.DVP_2:
+        _keep_account([settled.deal for settled in sheet.settled], state)
     for settled in sheet.settled:
         yield from _told_settled(settled, sheet, state)
     for late in sheet.late:
@@ -287,15 +291,15 @@ def complete_cycle(duty: CompleteCycle, state: State) -> Iterator[Event]:
     )
 
 
-def _keep_account(sheet: Sheet, state: State) -> None:
-    """Tell the owners of units what came and what went, each once for the whole cycle. A delivery costs what is
-    paid for it in the settlement asset.
+def _keep_account(deals: Iterable[Deal], state: State) -> None:
+    """Tell the owners of units what came and what went, when they have moved: each once for the whole cycle. A
+    delivery costs what is paid for it in the settlement asset.
     """
     came: Counter[Place] = Counter()
     went: Counter[Place] = Counter()
     cost: Counter[Place] = Counter()
-    for settled in sheet.settled:
-        units, *payments = settled.deal.flows
+    for deal in deals:
+        units, *payments = deal.flows
         if units.asset_id in state.coins:
             continue
         went[units.payer, units.asset_id] += units.amount

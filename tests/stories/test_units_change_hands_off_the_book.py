@@ -47,18 +47,23 @@ def a_venue(regime: Regime) -> Venue:
     return venue
 
 
+def instruct(venue: Venue, seller: ParticipantId, buyer: ParticipantId, units: int, payment: Money) -> None:
+    """Both sides say the same."""
+    now = venue.now
+    for who, other, delivers in ((seller, buyer, True), (buyer, seller, False)):
+        venue.tell(
+            InstructSettlement(
+                participant_id=who, counterparty_id=other, delivers=delivers, asset_id=BTC, amount=units,
+                payment_asset_id=RUBD, payment=payment, intended=now,
+            )
+        )  # fmt: skip
+
+
 def deliver(
     venue: Venue, model: SettlementModel, *deals: tuple[ParticipantId, ParticipantId, int, Money]
 ) -> None:
-    now = venue.now
-    for seller, buyer, units, payment in deals:
-        for who, other, delivers in ((seller, buyer, True), (buyer, seller, False)):
-            venue.tell(
-                InstructSettlement(
-                    participant_id=who, counterparty_id=other, delivers=delivers, asset_id=BTC, amount=units,
-                    payment_asset_id=RUBD, payment=payment, intended=now,
-                )
-            )  # fmt: skip
+    for deal in deals:
+        instruct(venue, *deal)
     venue.tell(RunSettlementCycle(model=model))
 
 
@@ -108,3 +113,14 @@ def test_units_that_leave_the_register_take_their_cost_along(regime: Regime) -> 
     venue.trade(ANN, BOB, 4, 80_000, BTC_SPOT)
     venue.tell(DebitUnits(participant_id=ANN, asset_id=BTC, amount=LOT))
     assert venue.at_risk(ANN) == 24_000 * ROUBLE
+
+
+@BOTH_MODES
+def test_under_model_2_the_cost_moves_with_the_units_before_the_cash_is_paid_out(regime: Regime) -> None:
+    venue = a_venue(regime)
+    venue.trade(ANN, BOB, 4, 80_000, BTC_SPOT)
+    instruct(venue, ANN, CYD, 4 * LOT, 40_000 * ROUBLE)
+    venue.tell(RunSettlementCycle(model=SettlementModel.DVP_2, lasts=BLOCK))
+    assert (venue.at_risk(ANN), venue.at_risk(CYD)) == (0, 40_000 * ROUBLE)
+    venue.wait_until(venue.now + 2 * BLOCK)
+    assert (venue.at_risk(ANN), venue.at_risk(CYD)) == (0, 40_000 * ROUBLE)
