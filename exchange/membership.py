@@ -30,7 +30,7 @@ from exchange.reasons import ClearingRefusal
 from exchange.rules.cover import beyond_capacity
 from exchange.state import Seat, State
 from exchange.units import Money
-from matching.terms import ParticipantId
+from matching.terms import ParticipantId, Price
 
 # --- members and clients --------------------------------------------------------------------------------
 
@@ -163,6 +163,7 @@ def size_fund(_duty: SizeFund, state: State) -> Iterator[Event]:
 def _size(margin: MarginCover, state: State) -> Iterator[Event]:
     members = sorted(s.participant_id for s in state.seats.values() if s.is_member and not s.defaulted)
     skin = margin.rules.waterfall.skin_in_the_game
+    booked, prices = len(state.ledger.history), prices_of(margin)
     by_group = fund.by_group(stressed_losses(margin, state), groups(margin, state))
     one, two = fund.cover(1, by_group), fund.cover(2, by_group)
     covered = fund.cover(margin.rules.fund.cover, by_group)
@@ -176,14 +177,22 @@ def _size(margin: MarginCover, state: State) -> Iterator[Event]:
         paid_in += state.ledger.posted(account.fund)
         state.contributions[who] = share
         yield FundContributionChanged(participant_id=who, asset_id=margin.cash, share=share, missing=missing)
+    uncovered = fund.uncovered(covered, paid_in, skin)
+    largest = margin.rules.fund.cover
+    state.sized = fund.Sized(state.now, booked, prices, by_group, largest, shares, paid_in, skin, uncovered)
     yield FundSized(
         asset_id=margin.cash,
         cover_one=one,
         cover_two=two,
         fund=sum(shares.values()),
         paid_in=paid_in,
-        uncovered=fund.uncovered(covered, paid_in, skin),
+        uncovered=uncovered,
     )
+
+
+def prices_of(margin: MarginCover) -> tuple[Price, ...]:
+    """Of all portfolios, forwards and marks: what stressed losses follow from, beside positions and collateral."""
+    return tuple(p for one in margin.portfolios.values() for p in (one.forward, *one.marks.values()))
 
 
 def _shares(

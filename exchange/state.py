@@ -1,21 +1,25 @@
 """Everything the exchange remembers. Roads change it; rooms are handed what they need of it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.chain import Chain
 from exchange.cash.coin import Coin
+from exchange.clearing.auditor import Auditor
 from exchange.clearing.cover import Account, Requirement
 from exchange.clearing.covers import Covers
 from exchange.clearing.default_auction import Bid
 from exchange.clearing.fixing import Fixed
+from exchange.clearing.full import PaidOut
+from exchange.clearing.fund import Sized
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
 from exchange.clearing.marks import FutureMark
 from exchange.clearing.perpetual import Premium
 from exchange.clearing.settlement import Settlement
-from exchange.clearing.waterfall import Assessment
+from exchange.clearing.waterfall import Assessment, Cut, SharedLoss
 from exchange.commands import SessionTerms
 from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
@@ -157,6 +161,7 @@ class Series:
     future: "Series | None" = None  # the one of its bucket, by which options are marked
     feed: Feed | None = None  # if the book is published
     premium: Premium | None = None  # of a perpetual, since its last roll
+    fees: Money = 0  # that trades in it have cost, both sides together
     changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet
 
     @property
@@ -216,6 +221,15 @@ class State:
     settlement: Settlement = field(init=False)
     orders_placed: int = 0
     trades: int = 0
+    # What the audit must know of the past
+    auditor: Auditor = field(default_factory=Auditor)
+    paid_out: dict[BucketId, PaidOut] = field(default_factory=dict)  # of buckets that were settled
+    losses: list[SharedLoss] = field(default_factory=list)  # of defaults
+    cuts: list[Cut] = field(default_factory=list)  # of positions, to end a defaulter's contracts
+    coin_losses: Counter[AssetId] = field(
+        default_factory=Counter
+    )  # borne by the house; no default among them
+    sized: Sized | None = None  # the default fund, when it last was
 
     def __post_init__(self) -> None:
         self.covers = Covers(self.ledger)

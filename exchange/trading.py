@@ -523,6 +523,7 @@ def _clear(
         _forget(maker, state.seats[maker.owner])
     maker_fee = 0 if maker.free_of_charge else terms.fee_maker * quantity
     taker_fee = 0 if taker.free_of_charge else terms.fee_taker * quantity
+    series.fees += maker_fee + taker_fee
     made, taken = (maker, maker_fee), (taker, taker_fee)
     buyer, seller = (taken, made) if taker.side > 0 else (made, taken)
     state.ledger.book(state.covers.clear(buyer, seller, quantity, price), state.now)
@@ -541,7 +542,9 @@ def _uncross(
         order.open -= quantity
         if not order.open:
             _forget(order, state.seats[order.owner])
-        sides.append((order, 0 if order.free_of_charge else series.instrument.fee_maker * quantity))
+        fee = 0 if order.free_of_charge else series.instrument.fee_maker * quantity
+        series.fees += fee
+        sides.append((order, fee))
     state.ledger.book(state.covers.clear(sides[0], sides[1], quantity, price), state.now)
     state.trades += 1
     for order, fee in sides:
