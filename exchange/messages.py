@@ -20,7 +20,13 @@ if TYPE_CHECKING:
 
 else:
 
-    class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
+    class _NamedFields(type(msgspec.Struct)):
+        """msgspec inherits every setting but this one."""
+
+        def __new__(cls, *args, **settings):
+            return super().__new__(cls, *args, **{"kw_only": True, **settings})
+
+    class Message(msgspec.Struct, metaclass=_NamedFields, frozen=True, gc=False, tag=True):
         """A command, an event, or a part of one. Fields are numbers, texts, enums, tuples and messages."""
 
 

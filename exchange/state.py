@@ -20,7 +20,7 @@ from exchange.clearing.marks import FutureMark
 from exchange.clearing.perpetual import Premium
 from exchange.clearing.settlement import Settlement
 from exchange.clearing.waterfall import Assessment, Cut, SharedLoss
-from exchange.commands import SessionTerms
+from exchange.commands import NumberedRequest, PlaceOrder, SessionTerms
 from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
 from exchange.protection import Protection
@@ -97,6 +97,32 @@ class Order(RestingOrder):
         self.need: Requirement | None = None  # of its owner's account with it, once it was admitted
 
 
+class Numbered:
+    """What a participant has asked under numbers of its own, with the ids of the orders that came of it.
+
+    A number is known for the session for which it was used and for the next one.
+    """
+
+    __slots__ = ("_before", "_now")
+
+    def __init__(self) -> None:
+        self._now: dict[int, tuple[PlaceOrder | NumberedRequest, OrderId]] = {}
+        self._before: dict[int, tuple[PlaceOrder | NumberedRequest, OrderId]] = {}
+
+    def note(
+        self, number: int, request: PlaceOrder | NumberedRequest, order_id: OrderId
+    ) -> tuple[PlaceOrder | NumberedRequest, OrderId] | None:
+        """What the number stands for already; None if it was new, and now stands for this request."""
+        earlier = self._now.get(number) or self._before.get(number)
+        if earlier is None:
+            self._now[number] = request, order_id
+        return earlier
+
+    def turn(self) -> None:
+        """A session opens."""
+        self._before, self._now = self._now, {}
+
+
 @dataclass(slots=True, eq=False)
 class Seat:
     """A participant's place on the exchange: its class, its limits, its accounts and its live orders."""
@@ -123,6 +149,8 @@ class Seat:
     protections: dict[InstrumentId, Protection] = field(default_factory=dict)  # of its quotes
     reduce_only_orders: int = 0  # among the live ones
     refusals: dict[InstrumentId, RejectReason | None] = field(default_factory=dict)  # by the regime, if known
+    placed: Numbered = field(default_factory=Numbered)  # orders, by client order id
+    requested: Numbered = field(default_factory=Numbered)  # anything else, by request id
     requests: int = 0  # in the second `requests_second`
     requests_second: int = -1
 

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
+from exchange import repeats
 from exchange.commands import AmendOrder, CancelAll, CancelOrder, ExpireOrder, LinkOrders, PlaceOrder
 from exchange.events import (
     BestPricesChanged,
@@ -59,6 +60,12 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
     if seat is None:
         yield _rejected(command, RejectReason.UNKNOWN_PARTICIPANT)
         return
+    if number := command.client_order_id:
+        order_id = OrderId(0 if series is None else state.orders_placed + 1)
+        earlier = seat.placed.note(number, command, order_id)
+        if earlier is not None:
+            yield repeats.answer(command, number, earlier)
+            return
     count_request(seat, state)
     if series is None:
         yield _rejected(command, RejectReason.UNKNOWN_INSTRUMENT)
