@@ -77,7 +77,7 @@ from scenarios.config.reading import (
 from scenarios.config.regime_file import load_regime
 from scenarios.config.shipped import Shipped
 from scenarios.index_path import moment_of, read_knots, seconds_of
-from scenarios.world import AttackKind, AttackTerms, LinkTerms, MakerTerms, PathTerms, World
+from scenarios.world import AttackKind, AttackTerms, LinkTerms, MakerTerms, PathTerms, StormTerms, World
 
 LEAD, LAG = 10 * MINUTE, MINUTE  # of a run, before the session opens and after it closes
 
@@ -517,6 +517,16 @@ class LinksTable(Table):
     public: LinkTable = LinkTable(fixed_ms=20, jitter_ms=30)
 
 
+class StormTable(Table):
+    """Every message of everybody who trades is sent again, at this distance from one to the next."""
+
+    repeats: int = Field(0, ge=0, le=100)
+    spacing_ms: Milliseconds = 0
+
+    def terms(self) -> StormTerms:
+        return StormTerms(self.repeats, int(self.spacing_ms * 1_000_000))
+
+
 _ABOUT_AN_INSTRUMENT = ("halt_instrument", "resume_instrument", "postpone_settlement", "set_committee_price")
 _ABOUT_A_PARTICIPANT = (
     "declare_default",
@@ -679,6 +689,7 @@ class ScenarioFile(Table):
     crypto: tuple[CryptoTable, ...] = ()
     issuers: tuple[IssuerTable, ...] = ()
     links: LinksTable = LinksTable()
+    storm: StormTable = StormTable()
     directives: tuple[DirectiveTable, ...] = ()
     attacks: tuple[AttackTable, ...] = ()
 
@@ -944,6 +955,7 @@ class ScenarioFile(Table):
             house=self.house.brought(),
             professional_link=self.links.professional.terms(),
             public_link=self.links.public.terms(),
+            storm=self.storm.terms(),
             directives=tuple(sorted(directives, key=lambda step: step[0])),
             established=established,
             resolved=resolved(scenario),

@@ -78,6 +78,7 @@ FAILURES = (
     "everything_at_once",
     "restricted_while_losing",
     "collar_reached",
+    "order_storm",
 )
 
 MIDNIGHT: Time = 1_797_552_000_000_000_000  # of 18 December 2026
