@@ -162,6 +162,7 @@ def size_fund(_duty: SizeFund, state: State) -> Iterator[Event]:
 
 def _size(margin: MarginCover, state: State) -> Iterator[Event]:
     members = sorted(s.participant_id for s in state.seats.values() if s.is_member and not s.defaulted)
+    own = {who: margin.margin_account(state.seats[who]) for who in members}
     skin = margin.rules.waterfall.skin_in_the_game
     booked, prices = len(state.ledger.history), prices_of(margin)
     by_group = fund.by_group(stressed_losses(margin, state), groups(margin, state))
@@ -172,9 +173,8 @@ def _size(margin: MarginCover, state: State) -> Iterator[Event]:
     shares = _shares(wanted, margins, margin)
     paid_in = 0
     for who, share in shares.items():
-        account = margin.margin_account(state.seats[who])
-        missing = _bring_to(account, share, state)
-        paid_in += state.ledger.posted(account.fund)
+        missing = _bring_to(own[who], share, state)
+        paid_in += state.ledger.posted(own[who].fund)
         state.contributions[who] = share
         yield FundContributionChanged(participant_id=who, asset_id=margin.cash, share=share, missing=missing)
     uncovered = fund.uncovered(covered, paid_in, skin)

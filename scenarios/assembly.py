@@ -57,7 +57,7 @@ from participants.strategies.clearing_member import ClearingMember
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, StormTerms, World
+from scenarios.world import CALM, ClearingMemberTerms, LinkTerms, MakerTerms, StormTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -352,7 +352,7 @@ def _join(
     participant: Participant,
     link: LinkTerms,
     seed: int,
-    storm: StormTerms = StormTerms(),
+    storm: StormTerms = CALM,
 ) -> None:
     dice = Dice(generator(seed, f"link {participant.participant_id}"))
     simulation.join(participant, Link(link, dice, storm))

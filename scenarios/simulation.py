@@ -29,7 +29,7 @@ from exchange.wellformed import MalformedCommand
 from matching.terms import ParticipantId
 from participants.chance import Dice
 from participants.participant import Participant
-from scenarios.world import LinkTerms, StormTerms
+from scenarios.world import CALM, LinkTerms, StormTerms
 
 _REQUESTS = get_args(Request)
 _DUTIES, _READERS = 99, 100  # duties come after every command of the instant, and looking up last
@@ -74,7 +74,7 @@ class Link:
 
     __slots__ = ("_dice", "_last_in", "_last_out", "_numbers", "_terms", "feed_ns", "storm")
 
-    def __init__(self, terms: LinkTerms, dice: Dice, storm: StormTerms = StormTerms()) -> None:
+    def __init__(self, terms: LinkTerms, dice: Dice, storm: StormTerms = CALM) -> None:
         self._terms = terms
         self._dice = dice
         self._last_out = self._last_in = 0

@@ -72,6 +72,9 @@ class StormTerms:
     spacing: Time = 0
 
 
+CALM = StormTerms()
+
+
 @dataclass(frozen=True, slots=True)
 class MakerTerms:
     """A professional market maker of the scenario: who it is, where it quotes, and how."""
@@ -130,7 +133,7 @@ class World:
     subscriptions: Mapping[InstrumentId, BasisPoints] = field(
         default_factory=dict
     )  # of each person's deposit
-    storm: StormTerms = StormTerms()
+    storm: StormTerms = CALM
 
     @property
     def quoted(self) -> tuple[Instrument, ...]:

@@ -42,9 +42,7 @@ def books(state: State) -> tuple[object, ...]:
 
 def story(kept: Kept) -> list[tuple[Time, Event]]:
     """All that was told, but for the answers to what was there already."""
-    return [
-        (entry.time, entry.event) for entry in kept.told if not isinstance(entry.event, RequestExists)
-    ]
+    return [(entry.time, entry.event) for entry in kept.told if not isinstance(entry.event, RequestExists)]
 
 
 @pytest.mark.parametrize("clearing", ["full", "risk"])
