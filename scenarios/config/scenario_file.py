@@ -520,7 +520,7 @@ class LinksTable(Table):
 class StormTable(Table):
     """Every message of everybody who trades is sent again, at this distance from one to the next."""
 
-    repeats: int = Field(0, ge=0, le=100)
+    repeats: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
     spacing_ms: Milliseconds = 0
 
     def terms(self) -> StormTerms:
