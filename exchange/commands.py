@@ -51,7 +51,8 @@ CLOCK, EXTERNAL, PRICES, RISK, CANCELS, ORDERS, CLEARING, EXPIRY, DEFAULT, TREAS
 class NumberedRequest(Message):
     """What a participant asks for. With a number of its own a request may be sent again: it is done once.
 
-    An order has its client order id instead.
+    An order has its client order id instead. Fields without a default follow the number, so whoever inherits this
+    must say `kw_only`, which msgspec does not pass on.
     """
 
     precedence: ClassVar[int]
@@ -95,7 +96,7 @@ class PlaceOrder(Message):
     take_profit: bool = False
 
 
-class AmendOrder(NumberedRequest):
+class AmendOrder(NumberedRequest, kw_only=True):
     """Ask for a new price or a new open quantity. Same price and less quantity keeps time priority."""
 
     precedence: ClassVar[int] = ORDERS
@@ -104,12 +105,12 @@ class AmendOrder(NumberedRequest):
     quantity: Quantity
 
 
-class CancelOrder(NumberedRequest):
+class CancelOrder(NumberedRequest, kw_only=True):
     precedence: ClassVar[int] = CANCELS
     order_id: OrderId
 
 
-class CancelAll(NumberedRequest):
+class CancelAll(NumberedRequest, kw_only=True):
     """Cancel every live order of the participant, waiting ones too: in one instrument or in all, with one label."""
 
     precedence: ClassVar[int] = CANCELS
@@ -117,7 +118,7 @@ class CancelAll(NumberedRequest):
     label: str | None = None
 
 
-class LinkOrders(NumberedRequest):
+class LinkOrders(NumberedRequest, kw_only=True):
     """Make two live orders of the participant in one instrument cancel each other: as soon as one trades,
     fires or ends, the other goes."""
 
@@ -132,7 +133,7 @@ class Quote(Message):
     quantity: Quantity
 
 
-class QuoteMarket(NumberedRequest):
+class QuoteMarket(NumberedRequest, kw_only=True):
     """The participant's quotes in an instrument become these. A quote that stays at its price with no more
     quantity keeps its place; the others move, appear or go."""
 
@@ -143,7 +144,7 @@ class QuoteMarket(NumberedRequest):
     post_only: PostOnly = PostOnly.REJECT
 
 
-class ProtectQuotes(NumberedRequest):
+class ProtectQuotes(NumberedRequest, kw_only=True):
     """Market-maker protection: when quotes have traded more than `quantity_limit` lots within `interval`, all
     of them go and no new ones are taken for `freeze`. A limit of zero lifts the protection."""
 
@@ -231,7 +232,7 @@ class TransferCoins(Message):
     amount: Money
 
 
-class DepositCoins(NumberedRequest):
+class DepositCoins(NumberedRequest, kw_only=True):
     """Move coins from a participant's wallet into the venue's custody, against a claim on the venue."""
 
     precedence: ClassVar[int] = TREASURY
@@ -239,7 +240,7 @@ class DepositCoins(NumberedRequest):
     amount: Money
 
 
-class WithdrawCoins(NumberedRequest):
+class WithdrawCoins(NumberedRequest, kw_only=True):
     """Ask the venue to send coins back to the participant's wallet."""
 
     precedence: ClassVar[int] = TREASURY
@@ -266,7 +267,7 @@ class AnnounceCryptoDeposit(Message):
     transaction: str
 
 
-class WithdrawUnits(NumberedRequest):
+class WithdrawUnits(NumberedRequest, kw_only=True):
     """Ask the venue to send units of a crypto asset back to the participant."""
 
     precedence: ClassVar[int] = TREASURY
@@ -336,7 +337,7 @@ class SettlementModel(StrEnum):
     PVP = "pvp"  # two moneys one by one, each deal in one chain
 
 
-class InstructSettlement(NumberedRequest):
+class InstructSettlement(NumberedRequest, kw_only=True):
     """One side of a deal, as it sees it. Nothing settles before the counterparty has said the same.
 
     `amount` of an asset goes from whoever delivers to the other, `payment` back: units against a coin, a coin
@@ -359,14 +360,14 @@ class InstructSettlement(NumberedRequest):
     max_recycles: int = 10  # after so many failed cycles the next one ends it
 
 
-class ReleaseInstruction(NumberedRequest):
+class ReleaseInstruction(NumberedRequest, kw_only=True):
     """Lift the sender's own hold."""
 
     precedence: ClassVar[int] = ORDERS
     instruction_id: int
 
 
-class CancelInstruction(NumberedRequest):
+class CancelInstruction(NumberedRequest, kw_only=True):
     """Take an instruction back. Once a cycle has tried to lock it, both sides must ask, each `jointly`."""
 
     precedence: ClassVar[int] = CANCELS
@@ -383,7 +384,7 @@ class CreditUnits(Message):
     amount: int
 
 
-class DebitUnits(NumberedRequest):
+class DebitUnits(NumberedRequest, kw_only=True):
     """The participant takes units out of the venue, back into the register."""
 
     precedence: ClassVar[int] = TREASURY
@@ -404,14 +405,14 @@ class RunSettlementCycle(Message):
 # --- notes ----------------------------------------------------------------------------------------------
 
 
-class RegisterNote(NumberedRequest):
+class RegisterNote(NumberedRequest, kw_only=True):
     """An issuer, who has a seat, puts the terms of a note on the register."""
 
     precedence: ClassVar[int] = EXTERNAL
     instrument: Instrument
 
 
-class PlaceNotes(NumberedRequest):
+class PlaceNotes(NumberedRequest, kw_only=True):
     """The issuer offers the units of its note at their issue price, until then."""
 
     precedence: ClassVar[int] = EXTERNAL
@@ -419,7 +420,7 @@ class PlaceNotes(NumberedRequest):
     until: Time
 
 
-class SubscribeNotes(NumberedRequest):
+class SubscribeNotes(NumberedRequest, kw_only=True):
     """Take units of a note that is being placed, and pay for them at once."""
 
     precedence: ClassVar[int] = ORDERS
@@ -427,7 +428,7 @@ class SubscribeNotes(NumberedRequest):
     quantity: Quantity
 
 
-class FundRedemption(NumberedRequest):
+class FundRedemption(NumberedRequest, kw_only=True):
     """The issuer puts more into the escrow from which its note is redeemed."""
 
     precedence: ClassVar[int] = TREASURY
@@ -435,7 +436,7 @@ class FundRedemption(NumberedRequest):
     amount: Money
 
 
-class PayObligations(NumberedRequest):
+class PayObligations(NumberedRequest, kw_only=True):
     """The issuer pays some of what it owes the holders of its note: to each its share."""
 
     precedence: ClassVar[int] = TREASURY
@@ -616,21 +617,21 @@ class AppointMember(Message):
     participant_id: ParticipantId
 
 
-class ChooseMember(NumberedRequest):
+class ChooseMember(NumberedRequest, kw_only=True):
     """Clear through that member from now on: it stands in for what the participant cannot pay."""
 
     precedence: ClassVar[int] = RISK
     member_id: ParticipantId
 
 
-class OfferToPort(NumberedRequest):
+class OfferToPort(NumberedRequest, kw_only=True):
     """A member will take over clients of a failed one, up to so much initial margin; zero takes the offer back."""
 
     precedence: ClassVar[int] = RISK
     most_margin: Money
 
 
-class BidForPortfolio(NumberedRequest):
+class BidForPortfolio(NumberedRequest, kw_only=True):
     """A sealed bid for all positions of a defaulter: paid if positive, demanded for taking them if negative.
     The last bid of each bidder counts."""
 

@@ -159,7 +159,7 @@ class Exchange:
         assert now >= self.state.now, f"time never runs backwards: {now} after {self.state.now}"
         self.state.now = now
         story = _road(command, self.state)
-        if isinstance(command, NumberedRequest):
+        if isinstance(command, NumberedRequest) and command.request_id:
             story = repeats.once(command, story, self.state)
         first = self.sequence + 1
         entries = [

@@ -16,17 +16,13 @@ if TYPE_CHECKING:
     # The checker is told that every message is frozen; msgspec itself can only say so class by class.
     @dataclass_transform(frozen_default=True, kw_only_default=True)
     class Message:
-        def __init_subclass__(cls, *, tag: bool = True, array_like: bool = False) -> None: ...
+        def __init_subclass__(
+            cls, *, tag: bool = True, array_like: bool = False, kw_only: bool = True
+        ) -> None: ...
 
 else:
 
-    class _NamedFields(type(msgspec.Struct)):
-        """msgspec inherits every setting but this one."""
-
-        def __new__(cls, *args, **settings):
-            return super().__new__(cls, *args, **{"kw_only": True, **settings})
-
-    class Message(msgspec.Struct, metaclass=_NamedFields, frozen=True, gc=False, tag=True):
+    class Message(msgspec.Struct, frozen=True, kw_only=True, gc=False, tag=True):
         """A command, an event, or a part of one. Fields are numbers, texts, enums, tuples and messages."""
 
 

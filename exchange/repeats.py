@@ -5,23 +5,20 @@ send them again, later and in any order. The same number with other terms is ref
 """
 
 from collections.abc import Iterator
-from typing import TypeAlias
 
 from exchange.commands import NumberedRequest, PlaceOrder
 from exchange.events import Event, RequestExists, RequestRejected
 from exchange.reasons import RejectReason
-from exchange.state import State
+from exchange.state import Asked, State
 from matching.terms import OrderId
-
-Asked: TypeAlias = tuple[PlaceOrder | NumberedRequest, OrderId]
 
 
 def once(command: NumberedRequest, story: Iterator[Event], state: State) -> Iterator[Event]:
-    """What the request leads to, unless it was made before. A request without a number is always a new one."""
+    """What the numbered request leads to, unless it was made before."""
     seat = state.seats.get(command.participant_id)
     earlier = None
-    if seat is not None and command.request_id:
-        earlier = seat.requested.note(command.request_id, command, OrderId(0))
+    if seat is not None:
+        earlier = seat.requested.note(command.request_id, (command, 0))
     if earlier is None:
         yield from story
     else:
@@ -30,18 +27,18 @@ def once(command: NumberedRequest, story: Iterator[Event], state: State) -> Iter
 
 def answer(command: PlaceOrder | NumberedRequest, number: int, earlier: Asked) -> Event:
     """To a request with a number that was used before."""
-    asked, order_id = earlier
+    asked, order_number = earlier
     if command != asked:
         return RequestRejected(
             participant_id=command.participant_id,
-            order_id=order_id,
+            order_id=OrderId(order_number),
             reason=RejectReason.EXISTS_WITH_DIFFERENT_TERMS,
         )
     return RequestExists(
         participant_id=command.participant_id,
         request=type(command).__name__,
         number=number,
-        order_id=order_id,
+        order_id=OrderId(order_number),
     )
 
 

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
@@ -97,8 +98,12 @@ class Order(RestingOrder):
         self.need: Requirement | None = None  # of its owner's account with it, once it was admitted
 
 
+# A request, and the number of the order that came of it; 0: none
+Asked: TypeAlias = tuple[PlaceOrder | NumberedRequest, int]
+
+
 class Numbered:
-    """What a participant has asked under numbers of its own, with the ids of the orders that came of it.
+    """What a participant has asked under numbers of its own.
 
     A number is known for the session for which it was used and for the next one.
     """
@@ -106,17 +111,18 @@ class Numbered:
     __slots__ = ("_before", "_now")
 
     def __init__(self) -> None:
-        self._now: dict[int, tuple[PlaceOrder | NumberedRequest, OrderId]] = {}
-        self._before: dict[int, tuple[PlaceOrder | NumberedRequest, OrderId]] = {}
+        self._now: dict[int, Asked] = {}
+        self._before: dict[int, Asked] = {}
 
-    def note(
-        self, number: int, request: PlaceOrder | NumberedRequest, order_id: OrderId
-    ) -> tuple[PlaceOrder | NumberedRequest, OrderId] | None:
-        """What the number stands for already; None if it was new, and now stands for this request."""
-        earlier = self._now.get(number) or self._before.get(number)
-        if earlier is None:
-            self._now[number] = request, order_id
-        return earlier
+    def note(self, number: int, asked: Asked) -> Asked | None:
+        """What the number stands for already; None if it was new, and now stands for this."""
+        known = self._now.setdefault(number, asked)
+        if known is not asked:
+            return known
+        if number in self._before:
+            del self._now[number]
+            return self._before[number]
+        return None
 
     def turn(self) -> None:
         """A session opens."""

@@ -61,8 +61,7 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
         yield _rejected(command, RejectReason.UNKNOWN_PARTICIPANT)
         return
     if number := command.client_order_id:
-        order_id = OrderId(0 if series is None else state.orders_placed + 1)
-        earlier = seat.placed.note(number, command, order_id)
+        earlier = seat.placed.note(number, (command, state.orders_placed + 1 if series else 0))
         if earlier is not None:
             yield repeats.answer(command, number, earlier)
             return
