@@ -18,6 +18,7 @@ from exchange import (
     notes,
     oversight,
     quoting,
+    repeats,
     settling,
     trading,
     treasury,
@@ -73,6 +74,7 @@ from exchange.commands import (
     ListInstrument,
     MarkVariation,
     MintCoins,
+    NumberedRequest,
     OfferToPort,
     OpenSession,
     PauseIssuer,
@@ -159,10 +161,12 @@ class Exchange:
     def _do(self, command: Command, now: Time) -> list[Entry]:
         assert now >= self.state.now, f"time never runs backwards: {now} after {self.state.now}"
         self.state.now = now
+        story = _road(command, self.state)
+        if isinstance(command, NumberedRequest) and command.request_id:
+            story = repeats.once(command, story, self.state)
         first = self.sequence + 1
         entries = [
-            Entry(sequence=sequence, time=now, event=event)
-            for sequence, event in enumerate(_road(command, self.state), first)
+            Entry(sequence=sequence, time=now, event=event) for sequence, event in enumerate(story, first)
         ]
         self.sequence += len(entries)
         return entries

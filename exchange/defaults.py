@@ -21,11 +21,13 @@ from exchange.clearing.variation import owe
 from exchange.clearing.waterfall import (
     LAYERS,
     Assessment,
+    Cut,
     Holder,
     Layer,
     LayerUse,
     LossOrder,
     Resources,
+    SharedLoss,
     Survivor,
     allocate_in_crypto_order,
     allocate_loss,
@@ -279,10 +281,12 @@ def _hand_over(
 ) -> Iterator[Event]:
     """Signed lots of the defaulter go to somebody else at the mark; an option's worth is owed for it."""
     portfolio = margin.portfolio(instrument_id)
-    mark = portfolio.marks[instrument_id]
+    mark, before = portfolio.marks[instrument_id], margin.position(to.participant_id, instrument_id)
     giver = state.seats[account.holder.participant_id]
     source, target, quantity = (giver, to, lots) if lots > 0 else (to, giver, -lots)
     state.ledger.book(margin.transfer(instrument_id, source, target, quantity, mark), state.now)
+    if cause is not TransferCause.AUCTION:
+        state.cuts.append(Cut(to.participant_id, instrument_id, lots, before, before + lots))
     if portfolio.is_option[instrument_id]:
         _shift(margin.accounts[to.participant_id], account, lots * mark * portfolio.tick_value, margin, state)
     yield PositionTransferred(
@@ -365,13 +369,17 @@ def _share_in_crypto_order(
     account: MarginAccount, own: Money, loss: Money, forgone: Money, margin: MarginCover, state: State
 ) -> Generator[Event, None, Money]:
     """What is lost after deleveraging beyond the own money comes out of the insurance fund, as far as it reaches."""
-    insurance = accounts.layer(HouseLayer.INSURANCE, margin.cash)
-    drawn = min(loss, state.ledger.available(insurance))
+    who, insurance = account.holder.participant_id, accounts.layer(HouseLayer.INSURANCE, margin.cash)
+    most = state.ledger.available(insurance)
+    drawn = min(loss, most)
     if drawn:
         state.ledger.book([(insurance, account.collateral, drawn)], state.now)
+    capacities = {Layer.DEFAULTER_MARGIN: own, Layer.INSURANCE_FUND: most}
+    uses = (LayerUse(Layer.DEFAULTER_MARGIN, who, own), LayerUse(Layer.INSURANCE_FUND, None, drawn))
+    state.losses.append(SharedLoss(who, state.now, own + loss, capacities, {}, uses, loss - drawn))
     for layer, amount in zip(LAYERS[LossOrder.CRYPTO], (own, drawn, forgone), strict=True):
         if amount:
-            yield LayerUsed(defaulter=account.holder.participant_id, layer=layer, amount=amount)
+            yield LayerUsed(defaulter=who, layer=layer, amount=amount)
     return loss - drawn
 
 
@@ -379,14 +387,11 @@ def _share(
     case: DefaultCase, account: MarginAccount, owed: Money, own: Money, margin: MarginCover, state: State
 ) -> Generator[Event, None, Money]:
     """Let each layer pay into the defaulter's collateral, or take over a part of what it owes."""
-    allocation = allocate_loss(
-        owed,
-        resources_against(
-            case.defaulter, own, state.ledger.available(account.fund), case.cleared, margin, state
-        ),
-        margin.rules.waterfall,
-    )
-    for layer in margin.rules.waterfall.layers:
+    terms, fund_share = margin.rules.waterfall, state.ledger.available(account.fund)
+    resources = resources_against(case.defaulter, own, fund_share, case.cleared, margin, state)
+    allocation = allocate_loss(owed, resources, terms)
+    state.losses.append(SharedLoss.of(owed, state.now, resources, terms, allocation))
+    for layer in terms.layers:
         uses = [use for use in allocation.uses if use.layer is layer]
         if not uses:
             continue

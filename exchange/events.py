@@ -222,6 +222,14 @@ class OrdersLinked(PrivateEvent):
     second: OrderId
 
 
+class RequestExists(PrivateEvent):
+    """The same was asked before, on the same terms: nothing has changed."""
+
+    request: str  # the kind of command
+    number: int  # the client order id of an order, the id of any other request
+    order_id: OrderId  # that the order was given, whatever became of it; 0: none
+
+
 class QuotesFrozen(PrivateEvent):
     """The market-maker protection has taken the quotes off. No new ones until then."""
 
@@ -1209,6 +1217,7 @@ Event: TypeAlias = (
     | OrderWaiting
     | OrderTriggered
     | OrdersLinked
+    | RequestExists
     | QuotesFrozen
     | QuotesProtected
     | RequestRejected

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 
 from exchange import membership, trading
 from exchange.clearing import accounts
+from exchange.clearing.index import IndexValue
 from exchange.clearing.ledger import Rule
 from exchange.clearing.liquidation import MarginState, advance, follows_equity, state_of
 from exchange.clearing.margin import Live, MarginCover
@@ -37,7 +38,7 @@ from exchange.events import (
     VariationPaid,
 )
 from exchange.state import Order, Series, State
-from exchange.units import DAY, BucketId, IndexId, IndexPrice, Money, Time
+from exchange.units import DAY, BucketId, IndexId, Money, Time
 from matching.terms import ParticipantId, Price
 
 # --- the beginning --------------------------------------------------------------------------------------
@@ -101,16 +102,16 @@ def value_all(state: State) -> Iterator[Event]:
     for portfolio in margin.portfolios.values():
         latest = state.indices[portfolio.portfolio_id.underlying].latest
         if latest is not None and latest.status is not IndexStatus.STALE and portfolio.instruments:
-            _value(portfolio, latest.value, margin, state)
+            _value(portfolio, latest, margin, state)
     yield from review(state)
     yield _valued(margin, state)
 
 
-def _value(portfolio: Portfolio, index: IndexPrice, margin: MarginCover, state: State) -> None:
+def _value(portfolio: Portfolio, index: IndexValue, margin: MarginCover, state: State) -> None:
     marks = {instrument_id: state.series[instrument_id].mark for instrument_id in portfolio.instruments}
     tick = next(iter(portfolio.instruments.values())).tick
-    portfolio.valued_at = index
-    margin.revalue(portfolio, index // tick, marks, _live_orders(state), state.now)
+    portfolio.valued_at, portfolio.valued_by = index.value, index.status
+    margin.revalue(portfolio, index.value // tick, marks, _live_orders(state), state.now)
 
 
 def _live_orders(state: State) -> Live:
@@ -127,6 +128,7 @@ def review(state: State) -> Iterator[Event]:
     for account in list(margin.accounts.values()):
         if not follows_equity(account.state):
             continue
+        account.ceiling = account.required
         moves = account.sweep()
         if moves:
             state.ledger.book(moves, state.now)

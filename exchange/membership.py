@@ -44,7 +44,7 @@ from exchange.reasons import ClearingRefusal
 from exchange.rules.cover import beyond_capacity
 from exchange.state import Seat, State
 from exchange.units import Money
-from matching.terms import ParticipantId
+from matching.terms import ParticipantId, Price
 
 # --- members and clients --------------------------------------------------------------------------------
 
@@ -326,7 +326,9 @@ def size_fund(_duty: SizeFund, state: State) -> Iterator[Event]:
 
 def _size(margin: MarginCover, state: State) -> Iterator[Event]:
     members = sorted(s.participant_id for s in state.seats.values() if s.is_member and not s.defaulted)
+    own = {who: margin.margin_account(state.seats[who]) for who in members}
     skin = margin.rules.waterfall.skin_in_the_game
+    booked, prices = len(state.ledger.history), prices_of(margin)
     by_group = fund.by_group(stressed_losses(margin, state), groups(margin, state))
     one, two = fund.cover(1, by_group), fund.cover(2, by_group)
     covered = fund.cover(margin.rules.fund.cover, by_group)
@@ -335,20 +337,27 @@ def _size(margin: MarginCover, state: State) -> Iterator[Event]:
     shares = _shares(wanted, margins, margin)
     paid_in = 0
     for who, share in shares.items():
-        account = margin.margin_account(state.seats[who])
-        missing = _bring_to(account, share, state)
-        paid_in += state.ledger.posted(account.fund)
+        missing = _bring_to(own[who], share, state)
+        paid_in += state.ledger.posted(own[who].fund)
         state.contributions[who] = share
         yield FundContributionChanged(participant_id=who, asset_id=margin.cash, share=share, missing=missing)
         yield from _call_for_share(who, missing, margin, state)
+    uncovered = fund.uncovered(covered, paid_in, skin)
+    largest = margin.rules.fund.cover
+    state.sized = fund.Sized(state.now, booked, prices, by_group, largest, shares, paid_in, skin, uncovered)
     yield FundSized(
         asset_id=margin.cash,
         cover_one=one,
         cover_two=two,
         fund=sum(shares.values()),
         paid_in=paid_in,
-        uncovered=fund.uncovered(covered, paid_in, skin),
+        uncovered=uncovered,
     )
+
+
+def prices_of(margin: MarginCover) -> tuple[Price, ...]:
+    """Of all portfolios, forwards and marks: what stressed losses follow from, beside positions and collateral."""
+    return tuple(p for one in margin.portfolios.values() for p in (one.forward, *one.marks.values()))
 
 
 def _shares(

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     # The checker is told that every message is frozen; msgspec itself can only say so class by class.
     @dataclass_transform(frozen_default=True, kw_only_default=True)
     class Message:
-        def __init_subclass__(cls, *, tag: bool = True, array_like: bool = False) -> None: ...
+        def __init_subclass__(
+            cls, *, tag: bool = True, array_like: bool = False, kw_only: bool = True
+        ) -> None: ...
 
 else:
 

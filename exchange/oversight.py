@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exchange import auctions, margining, membership
+from exchange import auctions, margining, membership, repeats
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
@@ -126,6 +126,7 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
 
 def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
     state.session_open = True
+    repeats.forget(state)
     yield SessionOpened()
     for series in state.series.values():
         if series.state is SeriesState.LISTED:

@@ -10,6 +10,7 @@ class RejectReason(StrEnum):
     """Why an order was refused, in order of precedence."""
 
     UNKNOWN_PARTICIPANT = "unknown_participant"
+    EXISTS_WITH_DIFFERENT_TERMS = "exists_with_different_terms"  # under the number of this request
     UNKNOWN_INSTRUMENT = "unknown_instrument"
     SESSION_CLOSED = "session_closed"
     PARTICIPANT_DEFAULTED = "participant_defaulted"

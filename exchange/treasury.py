@@ -296,6 +296,7 @@ def _book_loss(wallet_id: WalletId, shares: LossShares, coin: Coin, state: State
     bearers += [(accounts.cash(who, asset_id), part) for who, part in shares.holders.items()]
     chain = [state.ledger.transfer(account, mirror, part, code="loss") for account, part in bearers]
     state.ledger.commit(chain, state.now)
+    state.coin_losses[asset_id] += shares.house
     borne = sum(shares.holders.values())
     yield LossAllocated(asset_id=asset_id, loss=shares.house + borne, house=shares.house, holders=borne)
     for who, part in shares.holders.items():

@@ -60,7 +60,7 @@ from participants.strategies.holding_member import HoldingMember
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, World
+from scenarios.world import CALM, ClearingMemberTerms, LinkTerms, MakerTerms, StormTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -188,7 +188,7 @@ def _enter_members(
         if member.offers_to_port:
             offer = OfferToPort(participant_id=name, most_margin=member.offers_to_port)
             simulation.submit(offer)
-        _join(simulation, _member(world, member, seed, margin_bp), world.professional_link, seed)
+        _join(simulation, _member(world, member, seed, margin_bp), world.professional_link, seed, world.storm)
         _choose(simulation, world, member, islice(free, member.clients_among(len(population))))
 
 
@@ -252,7 +252,7 @@ def _enter(
     if _admitted(simulation, profile):
         _fund(simulation, world, profile, receipt)
         participant = participant_for(profile, instrument, seed=seed, opens=world.opens, margin_bp=margin_bp)
-        _join(simulation, participant, world.public_link, seed)
+        _join(simulation, participant, world.public_link, seed, world.storm)
         _bring(simulation, profile, instrument, world.endowments.get(instrument.instrument_id, 0))
         _subscribe(simulation, world, profile)
 
@@ -281,7 +281,7 @@ def _enter_maker(
         maker=maker.terms,
         margin_bp=margin_bp,
     )
-    _join(simulation, participant, world.professional_link, seed)
+    _join(simulation, participant, world.professional_link, seed, world.storm)
     _bring(simulation, maker.profile, maker.instrument, maker.units)
 
 
@@ -385,9 +385,15 @@ def _allowance_used_up(world: World, who: str) -> ConfigurationError:
     )
 
 
-def _join(simulation: Simulation, participant: Participant, link: LinkTerms, seed: int) -> None:
+def _join(
+    simulation: Simulation,
+    participant: Participant,
+    link: LinkTerms,
+    seed: int,
+    storm: StormTerms = CALM,
+) -> None:
     dice = Dice(generator(seed, f"link {participant.participant_id}"))
-    simulation.join(participant, Link(link, dice))
+    simulation.join(participant, Link(link, dice, storm))
 
 
 def _outside(world: World, seed: int) -> Iterator[tuple[Time, Command]]:

@@ -19,16 +19,17 @@ from typing import Any, Protocol, get_args
 
 import simpy
 
-from exchange.commands import CANCELS, CLOCK, CancelAll, Command, Request
+from exchange.commands import CANCELS, CLOCK, CancelAll, Command, NumberedRequest, Request
 from exchange.core import Exchange
-from exchange.events import Entry, Event, PrivateEvent
+from exchange.events import Entry, Event, PrivateEvent, RequestExists
+from exchange.messages import changed
 from exchange.units import Time
 from exchange.views import MarketView, PublicTape
 from exchange.wellformed import MalformedCommand
 from matching.terms import ParticipantId
 from participants.chance import Dice
 from participants.participant import Participant
-from scenarios.world import Disconnection, LinkTerms
+from scenarios.world import CALM, Disconnection, LinkTerms, StormTerms
 
 _REQUESTS = get_args(Request)
 _DUTIES, _READERS = 99, 100  # duties come after every command of the instant, and looking up last
@@ -65,14 +66,20 @@ class Keeper(Protocol):
 
 
 class Link:
-    """One participant's line to the venue. Messages on it never overtake each other."""
+    """One participant's line to the venue. Messages on it never overtake each other.
 
-    __slots__ = ("_dice", "_last_in", "_last_out", "_terms", "feed_ns")
+    In a storm it sends each request again and again, each time under the number that it had the first time. A
+    repeat needs no dice and keeps nothing waiting; so it may arrive after what was sent later.
+    """
 
-    def __init__(self, terms: LinkTerms, dice: Dice) -> None:
+    __slots__ = ("_dice", "_last_in", "_last_out", "_numbers", "_terms", "feed_ns", "storm")
+
+    def __init__(self, terms: LinkTerms, dice: Dice, storm: StormTerms = CALM) -> None:
         self._terms = terms
         self._dice = dice
         self._last_out = self._last_in = 0
+        self._numbers = count(1)
+        self.storm = storm
         self.feed_ns = terms.fixed_ns + terms.jitter_ns  # how late the public tape is on this line
 
     def arrival_at_venue(self, sent: Time) -> Time:
@@ -86,6 +93,18 @@ class Link:
         if arrival > self._last_in:
             self._last_in = arrival
         return self._last_in
+
+    def copies(self, command: Command, arrival: Time) -> list[tuple[Time, Command]]:
+        """The command, with a number if it is to be sent again, and each time at which it arrives."""
+        if not self.storm.repeats or not isinstance(command, _REQUESTS):
+            return [(arrival, command)]
+        if isinstance(command, NumberedRequest) and not command.request_id:
+            command = changed(command, request_id=next(self._numbers))
+        return [(arrival + n * self.storm.spacing, command) for n in range(self.storm.repeats + 1)]
+
+    def takes_in(self, event: Event) -> bool:
+        """Whether the line keeps the news to itself: an answer to what it has repeated."""
+        return self.storm.repeats > 0 and isinstance(event, RequestExists)
 
     def _delay(self) -> Time:
         jitter_ns = self._terms.jitter_ns
@@ -236,7 +255,7 @@ class Simulation:
             event = entry.event
             if isinstance(event, PrivateEvent):
                 reader = self._readers.get(event.participant_id)
-                if reader is not None:
+                if reader is not None and not reader.link.takes_in(event):
                     self._post(reader, event, type(event) in reader.wakes_for)
             else:
                 self.tape.publish(entry.time, event)
@@ -272,7 +291,8 @@ class Simulation:
         sender = participant.participant_id
         for command in decision.commands:
             arrival = reader.link.arrival_at_venue(now)
-            self._at(arrival, command.precedence, self._arrive, (sender, command))
+            for at, copy in reader.link.copies(command, arrival):
+                self._at(at, copy.precedence, self._arrive, (sender, copy))
         wake_at = decision.wake_at
         assert wake_at is None or wake_at > now, f"{sender} wants to look up in the past"
         waking = reader.next_waking()

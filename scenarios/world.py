@@ -66,6 +66,17 @@ class LinkTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class StormTerms:
+    """Every message of everybody who trades is sent again so often, at this distance from one to the next."""
+
+    repeats: int = 0
+    spacing: Time = 0
+
+
+CALM = StormTerms()
+
+
+@dataclass(frozen=True, slots=True)
 class MakerTerms:
     """A professional market maker of the scenario: who it is, where it quotes, and how."""
 
@@ -138,6 +149,7 @@ class World:
     subscriptions: Mapping[InstrumentId, BasisPoints] = field(
         default_factory=dict
     )  # of each person's deposit
+    storm: StormTerms = CALM
 
     @property
     def quoted(self) -> tuple[Instrument, ...]:

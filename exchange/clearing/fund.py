@@ -4,6 +4,7 @@ Nothing here pays anything: what is reckoned is what should be there (CPMI-IOSCO
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from exchange.clearing.rounding import allocate, to_tick
 from exchange.messages import Message
@@ -18,6 +19,20 @@ class FundTerms(Message):
     minimum: Money = 0  # contribution of each member
     grace: Time = DAY  # for what a member cannot bring at once; later it may only reduce
     stress_moves_bp: tuple[BasisPoints, ...] = (-6_000, -3_750, -3_000, 3_000, 10_000)  # of the price, signed
+
+
+class Sized(NamedTuple):
+    """How a fund stood when it was sized, and at which prices."""
+
+    time: Time
+    booked: int  # records of the ledger, then
+    prices: tuple[Price, ...]
+    losses: Mapping[str, Money]  # in the worst stress, by group
+    largest: int  # so many groups are to be covered
+    shares: Mapping[ParticipantId, Money]
+    paid_in: Money
+    skin_in_the_game: Money
+    uncovered: Money  # as it was told
 
 
 def fault_in_fund(terms: FundTerms) -> str | None:

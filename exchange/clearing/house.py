@@ -6,6 +6,7 @@ from exchange import auctions, margining
 from exchange.clearing import rolling
 from exchange.clearing.expiry import advance, is_over, is_trading
 from exchange.clearing.fixing import Fixed, decide
+from exchange.clearing.full import PaidOut
 from exchange.clearing.index import IndexValue
 from exchange.clearing.marks import FutureMark, MarkTerms, cost_of
 from exchange.clearing.partitions import PARTITION, PARTITIONS
@@ -330,7 +331,8 @@ def _pay_claims(bucket_id: BucketId, price: Price, state: State) -> Iterator[Eve
     pool = state.covers.full.pool(bucket_id)
     payouts, moves = state.covers.full.settle(bucket_id, price)
     state.ledger.book(moves, state.now)
-    assert sum(paid.payout for paid in payouts) == pool, "every claim is paid in full and the pool is empty"
+    paid_out = state.paid_out[bucket_id] = PaidOut.of(pool, payouts)
+    assert paid_out.payouts == pool, "every claim is paid in full and the pool is empty"
     for paid in payouts:
         yield ClaimSettled(
             participant_id=paid.holder.participant_id,

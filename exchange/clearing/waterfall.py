@@ -143,6 +143,37 @@ class LossAllocation(NamedTuple):
         return sum(use.amount for use in self.uses if use.layer is layer)
 
 
+class SharedLoss(NamedTuple):
+    """A default loss as it was shared, with as much of its instant as is needed to judge that later."""
+
+    defaulter: ParticipantId
+    time: Time
+    loss: Money  # all that was owed
+    capacities: Mapping[Layer, Money]  # in their order
+    stakes: Mapping[ParticipantId, Survivor]  # of the survivors who paid
+    uses: tuple[LayerUse, ...]
+    residual: Money
+
+    @classmethod
+    def of(
+        cls, loss: Money, time: Time, resources: Resources, terms: WaterfallTerms, shared: LossAllocation
+    ) -> "SharedLoss":
+        paid = {use.payer for use in shared.uses}
+        stakes = {who: one for who, one in resources.survivors.items() if who in paid}
+        layers = capacities(resources, terms)
+        return cls(resources.defaulter, time, loss, layers, stakes, shared.uses, shared.residual)
+
+
+class Cut(NamedTuple):
+    """A position that others' default has made smaller. Lots are signed."""
+
+    holder: ParticipantId
+    instrument_id: InstrumentId
+    taken: int  # from the defaulter
+    before: int
+    after: int
+
+
 class _Stake(NamedTuple):
     payer: ParticipantId | None
     weight: int

@@ -94,6 +94,7 @@ from scenarios.world import (
     LinkTerms,
     MakerTerms,
     PathTerms,
+    StormTerms,
     World,
 )
 
@@ -519,6 +520,16 @@ class LinksTable(Table):
     public: LinkTable = LinkTable(fixed_ms=20, jitter_ms=30)
 
 
+class StormTable(Table):
+    """Every message of everybody who trades is sent again, at this distance from one to the next."""
+
+    repeats: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
+    spacing_ms: Milliseconds = 0
+
+    def terms(self) -> StormTerms:
+        return StormTerms(self.repeats, int(self.spacing_ms * 1_000_000))
+
+
 _ABOUT_AN_INSTRUMENT = ("halt_instrument", "resume_instrument", "postpone_settlement", "set_committee_price")
 _ABOUT_A_PARTICIPANT = (
     "declare_default",
@@ -721,6 +732,7 @@ class ScenarioFile(Table):
     cycles: tuple[CycleTable, ...] = ()
     disconnections: tuple[DisconnectionTable, ...] = ()
     links: LinksTable = LinksTable()
+    storm: StormTable = StormTable()
     directives: tuple[DirectiveTable, ...] = ()
     attacks: tuple[AttackTable, ...] = ()
 
@@ -1041,6 +1053,7 @@ class ScenarioFile(Table):
             house=self.house.brought(),
             professional_link=self.links.professional.terms(),
             public_link=self.links.public.terms(),
+            storm=self.storm.terms(),
             directives=tuple(sorted(directives, key=lambda step: step[0])),
             established=established,
             resolved=resolved(scenario),

@@ -1,5 +1,6 @@
 """The road of money: deposits, withdrawals, and what a freeze, a pause or a wipe does to them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -89,6 +90,7 @@ class World:
     seats: dict[ParticipantId, Any] = field(default_factory=dict)
     coins: dict[AssetId, Coin] = field(default_factory=dict)
     locks: dict[ParticipantId, Money] = field(default_factory=dict)
+    coin_losses: Counter[AssetId] = field(default_factory=Counter)
 
     @property
     def regime(self) -> Any:

@@ -84,6 +84,7 @@ FAILURES = (
     "payments_in_a_ring",
     "seller_fails_to_deliver",
     "deposit_reorganised",
+    "order_storm",
 )
 IN_UNITS = ("notes_fall_short", "deposit_reorganised")  # among them: people of the population own units
 
