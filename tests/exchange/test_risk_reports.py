@@ -1,6 +1,6 @@
 """What a risk officer reads, on venues small enough to reckon by hand. Amounts are kopecks."""
 
-from exchange.access.regime import Applicant, ApplicantKind
+from exchange.access.regime import Applicant, ApplicantKind, Regime
 from exchange.clearing.fund import FundTerms
 from exchange.clearing.ledger import Rule
 from exchange.clearing.liquidation import MarginState
@@ -56,6 +56,7 @@ from matching.terms import ParticipantId
 from tests.builders import (
     ANN,
     BOB,
+    BOTH_MODES,
     BTCF,
     CYD,
     OPENS,
@@ -384,9 +385,10 @@ def test_the_crypto_order_has_an_insurance_fund_and_ends_contracts():
 # --- settlement -----------------------------------------------------------------------------------------
 
 
-def test_the_settlement_sheet_of_a_cycle_with_a_fail():
+@BOTH_MODES
+def test_the_settlement_sheet_of_a_cycle_with_a_fail(regime: Regime) -> None:
     """Ann has one bitcoin and has sold two, at eight million each: one deal settles, one costs her 0.1%."""
-    venue = a_short_seller()
+    venue = a_short_seller(regime)
     assert cycles(venue.state) == fails(venue.state) == []
     next_cycle(venue, 0)
     units, money = cycles(venue.state)
@@ -427,8 +429,9 @@ def test_the_settlement_sheet_of_a_cycle_with_a_fail():
     ]
 
 
-def test_a_cycle_with_nothing_due_does_not_hide_the_one_before():
-    venue = a_short_seller(max_recycles=0)
+@BOTH_MODES
+def test_a_cycle_with_nothing_due_does_not_hide_the_one_before(regime: Regime) -> None:
+    venue = a_short_seller(regime, max_recycles=0)
     next_cycle(venue, 0, index=8_500_000)
     next_cycle(venue, 1)
     assert {row.cycle_id for row in cycles(venue.state)} == {1}
