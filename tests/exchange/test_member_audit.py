@@ -44,6 +44,10 @@ def what_clients_risk_is_forgotten(state: State) -> None:
 
 
 def a_call_outlives_its_payment(state: State) -> None:
+    state.contributions[ANN] = state.ledger.posted(state.covers.by_margin.accounts[ANN].fund)
+
+
+def a_call_outlives_a_lower_share(state: State) -> None:
     state.contributions[ANN] = 1
 
 
@@ -59,6 +63,7 @@ def somebody_is_bound_without_a_call(state: State) -> None:
         (a_pool_is_left_behind, "cyd: is in the pool of ann, which has not failed"),
         (what_clients_risk_is_forgotten, "ann: what it stands in for has drifted"),
         (a_call_outlives_its_payment, "ann: is called for the fund, but its share is there"),
+        (a_call_outlives_a_lower_share, "ann: is called for the fund, but its share is there"),
         (somebody_is_bound_without_a_call, "bob: is bound for the fund without a call"),
     ],
 )
