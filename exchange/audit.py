@@ -28,11 +28,11 @@ def audit_books(_duty: AuditBooks, state: State) -> Iterator[Event]:
     yield BooksAudited(
         checks=CHECKS,
         ledger_head=state.ledger.head(),
-        claims=sum(_claims_on(asset_id, state) for asset_id in state.coins),
+        claims=sum(_claims_on(asset_id, state) for asset_id in state.holdings),
         escrow=sum(state.covers.full.pool(bucket_id) for bucket_id in state.covers.full.buckets),
         open_interest=sum(state.covers.open_interest(instrument_id) for instrument_id in state.series),
-        supply=sum(coin.issuer.supply for coin in state.coins.values()),
-        mobile=sum(sum(coin.spendable(state.ledger).values()) for coin in state.coins.values()),
+        supply=sum(coin.issuer.supply for coin in state.holdings.values()),
+        mobile=sum(sum(coin.spendable(state.ledger).values()) for coin in state.holdings.values()),
     )
 
 
@@ -90,7 +90,7 @@ def _fees(state: State) -> Iterator[str]:
     earned: Counter[AssetId] = Counter()
     for series in state.series.values():
         earned[series.instrument.cash] += series.fees
-    for asset_id in state.coins:
+    for asset_id in state.holdings:
         fees = accounts.fees(asset_id)
         booked = state.ledger.balance(fees)
         if (booked.credits_posted, booked.debits_posted) != (earned[asset_id], 0):
@@ -256,7 +256,7 @@ def _members(state: State) -> Iterator[str]:
 
 def _custody(state: State) -> Iterator[str]:
     """I-11, I-42 to I-46: what is owed is what is held outside; wallets, issuer and gate are as they should be."""
-    for asset_id, coin in state.coins.items():
+    for asset_id, coin in state.holdings.items():
         owed = _claims_on(asset_id, state)
         held = sum(state.ledger.posted(coin.mirror(wallet_id)) for wallet_id in coin.terms.venue_wallets)
         if owed != held:

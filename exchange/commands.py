@@ -231,7 +231,7 @@ class MintCoins(Message):
     amount: Money
 
 
-class TransferCoins(Message):
+class TransferCash(Message):
     """Move coins between two wallets on the issuer's ledger, outside the venue."""
 
     precedence: ClassVar[int] = TREASURY
@@ -241,7 +241,7 @@ class TransferCoins(Message):
     amount: Money
 
 
-class DepositCoins(NumberedRequest, kw_only=True):
+class DepositCash(NumberedRequest, kw_only=True):
     """Move coins from a participant's wallet into the venue's custody, against a claim on the venue."""
 
     precedence: ClassVar[int] = TREASURY
@@ -249,7 +249,7 @@ class DepositCoins(NumberedRequest, kw_only=True):
     amount: Money
 
 
-class WithdrawCoins(NumberedRequest, kw_only=True):
+class WithdrawCash(NumberedRequest, kw_only=True):
     """Ask the venue to send coins back to the participant's wallet."""
 
     precedence: ClassVar[int] = TREASURY
@@ -894,8 +894,8 @@ Request: TypeAlias = (
     | LinkOrders
     | QuoteMarket
     | ProtectQuotes
-    | DepositCoins
-    | WithdrawCoins
+    | DepositCash
+    | WithdrawCash
     | ChooseMember
     | AcceptClient
     | DeclineClient
@@ -979,7 +979,7 @@ Command: TypeAlias = (
     | PublishReferenceRate
     | RecordFiatReceipt
     | MintCoins
-    | TransferCoins
+    | TransferCash
     | RedeemCoins
     | FundHouse
     | FreezeWallet

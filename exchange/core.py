@@ -51,7 +51,7 @@ from exchange.commands import (
     DebitUnits,
     DeclareDefault,
     DeclineClient,
-    DepositCoins,
+    DepositCash,
     EndDefaultAuction,
     EndFundCall,
     EndMarginCall,
@@ -111,13 +111,13 @@ from exchange.commands import (
     StartFixing,
     SubscribeNotes,
     SuspendParticipant,
-    TransferCoins,
+    TransferCash,
     UnfreezeParticipant,
     UnfreezeWallet,
     UnpauseIssuer,
     ValueAccounts,
     WipeWallet,
-    WithdrawCoins,
+    WithdrawCash,
     WithdrawUnits,
 )
 from exchange.events import Entry, Event
@@ -262,12 +262,12 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return treasury.record_fiat_receipt(command, state)
         case MintCoins():
             return treasury.mint_coins(command, state)
-        case TransferCoins():
-            return treasury.transfer_coins(command, state)
-        case DepositCoins():
-            return treasury.deposit_coins(command, state)
-        case WithdrawCoins():
-            return treasury.withdraw_coins(command, state)
+        case TransferCash():
+            return treasury.transfer_cash(command, state)
+        case DepositCash():
+            return treasury.deposit_cash(command, state)
+        case WithdrawCash():
+            return treasury.withdraw_cash(command, state)
         case ConfirmWithdrawal():
             return treasury.confirm_withdrawal(command, state)
         case RedeemCoins():

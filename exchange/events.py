@@ -275,7 +275,7 @@ class LimitChanged(PrivateEvent):
     used: Money
 
 
-class CoinsDeposited(PrivateEvent):
+class CashDeposited(PrivateEvent):
     asset_id: AssetId
     amount: Money
 
@@ -1043,7 +1043,7 @@ class CoinsMinted(PublicEvent):
     supply: Money
 
 
-class CoinsTransferred(PublicEvent):
+class CashTransferred(PublicEvent):
     asset_id: AssetId
     source: WalletId
     target: WalletId
@@ -1225,7 +1225,7 @@ Event: TypeAlias = (
     | ParticipantRefused
     | ParticipantStateChanged
     | LimitChanged
-    | CoinsDeposited
+    | CashDeposited
     | WithdrawalRequested
     | WithdrawalCompleted
     | WithdrawalReturned
@@ -1319,7 +1319,7 @@ Event: TypeAlias = (
     | SettlementCycleCompleted
     | PerpetualRolled
     | CoinsMinted
-    | CoinsTransferred
+    | CashTransferred
     | CoinsRedeemed
     | FiatReceived
     | WalletFrozen

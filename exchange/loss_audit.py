@@ -52,7 +52,7 @@ def _draws(state: State) -> Iterator[str]:
     """I-22, I-35: in full nothing is drawn; and the house's money against lost coins pays for these alone."""
     if state.covers.margin is None and (state.losses or state.cuts or state.defaults):
         yield "I-22 a loss was shared, though everything is covered in full"
-    for asset_id in (*state.coins, *state.chains):
+    for asset_id in (*state.holdings, *state.chains):
         layer = accounts.loss_layer(asset_id)
         drawn = state.ledger.balance(layer).debits_posted if layer in state.ledger else 0
         if drawn != state.coin_losses[asset_id]:

@@ -94,7 +94,7 @@ def _registration_refusal(command: RegisterNote, state: State) -> tuple[NoteRefu
 
 
 def _is_an_asset(terms: Instrument, state: State) -> bool:
-    known = (*state.assets, *state.coins, *state.covers.spot.owners, *state.covers.notes.owners)
+    known = (*state.assets, *state.holdings, *state.covers.spot.owners, *state.covers.notes.owners)
     return terms.base in known
 
 

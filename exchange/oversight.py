@@ -7,7 +7,7 @@ from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
-from exchange.cash.coin import Coin
+from exchange.cash.holding import Coin
 from exchange.clearing import accounts, house
 from exchange.clearing.expiry import is_trading
 from exchange.clearing.index import OWN_VENUE, Index
@@ -64,7 +64,7 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         return
     state.assets = {asset.asset_id: asset for asset in command.assets}
     for coin in command.coins:
-        state.coins[coin.asset_id] = Coin(coin)
+        state.holdings[coin.asset_id] = Coin(coin)
         state.ledger.open(accounts.fees(coin.asset_id), coin.asset_id, Rule.LIABILITY)
         state.ledger.open(accounts.loss_layer(coin.asset_id), coin.asset_id, Rule.LIABILITY)
         for wallet_id in coin.venue_wallets:
@@ -209,7 +209,7 @@ def _clearing_fault(regime: Regime, state: State) -> str | None:
 
 def _settlement_fault(asset_id: AssetId, state: State) -> str | None:
     """Why the venue cannot settle in that coin: once there are accounts or series, theirs is the only one."""
-    if asset_id not in state.coins:
+    if asset_id not in state.holdings:
         return f"there is no cash asset {asset_id} to settle in"
     if state.regime is not None and asset_id != state.regime.cash.settlement_asset:
         return f"the venue settles in {state.regime.cash.settlement_asset} already, not in {asset_id}"
@@ -270,7 +270,7 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
 
 def _is_taken(wallet_id: WalletId, state: State) -> bool:
     return any(seat.wallet_id == wallet_id for seat in state.seats.values()) or any(
-        coin.is_of_the_venue(wallet_id) for coin in state.coins.values()
+        coin.is_of_the_venue(wallet_id) for coin in state.holdings.values()
     )
 
 
@@ -386,7 +386,7 @@ def unfreeze_participant(command: UnfreezeParticipant, state: State) -> Iterator
 def _belongings(seat: Seat, state: State) -> list[str]:
     """The participant's accounts of free cash and free units."""
     who = seat.participant_id
-    names = [accounts.cash(who, asset_id) for asset_id in state.coins]
+    names = [accounts.cash(who, asset_id) for asset_id in state.holdings]
     names += [accounts.units(who, asset_id) for asset_id in state.assets]
     return [name for name in names if name in state.ledger]
 

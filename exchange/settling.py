@@ -89,15 +89,15 @@ def instruct_settlement(command: InstructSettlement, state: State) -> Iterator[E
 
 
 def _instruction_refusal(command: InstructSettlement, state: State) -> SettlementRefusal | None:
-    money = command.asset_id in state.coins
+    money = command.asset_id in state.holdings
     payer, paid = command.payment_asset_id, command.payment_asset_id is not None
     checks = (
         (command.participant_id not in state.seats, SettlementRefusal.UNKNOWN_PARTICIPANT),
         (command.counterparty_id not in state.seats, SettlementRefusal.UNKNOWN_COUNTERPARTY),
         (command.counterparty_id == command.participant_id, SettlementRefusal.OWN_COUNTERPARTY),
         (not (money or command.asset_id in state.assets), SettlementRefusal.UNKNOWN_ASSET),
-        (paid and payer not in state.coins and payer not in state.assets, SettlementRefusal.UNKNOWN_ASSET),
-        (payer not in state.coins if paid else not money, SettlementRefusal.NO_MONEY_LEG),
+        (paid and payer not in state.holdings and payer not in state.assets, SettlementRefusal.UNKNOWN_ASSET),
+        (payer not in state.holdings if paid else not money, SettlementRefusal.NO_MONEY_LEG),
         (command.asset_id == payer, SettlementRefusal.SAME_ASSET),
         (command.amount < 1, SettlementRefusal.AMOUNT_NOT_POSITIVE),
         (command.payment < 1 if paid else command.payment != 0, SettlementRefusal.AMOUNT_NOT_POSITIVE),
@@ -111,7 +111,7 @@ def _instruction_refusal(command: InstructSettlement, state: State) -> Settlemen
 def _terms(command: InstructSettlement, state: State) -> Terms:
     """The deal as both sides must see it."""
     kind = Kind.DELIVERY
-    if command.asset_id in state.coins:
+    if command.asset_id in state.holdings:
         kind = Kind.PAYMENT if command.payment_asset_id is None else Kind.EXCHANGE
     sides = (command.participant_id, command.counterparty_id)
     deliverer, receiver = sides if command.delivers else reversed(sides)
@@ -300,7 +300,7 @@ def _keep_account(deals: Iterable[Deal], state: State) -> None:
     cost: Counter[Place] = Counter()
     for deal in deals:
         units, *payments = deal.flows
-        if units.asset_id in state.coins:
+        if units.asset_id in state.holdings:
             continue
         went[units.payer, units.asset_id] += units.amount
         came[units.payee, units.asset_id] += units.amount
@@ -315,9 +315,9 @@ def _keep_account(deals: Iterable[Deal], state: State) -> None:
 def _told_settled(settled: Settled, sheet: Sheet, state: State) -> Iterator[Event]:
     instruction, stamps = settled.instruction, settled.stamps
     latencies = [
-        state.coins[flow.asset_id].terms.finality
+        state.holdings[flow.asset_id].terms.finality
         for flow in settled.deal.flows
-        if flow.asset_id in state.coins
+        if flow.asset_id in state.holdings
     ]
     moved = [flow.amount for flow in settled.deal.flows] + [0]
     for party in instruction.parties:
@@ -441,7 +441,7 @@ def _unit_refusal(command: CreditUnits | DebitUnits, state: State) -> Settlement
     checks = (
         (command.participant_id not in state.seats, SettlementRefusal.UNKNOWN_PARTICIPANT),
         (command.asset_id not in state.assets, SettlementRefusal.UNKNOWN_ASSET),
-        (command.asset_id in state.coins, SettlementRefusal.NOT_A_UNIT_ASSET),
+        (command.asset_id in state.holdings, SettlementRefusal.NOT_A_UNIT_ASSET),
         (command.amount < 1, SettlementRefusal.AMOUNT_NOT_POSITIVE),
     )
     return next((reason for applies, reason in checks if applies), None)

@@ -7,7 +7,7 @@ from typing import TypeAlias
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.chain import Chain
-from exchange.cash.coin import Coin
+from exchange.cash.holding import Coin
 from exchange.clearing.auditor import Auditor
 from exchange.clearing.cover import Account, Requirement
 from exchange.clearing.covers import Covers

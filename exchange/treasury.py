@@ -12,32 +12,32 @@ from typing import TypeVar
 
 from exchange.access.regime import GateRule
 from exchange.cash.asset import first_refusal
-from exchange.cash.coin import Coin, Part, Withdrawal
+from exchange.cash.holding import Coin, Part, Withdrawal
 from exchange.cash.custody import Gate, LossShares, share_loss, split
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Mode, Rule
 from exchange.commands import (
     ConfirmWithdrawal,
-    DepositCoins,
+    DepositCash,
     FreezeWallet,
     FundHouse,
     MintCoins,
     PauseIssuer,
     RecordFiatReceipt,
     RedeemCoins,
-    TransferCoins,
+    TransferCash,
     UnfreezeWallet,
     UnpauseIssuer,
     WipeWallet,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.events import (
     CashRequestRejected,
     CoinRequestRefused,
-    CoinsDeposited,
+    CashDeposited,
     CoinsMinted,
     CoinsRedeemed,
-    CoinsTransferred,
+    CashTransferred,
     CustodyGated,
     CustodyReopened,
     Event,
@@ -62,7 +62,7 @@ from matching.terms import ParticipantId
 IssuerCommand = (
     RecordFiatReceipt
     | MintCoins
-    | TransferCoins
+    | TransferCash
     | RedeemCoins
     | FundHouse
     | FreezeWallet
@@ -87,7 +87,7 @@ def claims(state: State, asset_id: AssetId) -> dict[ParticipantId, Money]:
 
 def withdrawable(state: State, participant_id: ParticipantId, asset_id: AssetId) -> Money:
     """What the participant's free cash and the gate, if there is one, let it take out."""
-    free, gate = _free_cash(state, participant_id, asset_id), state.coins[asset_id].gate
+    free, gate = _free_cash(state, participant_id, asset_id), state.holdings[asset_id].gate
     return free if gate is None else min(free, gate.withdrawable(participant_id))
 
 
@@ -100,7 +100,7 @@ def _on_known_coin(
     """Hand the road the coin that the command names, or refuse the command."""
 
     def walk(command: C, state: State) -> Iterator[Event]:
-        coin = state.coins.get(command.asset_id)
+        coin = state.holdings.get(command.asset_id)
         if coin is None:
             yield _refused(command, CashRefusal.UNKNOWN_ASSET)
         else:
@@ -140,7 +140,7 @@ def mint_coins(command: MintCoins, coin: Coin, state: State) -> Iterator[Event]:
 
 
 @_on_known_coin
-def transfer_coins(command: TransferCoins, coin: Coin, state: State) -> Iterator[Event]:
+def transfer_cash(command: TransferCash, coin: Coin, state: State) -> Iterator[Event]:
     """Between outside wallets. The venue's wallets send only what the venue's own roads send."""
     if coin.is_of_the_venue(command.source):
         yield _refused(command, CashRefusal.WALLET_OF_THE_VENUE)
@@ -149,7 +149,7 @@ def transfer_coins(command: TransferCoins, coin: Coin, state: State) -> Iterator
     if reason is not None:
         yield _refused(command, reason)
         return
-    yield CoinsTransferred(
+    yield CashTransferred(
         asset_id=command.asset_id, source=command.source, target=command.target, amount=command.amount
     )
     yield from _take_in_for_the_house(command.target, command.amount, coin, state)
@@ -333,13 +333,13 @@ def _review_custody(coin: Coin, state: State) -> Iterator[Event]:
 # --- deposits and withdrawals ---------------------------------------------------------------------------
 
 
-def deposit_coins(command: DepositCoins, state: State) -> Iterator[Event]:
+def deposit_cash(command: DepositCash, state: State) -> Iterator[Event]:
     """From the participant's wallet into the emptiest of the venue's that no freeze touches."""
     reason = _deposit_refusal(command, state)
     if reason is not None:
         yield _rejected(command, reason, state)
         return
-    coin, who = state.coins[command.asset_id], command.participant_id
+    coin, who = state.holdings[command.asset_id], command.participant_id
     target = coin.custody.deposit_wallet(coin.issuer)
     assert target is not None, "a deposit with nowhere to go is refused"
     reason = coin.issuer.transfer(state.seats[who].wallet_id, target, command.amount, state.now)
@@ -350,15 +350,15 @@ def deposit_coins(command: DepositCoins, state: State) -> Iterator[Event]:
     state.ledger.commit(chain, state.now)
     if coin.gate is not None:
         coin.gate.admit(who, command.amount)
-    yield CoinsDeposited(participant_id=who, asset_id=command.asset_id, amount=command.amount)
+    yield CashDeposited(participant_id=who, asset_id=command.asset_id, amount=command.amount)
 
 
-def _deposit_refusal(command: DepositCoins, state: State) -> CashRefusal | None:
+def _deposit_refusal(command: DepositCash, state: State) -> CashRefusal | None:
     """A participant under a legal order may still pay in: it is credited, and stays."""
     reason = _stranger(command, state)
     if reason is not None:
         return reason
-    coin, source = state.coins[command.asset_id], state.seats[command.participant_id].wallet_id
+    coin, source = state.holdings[command.asset_id], state.seats[command.participant_id].wallet_id
     target = coin.custody.deposit_wallet(coin.issuer)
     reason = coin.issuer.transfer_refusal(source, target or coin.custody.wallets[0], command.amount)
     if target is None and reason in (None, CashRefusal.INSUFFICIENT_FUNDS):
@@ -366,13 +366,13 @@ def _deposit_refusal(command: DepositCoins, state: State) -> CashRefusal | None:
     return reason
 
 
-def withdraw_coins(command: WithdrawCoins, state: State) -> Iterator[Event]:
+def withdraw_cash(command: WithdrawCash, state: State) -> Iterator[Event]:
     """Set the money aside and promise to confirm after the issuer's finality. The fullest wallets send."""
     reason = _withdrawal_refusal(command, state)
     if reason is not None:
         yield _rejected(command, reason, state)
         return
-    coin, who = state.coins[command.asset_id], command.participant_id
+    coin, who = state.holdings[command.asset_id], command.participant_id
     cash, ledger = accounts.cash(who, command.asset_id), state.ledger
     chain, parts = [], []
     for wallet_id, part in split(command.amount, coin.spendable(ledger)):
@@ -392,11 +392,11 @@ def withdraw_coins(command: WithdrawCoins, state: State) -> Iterator[Event]:
     )
 
 
-def _withdrawal_refusal(command: WithdrawCoins, state: State) -> CashRefusal | None:
+def _withdrawal_refusal(command: WithdrawCash, state: State) -> CashRefusal | None:
     reason = _stranger(command, state)
     if reason is not None:
         return reason
-    coin, seat = state.coins[command.asset_id], state.seats[command.participant_id]
+    coin, seat = state.holdings[command.asset_id], state.seats[command.participant_id]
     gate, who = coin.gate, command.participant_id
     free, margin = _free_cash(state, who, command.asset_id), state.covers.margin
     unneeded = free
@@ -432,7 +432,7 @@ def confirm_withdrawal(command: ConfirmWithdrawal, state: State) -> Iterator[Eve
     A freeze or a pause of this very instant came first. If a freeze of the sending wallet has given the
     money back already, nothing is left to confirm.
     """
-    coin = next((coin for coin in state.coins.values() if command.withdrawal_id in coin.pending), None)
+    coin = next((coin for coin in state.holdings.values() if command.withdrawal_id in coin.pending), None)
     if coin is None:
         return
     withdrawal = coin.pending[command.withdrawal_id]
@@ -492,19 +492,19 @@ def _resolve(withdrawal: Withdrawal, mode: Mode, coin: Coin, state: State) -> No
     del coin.pending[withdrawal.withdrawal_id]
 
 
-def _stranger(command: DepositCoins | WithdrawCoins, state: State) -> CashRefusal | None:
+def _stranger(command: DepositCash | WithdrawCash, state: State) -> CashRefusal | None:
     """Who asks, and for what, must be known."""
     return first_refusal(
         (command.participant_id not in state.seats, CashRefusal.UNKNOWN_PARTICIPANT),
-        (command.asset_id not in state.coins, CashRefusal.UNKNOWN_ASSET),
+        (command.asset_id not in state.holdings, CashRefusal.UNKNOWN_ASSET),
     )
 
 
 def _rejected(
-    command: DepositCoins | WithdrawCoins, reason: CashRefusal, state: State
+    command: DepositCash | WithdrawCash, reason: CashRefusal, state: State
 ) -> CashRequestRejected:
     who, asset_id = command.participant_id, command.asset_id
-    known = who in state.seats and asset_id in state.coins
+    known = who in state.seats and asset_id in state.holdings
     return CashRequestRejected(
         participant_id=who,
         request=type(command).__name__,

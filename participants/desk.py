@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 from exchange.events import (
     CashRequestRejected,
     ClaimSettled,
-    CoinsDeposited,
+    CashDeposited,
     CouponPaid,
     CryptoDepositCredited,
     Event,
@@ -433,7 +433,7 @@ class Desk:
 
     # --- cash
 
-    def _deposited(self, event: CoinsDeposited) -> None:
+    def _deposited(self, event: CashDeposited) -> None:
         self._earn(event.asset_id, event.amount)
         self.squeezes = 0
 
@@ -554,7 +554,7 @@ _LISTENERS: dict[type[Event], _Listener] = {
     ParticipantAdmitted: Desk._admitted,
     ParticipantStateChanged: Desk._state_changed,
     LimitChanged: Desk._limit_changed,
-    CoinsDeposited: Desk._deposited,
+    CashDeposited: Desk._deposited,
     WithdrawalRequested: Desk._withdrawn,
     WithdrawalReturned: Desk._returned,
     CashRequestRejected: Desk._cash_refused,

@@ -20,7 +20,7 @@ from exchange.commands import (
     AppointMember,
     ChooseMember,
     Command,
-    DepositCoins,
+    DepositCash,
     FundHouse,
     HouseLayer,
     ListInstrument,
@@ -39,7 +39,7 @@ from exchange.events import (
     ClearingRequestRejected,
     ClientApplied,
     ClientDeclined,
-    CoinsDeposited,
+    CashDeposited,
     DirectiveRefused,
     Entry,
     HouseFunded,
@@ -355,8 +355,8 @@ def _fund(simulation: Simulation, world: World, profile: Profile, receipt: int) 
     Raises ConfigurationError if it cannot: a market of people without money would look like a quiet one.
     """
     _bring_coins(simulation, world, profile.wallet_id, profile.deposit, f"receipt-{receipt}")
-    command = DepositCoins(participant_id=profile.participant_id, asset_id=world.cash, amount=profile.deposit)
-    if not any(isinstance(entry.event, CoinsDeposited) for entry in simulation.submit(command)):
+    command = DepositCash(participant_id=profile.participant_id, asset_id=world.cash, amount=profile.deposit)
+    if not any(isinstance(entry.event, CashDeposited) for entry in simulation.submit(command)):
         raise _allowance_used_up(world, profile.participant_id)
 
 

@@ -35,7 +35,7 @@ from exchange.commands import (
     ChooseMember,
     CoinTerms,
     Command,
-    DepositCoins,
+    DepositCash,
     EstablishVenue,
     FundHouse,
     HouseLayer,
@@ -360,7 +360,7 @@ class Venue:
     def pay_in(self, name: ParticipantId, cash: Money) -> list[Event]:
         """Coins minted for `name` against a fiat receipt, and deposited."""
         self.mint(WalletId(f"wallet-{name}"), cash)
-        return self.tell(DepositCoins(participant_id=name, asset_id=RUBD, amount=cash))
+        return self.tell(DepositCash(participant_id=name, asset_id=RUBD, amount=cash))
 
     def fund_house(self, layer: HouseLayer, amount: Money) -> None:
         self.mint(WalletId("house"), amount)

@@ -379,7 +379,7 @@ def listing_fault(terms: Instrument, state: State) -> str | None:
         return f"{terms.instrument_id} is listed already"
     if terms.underlying not in state.indices:
         return f"there is no index {terms.underlying}"
-    if terms.cash not in state.coins:
+    if terms.cash not in state.holdings:
         return f"there is no cash asset {terms.cash} to settle in"
     if state.regime is not None and terms.cash != state.regime.cash.settlement_asset:
         return f"it pays in {terms.cash}, but the venue settles in {state.regime.cash.settlement_asset}"
@@ -399,7 +399,7 @@ def _spot_fault(terms: Instrument, state: State) -> str | None:
     if state.regime is not None and not state.regime.test_environment:
         return f"spot is traded only in a test environment, and “{state.regime.title}” is none"
     asset_id, units = asset_of(terms), lot_units(terms)
-    if asset_id not in state.assets or asset_id in state.coins:
+    if asset_id not in state.assets or asset_id in state.holdings:
         return f"there is no asset {asset_id} to be delivered"
     if terms.cash not in state.assets:
         return f"it is not said how {terms.cash} is counted; name it among the assets"

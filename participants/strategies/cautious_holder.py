@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import ClassVar
 
-from exchange.commands import Command, RedeemCoins, WithdrawCoins
+from exchange.commands import Command, RedeemCoins, WithdrawCash
 from exchange.events import (
     CustodyGated,
     Event,
@@ -132,7 +132,7 @@ class CautiousHolder(Trader):
             return ()
         self._ask_again = now + self._patience
         return (
-            WithdrawCoins(participant_id=self.participant_id, asset_id=self.instrument.cash, amount=amount),
+            WithdrawCash(participant_id=self.participant_id, asset_id=self.instrument.cash, amount=amount),
         )
 
     def _note_refusal(self, now: Time) -> None:

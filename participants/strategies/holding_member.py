@@ -4,7 +4,7 @@ answers its calls."""
 from collections.abc import Sequence
 from typing import ClassVar
 
-from exchange.commands import DepositCoins
+from exchange.commands import DepositCash
 from exchange.events import ClientApplied, Event, MarginCalled, ParticipantAdmitted
 from exchange.instruments import Instrument
 from exchange.units import Money, Time
@@ -43,7 +43,7 @@ class HoldingMember(CautiousHolder):
             decision = Decision([*answers, *decision.commands], decision.wake_at)
         if not self._reserve or not any(isinstance(event, MarginCalled) for event in news):
             return decision
-        brought = DepositCoins(
+        brought = DepositCash(
             participant_id=self.participant_id, asset_id=self.instrument.cash, amount=self._reserve
         )
         self._reserve = 0

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from exchange.commands import WithdrawCoins
+from exchange.commands import WithdrawCash
 from exchange.events import (
     CashRequestRejected,
-    CoinsDeposited,
+    CashDeposited,
     CoinsRedeemed,
     CustodyGated,
     CustodyReopened,
@@ -85,7 +85,7 @@ def requests(view: RunView) -> list[Request]:
     found += [
         Request(sequence, time, who, amount, None, True)
         for sequence, time, who, amount, request, reason in rows(refused, *ASKED, "request", "reason")
-        if request == WithdrawCoins.__name__ and reason in BLOCKING
+        if request == WithdrawCash.__name__ and reason in BLOCKING
     ]
     return sorted(found)
 
@@ -237,7 +237,7 @@ def holders_leaving(view: RunView) -> float:
     frozen_at = freeze_time(view)
     if frozen_at is None:
         return NAN
-    deposits = of_coin(view, view.table(CoinsDeposited))
+    deposits = of_coin(view, view.table(CashDeposited))
     holders = set(deposits["participant_id"][deposits["time"] < frozen_at].tolist())
     leaving = {request.participant_id for request in requests(view) if request.time >= frozen_at}
     return PERCENT * ratio(len(holders & leaving), len(holders))

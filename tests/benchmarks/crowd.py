@@ -8,7 +8,7 @@ from exchange.commands import (
     AdoptRegime,
     ApplyForAccess,
     Command,
-    DepositCoins,
+    DepositCash,
     EstablishVenue,
     IndexTerms,
     ListInstrument,
@@ -92,4 +92,4 @@ class Crowd:
         self.tell(
             MintCoins(asset_id=RUBD, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=CASH)
         )
-        self.tell(DepositCoins(participant_id=name, asset_id=RUBD, amount=CASH))
+        self.tell(DepositCash(participant_id=name, asset_id=RUBD, amount=CASH))

@@ -33,7 +33,7 @@ from exchange.commands import (
     CancelOrder,
     CoinTerms,
     Command,
-    DepositCoins,
+    DepositCash,
     EstablishVenue,
     IndexTerms,
     ListInstrument,
@@ -306,7 +306,7 @@ def found(traders: Sequence[Trader], seconds: int, mode: ClearingMode, calls: in
             ApplyForAccess(participant_id=name, applicant=rich, wallet_id=wallet),
             RecordFiatReceipt(asset_id=RUBD, receipt_id=receipt, amount=DEPOSIT),
             MintCoins(asset_id=RUBD, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=DEPOSIT),
-            DepositCoins(participant_id=name, asset_id=RUBD, amount=DEPOSIT),
+            DepositCash(participant_id=name, asset_id=RUBD, amount=DEPOSIT),
         ]
     return commands
 

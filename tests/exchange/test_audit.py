@@ -147,7 +147,7 @@ def capital_at_risk_drifts(state: State) -> None:
 
 
 def coins_leave_a_wallet_of_the_venue(state: State) -> None:
-    issuer = state.coins[RUBD].issuer
+    issuer = state.holdings[RUBD].issuer
     assert issuer.transfer(WalletId("venue-1"), WalletId("wallet-ann"), 1, state.now) is None
 
 
@@ -156,11 +156,11 @@ def coins_are_owed_that_nobody_holds(state: State) -> None:
 
 
 def supply_is_told_wrongly(state: State) -> None:
-    state.coins[RUBD].issuer.supply += 1
+    state.holdings[RUBD].issuer.supply += 1
 
 
 def the_gate_promises_too_much(state: State) -> None:
-    gate = state.coins[RUBD].gate
+    gate = state.holdings[RUBD].gate
     assert gate is not None
     gate.admit(ANN, 10**12)
 
@@ -375,7 +375,7 @@ def test_a_wallet_that_moves_while_it_may_not_is_named() -> None:
     ):
         venue = a_venue()
         venue.tell(command)
-        ledger = venue.state.coins[RUBD].issuer._ledger
+        ledger = venue.state.holdings[RUBD].issuer._ledger
         (account,) = (a for a in ledger.accounts() if a.account_id == wallet)
         account.credits_posted += 5
         assert any(fault.startswith("I-44") for fault in audit(venue.state))

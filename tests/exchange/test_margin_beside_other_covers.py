@@ -1,6 +1,6 @@
 """One purse, several covers: what margined positions and orders need is not spent on coins, perpetuals or notes."""
 
-from exchange.commands import WithdrawCoins
+from exchange.commands import WithdrawCash
 from exchange.events import OrderAccepted, OrderFilled, OrderRejected
 from exchange.instruments import Instrument
 from exchange.reasons import RejectReason
@@ -82,8 +82,8 @@ def test_an_accepted_order_fills_although_the_cash_is_promised_elsewhere() -> No
 
 def test_margin_does_not_leave_either() -> None:
     venue = a_venue()
-    asked = WithdrawCoins(participant_id=ANN, asset_id=RUBD, amount=3_600 * ROUBLE + 1)
+    asked = WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=3_600 * ROUBLE + 1)
     assert "needed_as_margin" in str(venue.tell(asked))
     assert "WithdrawalRequested" in str(
-        venue.tell(WithdrawCoins(participant_id=ANN, asset_id=RUBD, amount=3_600 * ROUBLE))
+        venue.tell(WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=3_600 * ROUBLE))
     )

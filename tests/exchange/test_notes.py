@@ -7,7 +7,7 @@ from exchange.clearing import accounts
 from exchange.clearing.notes import NEXT
 from exchange.commands import (
     Command,
-    DepositCoins,
+    DepositCash,
     FreezeParticipant,
     FundRedemption,
     ListInstrument,
@@ -18,7 +18,7 @@ from exchange.commands import (
     SubscribeNotes,
     SuspendParticipant,
     UnfreezeParticipant,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.events import (
     CouponDue,
@@ -294,12 +294,12 @@ def test_after_the_time_of_grace_the_whole_note_falls_due() -> None:
 def spend_all_but(venue: Venue, left: int) -> None:
     """Ida takes what its note has brought in home, all but so much."""
     amount = venue.free_cash(IDA) - left
-    venue.tell(WithdrawCoins(participant_id=IDA, asset_id=RUBD, amount=amount))
+    venue.tell(WithdrawCash(participant_id=IDA, asset_id=RUBD, amount=amount))
     venue.wait_until(venue.now + MINUTE)
 
 
 def give_back(venue: Venue, amount: int) -> None:
-    venue.tell(DepositCoins(participant_id=IDA, asset_id=RUBD, amount=amount))
+    venue.tell(DepositCash(participant_id=IDA, asset_id=RUBD, amount=amount))
 
 
 # --- refusals -------------------------------------------------------------------------------------------

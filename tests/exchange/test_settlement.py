@@ -2,7 +2,7 @@
 
 import pytest
 
-from exchange.cash.coin import Coin
+from exchange.cash.holding import Coin
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, Rule
 from exchange.clearing.settlement import (
@@ -20,7 +20,7 @@ from exchange.commands import (
     CoinTerms,
     CreditUnits,
     DebitUnits,
-    DepositCoins,
+    DepositCash,
     FreezeParticipant,
     InstructSettlement,
     MintCoins,
@@ -93,7 +93,7 @@ def give_dollars(venue: Venue, name: ParticipantId, amount: Money) -> None:
     receipt, wallet = f"dollars-{name}", WalletId(f"wallet-{name}")
     venue.tell(RecordFiatReceipt(asset_id=USDX, receipt_id=receipt, amount=amount))
     venue.tell(MintCoins(asset_id=USDX, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=amount))
-    venue.tell(DepositCoins(participant_id=name, asset_id=USDX, amount=amount))
+    venue.tell(DepositCash(participant_id=name, asset_id=USDX, amount=amount))
 
 
 def sides(

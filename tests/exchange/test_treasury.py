@@ -11,7 +11,7 @@ import pytest
 from exchange import treasury
 from exchange.access.regime import GateRule
 from exchange.agenda import Agenda
-from exchange.cash.coin import Coin
+from exchange.cash.holding import Coin
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Ledger, Rule
 from exchange.commands import (
@@ -19,25 +19,25 @@ from exchange.commands import (
     CoinTerms,
     Command,
     ConfirmWithdrawal,
-    DepositCoins,
+    DepositCash,
     FreezeWallet,
     MintCoins,
     PauseIssuer,
     RecordFiatReceipt,
     RedeemCoins,
-    TransferCoins,
+    TransferCash,
     UnfreezeWallet,
     UnpauseIssuer,
     WipeWallet,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.events import (
     CashRequestRejected,
     CoinRequestRefused,
-    CoinsDeposited,
+    CashDeposited,
     CoinsMinted,
     CoinsRedeemed,
-    CoinsTransferred,
+    CashTransferred,
     CustodyGated,
     CustodyReopened,
     Event,
@@ -66,10 +66,10 @@ FINALITY = 2 * SECOND
 ROADS: dict[type, Callable[[Any, Any], Iterator[Event]]] = {
     RecordFiatReceipt: treasury.record_fiat_receipt,
     MintCoins: treasury.mint_coins,
-    TransferCoins: treasury.transfer_coins,
+    TransferCash: treasury.transfer_cash,
     RedeemCoins: treasury.redeem_coins,
-    DepositCoins: treasury.deposit_coins,
-    WithdrawCoins: treasury.withdraw_coins,
+    DepositCash: treasury.deposit_cash,
+    WithdrawCash: treasury.withdraw_cash,
     ConfirmWithdrawal: treasury.confirm_withdrawal,
     FreezeWallet: treasury.freeze_wallet,
     UnfreezeWallet: treasury.unfreeze_wallet,
@@ -157,12 +157,12 @@ def mint(wallet_id: WalletId, amount: Money) -> MintCoins:
     return MintCoins(asset_id=RUBD, minter="mint", receipt_id="r", wallet_id=wallet_id, amount=amount)
 
 
-def deposit(who: ParticipantId, amount: Money) -> DepositCoins:
-    return DepositCoins(participant_id=who, asset_id=RUBD, amount=amount)
+def deposit(who: ParticipantId, amount: Money) -> DepositCash:
+    return DepositCash(participant_id=who, asset_id=RUBD, amount=amount)
 
 
-def withdraw(who: ParticipantId, amount: Money) -> WithdrawCoins:
-    return WithdrawCoins(participant_id=who, asset_id=RUBD, amount=amount)
+def withdraw(who: ParticipantId, amount: Money) -> WithdrawCash:
+    return WithdrawCash(participant_id=who, asset_id=RUBD, amount=amount)
 
 
 def freeze(wallet_id: WalletId, **options: Any) -> FreezeWallet:
@@ -218,9 +218,9 @@ def test_what_the_issuer_does_is_told_to_all():
     assert do(world, mint(wallet_of(ANN), 7)) == [
         CoinsMinted(asset_id=RUBD, wallet_id=wallet_of(ANN), amount=7, supply=1_307)
     ]
-    move = TransferCoins(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=5)
+    move = TransferCash(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=5)
     assert do(world, move) == [
-        CoinsTransferred(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=5)
+        CashTransferred(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=5)
     ]
     assert do(world, RedeemCoins(asset_id=RUBD, wallet_id=wallet_of(BOB), amount=5)) == [
         CoinsRedeemed(asset_id=RUBD, wallet_id=wallet_of(BOB), amount=5, supply=1_302)
@@ -236,9 +236,9 @@ def test_what_the_issuer_does_is_told_to_all():
         (mint(wallet_of(ANN), 98_701), CashRefusal.AMOUNT_ABOVE_RECEIPT),
         (MintCoins(asset_id=RUBD, minter="x", receipt_id="r", wallet_id=wallet_of(ANN), amount=1),
          CashRefusal.NOT_A_MINTER),
-        (TransferCoins(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=101),
+        (TransferCash(asset_id=RUBD, source=wallet_of(ANN), target=wallet_of(BOB), amount=101),
          CashRefusal.INSUFFICIENT_FUNDS),
-        (TransferCoins(asset_id=RUBD, source=shard(0), target=wallet_of(BOB), amount=1),
+        (TransferCash(asset_id=RUBD, source=shard(0), target=wallet_of(BOB), amount=1),
          CashRefusal.WALLET_OF_THE_VENUE),
         (RedeemCoins(asset_id=RUBD, wallet_id=shard(0), amount=1), CashRefusal.WALLET_OF_THE_VENUE),
         (RedeemCoins(asset_id=RUBD, wallet_id=wallet_of(ANN), amount=101), CashRefusal.INSUFFICIENT_FUNDS),
@@ -266,7 +266,7 @@ def test_what_the_issuer_refuses_is_told_with_its_first_reason(command, reason):
 def test_coins_sent_to_the_venue_without_a_deposit_are_the_houses_own_layer():
     world = a_world(house=60)
     assert world.ledger.posted(accounts.loss_layer(RUBD)) == 60
-    do(world, TransferCoins(asset_id=RUBD, source=wallet_of(ANN), target=shard(1), amount=5))
+    do(world, TransferCash(asset_id=RUBD, source=wallet_of(ANN), target=shard(1), amount=5))
     assert world.ledger.posted(accounts.loss_layer(RUBD)) == 65
     assert cash(world, ANN) == 400
 
@@ -276,7 +276,7 @@ def test_coins_sent_to_the_venue_without_a_deposit_are_the_houses_own_layer():
 
 def test_a_deposit_is_credited_at_once_and_the_mirror_shows_it():
     world = a_world(shards=1)
-    assert do(world, deposit(ANN, 40)) == [CoinsDeposited(participant_id=ANN, asset_id=RUBD, amount=40)]
+    assert do(world, deposit(ANN, 40)) == [CashDeposited(participant_id=ANN, asset_id=RUBD, amount=40)]
     assert (cash(world, ANN), outside(world, ANN)) == (440, 60)
     assert world.ledger.posted(accounts.wallet(shard(0), RUBD)) == 1_040
 
@@ -318,7 +318,7 @@ def test_strangers_and_unknown_coins_are_refused(request_of):
 def test_a_participant_under_a_legal_order_is_still_credited():
     world = a_world()
     world.seats[ANN].frozen = True
-    assert do(world, deposit(ANN, 10)) == [CoinsDeposited(participant_id=ANN, asset_id=RUBD, amount=10)]
+    assert do(world, deposit(ANN, 10)) == [CashDeposited(participant_id=ANN, asset_id=RUBD, amount=10)]
 
 
 # --- withdrawals ----------------------------------------------------------------------------------------
@@ -350,7 +350,7 @@ def test_money_set_aside_cannot_be_withdrawn_twice():
     do(world, withdraw(ANN, 300))
     (rejected,) = do(world, withdraw(ANN, 101))
     assert rejected == CashRequestRejected(
-        participant_id=ANN, request="WithdrawCoins", asset_id=RUBD, amount=101, available=100,
+        participant_id=ANN, request="WithdrawCash", asset_id=RUBD, amount=101, available=100,
         reason=CashRefusal.INSUFFICIENT_FUNDS,
     )  # fmt: skip
 

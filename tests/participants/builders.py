@@ -8,12 +8,12 @@ from typing import Any, NewType, Union, get_args, get_origin, get_type_hints
 from hypothesis import strategies as st
 
 from exchange.access.regime import Applicant, ApplicantKind
-from exchange.commands import CancelAll, CancelOrder, Command, PlaceOrder, WithdrawCoins
+from exchange.commands import CancelAll, CancelOrder, Command, PlaceOrder, WithdrawCash
 from exchange.events import (
     BestPricesChanged,
     CancelCause,
     CashRequestRejected,
-    CoinsDeposited,
+    CashDeposited,
     Event,
     IndexPublished,
     IndexStatus,
@@ -159,14 +159,14 @@ def canceled(order_id: int, remaining: Quantity = 0) -> OrderCanceled:
     )
 
 
-def deposited(amount: Money) -> CoinsDeposited:
-    return CoinsDeposited(participant_id=ME, asset_id=RUBD, amount=amount)
+def deposited(amount: Money) -> CashDeposited:
+    return CashDeposited(participant_id=ME, asset_id=RUBD, amount=amount)
 
 
 def withdrawal_refused(amount: Money, available: Money) -> CashRequestRejected:
     return CashRequestRejected(
         participant_id=ME,
-        request="WithdrawCoins",
+        request="WithdrawCash",
         asset_id=RUBD,
         amount=amount,
         available=available,
@@ -200,7 +200,7 @@ class EchoVenue:
                 case CancelAll():
                     for order_id in list(self.orders):
                         news += self._cancel(order_id)
-                case WithdrawCoins():
+                case WithdrawCash():
                     self.withdrawn += command.amount
         self._note_risk()
         for order_id in list(self.orders):

@@ -2,7 +2,7 @@
 
 from itertools import pairwise
 
-from exchange.commands import CancelAll, PlaceOrder, RedeemCoins, WithdrawCoins
+from exchange.commands import CancelAll, PlaceOrder, RedeemCoins, WithdrawCash
 from exchange.events import CustodyGated, SeriesState, WithdrawalCompleted, WithdrawalRequested
 from exchange.units import MINUTE, SECOND, AssetId, WalletId
 from matching.terms import Side, TimeInForce
@@ -112,7 +112,7 @@ def test_it_waits_for_a_price_at_which_to_close() -> None:
 def test_flat_it_takes_its_free_cash_home() -> None:
     market = Market()
     (withdraw,) = market.ask(a_frightened_holder(market))
-    assert withdraw == WithdrawCoins(participant_id=ME, asset_id=RUBD, amount=100_000_000)
+    assert withdraw == WithdrawCash(participant_id=ME, asset_id=RUBD, amount=100_000_000)
 
 
 def test_it_takes_home_what_is_free_even_when_it_cannot_close() -> None:
@@ -121,7 +121,7 @@ def test_it_takes_home_what_is_free_even_when_it_cannot_close() -> None:
     holder = a_frightened_holder(market)
     market.state(SeriesState.SUSPENDED)
     (withdraw,) = market.ask(holder, [filled(1, Side.BUY, 80_000, 40)])
-    assert isinstance(withdraw, WithdrawCoins)
+    assert isinstance(withdraw, WithdrawCash)
     assert withdraw.amount == 100_000_000 - 40 * 800_000
 
 
@@ -130,7 +130,7 @@ def test_refused_with_something_available_it_asks_for_that_at_once() -> None:
     holder = a_frightened_holder(market)
     market.ask(holder)
     (again,) = market.ask(holder, [withdrawal_refused(100_000_000, available=30_000_000)])
-    assert isinstance(again, WithdrawCoins)
+    assert isinstance(again, WithdrawCash)
     assert again.amount == 30_000_000
 
 

@@ -1,6 +1,6 @@
 """A clearing member with a position of its own: it holds it, and answers its first call from its reserve."""
 
-from exchange.commands import AcceptClient, DepositCoins, PlaceOrder
+from exchange.commands import AcceptClient, DepositCash, PlaceOrder
 from exchange.events import ClientApplied, MarginCalled
 from matching.terms import Side
 from participants.profile import Style
@@ -27,7 +27,7 @@ def test_it_brings_all_of_its_reserve_at_the_first_call_at_once_and_never_again(
     assert MarginCalled in member.wakes_for
     member.next_look = market.now + 10**9
     decision = member.decide(market.now, [CALLED], market.view)
-    assert decision.commands == [DepositCoins(participant_id=ME, asset_id=RUBD, amount=7_000)]
+    assert decision.commands == [DepositCash(participant_id=ME, asset_id=RUBD, amount=7_000)]
     assert decision.wake_at == member.next_look
     assert not member.decide(market.now, [CALLED], market.view).commands
 

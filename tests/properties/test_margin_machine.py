@@ -36,7 +36,7 @@ from exchange.commands import (
     Command,
     DeclareDefault,
     DeclineClient,
-    DepositCoins,
+    DepositCash,
     FreezeParticipant,
     FundHouse,
     HouseLayer,
@@ -47,7 +47,7 @@ from exchange.commands import (
     RecordFiatReceipt,
     Segregation,
     UnfreezeParticipant,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.events import Event, LayerUsed, OrderAccepted
 from exchange.instruments import ContractKind
@@ -246,11 +246,11 @@ class MarginMachine(RuleBasedStateMachine):
 
     @rule(who=names, amount=st.integers(1, 30_000))
     def withdraw(self, who: ParticipantId, amount: int) -> None:
-        self.tell(WithdrawCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(WithdrawCash(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(who=names, amount=st.integers(1, 30_000))
     def deposit(self, who: ParticipantId, amount: int) -> None:
-        self.tell(DepositCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(DepositCash(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(who=names, member=st.sampled_from(NAMES), takes_on=st.sampled_from((True, True, False)))
     def choose_member(self, who: ParticipantId, member: ParticipantId, takes_on: bool) -> None:

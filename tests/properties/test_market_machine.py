@@ -14,7 +14,7 @@ from exchange.commands import (
     AmendOrder,
     CancelAll,
     CancelOrder,
-    DepositCoins,
+    DepositCash,
     FreezeParticipant,
     FreezeWallet,
     HaltInstrument,
@@ -31,7 +31,7 @@ from exchange.commands import (
     UnfreezeParticipant,
     UnfreezeWallet,
     UnpauseIssuer,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.events import BucketSettled, ClaimSettled, OrderAccepted, OrderWaiting
 from exchange.instruments import ContractKind
@@ -218,11 +218,11 @@ class Market(RuleBasedStateMachine):
 
     @rule(who=names, amount=st.integers(1, 200_000))
     def withdraw(self, who: ParticipantId, amount: int) -> None:
-        self.tell(WithdrawCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(WithdrawCash(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(who=names, amount=st.integers(1, 200_000))
     def deposit(self, who: ParticipantId, amount: int) -> None:
-        self.tell(DepositCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(DepositCash(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(wallet=st.sampled_from(WALLETS), out=st.booleans(), into=st.booleans())
     def freeze_wallet(self, wallet: str, out: bool, into: bool) -> None:

@@ -14,7 +14,7 @@ from exchange.clearing.perpetual import carry, collect, lock_of
 from exchange.commands import (
     CancelAll,
     Command,
-    DepositCoins,
+    DepositCash,
     FreezeParticipant,
     HaltInstrument,
     IndexTerms,
@@ -24,7 +24,7 @@ from exchange.commands import (
     SetLimit,
     SuspendParticipant,
     UnfreezeParticipant,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.events import (
     BucketSettled,
@@ -145,11 +145,11 @@ class Perpetual(RuleBasedStateMachine):
 
     @rule(who=names, amount=st.integers(1, 60_000))
     def withdraw(self, who: ParticipantId, amount: int) -> None:
-        self.tell(WithdrawCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(WithdrawCash(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(who=names, amount=st.integers(1, 20_000))
     def deposit(self, who: ParticipantId, amount: int) -> None:
-        self.tell(DepositCoins(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(DepositCash(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(who=names, frozen=st.booleans())
     def freeze(self, who: ParticipantId, frozen: bool) -> None:

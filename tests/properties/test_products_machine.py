@@ -11,7 +11,7 @@ from exchange.commands import (
     AmendOrder,
     CancelAll,
     Command,
-    DepositCoins,
+    DepositCash,
     FreezeParticipant,
     FundRedemption,
     PayObligations,
@@ -21,7 +21,7 @@ from exchange.commands import (
     SubscribeNotes,
     SuspendParticipant,
     UnfreezeParticipant,
-    WithdrawCoins,
+    WithdrawCash,
     WithdrawUnits,
 )
 from exchange.events import (
@@ -162,11 +162,11 @@ class Products(RuleBasedStateMachine):
 
     @rule(amount=st.integers(1, 70_000))
     def the_issuer_takes_money_home(self, amount: int) -> None:
-        self.tell(WithdrawCoins(participant_id=IDA, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(WithdrawCash(participant_id=IDA, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(amount=st.integers(1, 70_000))
     def the_issuer_brings_money(self, amount: int) -> None:
-        self.tell(DepositCoins(participant_id=IDA, asset_id=RUBD, amount=amount * ROUBLE))
+        self.tell(DepositCash(participant_id=IDA, asset_id=RUBD, amount=amount * ROUBLE))
 
     @rule(amount=st.integers(1, 3_000), kind=st.sampled_from([FundRedemption, PayObligations]))
     def the_issuer_pays(self, amount: int, kind: type[FundRedemption] | type[PayObligations]) -> None:

@@ -395,7 +395,7 @@ def test_a_journal_that_was_cut_says_at_which_entry(kept: Path) -> None:
 def test_a_journal_that_was_edited_says_at_which_entry(kept: Path) -> None:
     journal = kept / "commands.jsonl"
     text = journal.read_bytes()
-    line = next(n for n, line in enumerate(text.splitlines()) if b"DepositCoins" in line)
+    line = next(n for n, line in enumerate(text.splitlines()) if b"DepositCash" in line)
     lines = text.splitlines(keepends=True)
     lines[line] = re.sub(rb'"amount":(\d)', rb'"amount":1\1', lines[line])
     journal.write_bytes(b"".join(lines))

@@ -10,7 +10,7 @@ from exchange.clearing.terms import ClearingMode
 from exchange.events import (
     AccountsValued,
     BooksAudited,
-    CoinsDeposited,
+    CashDeposited,
     CustodyGated,
     DefaultAuctionEnded,
     DefaultClosed,
@@ -112,7 +112,7 @@ def money_brought(day: Lived) -> dict[ParticipantId, int]:
     brought = dict.fromkeys(day.state.seats, 0)
     for event in day.kept.told:
         match event.event:
-            case CoinsDeposited() | WithdrawalReturned():
+            case CashDeposited() | WithdrawalReturned():
                 brought[event.event.participant_id] += event.event.amount
             case WithdrawalRequested():
                 brought[event.event.participant_id] -= event.event.amount

@@ -34,7 +34,7 @@ def books(state: State) -> tuple[object, ...]:
     """All that money, rights and the market are made of."""
     return (
         state.ledger.head(),
-        {asset_id: coin.issuer.head() for asset_id, coin in state.coins.items()},
+        {asset_id: coin.issuer.head() for asset_id, coin in state.holdings.items()},
         {who: (seat.state, list(seat.orders), list(seat.waiting)) for who, seat in state.seats.items()},
         (state.orders_placed, state.trades, state.calls, state.losses, state.assessments),
     )

@@ -151,7 +151,7 @@ def test_firms_and_a_reserve_are_there_before_the_session(tmp_path: Path) -> Non
     state = assemble(load_world(save(tmp_path)), regime, 1, Kept()).simulation.exchange.state
     assert {"seller", "buyer", "member_one"} <= set(state.seats)
     assert state.ledger.posted(state.seats["buyer"].cash_account) == 1_000  # type: ignore[index]
-    coin = state.coins["RUBD"]  # type: ignore[index]
+    coin = state.holdings["RUBD"]  # type: ignore[index]
     assert coin.issuer.balance(WalletId("wallet-member_one")) == 700
 
 

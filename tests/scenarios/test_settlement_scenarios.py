@@ -9,7 +9,7 @@ from exchange.events import (
     CancelCause,
     ChainReorganised,
     ClaimSettled,
-    CoinsDeposited,
+    CashDeposited,
     CryptoDepositVoided,
     DefaultDeclared,
     DefaultReason,
@@ -115,7 +115,7 @@ def test_a_member_that_hears_its_call_in_time_pays_it(tmp_path: Path, ends: str 
     path.write_text(text.removesuffix(lost) if ends is None else f"{text}ends = {ends}\n", encoding="utf-8")
     kept = live(load_world(str(path), 40), with_clearing(OPEN, "risk"), SEED)
     assert [event.participant_id for event in kept.events(MarginCalled)] == ["member_one"]
-    brought = [event.amount for event in kept.events(CoinsDeposited) if event.participant_id == "member_one"]
+    brought = [event.amount for event in kept.events(CashDeposited) if event.participant_id == "member_one"]
     assert brought == [235_000_000, 100_000_000]
     assert not kept.events(DefaultDeclared)
 

@@ -1,18 +1,18 @@
 """A court freezes a participant while its position is losing: it may only close, free of charge, and nothing leaves."""
 
 from exchange.commands import (
-    DepositCoins,
+    DepositCash,
     FreezeParticipant,
     MintCoins,
     RecordFiatReceipt,
     UnfreezeParticipant,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.events import (
     CancelCause,
     CashRequestRejected,
     ClaimSettled,
-    CoinsDeposited,
+    CashDeposited,
     Event,
     OrderAccepted,
     OrderCanceled,
@@ -57,7 +57,7 @@ def unfreeze(venue: Venue) -> list[Event]:
 
 
 def withdraw(venue: Venue, amount: Money) -> Event:
-    (event,) = venue.tell(WithdrawCoins(participant_id=ANN, asset_id=RUBD, amount=amount))
+    (event,) = venue.tell(WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=amount))
     return event
 
 
@@ -127,8 +127,8 @@ def test_what_comes_in_is_credited_and_stays() -> None:
     venue.tell(RecordFiatReceipt(asset_id=RUBD, receipt_id="later", amount=700))
     venue.tell(MintCoins(asset_id=RUBD, minter="minter", receipt_id="later", wallet_id=wallet, amount=700))
     before = venue.free_cash(ANN)
-    (credited,) = venue.tell(DepositCoins(participant_id=ANN, asset_id=RUBD, amount=700))
-    assert isinstance(credited, CoinsDeposited)
+    (credited,) = venue.tell(DepositCash(participant_id=ANN, asset_id=RUBD, amount=700))
+    assert isinstance(credited, CashDeposited)
     paid = of_kind(quote_steadily(venue, EXPIRES, AT_7_6M), ClaimSettled)
     assert {e.participant_id: e.gain for e in paid} == {ANN: -4_000 * ROUBLE, BOB: 4_000 * ROUBLE}
     assert venue.free_cash(ANN) == before + 700 + 76_000 * ROUBLE

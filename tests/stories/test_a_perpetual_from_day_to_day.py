@@ -1,6 +1,6 @@
 """A perpetual over three days: a premium that longs pay for, a fall that ends a position, a way out between rolls."""
 
-from exchange.commands import IndexTerms, SessionTerms, WithdrawCoins
+from exchange.commands import IndexTerms, SessionTerms, WithdrawCash
 from exchange.events import (
     ClaimSettled,
     Event,
@@ -97,7 +97,7 @@ def test_three_days_of_a_perpetual() -> None:
     venue.trade(BOB, ANN, 5, 75_000, PERP)
     left = venue.free_cash(ANN)
     assert left == (9_000 - 240 - 4_800 - 100) * ROUBLE
-    venue.tell(WithdrawCoins(participant_id=ANN, asset_id=RUBD, amount=left))
+    venue.tell(WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=left))
     events = a_day(venue, ROLLS[2], 76_000)
     assert [e.participant_id for e in of_kind(events, PositionRolled)] == [BOB, CYD]
     assert venue.free_cash(ANN) == 0

@@ -1,6 +1,6 @@
 """A wallet of the venue is frozen while positions are open: trading goes on, withdrawals share the rest."""
 
-from exchange.commands import FreezeWallet, UnfreezeWallet, WithdrawCoins
+from exchange.commands import FreezeWallet, UnfreezeWallet, WithdrawCash
 from exchange.events import (
     CashRequestRejected,
     CoinRequestRefused,
@@ -38,7 +38,7 @@ def freeze(venue: Venue, wallet_id: WalletId, signatures: tuple[str, ...] = KEYS
 
 
 def withdraw(venue: Venue, name: ParticipantId, amount: Money) -> Event:
-    (event,) = venue.tell(WithdrawCoins(participant_id=name, asset_id=RUBD, amount=amount))
+    (event,) = venue.tell(WithdrawCash(participant_id=name, asset_id=RUBD, amount=amount))
     return event
 
 

@@ -3,7 +3,7 @@
 from exchange.access.regime import Regime
 from exchange.clearing import accounts
 from exchange.clearing.terms import ClearingMode
-from exchange.commands import DepositCoins, FundRedemption, PayObligations, WithdrawCoins
+from exchange.commands import DepositCash, FundRedemption, PayObligations, WithdrawCash
 from exchange.events import (
     Event,
     NoteFixed,
@@ -47,11 +47,11 @@ def a_maturity(regime: Regime) -> tuple[Venue, list[Event]]:
     venue.issue(note(), (ANN, 6), (BOB, 4))
     venue.trade(CYD, BOB, 1, 100_000, NOTE)
     venue.trade(ANN, BOB, 3, 80_000, BTCF)
-    venue.tell(WithdrawCoins(participant_id=IDA, asset_id=RUBD, amount=4_000 * ROUBLE))
+    venue.tell(WithdrawCash(participant_id=IDA, asset_id=RUBD, amount=4_000 * ROUBLE))
     venue.wait_until(EXPIRY - 31 * MINUTE)
     (fixed,) = of_kind(venue.quote_until(EXPIRY, AT_9M + 10_000), NoteFixed)
     assert (fixed.due, fixed.funded) == (DUE, 700_000)
-    venue.tell(DepositCoins(participant_id=IDA, asset_id=RUBD, amount=100 * ROUBLE))
+    venue.tell(DepositCash(participant_id=IDA, asset_id=RUBD, amount=100 * ROUBLE))
     venue.tell(FundRedemption(participant_id=IDA, instrument_id=NOTE, amount=8_750))
     return venue, venue.wait_until(fixed.until)
 
@@ -91,7 +91,7 @@ def test_nobody_else_is_touched_by_it(regime: Regime) -> None:
 @BOTH_MODES
 def test_what_the_issuer_pays_later_is_shared_by_what_each_is_owed_until_nothing_is(regime: Regime) -> None:
     venue, _ = a_maturity(regime)
-    venue.tell(DepositCoins(participant_id=IDA, asset_id=RUBD, amount=2_900 * ROUBLE))
+    venue.tell(DepositCash(participant_id=IDA, asset_id=RUBD, amount=2_900 * ROUBLE))
     paid = venue.tell(PayObligations(participant_id=IDA, instrument_id=NOTE, amount=100_001))
     assert [(e.participant_id, e.paid) for e in of_kind(paid, ObligationPaid)] == [
         (ANN, 60_001),  # 60,000.6: the largest remainder gets the kopeck that is left over
@@ -102,7 +102,7 @@ def test_what_the_issuer_pays_later_is_shared_by_what_each_is_owed_until_nothing
     assert isinstance(refused, NoteRequestRejected) and refused.reason is NoteRefusal.MORE_THAN_DUE
     (poor,) = venue.tell(PayObligations(participant_id=IDA, instrument_id=NOTE, amount=203_749))
     assert isinstance(poor, NoteRequestRejected) and poor.reason is NoteRefusal.INSUFFICIENT_FUNDS
-    venue.tell(DepositCoins(participant_id=IDA, asset_id=RUBD, amount=1_000 * ROUBLE))
+    venue.tell(DepositCash(participant_id=IDA, asset_id=RUBD, amount=1_000 * ROUBLE))
     events = venue.tell(PayObligations(participant_id=IDA, instrument_id=NOTE, amount=203_749))
     assert [e.owed for e in of_kind(events, ObligationPaid)] == [0, 0, 0]
     assert [e.state for e in of_kind(events, NoteStateChanged)] == [NoteState.REDEEMED]

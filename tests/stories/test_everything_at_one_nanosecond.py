@@ -11,7 +11,7 @@ from exchange.commands import (
     PlaceOrder,
     ReportQuotes,
     VenueQuote,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.core import Exchange
 from exchange.events import (
@@ -45,7 +45,7 @@ CANCEL = CancelOrder(participant_id=BOB, order_id=OrderId(1))
 ORDER = PlaceOrder(
     participant_id=ANN, client_order_id=9, instrument_id=BTCF, side=BUY, quantity=1, price=80_000
 )
-WITHDRAWAL = WithdrawCoins(participant_id=ANN, asset_id=RUBD, amount=1)
+WITHDRAWAL = WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=1)
 COMMANDS: tuple[Command, ...] = (FREEZE, QUOTES, CANCEL, ORDER, WITHDRAWAL)
 
 

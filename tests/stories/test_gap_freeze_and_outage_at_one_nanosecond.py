@@ -15,7 +15,7 @@ from exchange.commands import (
     PlaceOrder,
     ReportQuotes,
     VenueQuote,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.core import Exchange
 from exchange.events import (
@@ -71,7 +71,7 @@ CANCEL = CancelOrder(participant_id=BOB, order_id=OrderId(3))
 ORDER = PlaceOrder(
     participant_id=ANN, client_order_id=9, instrument_id=BTCF, side=BUY, quantity=1, price=80_000
 )
-WITHDRAWAL = WithdrawCoins(participant_id=BOB, asset_id=RUBD, amount=1)
+WITHDRAWAL = WithdrawCash(participant_id=BOB, asset_id=RUBD, amount=1)
 COMMANDS: tuple[Command, ...] = (FREEZE, PRICES_GAP, VENUES_OUT, CANCEL, ORDER, WITHDRAWAL)
 
 

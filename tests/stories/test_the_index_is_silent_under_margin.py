@@ -1,7 +1,7 @@
 """The index is stale or never was: no requirement falls for it, nobody leaves, nothing is paid before its price."""
 
 from exchange.clearing.scenario_margin import ScenarioTerms
-from exchange.commands import WithdrawCoins
+from exchange.commands import WithdrawCash
 from exchange.events import (
     AccountsValued,
     CashRequestRejected,
@@ -111,7 +111,7 @@ def test_with_the_first_sound_price_all_is_reckoned_anew() -> None:
 
 def test_nobody_withdraws_while_it_is_out_for_more_than_five_minutes() -> None:
     venue = quoted_until(SILENT)
-    leave = WithdrawCoins(participant_id=BOB, asset_id=RUBD, amount=ROUBLE)
+    leave = WithdrawCash(participant_id=BOB, asset_id=RUBD, amount=ROUBLE)
     venue.wait_until(SILENT + 6 * MINUTE)
     assert isinstance(venue.tell(leave)[0], WithdrawalRequested)
     venue.wait_until(SILENT + 6 * MINUTE + 10 * SECOND)

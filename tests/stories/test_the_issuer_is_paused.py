@@ -1,10 +1,10 @@
 """The issuer pauses its coin for two hours of trading: the venue's own books go on, and money waits at the border."""
 
-from exchange.commands import DepositCoins, PauseIssuer, UnpauseIssuer, WithdrawCoins
+from exchange.commands import DepositCash, PauseIssuer, UnpauseIssuer, WithdrawCash
 from exchange.events import (
     CashRequestRejected,
     ClaimSettled,
-    CoinsDeposited,
+    CashDeposited,
     Event,
     IssuerPaused,
     WithdrawalCompleted,
@@ -33,7 +33,7 @@ def pause(venue: Venue) -> None:
 
 
 def withdraw(venue: Venue, amount: Money = 700) -> Event:
-    (event,) = venue.tell(WithdrawCoins(participant_id=ANN, asset_id=RUBD, amount=amount))
+    (event,) = venue.tell(WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=amount))
     return event
 
 
@@ -41,7 +41,7 @@ def test_trades_and_a_settlement_go_through_while_nothing_moves_outside() -> Non
     """F13: the pause lasts from before the trade until after the settlement."""
     venue = a_venue()
     pause(venue)
-    supply = venue.state.coins[RUBD].issuer.supply
+    supply = venue.state.holdings[RUBD].issuer.supply
     venue.trade(ANN, BOB, 10, 80_000)
     events = quote_steadily(venue, EXPIRES, 820_000_000)
     assert {e.participant_id: e.gain for e in of_kind(events, ClaimSettled)} == {
@@ -49,7 +49,7 @@ def test_trades_and_a_settlement_go_through_while_nothing_moves_outside() -> Non
         BOB: -2_000 * ROUBLE,
     }
     assert (venue.free_cash(ANN), venue.free_cash(BOB)) == (DEPOSIT + 200_000, DEPOSIT - 200_000)
-    assert venue.state.coins[RUBD].issuer.supply == supply
+    assert venue.state.holdings[RUBD].issuer.supply == supply
 
 
 def test_money_neither_comes_nor_goes() -> None:
@@ -57,7 +57,7 @@ def test_money_neither_comes_nor_goes() -> None:
     pause(venue)
     refused = withdraw(venue)
     assert isinstance(refused, CashRequestRejected) and refused.reason is CashRefusal.ISSUER_PAUSED
-    (refused,) = venue.tell(DepositCoins(participant_id=ANN, asset_id=RUBD, amount=1))
+    (refused,) = venue.tell(DepositCash(participant_id=ANN, asset_id=RUBD, amount=1))
     assert isinstance(refused, CashRequestRejected) and refused.reason is CashRefusal.ISSUER_PAUSED
     assert venue.free_cash(ANN) == DEPOSIT
 
@@ -74,5 +74,5 @@ def test_what_was_on_its_way_comes_back_and_can_be_asked_for_again() -> None:
     assert isinstance(withdraw(venue), WithdrawalRequested)
     assert of_kind(venue.wait_until(venue.now + 2 * SECOND), WithdrawalCompleted)
     assert venue.free_cash(ANN) == DEPOSIT - 700
-    (credited,) = venue.tell(DepositCoins(participant_id=ANN, asset_id=RUBD, amount=700))
-    assert isinstance(credited, CoinsDeposited)
+    (credited,) = venue.tell(DepositCash(participant_id=ANN, asset_id=RUBD, amount=700))
+    assert isinstance(credited, CashDeposited)

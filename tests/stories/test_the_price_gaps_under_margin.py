@@ -11,7 +11,7 @@ from exchange.clearing import accounts
 from exchange.clearing.fund import FundTerms
 from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.clearing.waterfall import LAYERS, Layer, LossOrder, WaterfallTerms
-from exchange.commands import HouseLayer, ListInstrument, SessionTerms, WithdrawCoins
+from exchange.commands import HouseLayer, ListInstrument, SessionTerms, WithdrawCash
 from exchange.events import (
     DefaultClosed,
     Event,
@@ -119,7 +119,7 @@ def gap(venue: Venue, to: int) -> list[Event]:
 
 def keep(venue: Venue, name: ParticipantId, amount: Money) -> None:
     """All but so much of the participant's free cash is withdrawn."""
-    venue.tell(WithdrawCoins(participant_id=name, asset_id=RUBD, amount=venue.free_cash(name) - amount))
+    venue.tell(WithdrawCash(participant_id=name, asset_id=RUBD, amount=venue.free_cash(name) - amount))
     venue.wait_until(venue.now + 10 * SECOND)
     assert venue.free_cash(name) == amount
 

@@ -16,7 +16,7 @@ from exchange.commands import (
     CancelOrder,
     ChooseMember,
     Command,
-    DepositCoins,
+    DepositCash,
     EstablishVenue,
     FreezeParticipant,
     FreezeWallet,
@@ -32,7 +32,7 @@ from exchange.commands import (
     SessionTerms,
     SuspendParticipant,
     UnfreezeWallet,
-    WithdrawCoins,
+    WithdrawCash,
 )
 from exchange.core import Exchange
 from exchange.events import (
@@ -88,7 +88,7 @@ def a_venue(regime: Regime | None = None) -> Venue:
 
 def picture(venue: Venue) -> tuple[object, ...]:
     """All that money and rights are made of."""
-    state, coin = venue.state, venue.state.coins[RUBD]
+    state, coin = venue.state, venue.state.holdings[RUBD]
     return (
         {a.account_id: state.ledger.balance(a.account_id) for a in state.ledger.accounts()},
         state.ledger.head(),
@@ -172,7 +172,7 @@ def test_a_receipt_can_be_minted_against_in_parts_but_never_beyond_itself() -> N
     venue.tell(part)
     (refused,) = venue.tell(part)
     assert isinstance(refused, CoinRequestRefused) and refused.reason is CashRefusal.AMOUNT_ABOVE_RECEIPT
-    assert venue.state.coins[RUBD].issuer.balance(WALLET) == 300
+    assert venue.state.holdings[RUBD].issuer.balance(WALLET) == 300
     assert venue.now == OPENS
 
 
@@ -211,8 +211,8 @@ BID = PlaceOrder(
             instrument_id=BTCF,
             quotes=(Quote(side=BUY, price=77_000, quantity=1),),
         ),
-        WithdrawCoins(participant_id=ANN, request_id=1, asset_id=RUBD, amount=300),
-        DepositCoins(participant_id=ANN, request_id=1, asset_id=RUBD, amount=100),
+        WithdrawCash(participant_id=ANN, request_id=1, asset_id=RUBD, amount=300),
+        DepositCash(participant_id=ANN, request_id=1, asset_id=RUBD, amount=100),
         ChooseMember(participant_id=ANN, request_id=1, member_id=BOB),
     ],
     ids=lambda command: type(command).__name__,
@@ -245,11 +245,11 @@ def test_a_repeat_is_told_which_order_it_was() -> None:
     [
         (BID, changed(BID, quantity=3)),
         (
-            WithdrawCoins(participant_id=ANN, request_id=1, asset_id=RUBD, amount=300),
-            WithdrawCoins(participant_id=ANN, request_id=1, asset_id=RUBD, amount=301),
+            WithdrawCash(participant_id=ANN, request_id=1, asset_id=RUBD, amount=300),
+            WithdrawCash(participant_id=ANN, request_id=1, asset_id=RUBD, amount=301),
         ),
         (
-            WithdrawCoins(participant_id=ANN, request_id=1, asset_id=RUBD, amount=300),
+            WithdrawCash(participant_id=ANN, request_id=1, asset_id=RUBD, amount=300),
             CancelAll(participant_id=ANN, request_id=1),
         ),
     ],
@@ -324,7 +324,7 @@ def a_storm(dice: Random) -> list[tuple[Time, Command]]:
                     price=80_000,
                     quantity=dice.randint(1, 9),
                 ),
-                WithdrawCoins(participant_id=who, request_id=number, asset_id=RUBD, amount=1_000),
+                WithdrawCash(participant_id=who, request_id=number, asset_id=RUBD, amount=1_000),
             )
         )
         delays = [0, *(dice.randint(0, 20) for _ in range(dice.randint(0, 2)))]
@@ -345,7 +345,7 @@ def lived(commands: list[tuple[Time, Command]], exchange: Exchange) -> list[Entr
 def digest(told: list[Entry], exchange: Exchange) -> tuple[str, ...]:
     record = RecordDigest()
     record.update(told)
-    return record.hexdigest(), exchange.state.ledger.head(), exchange.state.coins[RUBD].issuer.head()
+    return record.hexdigest(), exchange.state.ledger.head(), exchange.state.holdings[RUBD].issuer.head()
 
 
 def a_journal(regime: Regime) -> list[tuple[Time, Command]]:
@@ -376,7 +376,7 @@ def test_a_storm_leaves_the_books_that_each_message_once_would_have_left(seed: i
         assert audit(exchange.state) == []
         repeats = [entry for entry in told if isinstance(entry.event, RequestExists)]
         assert len(repeats) == len(commands) - SENT
-        books.append((exchange.state.ledger.head(), exchange.state.coins[RUBD].issuer.head()))
+        books.append((exchange.state.ledger.head(), exchange.state.holdings[RUBD].issuer.head()))
     assert books[0] == books[1]
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from exchange.events import (
     CashRequestRejected,
-    CoinsDeposited,
+    CashDeposited,
     CoinsRedeemed,
     CustodyGated,
     CustodyReopened,
@@ -21,8 +21,8 @@ from scenarios.measures.measure import Measure
 from tests.scenarios.measures.made import Story
 
 
-def deposited(who: str, rub: int, asset_id: str = "RUBD") -> CoinsDeposited:
-    return CoinsDeposited(participant_id=who, asset_id=asset_id, amount=rub * 100)
+def deposited(who: str, rub: int, asset_id: str = "RUBD") -> CashDeposited:
+    return CashDeposited(participant_id=who, asset_id=asset_id, amount=rub * 100)
 
 
 def asked(who: str, number: int, rub: int, asset_id: str = "RUBD") -> WithdrawalRequested:
@@ -33,7 +33,7 @@ def arrived(who: str, number: int, rub: int, asset_id: str = "RUBD") -> Withdraw
     return WithdrawalCompleted(participant_id=who, withdrawal_id=number, asset_id=asset_id, amount=rub * 100)
 
 
-def refused(who: str, rub: int, reason: CashRefusal, request: str = "WithdrawCoins") -> CashRequestRejected:
+def refused(who: str, rub: int, reason: CashRefusal, request: str = "WithdrawCash") -> CashRequestRejected:
     return CashRequestRejected(
         participant_id=who, request=request, asset_id="RUBD", amount=rub * 100, available=0, reason=reason
     )
@@ -49,7 +49,7 @@ def view() -> RunView:
     story.at(1_980, refused("bob", 100, CashRefusal.GATED)).at(2_040, asked("bob", 2, 30))
     story.at(2_100, refused("cat", 100, CashRefusal.WALLET_FROZEN), arrived("bob", 2, 30))
     story.at(2_200, refused("dan", 999, CashRefusal.INSUFFICIENT_FUNDS))
-    story.at(2_300, refused("dan", 50, CashRefusal.WALLET_FROZEN, "DepositCoins"))
+    story.at(2_300, refused("dan", 50, CashRefusal.WALLET_FROZEN, "DepositCash"))
     story.at(2_700, CustodyReopened(asset_id="RUBD", mobile=8_000)).at(2_760, asked("ann", 3, 100))
     return story.at(2_820, arrived("ann", 3, 100)).seen()
 
