@@ -4,17 +4,19 @@ Tests walk them after every event; a run does so at each session's close. A viol
 the run: the assertion names the invariant.
 """
 
+from collections import Counter
 from collections.abc import Iterator
 
-from exchange import unit_audit
+from exchange import loss_audit, member_audit, unit_audit
 from exchange.clearing import accounts, margin_audit
 from exchange.clearing.cover import Account
 from exchange.clearing.expiry import is_over
+from exchange.clearing.full import Bucket, ClaimAccount
 from exchange.clearing.ledger import Rule
 from exchange.commands import AuditBooks
 from exchange.events import BooksAudited, Event
 from exchange.instruments import Product
-from exchange.state import Seat, State
+from exchange.state import Order, Seat, State
 from exchange.units import AssetId, Money
 from matching.terms import ParticipantId
 
@@ -40,8 +42,26 @@ def audit(state: State) -> list[str]:
 
 
 def _ledger(state: State) -> Iterator[str]:
-    """I-1 to I-6: debits equal credits, counters grow, rules hold, pending transfers add up."""
+    """I-1 to I-9: what the ledger says of itself, and what its history says of it."""
     yield from state.ledger.audit()
+    yield from _history(state)
+
+
+def _history(state: State) -> Iterator[str]:
+    """I-8, I-9: time goes on, the head is the hash of it all, and from it alone every counter follows."""
+    yield from state.auditor.read(state.ledger.history)
+    if state.auditor.head() != state.ledger.head():
+        yield "I-8 the history and its hash differ"
+    reckoned = state.auditor.counters()
+    for account in state.ledger.accounts():
+        counters = (
+            account.debits_pending,
+            account.debits_posted,
+            account.credits_pending,
+            account.credits_posted,
+        )
+        if reckoned.get(account.account_id) != counters:
+            yield f"I-9 {account.account_id}: its counters do not follow from the history"
 
 
 def _books(state: State) -> Iterator[str]:
@@ -65,6 +85,18 @@ def _books(state: State) -> Iterator[str]:
             yield f"I-16 order {order_id}: {order.remaining} remain, {order.open} are told"
 
 
+def _fees(state: State) -> Iterator[str]:
+    """I-17: the house has earned what trades in each series have cost both sides, and nothing else."""
+    earned: Counter[AssetId] = Counter()
+    for series in state.series.values():
+        earned[series.instrument.cash] += series.fees
+    for asset_id in state.holdings:
+        fees = accounts.fees(asset_id)
+        booked = state.ledger.balance(fees)
+        if (booked.credits_posted, booked.debits_posted) != (earned[asset_id], 0):
+            yield f"I-17 {fees} holds {booked.posted}, trades have cost {earned[asset_id]}"
+
+
 def _prices(state: State) -> Iterator[str]:
     """I-49 to I-51: indices keep to their venues, and a price that is final is the one that was provisional."""
     for index in state.indices.values():
@@ -82,8 +114,9 @@ def _prices(state: State) -> Iterator[str]:
 
 
 def _markets(state: State) -> Iterator[str]:
-    """What the venue shows: its books, and the prices from outside."""
+    """What the venue shows: its books, what trading has cost, and the prices from outside."""
     yield from _books(state)
+    yield from _fees(state)
     yield from _prices(state)
 
 
@@ -120,7 +153,7 @@ def _accounts_of(participant_id: ParticipantId, state: State) -> Iterator[Accoun
 
 
 def _order_rows(state: State) -> Iterator[str]:
-    """I-24: the rows kept order by order equal those reckoned from nothing."""
+    """I-24, I-25: the rows kept order by order equal those reckoned from nothing, and every order can be cleared."""
     for bucket in state.covers.full.buckets.values():
         for participant_id, account in bucket.accounts.items():
             seat = state.seats[participant_id]
@@ -140,6 +173,20 @@ def _order_rows(state: State) -> Iterator[str]:
                 yield f"I-24 {participant_id} in {bucket.bucket_id}: the worst case has drifted"
             if account.hold != account.worst - account.lock + account.fee_reserve:
                 yield f"I-24 {participant_id} in {bucket.bucket_id}: the hold has drifted"
+            for order in seat.orders.values():
+                if order.instrument.instrument_id in bucket.instruments:
+                    short = _short_of(order, account, bucket)
+                    if short > 0:
+                        yield f"I-25 order {order.order_id}: {short} more would be needed to clear it"
+
+
+def _short_of(order: Order, account: ClaimAccount, bucket: Bucket) -> Money:
+    """How much cash a fill of all that is left of an order would need beyond what is held and locked already."""
+    claim, payoffs = bucket.lowest_prices, bucket.payoffs[order.instrument.instrument_id]
+    paid = bucket.tick_value * (order.price - claim[order.instrument.instrument_id])
+    lots = order.side * order.remaining
+    lock = max(loss + lots * (paid - payoff) for loss, payoff in zip(account.loss, payoffs, strict=True))
+    return lock + order.worst_fee * order.remaining - account.lock - account.hold
 
 
 def _positions(state: State) -> Iterator[str]:
@@ -182,6 +229,16 @@ def _escrow(state: State) -> Iterator[str]:
             yield f"I-20 {bucket.bucket_id}: {lots} lots need {lots * width}, the pool holds {pool}"
 
 
+def _settled(state: State) -> Iterator[str]:
+    """I-21: a bucket that was settled has paid out its pool, no claim below nothing, and the pool stays empty."""
+    for bucket_id, paid in state.paid_out.items():
+        if paid.payouts != paid.pool or paid.least < 0:
+            yield f"I-21 {bucket_id}: claims of {paid.payouts} were paid from a pool of {paid.pool}"
+        left = state.ledger.posted(accounts.escrow(bucket_id))
+        if left:
+            yield f"I-21 {bucket_id}: {left} is left in the pool after its settlement"
+
+
 def _limits(state: State) -> Iterator[str]:
     """I-24, I-26: free cash is never below zero; capital at risk is what the buckets add up to."""
     for seat in state.seats.values():
@@ -193,20 +250,20 @@ def _limits(state: State) -> Iterator[str]:
 
 
 def _margin(state: State) -> Iterator[str]:
-    """I-10, I-12 to I-15, I-24, I-27, I-30 for positions that are covered by margin."""
+    """I-10, I-12 to I-15, I-23, I-24, I-27 to I-30 for positions that are covered by margin."""
     margin = state.covers.margin
     if margin is not None:
         yield from margin_audit.faults(margin, lambda who: state.seats[who].orders.values(), state.ledger)
 
 
+def _losses(state: State) -> Iterator[str]:
+    """I-22, I-31 to I-36: who bore what, and whether the fund is as it was told."""
+    yield from loss_audit.walk(state)
+
+
 def _members(state: State) -> Iterator[str]:
-    """I-26: what counts with a member is what it and those for whom it stands in have at risk."""
-    for member in state.seats.values():
-        if member.is_member:
-            group = [member, *(s for s in state.seats.values() if s.member_id == member.participant_id)]
-            at_risk = sum(state.covers.at_risk(seat.participant_id) for seat in group)
-            if state.covers.behind(member.participant_id) != at_risk:
-                yield f"I-26 {member.participant_id}: what it stands in for has drifted"
+    """I-26: what members stand in for, where clients' collateral lies, and who is called for the default fund."""
+    yield from member_audit.walk(state)
 
 
 def _custody(state: State) -> Iterator[str]:
@@ -243,8 +300,10 @@ _WALKS = (
     _order_rows,
     _positions,
     _escrow,
+    _settled,
     _limits,
     _margin,
+    _losses,
     _members,
     _custody,
     _settlement,

@@ -43,6 +43,15 @@ class HouseLayer(StrEnum):
     LOSS_INSURANCE = "ndl_insurance"
 
 
+class Segregation(StrEnum):
+    """How a member keeps its clients' collateral: apart from each other's, or as one pool."""
+
+    INDIVIDUAL = "individual"  # no client pays for another
+    OMNIBUS = (
+        "omnibus"  # each posts what its own positions need (gross), and all stand for each other's losses
+    )
+
+
 class DefaultReason(StrEnum):
     WORTH_LESS_THAN_NOTHING = "worth_less_than_nothing"  # its equity is negative
     BEYOND_STEPS = "beyond_steps"  # too little is left to close it step by step
@@ -52,11 +61,26 @@ class DefaultReason(StrEnum):
 
 CLOCK, EXTERNAL, PRICES, RISK, CANCELS, ORDERS, CLEARING, EXPIRY, DEFAULT, TREASURY, REPORTS = range(11)
 
+
+class NumberedRequest(Message):
+    """What a participant asks for. With a number of its own a request may be sent again: it is done once.
+
+    An order has its client order id instead. Fields without a default follow the number, so whoever inherits this
+    must say `kw_only`, which msgspec does not pass on.
+    """
+
+    precedence: ClassVar[int]
+    participant_id: ParticipantId
+    request_id: int = 0  # 0: none
+
+
 # --- orders ---------------------------------------------------------------------------------------------
 
 
 class PlaceOrder(Message):
     """An order, or one that waits for a price.
+
+    With a `client_order_id` it may be sent again: it is placed once. Nought is none.
 
     `price` None asks for a market order, which never trades beyond the instrument's protection price; for an
     auction, beyond the price band. `display` is what an iceberg shows, `minimum` what must trade at once.
@@ -86,37 +110,33 @@ class PlaceOrder(Message):
     take_profit: bool = False
 
 
-class AmendOrder(Message):
+class AmendOrder(NumberedRequest, kw_only=True):
     """Ask for a new price or a new open quantity. Same price and less quantity keeps time priority."""
 
     precedence: ClassVar[int] = ORDERS
-    participant_id: ParticipantId
     order_id: OrderId
     price: Price
     quantity: Quantity
 
 
-class CancelOrder(Message):
+class CancelOrder(NumberedRequest, kw_only=True):
     precedence: ClassVar[int] = CANCELS
-    participant_id: ParticipantId
     order_id: OrderId
 
 
-class CancelAll(Message):
+class CancelAll(NumberedRequest, kw_only=True):
     """Cancel every live order of the participant, waiting ones too: in one instrument or in all, with one label."""
 
     precedence: ClassVar[int] = CANCELS
-    participant_id: ParticipantId
     instrument_id: InstrumentId | None = None
     label: str | None = None
 
 
-class LinkOrders(Message):
+class LinkOrders(NumberedRequest, kw_only=True):
     """Make two live orders of the participant in one instrument cancel each other: as soon as one trades,
     fires or ends, the other goes."""
 
     precedence: ClassVar[int] = ORDERS
-    participant_id: ParticipantId
     first: OrderId
     second: OrderId
 
@@ -127,24 +147,22 @@ class Quote(Message):
     quantity: Quantity
 
 
-class QuoteMarket(Message):
+class QuoteMarket(NumberedRequest, kw_only=True):
     """The participant's quotes in an instrument become these. A quote that stays at its price with no more
     quantity keeps its place; the others move, appear or go."""
 
     precedence: ClassVar[int] = ORDERS
-    participant_id: ParticipantId
     client_order_id: int
     instrument_id: InstrumentId
     quotes: tuple[Quote, ...]
     post_only: PostOnly = PostOnly.REJECT
 
 
-class ProtectQuotes(Message):
+class ProtectQuotes(NumberedRequest, kw_only=True):
     """Market-maker protection: when quotes have traded more than `quantity_limit` lots within `interval`, all
     of them go and no new ones are taken for `freeze`. A limit of zero lifts the protection."""
 
     precedence: ClassVar[int] = ORDERS
-    participant_id: ParticipantId
     instrument_id: InstrumentId
     quantity_limit: Quantity
     interval: Time
@@ -240,20 +258,18 @@ class TransferCash(Message):
     amount: Money
 
 
-class DepositCash(Message):
+class DepositCash(NumberedRequest, kw_only=True):
     """Move coins from a participant's wallet into the venue's custody, against a claim on the venue."""
 
     precedence: ClassVar[int] = TREASURY
-    participant_id: ParticipantId
     asset_id: AssetId
     amount: Money
 
 
-class WithdrawCash(Message):
+class WithdrawCash(NumberedRequest, kw_only=True):
     """Ask the venue to send coins back to the participant's wallet."""
 
     precedence: ClassVar[int] = TREASURY
-    participant_id: ParticipantId
     asset_id: AssetId
     amount: Money
 
@@ -308,11 +324,10 @@ class AnnounceCryptoDeposit(Message):
     transaction: str
 
 
-class WithdrawUnits(Message):
+class WithdrawUnits(NumberedRequest, kw_only=True):
     """Ask the venue to send units of a crypto asset back to the participant."""
 
     precedence: ClassVar[int] = TREASURY
-    participant_id: ParticipantId
     asset_id: AssetId
     amount: int  # minor units
 
@@ -548,7 +563,7 @@ class SettlementModel(StrEnum):
     PVP = "pvp"  # two moneys one by one, each deal in one chain
 
 
-class InstructSettlement(Message):
+class InstructSettlement(NumberedRequest, kw_only=True):
     """One side of a deal, as it sees it. Nothing settles before the counterparty has said the same.
 
     `amount` of an asset goes from whoever delivers to the other, `payment` back: units against a coin, a coin
@@ -556,7 +571,6 @@ class InstructSettlement(Message):
     """
 
     precedence: ClassVar[int] = ORDERS
-    participant_id: ParticipantId
     counterparty_id: ParticipantId
     delivers: bool  # whether the sender delivers `amount`, or receives it
     asset_id: AssetId
@@ -572,19 +586,17 @@ class InstructSettlement(Message):
     max_recycles: int = 10  # after so many failed cycles the next one ends it
 
 
-class ReleaseInstruction(Message):
+class ReleaseInstruction(NumberedRequest, kw_only=True):
     """Lift the sender's own hold."""
 
     precedence: ClassVar[int] = ORDERS
-    participant_id: ParticipantId
     instruction_id: int
 
 
-class CancelInstruction(Message):
+class CancelInstruction(NumberedRequest, kw_only=True):
     """Take an instruction back. Once a cycle has tried to lock it, both sides must ask, each `jointly`."""
 
     precedence: ClassVar[int] = CANCELS
-    participant_id: ParticipantId
     instruction_id: int
     jointly: bool = False
 
@@ -598,11 +610,10 @@ class CreditUnits(Message):
     amount: int
 
 
-class DebitUnits(Message):
+class DebitUnits(NumberedRequest, kw_only=True):
     """The participant takes units out of the venue, back into the register."""
 
     precedence: ClassVar[int] = TREASURY
-    participant_id: ParticipantId
     asset_id: AssetId
     amount: int
 
@@ -620,46 +631,41 @@ class RunSettlementCycle(Message):
 # --- notes ----------------------------------------------------------------------------------------------
 
 
-class RegisterNote(Message):
+class RegisterNote(NumberedRequest, kw_only=True):
     """An issuer, who has a seat, puts the terms of a note on the register."""
 
     precedence: ClassVar[int] = EXTERNAL
-    participant_id: ParticipantId
     instrument: Instrument
 
 
-class PlaceNotes(Message):
+class PlaceNotes(NumberedRequest, kw_only=True):
     """The issuer offers the units of its note at their issue price, until then."""
 
     precedence: ClassVar[int] = EXTERNAL
-    participant_id: ParticipantId
     instrument_id: InstrumentId
     until: Time
 
 
-class SubscribeNotes(Message):
+class SubscribeNotes(NumberedRequest, kw_only=True):
     """Take units of a note that is being placed, and pay for them at once."""
 
     precedence: ClassVar[int] = ORDERS
-    participant_id: ParticipantId
     instrument_id: InstrumentId
     quantity: Quantity
 
 
-class FundRedemption(Message):
+class FundRedemption(NumberedRequest, kw_only=True):
     """The issuer puts more into the escrow from which its note is redeemed."""
 
     precedence: ClassVar[int] = TREASURY
-    participant_id: ParticipantId
     instrument_id: InstrumentId
     amount: Money
 
 
-class PayObligations(Message):
+class PayObligations(NumberedRequest, kw_only=True):
     """The issuer pays some of what it owes the holders of its note: to each its share."""
 
     precedence: ClassVar[int] = TREASURY
-    participant_id: ParticipantId
     instrument_id: InstrumentId
     amount: Money
 
@@ -843,30 +849,41 @@ class AppointMember(Message):
 
     precedence: ClassVar[int] = EXTERNAL
     participant_id: ParticipantId
+    segregation: Segregation = Segregation.INDIVIDUAL
 
 
-class ChooseMember(Message):
-    """Clear through that member from now on: it stands in for what the participant cannot pay."""
+class ChooseMember(NumberedRequest, kw_only=True):
+    """Ask to clear through that member, which then stands in for what the participant cannot pay. It may decline."""
 
     precedence: ClassVar[int] = RISK
-    participant_id: ParticipantId
     member_id: ParticipantId
 
 
-class OfferToPort(Message):
+class AcceptClient(NumberedRequest, kw_only=True):
+    """A member takes on a client that has asked it; from now on it stands in for what the client cannot pay."""
+
+    precedence: ClassVar[int] = RISK
+    client_id: ParticipantId
+
+
+class DeclineClient(NumberedRequest, kw_only=True):
+    precedence: ClassVar[int] = RISK
+    client_id: ParticipantId
+    grounds: str
+
+
+class OfferToPort(NumberedRequest, kw_only=True):
     """A member will take over clients of a failed one, up to so much initial margin; zero takes the offer back."""
 
     precedence: ClassVar[int] = RISK
-    participant_id: ParticipantId
     most_margin: Money
 
 
-class BidForPortfolio(Message):
+class BidForPortfolio(NumberedRequest, kw_only=True):
     """A sealed bid for all positions of a defaulter: paid if positive, demanded for taking them if negative.
     The last bid of each bidder counts."""
 
     precedence: ClassVar[int] = DEFAULT
-    participant_id: ParticipantId
     defaulter: ParticipantId
     amount: Money
 
@@ -1000,6 +1017,14 @@ class SizeFund(Message):
     """Reckon how large the default fund must be, and bring the members' shares to it."""
 
     precedence: ClassVar[int] = CLEARING
+
+
+class EndFundCall(Message):
+    """The due time of what a member's share of the default fund is short of."""
+
+    precedence: ClassVar[int] = CLOCK
+    participant_id: ParticipantId
+    due: Time
 
 
 class SettleCycle(Message):
@@ -1140,6 +1165,8 @@ Request: TypeAlias = (
     | DepositCash
     | WithdrawCash
     | ChooseMember
+    | AcceptClient
+    | DeclineClient
     | OfferToPort
     | BidForPortfolio
     | InstructSettlement
@@ -1196,6 +1223,7 @@ Duty: TypeAlias = (
     | CloseOut
     | EndDefaultAuction
     | SizeFund
+    | EndFundCall
     | SettleCycle
     | CompleteCycle
     | ExpireInstruction

@@ -22,10 +22,8 @@ from exchange.commands import (
     StartFixing,
 )
 from exchange.events import (
-    BucketSettled,
     ClaimConverted,
     ClaimsConverted,
-    ClaimSettled,
     DirectiveRefused,
     Event,
     InstrumentRedenominated,
@@ -138,9 +136,6 @@ def _close_out(asset_id: AssetId, state: State) -> Iterator[Event]:
         if bucket.cash == asset_id and bucket.accounts:
             unclamped = _mark(bucket_id, state)
             price = min(max(unclamped, bucket.nodes[0]), bucket.nodes[-1])
-            pool = full.pool(bucket_id)
-            payouts, moves = full.settle(bucket_id, price)
-            state.ledger.book(moves, state.now)
             yield SettlementPriceFinal(
                 bucket_id=bucket_id,
                 price=price,
@@ -148,15 +143,7 @@ def _close_out(asset_id: AssetId, state: State) -> Iterator[Event]:
                 rule=PriceRule.LAST_SETTLEMENT,
                 grounds=f"{asset_id} is converted",
             )
-            for paid in payouts:
-                yield ClaimSettled(
-                    participant_id=paid.holder.participant_id,
-                    bucket_id=bucket_id,
-                    payout=paid.payout,
-                    gain=paid.gain,
-                    cut=paid.cut,
-                )
-            yield BucketSettled(bucket_id=bucket_id, pool=pool, holders=len(payouts))
+            yield from house.pay_claims(bucket_id, price, state)
 
 
 def _mark(bucket_id: BucketId, state: State) -> Price:

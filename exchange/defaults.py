@@ -21,11 +21,13 @@ from exchange.clearing.variation import owe
 from exchange.clearing.waterfall import (
     LAYERS,
     Assessment,
+    Cut,
     Holder,
     Layer,
     LayerUse,
     LossOrder,
     Resources,
+    SharedLoss,
     Survivor,
     allocate_in_crypto_order,
     allocate_loss,
@@ -54,6 +56,7 @@ from exchange.events import (
     LayerUsed,
     LossBorne,
     ParticipantStateChanged,
+    PoolLossBorne,
     PositionTransferred,
     TransferCause,
 )
@@ -89,7 +92,8 @@ def _declare(seat: Seat, reason: DefaultReason, grounds: str, state: State) -> I
     """No order of it is taken any more. Its clients go elsewhere first, then its positions are closed."""
     who, margin = seat.participant_id, state.covers.margin
     yield from trading.cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
-    seat.defaulted = True
+    seat.defaulted, seat.fund_overdue, seat.asked = True, False, None
+    state.fund_calls.pop(who, None)
     yield DefaultDeclared(defaulter=who, reason=reason, grounds=grounds)
     yield ParticipantStateChanged(participant_id=who, state=seat.state)
     if margin is None:
@@ -279,10 +283,12 @@ def _hand_over(
 ) -> Iterator[Event]:
     """Signed lots of the defaulter go to somebody else at the mark; an option's worth is owed for it."""
     portfolio = margin.portfolio(instrument_id)
-    mark = portfolio.marks[instrument_id]
+    mark, before = portfolio.marks[instrument_id], margin.position(to.participant_id, instrument_id)
     giver = state.seats[account.holder.participant_id]
     source, target, quantity = (giver, to, lots) if lots > 0 else (to, giver, -lots)
     state.ledger.book(margin.transfer(instrument_id, source, target, quantity, mark), state.now)
+    if cause is not TransferCause.AUCTION:
+        state.cuts.append(Cut(to.participant_id, instrument_id, lots, before, before + lots))
     if portfolio.is_option[instrument_id]:
         _shift(margin.accounts[to.participant_id], account, lots * mark * portfolio.tick_value, margin, state)
     yield PositionTransferred(
@@ -327,7 +333,9 @@ def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Mon
     seat = state.seats[who]
     loss = owed - own
     if loss and seat.member_id is not None:
-        _shift(margin.accounts[seat.member_id], account, loss, margin, state)
+        behind = margin.margin_account(state.seats[seat.member_id])
+        _shift(behind, account, loss, margin, state)
+        behind.client_losses += loss
         yield LossBorne(
             participant_id=seat.member_id, defaulter=who, layer=Layer.DEFAULTER_MARGIN, amount=loss
         )
@@ -335,6 +343,7 @@ def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Mon
     elif margin.rules.waterfall.order is LossOrder.CRYPTO:
         residual = yield from _share_in_crypto_order(account, own, loss, forgone, margin, state)
     else:
+        own += yield from _draw_on_pool(account, loss, margin, state)
         residual = yield from _share(case, account, owed, own, margin, state)
     account.state = advance(account.state, MarginState.CLOSED)
     yield DefaultClosed(defaulter=who, loss=loss, residual=residual)
@@ -351,18 +360,37 @@ def _own_money(account: MarginAccount, debt: Money, state: State) -> Money:
     return min(account.conversion.worth(sum(amount for _, _, amount in coins)), debt)
 
 
+def _draw_on_pool(
+    account: MarginAccount, loss: Money, margin: MarginCover, state: State
+) -> Generator[Event, None, Money]:
+    """In an omnibus account all that lies there is margin for each of its losses: it is reached before any fund.
+    Returns what fellow clients have given. The crypto order knows no pools."""
+    who = account.holder.participant_id
+    drawn = membership.drawn_from_pool(state.seats[who], loss, state)
+    for fellow, amount in drawn.items():
+        coins = margin.conversion.to_pay(amount)
+        state.ledger.book([(margin.accounts[fellow].collateral, account.collateral, coins)], state.now)
+        yield PoolLossBorne(participant_id=fellow, asset_id=margin.cash, defaulter=who, amount=coins)
+    return sum(drawn.values())
+
+
 def _share_in_crypto_order(
     account: MarginAccount, own: Money, loss: Money, forgone: Money, margin: MarginCover, state: State
 ) -> Generator[Event, None, Money]:
     """What is lost after deleveraging beyond the own money comes out of the insurance fund, as far as it reaches."""
-    insurance = accounts.layer(HouseLayer.INSURANCE, margin.cash)
-    drawn = min(loss, margin.conversion.worth(state.ledger.available(insurance)))
+    who, insurance = account.holder.participant_id, accounts.layer(HouseLayer.INSURANCE, margin.cash)
+    most = margin.conversion.worth(state.ledger.available(insurance))
+    drawn = min(loss, most)
     if drawn:
         coins = margin.conversion.to_pay(drawn)
         state.ledger.book([(insurance, account.collateral, coins)], state.now)
+    capacities = {Layer.DEFAULTER_MARGIN: own, Layer.INSURANCE_FUND: most}
+    uses = (LayerUse(Layer.DEFAULTER_MARGIN, who, own), LayerUse(Layer.INSURANCE_FUND, None, drawn))
+    priced = margin.cash, margin.conversion.price_ppm
+    state.losses.append(SharedLoss(who, state.now, own + loss, capacities, {}, uses, loss - drawn, *priced))
     for layer, amount in zip(LAYERS[LossOrder.CRYPTO], (own, drawn, forgone), strict=True):
         if amount:
-            yield LayerUsed(defaulter=account.holder.participant_id, layer=layer, amount=amount)
+            yield LayerUsed(defaulter=who, layer=layer, amount=amount)
     return loss - drawn
 
 
@@ -370,19 +398,12 @@ def _share(
     case: DefaultCase, account: MarginAccount, owed: Money, own: Money, margin: MarginCover, state: State
 ) -> Generator[Event, None, Money]:
     """Let each layer pay into the defaulter's collateral, or take over a part of what it owes."""
-    allocation = allocate_loss(
-        owed,
-        resources_against(
-            case.defaulter,
-            own,
-            margin.conversion.worth(state.ledger.available(account.fund)),
-            case.cleared,
-            margin,
-            state,
-        ),
-        margin.rules.waterfall,
-    )
-    for layer in margin.rules.waterfall.layers:
+    terms, fund_share = margin.rules.waterfall, margin.conversion.worth(state.ledger.available(account.fund))
+    resources = resources_against(case.defaulter, own, fund_share, case.cleared, margin, state)
+    allocation = allocate_loss(owed, resources, terms)
+    priced = margin.cash, margin.conversion.price_ppm
+    state.losses.append(SharedLoss.of(owed, state.now, resources, terms, allocation, *priced))
+    for layer in terms.layers:
         uses = [use for use in allocation.uses if use.layer is layer]
         if not uses:
             continue

@@ -152,6 +152,7 @@ def _share_loss(lost: int, chain: Chain, state: State) -> Iterator[Event]:
     for who, part in holders.items():
         spot.owners[asset_id][who].buying.give_out(part, owned[who])
     state.ledger.take_back(gone, state.now)
+    state.coin_losses[asset_id] += house
     yield UnitsLost(asset_id=asset_id, loss=loss, house=house, holders=sum(holders.values()))
     for who, part in holders.items():
         yield UnitsLossShared(participant_id=who, asset_id=asset_id, amount=part)

@@ -14,7 +14,7 @@ from exchange.cash.terms import RoleName as RoleName
 from exchange.clearing.default_auction import NoWinner
 from exchange.clearing.liquidation import MarginState as MarginState
 from exchange.clearing.waterfall import Layer as Layer
-from exchange.commands import DefaultReason, HouseLayer, SettlementModel
+from exchange.commands import DefaultReason, HouseLayer, Segregation, SettlementModel
 from exchange.instruments import Instrument, Product
 from exchange.messages import Message
 from exchange.reasons import (
@@ -227,6 +227,14 @@ class OrderTriggered(PrivateEvent):
 class OrdersLinked(PrivateEvent):
     first: OrderId
     second: OrderId
+
+
+class RequestExists(PrivateEvent):
+    """The same was asked before, on the same terms: nothing has changed."""
+
+    request: str  # the kind of command
+    number: int  # the client order id of an order, the id of any other request
+    order_id: OrderId  # that the order was given, whatever became of it; 0: none
 
 
 class QuotesFrozen(PrivateEvent):
@@ -580,12 +588,47 @@ class LossBorne(PrivateEvent):
     amount: Money
 
 
+class PoolLossBorne(PrivateEvent):
+    """The participant's part of another client's loss: taken from its collateral in their omnibus account."""
+
+    asset_id: AssetId
+    defaulter: ParticipantId
+    amount: Money
+
+
 class FundContributionChanged(PrivateEvent):
     """The member's share of the default fund; `missing` are the coins that it could not bring yet."""
 
     asset_id: AssetId
     share: Money
     missing: Money
+
+
+class FundCalled(PrivateEvent):
+    """So much of the member's share is missing, and due by then; later it may only reduce until it has paid."""
+
+    asset_id: AssetId
+    amount: Money
+    due: Time
+
+
+class MemberAsked(PrivateEvent):
+    """The participant has asked to clear through that member; until it is accepted all stays as it is."""
+
+    member_id: ParticipantId
+
+
+class ClientApplied(PrivateEvent):
+    """Told to a member: somebody asks to clear through it."""
+
+    client_id: ParticipantId
+    at_risk: Money  # of the client
+    clients: int  # that the member has now
+
+
+class ClientDeclined(PrivateEvent):
+    member_id: ParticipantId
+    grounds: str
 
 
 class MemberChosen(PrivateEvent):
@@ -600,7 +643,7 @@ class PortingOffered(PrivateEvent):
 
 
 class ClearingRequestRejected(PrivateEvent):
-    """A choice of member, an offer to port or a bid was refused; nothing has changed."""
+    """A choice of member, its answer, an offer to port or a bid was refused; nothing has changed."""
 
     request: str
     reason: ClearingRefusal
@@ -1013,6 +1056,7 @@ class FundSized(PublicEvent):
 
 class MemberAppointed(PublicEvent):
     member_id: ParticipantId
+    segregation: Segregation
 
 
 class HouseFunded(PublicEvent):
@@ -1564,6 +1608,7 @@ Event: TypeAlias = (
     | OrderWaiting
     | OrderTriggered
     | OrdersLinked
+    | RequestExists
     | QuotesFrozen
     | QuotesProtected
     | RequestRejected
@@ -1608,7 +1653,12 @@ Event: TypeAlias = (
     | LiquidationFeeCharged
     | PositionTransferred
     | LossBorne
+    | PoolLossBorne
     | FundContributionChanged
+    | FundCalled
+    | MemberAsked
+    | ClientApplied
+    | ClientDeclined
     | MemberChosen
     | PortingOffered
     | ClearingRequestRejected

@@ -5,8 +5,9 @@ Under full cover nothing of this ever happens. Whoever cannot be saved here goes
 
 from collections.abc import Iterator
 
-from exchange import trading
+from exchange import membership, trading
 from exchange.clearing import accounts
+from exchange.clearing.index import IndexValue
 from exchange.clearing.ledger import Rule
 from exchange.clearing.liquidation import MarginState, advance, follows_equity, state_of
 from exchange.clearing.margin import Live, MarginCover
@@ -39,7 +40,7 @@ from exchange.events import (
 )
 from exchange.reasons import CashRefusal
 from exchange.state import Order, Series, State
-from exchange.units import DAY, AssetId, BucketId, IndexId, IndexPrice, Money, Time
+from exchange.units import DAY, AssetId, BucketId, IndexId, Money, Time
 from matching.terms import ParticipantId, Price
 
 # --- the beginning --------------------------------------------------------------------------------------
@@ -83,6 +84,7 @@ def value_accounts(_duty: ValueAccounts, state: State) -> Iterator[Event]:
     margin = state.covers.by_margin
     _promise_valuation(state.now + margin.rules.revaluation, state)
     yield from value_all(state)
+    yield from membership.collect_shares(state)
 
 
 def value_if_moved(index_id: IndexId, state: State) -> None:
@@ -115,16 +117,16 @@ def value_all(state: State) -> Iterator[Event]:
     for portfolio in margin.portfolios.values():
         latest = state.indices[portfolio.portfolio_id.underlying].latest
         if latest is not None and latest.status is not IndexStatus.STALE and portfolio.instruments:
-            _value(portfolio, latest.value, margin, state)
+            _value(portfolio, latest, margin, state)
     yield from review(state)
     yield _valued(margin, state)
 
 
-def _value(portfolio: Portfolio, index: IndexPrice, margin: MarginCover, state: State) -> None:
+def _value(portfolio: Portfolio, index: IndexValue, margin: MarginCover, state: State) -> None:
     marks = {instrument_id: state.series[instrument_id].mark for instrument_id in portfolio.instruments}
     tick = next(iter(portfolio.instruments.values())).tick
-    portfolio.valued_at = index
-    margin.revalue(portfolio, index // tick, marks, _live_orders(state), state.now)
+    portfolio.valued_at, portfolio.valued_by = index.value, index.status
+    margin.revalue(portfolio, index.value // tick, marks, _live_orders(state), state.now)
 
 
 def _live_orders(state: State) -> Live:
@@ -141,6 +143,7 @@ def review(state: State) -> Iterator[Event]:
     for account in list(margin.accounts.values()):
         if not follows_equity(account.state):
             continue
+        account.ceiling = account.required
         moves = account.sweep()
         if moves:
             state.ledger.book(moves, state.now)
@@ -301,6 +304,7 @@ def clear(state: State) -> Iterator[Event]:
     late = sum(due.amount for due in payment.late)
     for account in margin.accounts.values():
         account.late = 0
+        account.client_losses = min(account.client_losses, max(-state.ledger.posted(account.obligation), 0))
     yield VariationCleared(
         asset_id=margin.cash,
         collected=payment.collected,

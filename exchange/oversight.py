@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from exchange import auctions, banking, cash_prices, halting, margining, membership
+from exchange import auctions, banking, cash_prices, halting, margining, membership, repeats
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
 from exchange.access.regime import AccessClass, CashRules, Permission, Regime
@@ -136,6 +136,7 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
 
 def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
     state.session_open = True
+    repeats.forget(state)
     yield SessionOpened()
     for series in state.series.values():
         if series.state is SeriesState.LISTED and not house.must_stay(series, state):

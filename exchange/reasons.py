@@ -18,6 +18,7 @@ class RejectReason(StrEnum):
     """Why an order was refused, in order of precedence."""
 
     UNKNOWN_PARTICIPANT = "unknown_participant"
+    EXISTS_WITH_DIFFERENT_TERMS = "exists_with_different_terms"  # under the number of this request
     UNKNOWN_INSTRUMENT = "unknown_instrument"
     SESSION_CLOSED = "session_closed"
     PARTICIPANT_DEFAULTED = "participant_defaulted"
@@ -75,13 +76,16 @@ class AccessRefusal(StrEnum):
 
 
 class ClearingRefusal(StrEnum):
-    """Why a choice of member, an offer to port or a bid was refused, in order of precedence."""
+    """Why a choice of member, its answer, an offer to port or a bid was refused, in order of precedence."""
 
     UNKNOWN_PARTICIPANT = "unknown_participant"
     NOT_UNDER_MARGIN = "not_under_margin"  # under full cover nobody can default on anything
     NOT_A_MEMBER = "not_a_member"
+    NOT_ASKED = "not_asked"  # nobody may be made a client who has not asked
     IS_A_MEMBER = "is_a_member"  # a member clears for itself
     DEFAULTED = "defaulted"
+    FUND_OVERDUE = "fund_overdue"  # a member that is late with its share of the fund takes nobody on
+    TIED_TO_POOL = "tied_to_pool"  # of a failed member: what lies in it goes elsewhere only as a whole
     MEMBER_CAPACITY = "member_capacity"
     AMOUNT_NEGATIVE = "amount_negative"
     NO_AUCTION = "no_auction"

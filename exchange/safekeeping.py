@@ -299,6 +299,7 @@ def bear(
     asset_id = holding.terms.asset_id
     nobody, house = shares.get(HouseBearer.NOBODY, 0), shares.get(HouseBearer.LAYER, 0)
     insurance = shares.get(HouseBearer.INSURANCE, 0)
+    state.coin_losses[asset_id] += house + insurance
     yield LossAllocated(
         asset_id=asset_id,
         loss=loss,
@@ -478,17 +479,20 @@ def take_in_interest(holding: Holding, issuer: Issuer, state: State) -> Iterator
         return
     to_holders = issuer.terms.venue_interest is InterestRule.HOLDERS and bool(owed)
     parts = dict(zip(owed, allocate(total, tuple(owed.values())), strict=True)) if to_holders else {}
-    ledger, chain = state.ledger, []
-    for wallet_id, amount in gained.items():
-        if amount:
-            chain.append(ledger.transfer(holding.mirror(wallet_id), layer, amount, code="interest"))
-            holding.look_at(wallet_id)
-    for who, part in parts.items():
+    given, ledger = sum(parts.values()), state.ledger
+    first, *others = [wallet_id for wallet_id, amount in gained.items() if amount]
+    to = {layer: total - given} | {accounts.cash(who, asset_id): part for who, part in parts.items()}
+    chain = []
+    for account, part in to.items():  # all through one wallet, which the others then make good
         if part:
-            ledger.open(accounts.cash(who, asset_id), asset_id, Rule.LIABILITY)
-            chain.append(ledger.transfer(layer, accounts.cash(who, asset_id), part, code="interest"))
+            ledger.open(account, asset_id, Rule.LIABILITY)
+            chain.append(ledger.transfer(holding.mirror(first), account, part, code="interest"))
+    for wallet_id in others:
+        mirror, amount = holding.mirror(wallet_id), gained[wallet_id]
+        chain.append(ledger.transfer(mirror, holding.mirror(first), amount, code="interest"))
     ledger.commit(chain, state.now)
-    given = sum(parts.values())
+    for wallet_id in (first, *others):
+        holding.look_at(wallet_id)
     yield VenueInterestTaken(asset_id=asset_id, amount=total, house=total - given, holders=given)
     for who, part in parts.items():
         if part:

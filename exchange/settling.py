@@ -1,10 +1,12 @@
 """The road of settlement: instructions of two sides, the cycles that settle them, and units in and out."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 
 from exchange.cash.terms import CashHalt
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
+from exchange.clearing.netting import Deal, Place
 from exchange.clearing.rounding import divide_up
 from exchange.clearing.settlement import (
     Cycle,
@@ -27,6 +29,7 @@ from exchange.commands import (
     RunSettlementCycle,
     SettleCycle,
     SettlementCycleTerms,
+    SettlementModel,
 )
 from exchange.events import (
     CancellationAsked,
@@ -242,6 +245,8 @@ def _begin(terms: SettlementCycleTerms, state: State) -> Iterator[Event]:
     yield SettlementCycleOpened(
         cycle_id=cycle.cycle_id, model=terms.model, due=len(cycle.due), ready=len(ready)
     )
+    if terms.model is SettlementModel.DVP_2:  # whose units are final at once
+        _keep_account([i.deal(cycle.parts[i.instruction_id]) for i in ready], state)
     for instruction in ready:
         yield from _told_ready(instruction, cycle)
     ends = CompleteCycle(cycle_id=cycle.cycle_id)
@@ -268,6 +273,8 @@ def complete_cycle(duty: CompleteCycle, state: State) -> Iterator[Event]:
         return _market_value(asset_id, amount, coin, state)
 
     sheet = state.settlement.complete(duty.cycle_id, _frozen(state), market_value, state.now)
+    if sheet.model is not SettlementModel.DVP_2:
+        _keep_account([settled.deal for settled in sheet.settled], state)
     for settled in sheet.settled:
         yield from _told_settled(settled, sheet, state)
     for late in sheet.late:
@@ -284,6 +291,27 @@ def complete_cycle(duty: CompleteCycle, state: State) -> Iterator[Event]:
         mean_wait=sum(sheet.waits) // max(len(sheet.waits), 1),
         longest_wait=max(sheet.waits, default=0),
     )
+
+
+def _keep_account(deals: Iterable[Deal], state: State) -> None:
+    """Tell the owners of units what came and what went, when they have moved: each once for the whole cycle. A
+    delivery costs what is paid for it in the settlement asset.
+    """
+    came: Counter[Place] = Counter()
+    went: Counter[Place] = Counter()
+    cost: Counter[Place] = Counter()
+    for deal in deals:
+        units, *payments = deal.flows
+        if units.asset_id in state.holdings:
+            continue
+        went[units.payer, units.asset_id] += units.amount
+        came[units.payee, units.asset_id] += units.amount
+        for paid in payments:
+            if state.regime is not None and paid.asset_id == state.regime.cash.settlement_asset:
+                cost[units.payee, units.asset_id] += paid.amount
+    for who, asset_id in sorted({*came, *went}):
+        place, cover = (who, asset_id), state.covers.of_units(asset_id)
+        cover.settle(state.seats[who], asset_id, came[place], went[place], cost[place])
 
 
 def _told_settled(settled: Settled, sheet: Sheet, state: State) -> Iterator[Event]:
@@ -400,6 +428,8 @@ def credit_units(command: CreditUnits, state: State) -> Iterator[Event]:
     account = state.settlement.into(command.participant_id, command.asset_id)
     chain = [state.ledger.transfer(register, account, command.amount, code="units in")]
     state.ledger.commit(chain, state.now)
+    cover = state.covers.of_units(command.asset_id)
+    cover.settle(state.seats[command.participant_id], command.asset_id, command.amount, 0, 0)
     yield UnitsCredited(
         participant_id=command.participant_id, asset_id=command.asset_id, amount=command.amount
     )
@@ -414,6 +444,8 @@ def debit_units(command: DebitUnits, state: State) -> Iterator[Event]:
     register = accounts.register(command.asset_id)
     chain = [state.ledger.transfer(account, register, command.amount, code="units out")]
     state.ledger.commit(chain, state.now)
+    cover = state.covers.of_units(command.asset_id)
+    cover.settle(state.seats[command.participant_id], command.asset_id, 0, command.amount, 0)
     yield UnitsDebited(
         participant_id=command.participant_id, asset_id=command.asset_id, amount=command.amount
     )

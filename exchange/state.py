@@ -1,23 +1,28 @@
 """Everything the exchange remembers. Roads change it; rooms are handed what they need of it."""
 
+from collections import Counter
 from dataclasses import dataclass, field
+from typing import TypeAlias
 
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.chain import Chain
 from exchange.cash.holding import Holding
 from exchange.cash.terms import CashPriceTerms
+from exchange.clearing.auditor import Auditor
 from exchange.clearing.cover import Account, Requirement
 from exchange.clearing.covers import Covers
 from exchange.clearing.default_auction import Bid
 from exchange.clearing.fixing import Fixed
+from exchange.clearing.full import PaidOut
+from exchange.clearing.fund import Sized
 from exchange.clearing.index import Index
 from exchange.clearing.ledger import Ledger
 from exchange.clearing.marks import FutureMark
 from exchange.clearing.perpetual import Premium
 from exchange.clearing.settlement import Settlement
-from exchange.clearing.waterfall import Assessment
-from exchange.commands import SessionTerms
+from exchange.clearing.waterfall import Assessment, Cut, SharedLoss
+from exchange.commands import NumberedRequest, PlaceOrder, Segregation, SessionTerms
 from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
 from exchange.protection import Protection
@@ -94,6 +99,37 @@ class Order(RestingOrder):
         self.need: Requirement | None = None  # of its owner's account with it, once it was admitted
 
 
+# A request, and the number of the order that came of it; 0: none
+Asked: TypeAlias = tuple[PlaceOrder | NumberedRequest, int]
+
+
+class Numbered:
+    """What a participant has asked under numbers of its own.
+
+    A number is known for the session for which it was used and for the next one.
+    """
+
+    __slots__ = ("_before", "_now")
+
+    def __init__(self) -> None:
+        self._now: dict[int, Asked] = {}
+        self._before: dict[int, Asked] = {}
+
+    def note(self, number: int, asked: Asked) -> Asked | None:
+        """What the number stands for already; None if it was new, and now stands for this."""
+        known = self._now.setdefault(number, asked)
+        if known is not asked:
+            return known
+        if number in self._before:
+            del self._now[number]
+            return self._before[number]
+        return None
+
+    def turn(self) -> None:
+        """A session opens."""
+        self._before, self._now = self._now, {}
+
+
 @dataclass(slots=True, eq=False)
 class Seat:
     """A participant's place on the exchange: its class, its limits, its accounts and its live orders."""
@@ -116,7 +152,13 @@ class Seat:
     defaulted: bool = False  # no orders at all, for good
     is_member: bool = False  # others may clear through it
     member_id: ParticipantId | None = None  # through whom it clears; None: for itself
+    asked: ParticipantId | None = None  # the member that has not answered yet
+    segregation: Segregation = Segregation.INDIVIDUAL  # of a member's clients
+    pool: ParticipantId | None = (
+        None  # the member, failed ones too, in whose omnibus account its collateral lies
+    )
     unguaranteed: bool = False  # its member failed and nobody took it over: orders may only reduce
+    fund_overdue: bool = False  # a member that is late with its share of the fund: orders may only reduce
     porting_offer: Money = 0  # of a member: how much initial margin of others' clients it would take over
     set_limit: Money | None = None  # by a directive; counts beside the regime's
     orders: dict[OrderId, Order] = field(default_factory=dict)  # live: on a book, or paid for and on the way
@@ -124,6 +166,8 @@ class Seat:
     protections: dict[InstrumentId, Protection] = field(default_factory=dict)  # of its quotes
     reduce_only_orders: int = 0  # among the live ones
     refusals: dict[InstrumentId, RejectReason | None] = field(default_factory=dict)  # by the regime, if known
+    placed: Numbered = field(default_factory=Numbered)  # orders, by client order id
+    requested: Numbered = field(default_factory=Numbered)  # anything else, by request id
     requests: int = 0  # in the second `requests_second`
     requests_second: int = -1
 
@@ -136,7 +180,7 @@ class Seat:
             return ParticipantState.SUSPENDED
         if self.frozen:
             return ParticipantState.LEGALLY_FROZEN
-        bound = self.barred or self.unguaranteed
+        bound = self.barred or self.unguaranteed or self.fund_overdue
         return ParticipantState.REDUCE_ONLY if bound else ParticipantState.ACTIVE
 
 
@@ -163,6 +207,7 @@ class Series:
     future: "Series | None" = None  # the one of its bucket, by which options are marked
     feed: Feed | None = None  # if the book is published
     premium: Premium | None = None  # of a perpetual, since its last roll
+    fees: Money = 0  # that trades in it have cost, both sides together
     changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet
 
     @property
@@ -220,9 +265,21 @@ class State:
     contributions: dict[ParticipantId, Money] = field(
         default_factory=dict
     )  # to the default fund, as required
+    fund_calls: dict[ParticipantId, Time] = field(
+        default_factory=dict
+    )  # what is missing, until paid: when due
     settlement: Settlement = field(init=False)
     orders_placed: int = 0
     trades: int = 0
+    # What the audit must know of the past
+    auditor: Auditor = field(default_factory=Auditor)
+    paid_out: dict[BucketId, PaidOut] = field(default_factory=dict)  # of buckets that were settled
+    losses: list[SharedLoss] = field(default_factory=list)  # of defaults
+    cuts: list[Cut] = field(default_factory=list)  # of positions, to end a defaulter's contracts
+    coin_losses: Counter[AssetId] = field(
+        default_factory=Counter
+    )  # borne by the house and its insurance; no default among them
+    sized: Sized | None = None  # the default fund, when it last was
 
     def __post_init__(self) -> None:
         self.covers = Covers(self.ledger)

@@ -8,6 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 from functools import lru_cache
 from typing import Final
 
+from exchange import repeats
 from exchange.commands import AmendOrder, CancelAll, CancelOrder, ExpireOrder, LinkOrders, PlaceOrder
 from exchange.events import (
     BestPricesChanged,
@@ -59,6 +60,11 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
     if seat is None:
         yield _rejected(command, RejectReason.UNKNOWN_PARTICIPANT)
         return
+    if number := command.client_order_id:
+        earlier = seat.placed.note(number, (command, state.orders_placed + 1 if series else 0))
+        if earlier is not None:
+            yield repeats.answer(command, number, earlier)
+            return
     count_request(seat, state)
     if series is None:
         yield _rejected(command, RejectReason.UNKNOWN_INSTRUMENT)
@@ -523,6 +529,7 @@ def _clear(
         _forget(maker, state.seats[maker.owner])
     maker_fee = 0 if maker.free_of_charge else terms.fee_maker * quantity
     taker_fee = 0 if taker.free_of_charge else terms.fee_taker * quantity
+    series.fees += maker_fee + taker_fee
     made, taken = (maker, maker_fee), (taker, taker_fee)
     buyer, seller = (taken, made) if taker.side > 0 else (made, taken)
     state.ledger.book(state.covers.clear(buyer, seller, quantity, price), state.now)
@@ -541,7 +548,9 @@ def _uncross(
         order.open -= quantity
         if not order.open:
             _forget(order, state.seats[order.owner])
-        sides.append((order, 0 if order.free_of_charge else series.instrument.fee_maker * quantity))
+        fee = 0 if order.free_of_charge else series.instrument.fee_maker * quantity
+        series.fees += fee
+        sides.append((order, fee))
     state.ledger.book(state.covers.clear(sides[0], sides[1], quantity, price), state.now)
     state.trades += 1
     for order, fee in sides:

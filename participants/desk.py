@@ -40,6 +40,7 @@ from exchange.events import (
     ParticipantState,
     ParticipantStateChanged,
     PerpetualRolled,
+    PoolLossBorne,
     PositionRolled,
     PositionSettled,
     PositionTransferred,
@@ -496,6 +497,9 @@ class Desk:
         if event.layer in OF_THE_FUND:
             self._fund_share -= event.amount
 
+    def _bore_for_fellow(self, event: PoolLossBorne) -> None:
+        self._earn(event.asset_id, -event.amount)
+
     # --- a perpetual's roll, after what it settled and before what is ordered next
 
     def _funded(self, event: FundingPaid) -> None:
@@ -597,6 +601,7 @@ _LISTENERS: dict[type[Event], _Listener] = {
     LiquidationFeeCharged: Desk._fee_charged,
     FundContributionChanged: Desk._contributed,
     LossBorne: Desk._bore,
+    PoolLossBorne: Desk._bore_for_fellow,
     CryptoDepositCredited: Desk._units_in,
     UnitsWithdrawalRequested: Desk._units_out,
     UnitsWithdrawalReturned: Desk._units_in,

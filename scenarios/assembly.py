@@ -42,6 +42,8 @@ from exchange.events import (
     CashDeposited,
     CashRequestRejected,
     ClearingRequestRejected,
+    ClientApplied,
+    ClientDeclined,
     CoinRequestRefused,
     DirectiveRefused,
     Entry,
@@ -62,11 +64,12 @@ from participants.profile import Profile
 from participants.strategies import coin_professional, participant_for
 from participants.strategies.clearing_member import ClearingMember
 from participants.strategies.coin_trader import CoinTrader
+from participants.strategies.holding_member import HoldingMember
 from participants.strategies.running_holder import RunningHolder
 from scenarios.config.reading import ConfigurationError
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, PathTerms, World
+from scenarios.world import CALM, ClearingMemberTerms, LinkTerms, MakerTerms, PathTerms, StormTerms, World
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -99,15 +102,20 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
     receipts, margin_bp = count(1), _margin_of_a_position(regime.clearing)
     for issuer in world.issuers:
         _enter_issuer(simulation, world, issuer, next(receipts))
+    for firm in world.firms:
+        _enter_firm(simulation, world, firm, "firms", next(receipts))
     for number, profile in enumerate(population):
         instrument = world.quoted[number % len(world.quoted)]
         _enter(simulation, world, profile, instrument, seed, next(receipts), margin_bp)
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
     _enter_coin_traders(simulation, world, seed, receipts)
-    _enter_members(simulation, world, population, seed, receipts)
+    _enter_members(simulation, world, population, seed, receipts, margin_bp)
     _fund_fallback(simulation, world)
     simulation.play(_outside(world, seed))
+    simulation.play(world.said)
+    for lost in world.disconnections:
+        simulation.disconnect(lost)
     if world.directives:
         directives = [
             (at, _whole_allowance(_clearing_stays(command, regime), simulation))
@@ -209,46 +217,72 @@ def _fund_layer(
 
 
 def _enter_members(
-    simulation: Simulation, world: World, population: Sequence[Profile], seed: int, receipts: Iterator[int]
+    simulation: Simulation,
+    world: World,
+    population: Sequence[Profile],
+    seed: int,
+    receipts: Iterator[int],
+    margin_bp: BasisPoints | None,
 ) -> None:
-    """Members enter by the same gate, are appointed, and their clients choose them, in the order of both."""
-    listed = {instrument.instrument_id: instrument for instrument in world.instruments}
+    """Members enter by the same gate, are appointed, and clients ask them and are answered, in the order of both."""
     free = iter(population)
     for member in world.members:
         name = member.profile.participant_id
-        if not _admitted(simulation, member.profile):
-            raise ConfigurationError(
-                world.scenario_id,
-                f"members.{name}",
-                "is not let in by the regime",
-                "choose another regime, or leave the member out",
-            )
-        _fund(simulation, world, member.profile, next(receipts))
-        _must_pass(simulation.submit(AppointMember(participant_id=name)), world)
+        _enter_firm(simulation, world, member.profile, "members", next(receipts))
+        if member.reserve:
+            wallet_id, reserve = member.profile.wallet_id, f"reserve-{name}"
+            _bring_cash(simulation, world.coin, wallet_id, member.reserve, reserve)
+        appointed = AppointMember(participant_id=name, segregation=member.segregation)
+        _must_pass(simulation.submit(appointed), world)
         if member.offers_to_port:
             offer = OfferToPort(participant_id=name, most_margin=member.offers_to_port)
             simulation.submit(offer)
-        bidder = ClearingMember(name, listed, member.bidding, world.opens)
-        _join(simulation, bidder, world.professional_link, seed)
+        _join(simulation, _member(world, member, seed, margin_bp), world.professional_link, seed, world.storm)
         _choose(simulation, world, member, islice(free, member.clients_among(len(population))))
+
+
+def _member(
+    world: World, member: ClearingMemberTerms, seed: int, margin_bp: BasisPoints | None
+) -> Participant:
+    """One that holds a position of its own, in what the population trades first, or one that only bids."""
+    profile, conduct = member.profile, member.conduct
+    if member.direction is None:
+        listed = {instrument.instrument_id: instrument for instrument in world.instruments}
+        return ClearingMember(profile.participant_id, listed, conduct, world.opens)
+    dice = Dice(generator(seed, profile.participant_id))
+    holder = HoldingMember(
+        profile, world.quoted[0], dice, world.opens, member.direction, member.reserve, conduct
+    )
+    if margin_bp is not None:
+        holder.desk.clear_by_margin(margin_bp)
+    return holder
 
 
 def _choose(
     simulation: Simulation, world: World, member: ClearingMemberTerms, clients: Iterator[Profile]
 ) -> None:
-    """Whoever is inside clears through the member from now on. Raises ConfigurationError if it may not."""
+    """Whoever is inside asks the member, which answers at once. Raises ConfigurationError if it will not have it."""
+    name = member.profile.participant_id
     inside = simulation.exchange.state.seats
     for client in clients:
         if client.participant_id not in inside:
             continue
-        command = ChooseMember(participant_id=client.participant_id, member_id=member.profile.participant_id)
-        for entry in simulation.submit(command):
-            if isinstance(entry.event, ClearingRequestRejected):
+        asked = ChooseMember(participant_id=client.participant_id, member_id=name)
+        told = [entry.event for entry in simulation.submit(asked)]
+        for applied in [event for event in told if isinstance(event, ClientApplied)]:
+            told += [entry.event for entry in simulation.submit(member.conduct.answer(name, applied))]
+        for event in told:
+            if isinstance(event, ClearingRequestRejected | ClientDeclined):
+                why = (
+                    event.reason
+                    if isinstance(event, ClearingRequestRejected)
+                    else f"the member {event.grounds}"
+                )
                 raise ConfigurationError(
                     world.scenario_id,
-                    f"members.{command.member_id}",
-                    f"cannot have {command.participant_id} as a client: {entry.event.reason}",
-                    "raise own_funds_rub, or lower the clients",
+                    f"members.{name}",
+                    f"cannot have {client.participant_id} as a client: {why}",
+                    "raise own_funds_rub or most_clients, or lower the clients",
                 )
 
 
@@ -267,7 +301,7 @@ def _enter(
     if _admitted(simulation, profile):
         _fund(simulation, world, profile, receipt)
         participant = participant_for(profile, instrument, seed=seed, opens=world.opens, margin_bp=margin_bp)
-        _join(simulation, participant, world.public_link, seed)
+        _join(simulation, participant, world.public_link, seed, world.storm)
         _bring(simulation, profile, instrument, world.endowments.get(instrument.instrument_id, 0))
         _subscribe(simulation, world, profile)
 
@@ -296,7 +330,7 @@ def _enter_maker(
         maker=maker.terms,
         margin_bp=margin_bp,
     )
-    _join(simulation, participant, world.professional_link, seed)
+    _join(simulation, participant, world.professional_link, seed, world.storm)
     _bring(simulation, maker.profile, maker.instrument, maker.units)
 
 
@@ -353,19 +387,24 @@ def _enter_with_coins(
     for cash, amount in ((world.roubles, trader.profile.deposit), (world.coin, coins)):
         if amount:
             _pay_in(simulation, world, cash, trader.profile, amount, next(receipts))
-    _join(simulation, trader, link, seed)
+    _join(simulation, trader, link, seed, world.storm)
+
+
+def _enter_firm(simulation: Simulation, world: World, profile: Profile, table: str, receipt: int) -> None:
+    """Raises ConfigurationError if the regime will not have it."""
+    if not _admitted(simulation, profile):
+        raise ConfigurationError(
+            world.scenario_id,
+            f"{table}.{profile.participant_id}",
+            "is not let in by the regime",
+            "choose another regime, or leave it out",
+        )
+    _fund(simulation, world, profile, receipt)
 
 
 def _enter_issuer(simulation: Simulation, world: World, profile: Profile, receipt: int) -> None:
     """Raises ConfigurationError if the regime, or the venue, will not have the issuer or its notes."""
-    if not _admitted(simulation, profile):
-        raise ConfigurationError(
-            world.scenario_id,
-            f"issuers.{profile.participant_id}",
-            "is not let in by the regime",
-            "choose another regime, or leave the issuer out",
-        )
-    _fund(simulation, world, profile, receipt)
+    _enter_firm(simulation, world, profile, "issuers", receipt)
     for instrument in world.instruments:
         if instrument.note and instrument.note.issuer == profile.participant_id:
             issuer, name = profile.participant_id, instrument.instrument_id
@@ -491,9 +530,15 @@ def _nothing_brought(
     )
 
 
-def _join(simulation: Simulation, participant: Participant, link: LinkTerms, seed: int) -> None:
+def _join(
+    simulation: Simulation,
+    participant: Participant,
+    link: LinkTerms,
+    seed: int,
+    storm: StormTerms = CALM,
+) -> None:
     dice = Dice(generator(seed, f"link {participant.participant_id}"))
-    simulation.join(participant, Link(link, dice))
+    simulation.join(participant, Link(link, dice, storm))
 
 
 def _outside(world: World, seed: int) -> Iterator[tuple[Time, Command]]:

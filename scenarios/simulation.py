@@ -19,16 +19,17 @@ from typing import Any, Protocol, get_args
 
 import simpy
 
-from exchange.commands import Command, Request
+from exchange.commands import CANCELS, CLOCK, CancelAll, Command, NumberedRequest, Request
 from exchange.core import Exchange
-from exchange.events import Entry, Event, PrivateEvent
+from exchange.events import Entry, Event, PrivateEvent, RequestExists
+from exchange.messages import changed
 from exchange.units import Time
 from exchange.views import MarketView, PublicTape
 from exchange.wellformed import MalformedCommand
 from matching.terms import ParticipantId
 from participants.chance import Dice
 from participants.participant import Participant
-from scenarios.world import LinkTerms
+from scenarios.world import CALM, Disconnection, LinkTerms, StormTerms
 
 _REQUESTS = get_args(Request)
 _DUTIES, _READERS = 99, 100  # duties come after every command of the instant, and looking up last
@@ -65,14 +66,20 @@ class Keeper(Protocol):
 
 
 class Link:
-    """One participant's line to the venue. Messages on it never overtake each other."""
+    """One participant's line to the venue. Messages on it never overtake each other.
 
-    __slots__ = ("_dice", "_last_in", "_last_out", "_terms", "feed_ns")
+    In a storm it sends each request again and again, each time under the number that it had the first time. A
+    repeat needs no dice and keeps nothing waiting; so it may arrive after what was sent later.
+    """
 
-    def __init__(self, terms: LinkTerms, dice: Dice) -> None:
+    __slots__ = ("_dice", "_last_in", "_last_out", "_numbers", "_terms", "feed_ns", "storm")
+
+    def __init__(self, terms: LinkTerms, dice: Dice, storm: StormTerms = CALM) -> None:
         self._terms = terms
         self._dice = dice
         self._last_out = self._last_in = 0
+        self._numbers = count(1)
+        self.storm = storm
         self.feed_ns = terms.fixed_ns + terms.jitter_ns  # how late the public tape is on this line
 
     def arrival_at_venue(self, sent: Time) -> Time:
@@ -87,6 +94,18 @@ class Link:
             self._last_in = arrival
         return self._last_in
 
+    def copies(self, command: Command, arrival: Time) -> list[tuple[Time, Command]]:
+        """The command, with a number if it is to be sent again, and each time at which it arrives."""
+        if not self.storm.repeats or not isinstance(command, _REQUESTS):
+            return [(arrival, command)]
+        if isinstance(command, NumberedRequest) and not command.request_id:
+            command = changed(command, request_id=next(self._numbers))
+        return [(arrival + n * self.storm.spacing, command) for n in range(self.storm.repeats + 1)]
+
+    def takes_in(self, event: Event) -> bool:
+        """Whether the line keeps the news to itself: an answer to what it has repeated."""
+        return self.storm.repeats > 0 and isinstance(event, RequestExists)
+
     def _delay(self) -> Time:
         jitter_ns = self._terms.jitter_ns
         return self._terms.fixed_ns + (int(jitter_ns * self._dice.exponential()) if jitter_ns else 0)
@@ -95,7 +114,7 @@ class Link:
 class Reader:
     """A participant with its line, its inbox and the time at which it means to look up next."""
 
-    __slots__ = ("inbox", "link", "participant", "view", "wake_at", "wakes_for")
+    __slots__ = ("connected", "inbox", "link", "participant", "view", "wake_at", "wakes_for")
 
     def __init__(self, participant: Participant, link: Link, tape: PublicTape) -> None:
         self.participant = participant
@@ -104,6 +123,7 @@ class Reader:
         self.inbox: list[tuple[Time, Event, bool]] = []  # arrival, news, and whether it wakes
         self.wake_at: Time | None = None
         self.wakes_for = frozenset(participant.wakes_for)
+        self.connected = True
 
     def take_arrived(self, now: Time) -> list[Event]:
         """Take out of the inbox what has arrived by `now`, in order."""
@@ -149,6 +169,17 @@ class Simulation:
     def play(self, script: Iterable[tuple[Time, Command]]) -> None:
         """Put scripted commands before the exchange, each at its time; times must not fall."""
         self._await_next(iter(script))
+
+    def disconnect(self, lost: Disconnection) -> None:
+        """Let a participant lose its connection: all its orders are canceled, and what would arrive meanwhile is lost.
+
+        Without one who has joined by that name nothing is lost.
+        """
+        reader = self._readers.get(lost.participant_id)
+        if reader is not None:
+            self._at(lost.starts, CANCELS, self._lose, reader)
+            if lost.ends is not None:
+                self._at(lost.ends, CLOCK, self._return, reader)
 
     def submit(self, command: Command) -> list[Entry]:
         """Put `command` before the exchange now, keep it, and send out the news."""
@@ -197,11 +228,24 @@ class Simulation:
 
     def _arrive(self, sent: tuple[ParticipantId, Command]) -> None:
         sender, command = sent
+        if not self._readers[sender].connected:
+            return
         try:
             _check_name(command, sender)
             self.submit(command)
         except MalformedCommand as fault:
             self.malformed.append((self.now, sender, str(fault)))
+
+    # --- connections --------------------------------------------------------------------------------
+
+    def _lose(self, reader: Reader) -> None:
+        reader.connected = False
+        self.submit(CancelAll(participant_id=reader.participant.participant_id))
+
+    def _return(self, reader: Reader) -> None:
+        """It hears at once what it has missed."""
+        reader.connected = True
+        self._wake(reader, self.now)
 
     # --- news ---------------------------------------------------------------------------------------
 
@@ -211,7 +255,7 @@ class Simulation:
             event = entry.event
             if isinstance(event, PrivateEvent):
                 reader = self._readers.get(event.participant_id)
-                if reader is not None:
+                if reader is not None and not reader.link.takes_in(event):
                     self._post(reader, event, type(event) in reader.wakes_for)
             else:
                 self.tape.publish(entry.time, event)
@@ -237,6 +281,8 @@ class Simulation:
         reader, at = appointment
         if reader.wake_at != at:
             return  # it has looked up since this was arranged
+        if not reader.connected:
+            return
         now, participant = self.now, reader.participant
         news = reader.take_arrived(now)
         reader.view.time = now - reader.link.feed_ns
@@ -245,7 +291,8 @@ class Simulation:
         sender = participant.participant_id
         for command in decision.commands:
             arrival = reader.link.arrival_at_venue(now)
-            self._at(arrival, command.precedence, self._arrive, (sender, command))
+            for at, copy in reader.link.copies(command, arrival):
+                self._at(at, copy.precedence, self._arrive, (sender, copy))
         wake_at = decision.wake_at
         assert wake_at is None or wake_at > now, f"{sender} wants to look up in the past"
         waking = reader.next_waking()

@@ -7,9 +7,10 @@ from typing import Any
 
 from exchange.cash.hours import BankingHours
 from exchange.cash.terms import AnyCashTerms, BankTerms, CoinTerms
-from exchange.commands import Command, EstablishVenue, HouseLayer, IndexTerms
+from exchange.commands import Command, EstablishVenue, HouseLayer, IndexTerms, Segregation
 from exchange.instruments import Instrument, Product
 from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
+from matching.terms import ParticipantId, Side
 from participants.population import PopulationTerms
 from participants.profile import Profile
 from participants.strategies.authorised_redeemer import RedeemerTerms
@@ -67,6 +68,17 @@ class LinkTerms:
 
     fixed_ns: Time
     jitter_ns: Time
+
+
+@dataclass(frozen=True, slots=True)
+class StormTerms:
+    """Every message of everybody who trades is sent again so often, at this distance from one to the next."""
+
+    repeats: int = 0
+    spacing: Time = 0
+
+
+CALM = StormTerms()
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,11 +140,23 @@ class ClearingMemberTerms:
     offers_to_port: Money
     clients: int | None
     clients_bp: BasisPoints
-    bidding: MemberTerms
+    segregation: Segregation
+    conduct: MemberTerms  # whom it takes on, and what it bids
+    direction: Side | None = None  # of the position that it builds for itself; None: it has none, and bids
+    reserve: Money = 0  # in its wallet, for the first call
 
     def clients_among(self, people: int) -> int:
         """How many of so many people, rounded down."""
         return people * self.clients_bp // 10_000 if self.clients is None else self.clients
+
+
+@dataclass(frozen=True, slots=True)
+class Disconnection:
+    """From `starts` until just before `ends` nothing reaches the participant and nothing of it arrives."""
+
+    participant_id: ParticipantId
+    starts: Time
+    ends: Time | None  # None: for good
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,6 +190,9 @@ class World:
     holders: HolderPopulation | None = None  # of the coin
     published: tuple[PublishedPoint, ...] = ()  # figures to hold the run against
     issuers: tuple[Profile, ...] = ()  # of notes
+    firms: tuple[Profile, ...] = ()  # who trade nothing
+    said: tuple[tuple[Time, Command], ...] = ()  # instructions of both sides of a deal, deposits on a chain
+    disconnections: tuple[Disconnection, ...] = ()
     endowments: Mapping[InstrumentId, int] = field(
         default_factory=dict
     )  # minor units that each person brings
@@ -179,6 +206,8 @@ class World:
     def redemption_hours(self) -> BankingHours | None:
         """When the settlement asset is redeemed, if it is a coin with hours for that."""
         return self.coin.redemption.hours if isinstance(self.coin, CoinTerms) else None
+
+    storm: StormTerms = CALM
 
     @property
     def quoted(self) -> tuple[Instrument, ...]:

@@ -5,6 +5,8 @@ A `Venue` walks every invariant after every command, so each story is also a tes
 
 from typing import TypeVar
 
+import pytest
+
 from exchange.access.regime import (
     AccessClass,
     Applicant,
@@ -26,11 +28,13 @@ from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.clearing.terms import ClearingMode, ClearingRules, ClearingTime, VariationSchedule
 from exchange.commands import (
+    AcceptClient,
     AdoptRegime,
     AnnounceCryptoDeposit,
     ApplyForAccess,
     AppointMember,
     CancelOrder,
+    ChooseMember,
     Command,
     CreditWallet,
     DepositCash,
@@ -45,6 +49,7 @@ from exchange.commands import (
     RecordFiatReceipt,
     RegisterNote,
     ReportQuotes,
+    Segregation,
     SessionTerms,
     SettlementCycleTerms,
     SubscribeNotes,
@@ -243,6 +248,9 @@ def a_risk_regime(**changes: object) -> Regime:
     return a_regime(clearing=ClearingRules(mode=ClearingMode.RISK, **changes))  # type: ignore[arg-type]
 
 
+BOTH_MODES = pytest.mark.parametrize("regime", [a_regime(), a_risk_regime()], ids=["full", "risk"])
+
+
 def cleared_at(*offsets: Time, **more: object) -> VariationSchedule:
     """Variation is cleared every day at these times after the opening."""
     times = [(OPENS + offset) % DAY for offset in offsets]
@@ -369,10 +377,20 @@ class Venue:
             events += self.pay_in(name, cash)
         return events
 
-    def admit_member(self, name: ParticipantId, cash: Money = 10**12) -> None:
+    def admit_member(
+        self,
+        name: ParticipantId,
+        cash: Money = 10**12,
+        segregation: Segregation = Segregation.INDIVIDUAL,
+    ) -> None:
         """Let a firm in, and make it a clearing member."""
         self.admit(name, cash, FIRM)
-        self.tell(AppointMember(participant_id=name))
+        self.tell(AppointMember(participant_id=name, segregation=segregation))
+
+    def choose(self, client: ParticipantId, member: ParticipantId) -> list[Event]:
+        """The client asks the member, which accepts it."""
+        asked = self.tell(ChooseMember(participant_id=client, member_id=member))
+        return asked + self.tell(AcceptClient(participant_id=member, client_id=client))
 
     def pay_in(self, name: ParticipantId, cash: Money, asset_id: AssetId = RUBD) -> list[Event]:
         """Coins minted for `name` against a fiat receipt, or money that a bank credited; and deposited."""

@@ -42,6 +42,7 @@ MARGIN, SCENARIOS = "exchange/clearing/margin_accounts.py", "exchange/clearing/s
 VARIATION, WATERFALL = "exchange/clearing/variation.py", "exchange/clearing/waterfall.py"
 TEST_LEDGER, TEST_FULL = "tests/exchange/test_ledger.py", "tests/exchange/test_full.py"
 TEST_MARGIN, TEST_SCENARIOS = "tests/exchange/test_margin_rows.py", "tests/exchange/test_scenario_margin.py"
+TEST_TWICE = "tests/stories/test_the_same_thing_twice.py"
 TEST_VARIATION, TEST_WATERFALL = "tests/exchange/test_variation.py", "tests/exchange/test_waterfall.py"
 
 MUTANTS = (
@@ -539,6 +540,57 @@ MUTANTS = (
         "hours.opens <= now % DAY < hours.closes",
         "hours.opens < now % DAY < hours.closes",
         ("tests/exchange/test_hours.py",),
+    ),
+    # --- sent twice ---
+    Mutant(
+        "other-terms-pass-for-a-repeat",
+        "request done twice",
+        "exchange/repeats.py",
+        "    if command != asked:\n",
+        "    if type(command) is not type(asked):\n",
+        (TEST_TWICE,),
+    ),
+    Mutant(
+        "what-was-asked-yesterday-is-forgotten",
+        "request done twice",
+        "exchange/state.py",
+        "        self._before, self._now = self._now, {}\n",
+        "        self._before, self._now = {}, {}\n",
+        (TEST_TWICE,),
+    ),
+    # --- walks ---
+    Mutant(
+        "a-claim-below-nothing-is-not-named",
+        "blind audit",
+        "exchange/audit.py",
+        "        if paid.payouts != paid.pool or paid.least < 0:\n",
+        "        if paid.payouts != paid.pool:\n",
+        ("tests/exchange/test_audit.py",),
+    ),
+    Mutant(
+        "what-the-house-drew-for-nothing-is-not-named",
+        "blind audit",
+        "exchange/loss_audit.py",
+        "        if drawn != state.coin_losses[asset_id]:\n",
+        "        if drawn < state.coin_losses[asset_id]:\n",
+        ("tests/exchange/test_loss_audit.py",),
+    ),
+    Mutant(
+        "a-call-for-what-is-there-is-not-named",
+        "blind audit",
+        "exchange/member_audit.py",
+        "        if share >= state.contributions[who]:\n",
+        "        if share > state.contributions[who]:\n",
+        ("tests/exchange/test_member_audit.py",),
+    ),
+    # --- off the book ---
+    Mutant(
+        "delivered-units-cost-nothing",
+        "ignored limit",
+        "exchange/settling.py",
+        "                cost[units.payee, units.asset_id] += paid.amount\n",
+        "                cost[units.payee, units.asset_id] += 0\n",
+        ("tests/stories/test_units_change_hands_off_the_book.py",),
     ),
 )
 

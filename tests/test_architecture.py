@@ -23,6 +23,7 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/config/reading.py",
         "scenarios/config/regime_file.py",
         "scenarios/config/scenario_file.py",
+        "scenarios/config/settlement_tables.py",
     ),
     "pydantic_core": ("scenarios/config/reading.py",),
     "typer": (

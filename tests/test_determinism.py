@@ -176,6 +176,8 @@ CELLS: list[tuple[str, str, str | None]] = [
     ("index_attack", OPEN, OWN),
     ("index_outage", OPEN, OWN),
     ("freeze_and_gap", OPEN, "risk"),
+    ("index_attack", OPEN, "risk"),
+    ("index_outage", OPEN, "risk"),
     *((scenario, OPEN, clearing) for scenario in FAILURES for clearing in ("full", "risk")),
     ("gap_move", OPEN, "risk_crypto"),
     ("slow_bleed", OPEN, "risk_t_plus_one"),

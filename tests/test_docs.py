@@ -109,3 +109,18 @@ def test_the_code_map_names_every_module_and_no_other() -> None:
     assert modules - set(listed) == set(), "the code map of docs/architecture.md does not name these"
     for name in listed:
         assert (ROOT / name).exists(), f"docs/architecture.md names {name}, which is not there"
+
+
+WALKS = (*(ROOT / "exchange").glob("*audit.py"), *(ROOT / "exchange").glob("c*/*.py"))
+
+
+def test_every_invariant_is_listed_once_and_walked_by_name() -> None:
+    every = list(range(1, 52))
+    listed = re.findall(r"^\| I-(\d+) \|.*\| (\S+) \|$", text_of(DOCS / "invariants.md"), re.MULTILINE)
+    assert [int(number) for number, _ in listed] == every
+    told = {
+        int(number)
+        for page in WALKS
+        for number in re.findall(r"[\"]I-(\d+)[ :\"]", text_of(page))  # a sentence, not a docstring
+    }
+    assert told == set(every)

@@ -110,6 +110,10 @@ class Covers:
             claims[who] = claims.get(who, 0) + self.by_margin.locked(who)
         return claims
 
+    def of_units(self, asset_id: AssetId) -> SpotCover:
+        """Who keeps account of units of the asset: the notes for their own, spot for all others."""
+        return self.notes if asset_id in self.notes.owners else self.spot
+
     def locked(self, participant_id: ParticipantId) -> Money:
         """What the house keeps for all positions of the participant, in minor units of the settlement asset."""
         margined = self.margin.locked(participant_id) if self.margin else 0

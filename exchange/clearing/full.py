@@ -13,7 +13,7 @@ exact, not a bound, and one order touches one row.
 Losses are kept in minor units at each node of the bucket; a lock may be negative, when a gain is certain.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from operator import add
 from typing import NamedTuple
 
@@ -35,6 +35,19 @@ class Payout(NamedTuple):
     payout: Money
     gain: Money  # since the claims were opened, before fees; less what the claim bears of others' cuts
     cut: Money = 0  # what the claim would have paid beside, had the pool not been cut
+
+
+class PaidOut(NamedTuple):
+    """What became of a bucket's pool when it settled."""
+
+    pool: Money
+    payouts: Money  # all together
+    least: Money  # of one participant
+
+    @classmethod
+    def of(cls, pool: Money, payouts: Sequence[Payout]) -> "PaidOut":
+        amounts = [paid.payout for paid in payouts]
+        return cls(pool, sum(amounts), min(amounts, default=0))
 
 
 class ClaimAccount:

@@ -4,10 +4,11 @@ Nothing here pays anything: what is reckoned is what should be there (CPMI-IOSCO
 """
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from exchange.clearing.rounding import allocate, to_tick
 from exchange.messages import Message
-from exchange.units import BasisPoints, Money
+from exchange.units import DAY, BasisPoints, Money, Time
 from matching.terms import ParticipantId, Price
 
 
@@ -16,7 +17,22 @@ class FundTerms(Message):
 
     cover: int = 2
     minimum: Money = 0  # contribution of each member
+    grace: Time = DAY  # for what a member cannot bring at once; later it may only reduce
     stress_moves_bp: tuple[BasisPoints, ...] = (-6_000, -3_750, -3_000, 3_000, 10_000)  # of the price, signed
+
+
+class Sized(NamedTuple):
+    """How a fund stood when it was sized, and at which prices."""
+
+    time: Time
+    booked: int  # records of the ledger, then
+    prices: tuple[Price, ...]
+    losses: Mapping[str, Money]  # in the worst stress, by group
+    largest: int  # so many groups are to be covered
+    shares: Mapping[ParticipantId, Money]
+    paid_in: Money
+    skin_in_the_game: Money
+    uncovered: Money  # as it was told
 
 
 def fault_in_fund(terms: FundTerms) -> str | None:
@@ -26,6 +42,8 @@ def fault_in_fund(terms: FundTerms) -> str | None:
         return f"cover must count one group or more, not {terms.cover}; a fund for nobody is left out whole"
     if terms.minimum < 0:
         return f"minimum must not be negative, but is {terms.minimum}; 0 means that there is none"
+    if terms.grace < 1:
+        return f"grace must be a nanosecond or more, not {terms.grace}"
     if not moves or not min(moves) < 0 < max(moves):
         return "stress_moves_bp must hold a fall and a rise, or one side of the market is never tested"
     if min(moves) < -10_000:

@@ -7,6 +7,7 @@ from exchange.clearing import rolling
 from exchange.clearing.denomination import bar_to_listing
 from exchange.clearing.expiry import advance, is_over, is_trading
 from exchange.clearing.fixing import Fixed, decide
+from exchange.clearing.full import PaidOut
 from exchange.clearing.index import IndexValue
 from exchange.clearing.marks import FutureMark, MarkTerms, cost_of
 from exchange.clearing.partitions import PARTITION, PARTITIONS
@@ -319,7 +320,7 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
         state.agenda.promise(state.now, fix)
         return
     if duty.bucket_id in state.covers.full.buckets:
-        yield from _pay_claims(duty.bucket_id, price, state)
+        yield from pay_claims(duty.bucket_id, price, state)
     else:
         yield from margining.settle_margined(duty.bucket_id, price, state)
     ended = SeriesState.SETTLED
@@ -332,12 +333,13 @@ def settle_bucket(duty: SettleBucket, state: State) -> Iterator[Event]:
         state.agenda.promise(state.now, AuditBooks())  # those of the session were audited at its close
 
 
-def _pay_claims(bucket_id: BucketId, price: Price, state: State) -> Iterator[Event]:
+def pay_claims(bucket_id: BucketId, price: Price, state: State) -> Iterator[Event]:
     """Every claim of a fully covered bucket, from its pool, in one chain."""
     pool = state.covers.full.pool(bucket_id)
     payouts, moves = state.covers.full.settle(bucket_id, price)
     state.ledger.book(moves, state.now)
-    assert sum(paid.payout for paid in payouts) == pool, "every claim is paid and the pool is empty"
+    paid_out = state.paid_out[bucket_id] = PaidOut.of(pool, payouts)
+    assert paid_out.payouts == pool, "every claim is paid and the pool is empty"
     for paid in payouts:
         yield ClaimSettled(
             participant_id=paid.holder.participant_id,

@@ -578,13 +578,14 @@ class Ledger:
     # --- invariants ---------------------------------------------------------------------------------
 
     def audit(self) -> list[str]:
-        """Each violated invariant (I-1 to I-6) as a sentence; empty if all is well.
+        """Each violated invariant (I-1 to I-7) as a sentence; empty if all is well.
 
         It costs the accounts, the pending transfers, and what has been written since it was last asked.
         """
         faults = [*self._sum_faults(), *self._account_faults(), *self._pending_faults()]
         self._seen = self._look_again()
         faults.extend(self._count_faults())
+        faults.extend(self._doomed_chain_faults())
         return faults
 
     def _sum_faults(self) -> Iterator[str]:
@@ -631,6 +632,42 @@ class Ledger:
             yield f"I-5 {self._seen.resolved} resolutions of {len(self._resolved)} pending transfers"
         if self._seen.committed != len(self._known):
             yield f"I-6 {self._seen.committed} transfers were committed under {len(self._known)} ids"
+
+    def _doomed_chain_faults(self) -> Iterator[str]:
+        """I-7, tried out: a chain that is possible up to its last transfer leaves everything as it was."""
+        pair = self._two_accounts()
+        if pair is None:
+            return
+        before, (debit, credit) = self._picture(pair), (account.account_id for account in pair)
+        aside = Transfer(id="doomed:1", debit=debit, credit=credit, amount=1, mode=_PENDING, timeout=1)
+        posted = Transfer(
+            id="doomed:2", debit=debit, credit=credit, amount=1, mode=_POST, pending_id="doomed:1"
+        )
+        twice = Transfer(id="doomed:1", debit=debit, credit=credit, amount=2)
+        refusal = self._commit_whole((aside, posted, twice), self._last_time)
+        if refusal != (2, Status.EXISTS_DIFFERENT):
+            yield f"I-7 a chain that was bound to fail ended otherwise: {refusal}"
+        if self._picture(pair) != before:
+            yield "I-7 a chain that failed has left something behind"
+
+    def _two_accounts(self) -> tuple[Account, Account] | None:
+        """Two accounts of one asset, the first of which could pay the second, if there are such."""
+        first: dict[AssetId, Account] = {}
+        for account in self._accounts.values():
+            frozen = min(account.frozen_out_at, account.frozen_in_at) < _NEVER
+            if account.closed or frozen or account.rule is _MIRROR:
+                continue
+            other = first.setdefault(account.asset_id, account)
+            for debtor, creditor in ((other, account), (account, other)) if other is not account else ():
+                if debtor.rule is Rule.FREE or debtor.available > 0:
+                    return debtor, creditor
+        return None
+
+    def _picture(self, accounts: Iterable[Account]) -> tuple[object, ...]:
+        """All that a chain could change: counters, what is pending, what was seen before, and the history's end."""
+        books = (self._known, self._burned, self._pending, self._resolved, self._expiries, self._history)
+        counters = [self.balance(account.account_id) for account in accounts]
+        return counters, [len(book) for book in books], self._last_time, self._last_id
 
     def _look_again(self) -> Seen:
         """Read the history on from where the last audit stopped."""

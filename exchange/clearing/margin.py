@@ -173,6 +173,9 @@ class MarginCover:
         portfolio = self._portfolio_of[instrument_id]
         self.account(source, instrument_id, Side.SELL).take(instrument_id, -quantity, price)
         self.account(target, instrument_id, Side.BUY).take(instrument_id, quantity, price)
+        for holder in (source, target):
+            margin = self.accounts[holder.participant_id]
+            margin.ceiling = margin.required
         return self._lots(
             portfolio,
             instrument_id,

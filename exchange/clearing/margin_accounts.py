@@ -29,6 +29,7 @@ from exchange.clearing.scenario_margin import (
     cells as scenario_cells,
 )
 from exchange.clearing.terms import ClearingRules
+from exchange.events import IndexStatus
 from exchange.instruments import Instrument, Product
 from exchange.messages import changed
 from exchange.reasons import RejectReason
@@ -70,7 +71,9 @@ class MarginAccount:
         "_options_count",
         "accrued",
         "call",
+        "ceiling",
         "cleared",
+        "client_losses",
         "collateral",
         "conversion",
         "fund",
@@ -100,10 +103,12 @@ class MarginAccount:
         self.profits_count = rules.variation.profits_count
         self.initial: Money = 0  # of positions
         self.required: Money = 0  # of positions and the worst set of fills
+        self.ceiling: Money = 0  # of `required` when something else than an order last moved it
         self.reserved: Money = 0  # fees of live orders
         self.accrued: Money = 0  # by futures since the last clearing of variation margin
         self.option_value: Money = 0  # at the marks; of short options negative
         self.cleared: Money = 0  # variation margin of all clearings so far
+        self.client_losses: Money = 0  # of a member: what it owes for clients that have failed
         self.state = MarginState.NORMAL
         self.call = 0  # the number of the open margin call; 0: none
         self.late: Money = 0  # what it did not bring to the last clearing
@@ -389,6 +394,7 @@ class PortfolioAccount:
         self.option_value = options
         self._accrue(futures - self.accrued)
         self.reckon()
+        self.margin.ceiling = self.margin.required
 
     def clear_variation(self, realised_only: bool) -> Money:
         """What the futures have gained or lost since the last clearing: from here on it is an obligation."""
@@ -491,6 +497,7 @@ class Portfolio:
         "terms",
         "tick_value",
         "valued_at",
+        "valued_by",
     )
 
     def __init__(self, instrument: Instrument, terms: ScenarioTerms, options_count: bool) -> None:
@@ -504,6 +511,7 @@ class Portfolio:
         self.cells = scenario_cells(terms)
         self.binding: Sequence[int] = range(len(self.cells))  # those that can be the worst
         self.valued_at: IndexPrice = self.forward * instrument.tick  # the index at the last valuation
+        self.valued_by: IndexStatus | None = None  # how that index stood
         self.instruments: dict[InstrumentId, Instrument] = {}
         self.houses: dict[InstrumentId, str] = {}  # the house's side of every trade
         self.marks: dict[InstrumentId, Price] = {}

@@ -1,14 +1,19 @@
 """A second look at cover by margin: everything that is kept up to date is reckoned again from positions and orders."""
 
 from collections.abc import Callable, Iterable, Iterator
+from itertools import islice, pairwise
 
 from exchange.clearing import accounts
 from exchange.clearing.cover import Order
 from exchange.clearing.ledger import Ledger
+from exchange.clearing.liquidation import MarginState, follows_equity
 from exchange.clearing.margin import MarginCover
 from exchange.clearing.margin_accounts import MarginAccount, Portfolio, PortfolioAccount
-from exchange.clearing.scenario_margin import maintenance_margin, order_cell_losses
+from exchange.clearing.scenario_margin import maintenance_margin, order_cell_losses, scenario_loss
+from exchange.events import IndexStatus
 from matching.terms import ParticipantId
+
+_PAIRS = 50  # of accounts in one portfolio that are looked at together
 
 LiveOrders = Callable[[ParticipantId], Iterable[Order]]
 
@@ -23,6 +28,8 @@ def faults(margin: MarginCover, live: LiveOrders, ledger: Ledger) -> Iterator[st
         yield f"I-15 what prices gave and took, cleared or not, differs by {gained}"
     for portfolio in margin.portfolios.values():
         yield from _positions(portfolio, ledger)
+        yield from _valuation(portfolio)
+        yield from _netting(portfolio)
         for who, account in portfolio.accounts.items():
             orders = [o for o in live(who) if o.instrument.instrument_id in portfolio.instruments]
             yield from _rows(who, account, orders)
@@ -30,6 +37,7 @@ def faults(margin: MarginCover, live: LiveOrders, ledger: Ledger) -> Iterator[st
             yield from _requirement(who, account, orders)
     for who, standing in margin.accounts.items():
         yield from _standing(who, standing, margin, ledger)
+        yield from _restriction(who, standing, ledger)
 
 
 def _positions(portfolio: Portfolio, ledger: Ledger) -> Iterator[str]:
@@ -43,6 +51,23 @@ def _positions(portfolio: Portfolio, ledger: Ledger) -> Iterator[str]:
                 booked = ledger.posted(account.positions[instrument_id])
                 if booked != held[who]:
                     yield f"I-14 {who} in {instrument_id}: {held[who]} here, {booked} booked"
+
+
+def _valuation(portfolio: Portfolio) -> Iterator[str]:
+    """I-23: the last price that moved marks, and with them requirements, was there and not stale."""
+    if portfolio.valued_by is IndexStatus.STALE:
+        yield f"I-23 {portfolio.portfolio_id.underlying}: accounts were valued at a price that is not there"
+
+
+def _netting(portfolio: Portfolio) -> Iterator[str]:
+    """I-29: two portfolios together lose no more in the worst cell than one by one; tried on neighbours."""
+    arrays = portfolio.risk_arrays
+    held = [(who, one) for who, one in portfolio.accounts.items() if any(one.quantities.values())]
+    for (who, one), (other, two) in islice(pairwise(held), _PAIRS):
+        together = [one.quantities.get(i, 0) + two.quantities.get(i, 0) for i in arrays]
+        apart = max(0, *one.cells) + max(0, *two.cells)
+        if scenario_loss(together, list(arrays.values())) > apart:
+            yield f"I-29 {who} and {other}: together their positions need more than {apart}"
 
 
 def _rows(who: ParticipantId, account: PortfolioAccount, orders: list[Order]) -> Iterator[str]:
@@ -106,6 +131,16 @@ def _requirement(who: ParticipantId, account: PortfolioAccount, orders: list[Ord
         yield f"I-24 {who}: the requirement has drifted"
     if account.initial > account.star:
         yield f"I-27 {who}: positions alone need more than with orders"
+
+
+def _restriction(who: ParticipantId, standing: MarginAccount, ledger: Ledger) -> Iterator[str]:
+    """I-28: below initial margin no order has raised what is required, unless money came in that bears it."""
+    if not follows_equity(standing.state) or standing.state is MarginState.NORMAL:
+        return
+    frozen = ledger.available(standing.holder.cash_account) if standing.holder.frozen else 0
+    if standing.required > standing.ceiling and standing.excess + frozen < 0:
+        raised = standing.required - standing.ceiling
+        yield f"I-28 {who}: an order has raised what is required by {raised}, though it is {standing.state}"
 
 
 def _standing(

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from exchange.access.caps import tightest
 from exchange.clearing import accounts
 from exchange.clearing.fixing import decide_at_once
-from exchange.clearing.full import Payout
+from exchange.clearing.full import PaidOut, Payout
 from exchange.clearing.funding import Funding, share_funding
 from exchange.clearing.index import IndexValue
 from exchange.clearing.ledger import Move, Rule
@@ -113,6 +113,7 @@ def _roll(series: Series, price: Price, state: State) -> Rolled:
     risks = {who: state.covers.at_risk(who) for who in seats}
     pool = full.pool(bucket_id)
     payouts, moves = full.settle(bucket_id, settlement)
+    state.paid_out[bucket_id] = PaidOut.of(pool, payouts)
     cash = {who: _spendable(seat, state) for who, seat in seats.items()}
     for paid in payouts:
         cash[paid.holder.participant_id] += 0 if paid.holder.frozen else paid.payout

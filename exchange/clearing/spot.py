@@ -219,6 +219,17 @@ class SpotCover:
             if participant_id in owners:
                 yield asset_id, owners[participant_id]
 
+    def settle(self, holder: Holder, asset_id: AssetId, came: int, went: int, cost: Money) -> None:
+        """Units have come and gone by settlement, off the book; those that came have cost so much.
+
+        What came is taken in first, so that what went takes the average cost of all of it along.
+        """
+        buying = self.owner(holder, asset_id).buying
+        if came:
+            buying.take_in(cost)
+        if went:
+            buying.give_out(went, self.units(holder.participant_id, asset_id) + went)
+
     # --- trades -------------------------------------------------------------------------------------
 
     def clear(self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price) -> list[Move]:

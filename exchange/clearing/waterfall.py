@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from exchange.clearing.rounding import allocate, divide_up
 from exchange.messages import Message
-from exchange.units import DAY, BasisPoints, InstrumentId, Money, Time
+from exchange.units import DAY, AssetId, BasisPoints, InstrumentId, Money, Time
 from matching.terms import ParticipantId, Price, Quantity
 
 
@@ -143,6 +143,48 @@ class LossAllocation(NamedTuple):
         return sum(use.amount for use in self.uses if use.layer is layer)
 
 
+class SharedLoss(NamedTuple):
+    """A default loss as it was shared, with as much of its instant as is needed to judge that later."""
+
+    defaulter: ParticipantId
+    time: Time
+    loss: Money  # all that was owed
+    capacities: Mapping[Layer, Money]  # in their order
+    stakes: Mapping[ParticipantId, Survivor]  # of the survivors who paid
+    uses: tuple[LayerUse, ...]
+    residual: Money
+    cash: AssetId  # what is paid with
+    price_ppm: int  # of that
+
+    @classmethod
+    def of(
+        cls,
+        loss: Money,
+        time: Time,
+        resources: Resources,
+        terms: WaterfallTerms,
+        shared: LossAllocation,
+        cash: AssetId,
+        price_ppm: int,
+    ) -> "SharedLoss":
+        paid = {use.payer for use in shared.uses}
+        stakes = {who: one for who, one in resources.survivors.items() if who in paid}
+        layers = capacities(resources, terms)
+        return cls(
+            resources.defaulter, time, loss, layers, stakes, shared.uses, shared.residual, cash, price_ppm
+        )
+
+
+class Cut(NamedTuple):
+    """A position that others' default has made smaller. Lots are signed."""
+
+    holder: ParticipantId
+    instrument_id: InstrumentId
+    taken: int  # from the defaulter
+    before: int
+    after: int
+
+
 class _Stake(NamedTuple):
     payer: ParticipantId | None
     weight: int
@@ -168,6 +210,15 @@ def allocate_loss(loss: Money, resources: Resources, terms: WaterfallTerms) -> L
         left -= paid
         tears_up = tears_up or (layer is Layer.TEAR_UP and left > 0)
     return LossAllocation(tuple(uses), left, tears_up)
+
+
+def pool_shares(loss: Money, pool: Mapping[ParticipantId, Money]) -> dict[ParticipantId, Money]:
+    """What each gives for a fellow client's loss out of what it has in their omnibus account: pro rata, up to all
+    of it; kopecks by largest remainder, ties in the order of ids. Who gives nothing is left out."""
+    posted = dict(sorted(pool.items()))
+    amounts = list(posted.values())
+    parts = allocate(min(loss, sum(amounts)), amounts, amounts)
+    return {who: part for who, part in zip(posted, parts, strict=True) if part}
 
 
 def capacities(resources: Resources, terms: WaterfallTerms) -> dict[Layer, Money]:

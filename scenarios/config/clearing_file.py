@@ -235,6 +235,9 @@ class FundTable(Table):
     cover: Annotated[Number, Field(description="For the failure of how many of the largest groups.")] = 2
     minimum_rub: Annotated[RoublesOrNothing, Field(description="The least share of a member.")] = 0
     stress_moves_percent: tuple[SignedPercent, ...] = (-60_00, -37_50, -30_00, 30_00, 100_00)
+    grace_seconds: Annotated[
+        Seconds, Field(description="For what a member cannot bring at once; later it may only reduce.")
+    ] = 86_400
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "FundTable":
@@ -243,7 +246,10 @@ class FundTable(Table):
 
     def terms(self) -> FundTerms:
         return FundTerms(
-            cover=self.cover, minimum=self.minimum_rub, stress_moves_bp=self.stress_moves_percent
+            cover=self.cover,
+            minimum=self.minimum_rub,
+            grace=self.grace_seconds * SECOND,
+            stress_moves_bp=self.stress_moves_percent,
         )
 
 

@@ -40,6 +40,7 @@ from exchange.commands import (
     RemoveMinter,
     ReportCashPrice,
     ReportOutage,
+    ReportReorganisation,
     ReportReserve,
     ResolveBank,
     ResumeCash,
@@ -129,6 +130,7 @@ class DirectiveTable(Table):
     covered: Flag | None = None  # whether somebody stands in for it
     statement: Text | None = None
     source: Text | None = None
+    transaction: Text | None = None  # of one of the deposits
     order_ref: Text | None = None
 
     @model_validator(mode="after")
@@ -324,6 +326,10 @@ def _disclose(told: DirectiveTable, scene: _Scene) -> Command:
     )
 
 
+def _reorganisation(told: DirectiveTable, scene: _Scene) -> Command:
+    return ReportReorganisation(asset_id=scene.asset_id(told), transaction=told.transaction or "")
+
+
 def _committee_price(told: DirectiveTable, scene: _Scene) -> Command:
     terms = scene.named(told)
     price = Price((told.price_rub or 0) // terms.tick)
@@ -398,6 +404,7 @@ ACTS: dict[str, Act] = {
         ("instrument",), _one(lambda told, on: PostponeSettlement(bucket_id=on.named(told).bucket_id))
     ),
     "set_committee_price": Act(("instrument", "price_rub", "grounds"), _one(_committee_price)),
+    "reorganise_chain": Act(("asset", "transaction"), _one(_reorganisation)),
     "declare_default": Act(
         ("participant", "grounds"),
         _one(lambda told, _: DeclareDefault(participant_id=_who(told), grounds=told.grounds or "")),

@@ -4,12 +4,13 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
-from exchange.commands import HouseLayer
-from exchange.units import Money
-from matching.terms import ParticipantId
+from exchange.commands import HouseLayer, Segregation
+from exchange.messages import changed
+from exchange.units import SECOND, Money
+from matching.terms import ParticipantId, Side
 from participants.population import market_maker
 from participants.strategies.clearing_member import MemberTerms
-from scenarios.config.reading import Count, Identifier, Percent, Roubles, RoublesOrNothing, Table, fault
+from scenarios.config.reading import Count, Flag, Identifier, Percent, Roubles, RoublesOrNothing, Table, fault
 from scenarios.world import ClearingMemberTerms
 
 _KEYS = {
@@ -20,6 +21,8 @@ _KEYS = {
     HouseLayer.INSURANCE: "insurance_fund_rub",
     HouseLayer.LIQUIDITY: "liquidity_rub",
 }
+
+_ATTENTION = 10 * SECOND  # an assumption: between two looks of a member that builds a position
 
 
 class HouseTable(Table):
@@ -59,6 +62,16 @@ class MemberTable(Table):
         Count | None, Field(description="How many of the population clear through it, in their order.")
     ] = None
     clients_percent: Annotated[Percent | None, Field(description="The same, as a share of it.")] = None
+    segregation: Annotated[
+        Segregation,
+        Field(
+            description="`individual`: no client pays for another; `omnibus`: once the member has failed, the "
+            "collateral of all its clients stands for the loss of each."
+        ),
+    ] = Segregation.INDIVIDUAL
+    most_clients: Annotated[
+        Count | None, Field(description="It declines whoever asks beyond that; left out: nobody.")
+    ] = None
     demands_percent: Annotated[
         Percent | None,
         Field(
@@ -66,6 +79,13 @@ class MemberTable(Table):
             "index; left out: it never bids."
         ),
     ] = None
+    holds_rub: Annotated[
+        Roubles | None, Field(description="The position that it builds for itself; left out: none.")
+    ] = None
+    short: Flag = False  # that position
+    reserve_rub: Annotated[
+        RoublesOrNothing, Field(description="What it keeps in its wallet, and brings at the first call.")
+    ] = 0
 
     @model_validator(mode="after")
     def _counts_clients_once(self) -> "MemberTable":
@@ -75,16 +95,34 @@ class MemberTable(Table):
             )
         return self
 
+    @model_validator(mode="after")
+    def _holds_or_bids(self) -> "MemberTable":
+        if self.holds_rub is None and (self.short or self.reserve_rub):
+            key = "short" if self.short else "reserve_rub"
+            raise fault("goes with holds_rub", "say how much it holds, or leave it out", at=key)
+        if self.holds_rub is not None and self.demands_percent is not None:
+            raise fault(
+                "stands beside holds_rub, and a member with a position of its own does not bid",
+                "keep one of the two",
+                at="demands_percent",
+            )
+        return self
+
     def clients_among(self, people: int) -> int:
         """How many of so many people, rounded down."""
         return self.clients or people * (self.clients_percent or 0) // 100_00
 
     def terms(self) -> ClearingMemberTerms:
         name = ParticipantId(self.id)
+        profile = market_maker(name, deposit=self.deposit_rub, own_funds=self.own_funds_rub)
+        own = None if self.holds_rub is None else Side.SELL if self.short else Side.BUY
         return ClearingMemberTerms(
-            profile=market_maker(name, deposit=self.deposit_rub, own_funds=self.own_funds_rub),
+            profile=changed(profile, desired_exposure=self.holds_rub or 0, attention_ns=_ATTENTION),
             offers_to_port=self.offers_to_port_rub,
             clients=self.clients,
             clients_bp=self.clients_percent or 0,
-            bidding=MemberTerms(demands_bp=self.demands_percent),
+            segregation=self.segregation,
+            conduct=MemberTerms(demands_bp=self.demands_percent, most_clients=self.most_clients),
+            direction=own,
+            reserve=self.reserve_rub,
         )

@@ -231,6 +231,8 @@ Identifier = Annotated[str, StringConstraints(pattern=_IDENTIFIER, strict=True)]
 AssetCode = Annotated[str, StringConstraints(pattern=_ASSET, strict=True)]
 Flag = StrictBool
 Count = Annotated[int, Field(strict=True, ge=1, le=1_000_000)]
+Seconds = Annotated[int, Field(strict=True, ge=0, le=86_400)]
+Units = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]  # whole ones and parts of a crypto asset
 Day = Annotated[date, Field(strict=True)]
 Roubles = Annotated[  # kopecks in the object
     int,

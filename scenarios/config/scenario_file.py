@@ -18,6 +18,7 @@ from exchange.cash.terms import ONE_DEPOSIT, BankTerms, Circulation, CoinTerms
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
+    Command,
     EstablishVenue,
     IndexTerms,
     SessionTerms,
@@ -41,7 +42,7 @@ from exchange.units import HOUR, MINUTE, SECOND, AssetId, IndexId, InstrumentId,
 from matching.terms import Allocation, ParticipantId, Price
 from participants.coin_holders import HOLDER
 from participants.population import PopulationTerms, market_maker
-from participants.profile import Profile, wallet_of
+from participants.profile import wallet_of
 from participants.strategies.market_maker import MarketMakerTerms
 from scenarios.config.cash_file import CashKind, RedemptionTable, SettlementAssetTable
 from scenarios.config.coin_market import (
@@ -66,9 +67,11 @@ from scenarios.config.reading import (
     Percent,
     Roubles,
     RoublesOrNothing,
+    Seconds,
     SignedPercent,
     Table,
     Text,
+    Units,
     check,
     fault,
     nearest,
@@ -76,9 +79,25 @@ from scenarios.config.reading import (
     resolved,
 )
 from scenarios.config.regime_file import USUAL_CASH, cash_of, read_cash
+from scenarios.config.settlement_tables import (
+    CycleTable,
+    DealTable,
+    DepositTable,
+    FirmTable,
+    minor_units,
+)
 from scenarios.config.shipped import Shipped
 from scenarios.index_path import instant, midnight_of, read_knots
-from scenarios.world import AttackKind, AttackTerms, LinkTerms, MakerTerms, PathTerms, World
+from scenarios.world import (
+    AttackKind,
+    AttackTerms,
+    Disconnection,
+    LinkTerms,
+    MakerTerms,
+    PathTerms,
+    StormTerms,
+    World,
+)
 
 _ANY_CASH = AssetId("RUBD")  # where it does not matter in what an instrument pays
 LEAD, LAG = 10 * MINUTE, MINUTE  # of a run, before the session opens and after it closes
@@ -87,9 +106,7 @@ RunDay = Annotated[date, Field(strict=True, ge=date(1970, 1, 2), le=date(2261, 1
 ExactRoubles = Annotated[Decimal, Field(ge=0, le=1_000_000_000_000_000)]
 BasisPointsNumber = Annotated[float, Field(ge=0, le=10_000)]
 Milliseconds = Annotated[float, Field(ge=0, le=60_000)]
-Units = Annotated[Decimal, Field(ge=0, le=1_000_000_000)]  # whole ones and parts of a crypto asset
 OPTIONS = [kind for kind, product in PRODUCT_OF.items() if product is Product.OPTION]
-Seconds = Annotated[int, Field(strict=True, ge=0, le=86_400)]
 
 
 class CalendarTable(Table):
@@ -413,19 +430,17 @@ class CryptoTable(Table):
     scale: Annotated[int, Field(strict=True, ge=0, le=18)] = 8
     confirmations: Count = 2
     block_interval_seconds: Count = 120
+    priced_by_index: Flag = False
 
-    def asset(self) -> Asset:
+    def asset(self, index_id: IndexId) -> Asset:
         return Asset(
             asset_id=AssetId(self.id),
             scale=self.scale,
             title=self.title,
+            index_id=index_id if self.priced_by_index else None,
             confirmations=self.confirmations,
             block_interval=self.block_interval_seconds * SECOND,
         )
-
-    def minor_units(self, units: Decimal) -> int:
-        """Whole: a file with more decimals than the asset has is refused."""
-        return int(units * 10**self.scale)
 
 
 class CirculationTable(Table):
@@ -544,17 +559,6 @@ class MakerTable(Table):
         )
 
 
-class IssuerTable(Table):
-    """Who issues notes. It enters through the same gate as everyone."""
-
-    id: Identifier
-    deposit_rub: Roubles
-    own_funds_rub: Roubles
-
-    def profile(self) -> Profile:
-        return market_maker(ParticipantId(self.id), deposit=self.deposit_rub, own_funds=self.own_funds_rub)
-
-
 class LinkTable(Table):
     fixed_ms: Milliseconds
     jitter_ms: Milliseconds
@@ -566,6 +570,34 @@ class LinkTable(Table):
 class LinksTable(Table):
     professional: LinkTable = LinkTable(fixed_ms=0.5, jitter_ms=0.5)
     public: LinkTable = LinkTable(fixed_ms=20, jitter_ms=30)
+
+
+class StormTable(Table):
+    """Every message of everybody who trades is sent again, at this distance from one to the next."""
+
+    repeats: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
+    spacing_ms: Milliseconds = 0
+
+    def terms(self) -> StormTerms:
+        return StormTerms(self.repeats, int(self.spacing_ms * 1_000_000))
+
+
+class DisconnectionTable(Table):
+    """Somebody loses the connection to the venue, which cancels its orders at once."""
+
+    participant: Text
+    starts: Clock
+    ends: Clock | None = None  # for good, if not said
+
+    def terms(self, midnight: Time) -> Disconnection:
+        ends = None if self.ends is None else instant(self.ends, midnight)
+        return Disconnection(ParticipantId(self.participant), instant(self.starts, midnight), ends)
+
+
+def _meet(one: Disconnection, other: Disconnection) -> bool:
+    """Whether both last at one instant."""
+    first, second = sorted((one, other), key=lambda lost: lost.starts)
+    return first.ends is None or first.ends > second.starts
 
 
 class AttackTable(Table):
@@ -623,8 +655,14 @@ class ScenarioFile(Table):
     members: tuple[MemberTable, ...] = ()
     house: HouseTable = HouseTable()
     crypto: tuple[CryptoTable, ...] = ()
-    issuers: tuple[IssuerTable, ...] = ()
+    issuers: tuple[FirmTable, ...] = ()
+    firms: tuple[FirmTable, ...] = ()
+    deposits: tuple[DepositTable, ...] = ()
+    deals: tuple[DealTable, ...] = ()
+    cycles: tuple[CycleTable, ...] = ()
+    disconnections: tuple[DisconnectionTable, ...] = ()
     links: LinksTable = LinksTable()
+    storm: StormTable = StormTable()
     directives: tuple[DirectiveTable, ...] = ()
     attacks: tuple[AttackTable, ...] = ()
     beliefs: BeliefsTable = BeliefsTable()
@@ -698,18 +736,22 @@ class ScenarioFile(Table):
                     nearest(str(directive.instrument), ids),
                     at="directives",
                 )
-            self._check_participant(directive)
+            if directive.participant is not None:
+                self._check_name(directive.participant, "directives", self._named())
             self._check_custodian(directive)
             if directive.wallets is not None and directive.wallets > (self.coin.venue_wallets or 1):
                 raise fault("names more wallets than the venue has", "lower the number", at="directives")
         self._check_attacks()
+        self._check_settlement()
+        self._check_disconnections()
         return self
 
     def _check_members(self, makers: list[str]) -> None:
         names = [*makers, *(member.id for member in self.members)]
         if len(set(names)) < len(names):
             raise fault("share an id, or have that of a maker", "give each its own id", at="members")
-        clients = sum(member.clients_among(self.population.size) for member in self.members)
+        size = self.population.size
+        clients = sum(member.clients_among(size) for member in self.members)
         if clients > self.population.size:
             raise fault(
                 f"have {clients} clients, and the population is {self.population.size}",
@@ -717,19 +759,15 @@ class ScenarioFile(Table):
                 at="members",
             )
 
-    def _check_participant(self, directive: DirectiveTable) -> None:
-        """Makers and members go by their id; people by their kind and number, and the dice draw the kind."""
-        if directive.participant is None:
-            return
-        named = [maker.id for maker in self.makers] + [member.id for member in self.members]
-        named += [maker.id for maker in self.coin_makers] + [redeemer.id for redeemer in self.redeemers]
-        kind, _, number = directive.participant.rpartition("-")
+    def _check_name(self, name: str, at: str, named: list[str]) -> None:
+        """Who is named goes by its id; people by their kind and number, and the dice draw the kind."""
+        kind, _, number = name.rpartition("-")
         drawn = number.isdecimal() and 0 < int(number) <= self._drawn(kind)
-        if directive.participant not in named and not drawn:
+        if name not in named and not drawn:
             raise fault(
-                f"names {directive.participant}, who is no maker, no member and not of the population",
-                nearest(directive.participant, named),
-                at="directives",
+                f"names {name}, who is no maker, no member and not of the population",
+                nearest(name, named),
+                at=at,
             )
 
     def _check_custodian(self, directive: DirectiveTable) -> None:
@@ -746,6 +784,52 @@ class ScenarioFile(Table):
         if kind == HOLDER:
             return self.holders.count if self.holders else 0
         return self.population.size if kind in tuple(ApplicantKind) else 0
+
+    def _check_disconnections(self) -> None:
+        """Who is lost has a line, comes back later if at all, and is lost once at a time."""
+        spans = [lost.terms(self.calendar.midnight) for lost in self.disconnections]
+        for number, (lost, span) in enumerate(zip(self.disconnections, spans, strict=True), 1):
+            at = f"disconnections.{number}"
+            self._check_name(lost.participant, at, self._connected())
+            if span.ends is not None and span.ends <= span.starts:
+                raise fault(
+                    f"is {lost.ends}, not after {lost.starts}", "choose a later hour", at=f"{at}.ends"
+                )
+            for other in spans[number:]:
+                if other.participant_id == span.participant_id and _meet(span, other):
+                    raise fault("overlaps with another of the same participant", "join the two", at=at)
+
+    def _named(self) -> list[str]:
+        """Whoever the file names."""
+        firms = [firm.id for firm in (*self.issuers, *self.firms)]
+        return [*self._connected(), *firms]
+
+    def _connected(self) -> list[str]:
+        """Whoever the file names that has a line to the venue: a firm settles without one."""
+        coin_names = [seat.id for seat in (*self.coin_makers, *self.redeemers)]
+        return [maker.id for maker in self.makers] + [member.id for member in self.members] + coin_names
+
+    def _check_settlement(self) -> None:
+        """Every deal is between those who are there, of what there is; what a chain forgets it has shown."""
+        scales = {asset.id: asset.scale for asset in self.crypto}
+        for number, deal in enumerate(self.deals, 1):
+            self._check_name(deal.delivers, f"deals.{number}.delivers", self._named())
+            self._check_name(deal.receives, f"deals.{number}.receives", self._named())
+            if deal.asset is not None:
+                _check_units_of(deal.asset, deal.units or Decimal(0), scales, f"deals.{number}")
+        shown = [(deposit.asset, deposit.transaction) for deposit in self.deposits]
+        for number, deposit in enumerate(self.deposits, 1):
+            self._check_name(deposit.participant, f"deposits.{number}.participant", self._named())
+            _check_units_of(deposit.asset, deposit.units, scales, f"deposits.{number}")
+            if shown.index((deposit.asset, deposit.transaction)) < number - 1:
+                raise fault("has the transaction of another", "name another", at=f"deposits.{number}")
+        for directive in self.directives:
+            if directive.transaction is not None and (directive.asset, directive.transaction) not in shown:
+                raise fault(
+                    f"names {directive.transaction} of {directive.asset}, which is none of the deposits",
+                    nearest(directive.transaction, [transaction for _, transaction in shown]),
+                    at="directives",
+                )
 
     def _check_attacks(self) -> None:
         """Each attack is on a venue of the index, and changes something that is looked at."""
@@ -823,10 +907,14 @@ class ScenarioFile(Table):
             raise fault("are brought, but no spot is listed to trade them", "leave them out", at="units")
 
     def _check_issuers(self) -> None:
-        """Every note has its issuer, who is nobody else."""
+        """Every note has its issuer; issuers and firms are nobody else."""
+        others = self._connected()
+        for key, tables in (("issuers", self.issuers), ("firms", self.firms)):
+            for table in tables:
+                if table.id in others:
+                    raise fault("has two of the same id", "give each an id of its own", at=key)
+                others.append(table.id)
         ids = [issuer.id for issuer in self.issuers]
-        if len(set(ids)) < len(ids) or set(ids) & {maker.id for maker in self.makers}:
-            raise fault("has two of the same id", "give each issuer an id of its own", at="issuers")
         for instrument in self.instruments:
             if instrument.note is not None and instrument.note.issuer not in ids:
                 raise fault(
@@ -838,7 +926,7 @@ class ScenarioFile(Table):
     def _endowment(self, units: Decimal, instrument: Instrument) -> int:
         """Minor units of what the instrument delivers."""
         asset = next((asset for asset in self.crypto if asset.id == instrument.base), None)
-        return 0 if asset is None else asset.minor_units(units)
+        return 0 if asset is None else minor_units(units, asset.scale)
 
     def _check_hours(self) -> None:
         """Nothing happens before the run starts or after it has ended."""
@@ -853,6 +941,12 @@ class ScenarioFile(Table):
         hours = [("index.knots", knot.at) for knot in knots]
         hours += [("published", at) for point in self.published for at in (point.at, point.since) if at]
         hours += [("directives", directive.at) for directive in self.directives]
+        hours += [(f"deals.{n}.at", deal.at) for n, deal in enumerate(self.deals, 1)]
+        hours += [(f"deposits.{n}.at", deposit.at) for n, deposit in enumerate(self.deposits, 1)]
+        hours += [(f"cycles.{n}.at", cycle.at) for n, cycle in enumerate(self.cycles, 1)]
+        hours += [
+            ("disconnections", at) for lost in self.disconnections for at in (lost.starts, lost.ends) if at
+        ]
         hours += [("attacks", at) for attack in self.attacks for at in (attack.starts, attack.ends) if at]
         for key, at in hours:
             if not first <= instant(at) <= last:
@@ -887,13 +981,14 @@ class ScenarioFile(Table):
             assets=(
                 *(Asset(asset_id=AssetId(one.asset), scale=2, title=one.title) for one in kept),
                 *(self._rouble_asset() if roubles else ()),
-                *(asset.asset() for asset in self.crypto),
+                *(asset.asset(IndexId(self._index_id())) for asset in self.crypto),
             ),
             indices=(index,) if index else (),
             cash=(*cash_terms, roubles) if roubles else cash_terms,
             sessions=(SessionTerms(opens=opens, closes=closes),),
             depth_interval=self.calendar.depth_interval_seconds * SECOND,
             cash_prices=tuple(pair.price_terms(coin.asset_id) for pair in self.cash_pairs[:1] if pairs),
+            settlement_cycles=tuple(cycle.terms(midnight) for cycle in self.cycles),
         )
         scales = {asset.id: asset.scale for asset in self.crypto}
         instruments = (
@@ -945,6 +1040,9 @@ class ScenarioFile(Table):
             holders=self.holders.terms(pairs[0], self.beliefs.beliefs()) if self.holders and pairs else None,
             published=tuple(point.point(self.calendar.instant) for point in self.published),
             issuers=tuple(issuer.profile() for issuer in self.issuers),
+            firms=tuple(firm.profile() for firm in self.firms),
+            said=self._said(midnight, coin.asset_id),
+            disconnections=tuple(lost.terms(midnight) for lost in self.disconnections),
             endowments={i.instrument_id: self._endowment(self.population.units, i) for i in instruments},
             subscriptions={
                 InstrumentId(i.id): i.note.subscription_percent
@@ -957,6 +1055,7 @@ class ScenarioFile(Table):
             fallback_liquidity=self.house.fallback_liquidity_rub,
             professional_link=self.links.professional.terms(),
             public_link=self.links.public.terms(),
+            storm=self.storm.terms(),
             directives=tuple(sorted(directives, key=lambda step: step[0])),
             established=established,
             resolved=resolved(scenario),
@@ -1031,6 +1130,17 @@ class ScenarioFile(Table):
             raise fault("share an id, or have that of a maker", "give each its own id", at="coin_makers")
         return names
 
+    def _said(self, midnight: Time, cash: AssetId) -> tuple[tuple[Time, Command], ...]:
+        """Deposits and deals, in order of time."""
+        scales = {asset.id: asset.scale for asset in self.crypto}
+        said: list[tuple[Time, Command]] = [
+            (instant(deposit.at, midnight), deposit.announced(scales)) for deposit in self.deposits
+        ]
+        for number, deal in enumerate(self.deals, 1):
+            for side in deal.instructions(number, cash, scales, midnight):
+                said.append((side.intended, side))
+        return tuple(sorted(said, key=lambda step: step[0]))
+
     def _trade_spans(self) -> tuple[tuple[Time, Time], ...]:
         """The hour before each expiry at which trades of outside venues count."""
         clocks = {i.expires for i in self._partitioned() if i.expires is not None}
@@ -1065,6 +1175,22 @@ def _check_reserves(reserves: tuple[ReserveTable, ...]) -> None:
     if (whole := sum(bucket.share_percent for bucket in reserves)) != 100_00:
         raise fault(
             f"make up {Decimal(whole) / 100}% together", "let their shares come to 100", at="reserves"
+        )
+
+
+def _check_units_of(asset: str, units: Decimal, scales: dict[str, int], at: str) -> None:
+    """Of a deal or a deposit."""
+    if asset not in scales:
+        raise fault(
+            f"is of {asset}, which is not among the crypto assets",
+            nearest(asset, scales) if scales else "add it as a [[crypto]] table",
+            at=f"{at}.asset",
+        )
+    if not units or units != round(units, scales[asset]):
+        raise fault(
+            f"must be positive, with at most {scales[asset]} decimals, but are {units}",
+            "choose such a number",
+            at=f"{at}.units",
         )
 
 

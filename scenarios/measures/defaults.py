@@ -13,6 +13,7 @@ from exchange.events import (
     LiquidationStep,
     LossBorne,
     MarginCalled,
+    PoolLossBorne,
     PositionTransferred,
     TransferCause,
     VariationCleared,
@@ -38,13 +39,15 @@ def transferred(view: RunView, known: dict[str, int]) -> Floats:
 def borne_by_others(view: RunView) -> float:
     """Kopecks of default losses that no participant bore: the house did, or whoever was not paid."""
     spared = sum(amount for _, amount in _spared(view))
-    return float(spared - view.table(LossBorne)["amount"].sum())
+    borne = sum(view.table(kind)["amount"].sum() for kind in (LossBorne, PoolLossBorne))
+    return float(spared - borne)
 
 
 def _transfers(view: RunView) -> Iterator[tuple[str, int]]:
     yield from _spared(view)
-    borne, moved = view.table(LossBorne), view.table(PositionTransferred)
-    yield from zip(borne["participant_id"], (-borne["amount"]).tolist(), strict=True)
+    moved = view.table(PositionTransferred)
+    for borne in (view.table(LossBorne), view.table(PoolLossBorne)):
+        yield from zip(borne["participant_id"], (-borne["amount"]).tolist(), strict=True)
     yield from zip(moved["participant_id"], moved["amount"].tolist(), strict=True)
     yield from _bids(view)
 
@@ -195,6 +198,23 @@ loss_members = Measure(
     _lost_at_members,
 )
 
+
+def _lost_in_pools(view: RunView) -> float:
+    """What fellow clients paid in omnibus accounts."""
+    return float(view.table(PoolLossBorne)["amount"].sum() / ROUBLE)
+
+
+loss_fellow_clients = Measure(
+    "loss_fellow_clients",
+    DEFAULTS,
+    "Default losses that fellow clients bore",
+    "RUB",
+    "sum of what collateral of other clients in an omnibus account has paid",
+    "rarely published",
+    "lower",
+    _lost_in_pools,
+)
+
 MEASURES = (
     margin_calls,
     liquidation_steps,
@@ -204,5 +224,6 @@ MEASURES = (
     default_losses,
     *(_paid_by(layer) for layer in _WORDS),
     loss_members,
+    loss_fellow_clients,
     loss_unpaid,
 )

@@ -7,9 +7,11 @@ import pytest
 from exchange.audit import CHECKS, audit
 from exchange.cash.terms import CustodyMode
 from exchange.clearing import accounts
+from exchange.clearing.ledger import Ledger
 from exchange.commands import AuditBooks, FreezeWallet, PauseIssuer
 from exchange.events import BooksAudited
 from exchange.instruments import ContractKind
+from exchange.messages import changed
 from exchange.state import State
 from exchange.units import MINUTE, WalletId
 from tests.builders import (
@@ -189,6 +191,41 @@ def an_index_is_pushed_by_one_venue(state: State) -> None:
     index.latest = index.latest._replace(value=(AT_8M + AT_8_8M) // 2)
 
 
+def a_record_is_rewritten(state: State) -> None:
+    history = state.ledger._history
+    history[-1] = changed(history[-1], time=history[-1].time + 1)
+
+
+def time_stands_still(state: State) -> None:
+    book(state, CASH, HOLD, 1)
+    last, before = state.ledger._history[-1], state.ledger._history[-2]
+    state.ledger._history[-1] = changed(last, time=before.time)
+
+
+def a_record_is_lost(state: State) -> None:
+    state.ledger._history.pop()
+
+
+def a_head_is_forged(state: State) -> None:
+    state.ledger._digest.update(b"more")
+
+
+def a_fee_is_not_told(state: State) -> None:
+    state.series[BTCF].fees -= 1
+
+
+def fees_are_spent(state: State) -> None:
+    book(state, accounts.fees(RUBD), CASH, 1)
+
+
+def something_else_is_earned(state: State) -> None:
+    book(state, CASH, accounts.fees(RUBD), 1)
+
+
+def a_hold_is_too_small_for_an_order(state: State) -> None:
+    account_of_ann(state).hold -= 1
+
+
 AT_8M, AT_8_8M = 800_000_000, 880_000_000
 
 
@@ -257,6 +294,15 @@ def test_a_price_that_changes_after_it_was_final_is_named(damage: Callable[[Stat
         (coins_are_owed_that_nobody_holds, "I-11 RUBD"),
         (supply_is_told_wrongly, "I-42"),
         (the_gate_promises_too_much, "I-46"),
+        (a_record_is_rewritten, "I-8 the first"),
+        (a_record_is_lost, "I-8 the first"),
+        (time_stands_still, "I-8 record"),
+        (a_head_is_forged, "I-8 the history and its hash"),
+        (a_counter_grows, "I-9 cash:ann:RUBD"),
+        (a_fee_is_not_told, "I-17 ccp:fees:RUBD"),
+        (fees_are_spent, "I-17 ccp:fees:RUBD"),
+        (something_else_is_earned, "I-17 ccp:fees:RUBD"),
+        (a_hold_is_too_small_for_an_order, "I-25 order"),
     ],
     ids=lambda value: value.__name__ if callable(value) else "",
 )
@@ -269,6 +315,57 @@ def test_a_broken_invariant_is_named(damage: Callable[[State], None], invariant:
     venue.state.agenda.promise(venue.now, AuditBooks())
     with pytest.raises(AssertionError, match=r"I-\d+"):
         venue.exchange.advance(venue.now)
+
+
+def test_a_failed_chain_that_leaves_something_behind_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Taking back forgets to return the money, or is not done at all."""
+    venue = a_venue()
+    assert audit(venue.state) == []
+    monkeypatch.setattr(Ledger, "_move", lambda self, *terms: _move(self, *terms) if terms[-1] > 0 else None)
+    assert any(fault.startswith("I-7 a chain that failed") for fault in audit(venue.state))
+
+
+def test_a_chain_that_should_have_failed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    venue = a_venue()
+    monkeypatch.setattr(Ledger, "_commit_whole", lambda *_: None)
+    assert "I-7 a chain that was bound to fail ended otherwise: None" in audit(venue.state)
+
+
+def test_to_try_a_doomed_chain_changes_nothing() -> None:
+    venue = a_venue()
+    before = venue.state.ledger.checkpoint()
+    for _ in range(3):
+        assert audit(venue.state) == []
+    after = venue.state.ledger.checkpoint()
+    for name in ("known", "burned", "pending", "resolved", "expiries", "history", "last_time", "last_id"):
+        assert getattr(after, name) == getattr(before, name)
+
+
+_move = Ledger._move
+
+
+def a_claim_is_not_paid(state: State) -> None:
+    paid = state.paid_out[BUCKET]
+    state.paid_out[BUCKET] = paid._replace(payouts=paid.payouts - 1)
+
+
+def a_claim_is_worth_less_than_nothing(state: State) -> None:
+    state.paid_out[BUCKET] = state.paid_out[BUCKET]._replace(least=-1)
+
+
+def money_comes_back_to_an_empty_pool(state: State) -> None:
+    book(state, CASH, accounts.escrow(BUCKET), 1)
+
+
+@pytest.mark.parametrize(
+    "damage", [a_claim_is_not_paid, a_claim_is_worth_less_than_nothing, money_comes_back_to_an_empty_pool]
+)
+def test_a_pool_that_was_not_paid_out_is_named(damage: Callable[[State], None]) -> None:
+    venue = a_venue()
+    venue.quote_until(EXPIRY + MINUTE, AT_8M)
+    assert venue.state.paid_out[BUCKET].pool == 16_000_000
+    damage(venue.state)
+    assert any(fault.startswith(f"I-21 {BUCKET}") for fault in audit(venue.state))
 
 
 @pytest.mark.parametrize("damage", [a_lock_is_too_small, a_lock_is_too_large])

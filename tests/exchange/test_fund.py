@@ -122,6 +122,7 @@ def test_prices_under_stress_are_whole_ticks() -> None:
     [
         ({"cover": 0}, "cover must count one group or more, not 0"),
         ({"minimum": -1}, "minimum must not be negative, but is -1"),
+        ({"grace": 0}, "grace must be a nanosecond or more, not 0"),
         ({"stress_moves_bp": ()}, "must hold a fall and a rise"),
         ({"stress_moves_bp": (-3_000, -100)}, "must hold a fall and a rise"),
         ({"stress_moves_bp": (3_000,)}, "must hold a fall and a rise"),

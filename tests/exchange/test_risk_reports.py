@@ -1,6 +1,6 @@
 """What a risk officer reads, on venues small enough to reckon by hand. Amounts are kopecks."""
 
-from exchange.access.regime import Applicant, ApplicantKind
+from exchange.access.regime import Applicant, ApplicantKind, Regime
 from exchange.clearing.fund import FundTerms
 from exchange.clearing.ledger import Rule
 from exchange.clearing.liquidation import MarginState
@@ -8,7 +8,6 @@ from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.clearing.waterfall import LAYERS, Layer, LossOrder, WaterfallTerms
 from exchange.commands import (
     AppointMember,
-    ChooseMember,
     DeclareDefault,
     FundHouse,
     HouseLayer,
@@ -57,6 +56,7 @@ from matching.terms import ParticipantId
 from tests.builders import (
     ANN,
     BOB,
+    BOTH_MODES,
     BTCF,
     CYD,
     OPENS,
@@ -113,7 +113,7 @@ def on_margin(order: LossOrder = LossOrder.DEFAULT_FUND, trade: bool = True) -> 
     for member in (DAN, EVE):
         venue.tell(AppointMember(participant_id=member))
     for client, member in ((ANN, DAN), (BOB, EVE)):
-        venue.tell(ChooseMember(participant_id=client, member_id=member))
+        venue.choose(client, member)
     house, amount = WalletId("house"), SIZE * len(HouseLayer)
     venue.tell(RecordFiatReceipt(asset_id=RUBD, receipt_id="house", amount=amount))
     venue.tell(MintCoins(asset_id=RUBD, minter="minter", receipt_id="house", wallet_id=house, amount=amount))
@@ -281,7 +281,7 @@ def test_under_full_cover_a_member_has_no_fund():
     venue = in_full()
     venue.admit(DAN, applicant=FIRM)
     venue.tell(AppointMember(participant_id=DAN))
-    venue.tell(ChooseMember(participant_id=ANN, member_id=DAN))
+    venue.choose(ANN, DAN)
     (dan,) = members(venue.state)
     assert (dan.clients, dan.at_risk, dan.initial) == (1, 80_000 * ROUBLE, 12_960 * ROUBLE)
     assert (dan.contribution, dan.paid_in, dan.missing, dan.loss) == (None,) * 4
@@ -385,9 +385,10 @@ def test_the_crypto_order_has_an_insurance_fund_and_ends_contracts():
 # --- settlement -----------------------------------------------------------------------------------------
 
 
-def test_the_settlement_sheet_of_a_cycle_with_a_fail():
+@BOTH_MODES
+def test_the_settlement_sheet_of_a_cycle_with_a_fail(regime: Regime) -> None:
     """Ann has one bitcoin and has sold two, at eight million each: one deal settles, one costs her 0.1%."""
-    venue = a_short_seller()
+    venue = a_short_seller(regime)
     assert cycles(venue.state) == fails(venue.state) == []
     next_cycle(venue, 0)
     units, money = cycles(venue.state)
@@ -428,8 +429,9 @@ def test_the_settlement_sheet_of_a_cycle_with_a_fail():
     ]
 
 
-def test_a_cycle_with_nothing_due_does_not_hide_the_one_before():
-    venue = a_short_seller(max_recycles=0)
+@BOTH_MODES
+def test_a_cycle_with_nothing_due_does_not_hide_the_one_before(regime: Regime) -> None:
+    venue = a_short_seller(regime, max_recycles=0)
     next_cycle(venue, 0, index=8_500_000)
     next_cycle(venue, 1)
     assert {row.cycle_id for row in cycles(venue.state)} == {1}

@@ -1,5 +1,6 @@
 """The road of money: deposits, withdrawals, and what a freeze, a pause or a wipe does to them."""
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from types import SimpleNamespace
@@ -95,6 +96,7 @@ class World:
     holdings: dict[AssetId, Holding] = field(default_factory=dict)
     locks: dict[ParticipantId, Money] = field(default_factory=dict)
     series: dict[str, Any] = field(default_factory=dict)
+    coin_losses: Counter[AssetId] = field(default_factory=Counter)
 
     @property
     def regime(self) -> Any:

@@ -20,6 +20,7 @@ from exchange.clearing.waterfall import (
     capacities,
     deleveraging_queue,
     fault_in_waterfall,
+    pool_shares,
     tear_up,
 )
 from exchange.messages import decode, encode
@@ -364,3 +365,12 @@ def test_both_orders_have_sound_terms_that_can_be_written_and_read() -> None:
 
 def test_every_layer_belongs_to_an_order() -> None:
     assert {layer for layers in LAYERS.values() for layer in layers} == set(Layer)
+
+
+def test_fellow_clients_give_by_what_they_have_in_the_pool_and_no_more() -> None:
+    """The odd kopeck goes to the larger remainder, and of equal ones to the first by id."""
+    pool = {C: 100, A: 300, B: 0, D: 100}
+    assert pool_shares(251, pool) == {A: 151, C: 50, D: 50}
+    assert pool_shares(252, pool) == {A: 151, C: 51, D: 50} == pool_shares(252, dict(reversed(pool.items())))
+    assert pool_shares(501, pool) == {A: 300, C: 100, D: 100}
+    assert pool_shares(0, pool) == pool_shares(7, {}) == pool_shares(7, {A: 0}) == {}

@@ -1,9 +1,9 @@
-"""A clearing member: what it bids for the portfolio of somebody who has failed."""
+"""A clearing member: whom it takes on, and what it bids for the portfolio of somebody who has failed."""
 
 import pytest
 
-from exchange.commands import BidForPortfolio
-from exchange.events import DefaultAuctionOpened, IndexPublished, IndexStatus
+from exchange.commands import AcceptClient, BidForPortfolio, DeclineClient
+from exchange.events import ClientApplied, DefaultAuctionOpened, IndexPublished, IndexStatus
 from exchange.views import MarketView, PublicTape
 from participants.participant import WAIT
 from participants.strategies.clearing_member import ClearingMember, MemberTerms
@@ -44,3 +44,19 @@ def test_without_a_fresh_index_it_cannot_say_what_a_portfolio_is_worth(market: M
     assert a_member().decide(OPENS, [auction()], MarketView(PublicTape())) == WAIT
     market.publish(IndexPublished(index_id=INDEX, value=800_000_000, status=IndexStatus.STALE, venues=0))
     assert a_member().decide(OPENS, [auction()], market.view) == WAIT
+
+
+def test_it_takes_on_whoever_asks_while_there_is_room(market: Market) -> None:
+    """Both of two are answered in the order in which they asked, beside the bid in an auction."""
+    member = ClearingMember(ME, {FUTURE: an_instrument()}, MemberTerms(demands_bp=300, most_clients=3), OPENS)
+    asked = [
+        ClientApplied(participant_id=ME, client_id=who, at_risk=0, clients=clients)
+        for who, clients in (("first", 2), ("second", 3))
+    ]
+    decision = member.decide(OPENS, [*asked, auction()], market.view)
+    assert decision.commands[:2] == [
+        AcceptClient(participant_id=ME, client_id="first"),
+        DeclineClient(participant_id=ME, client_id="second", grounds="has 3 clients, and no room"),
+    ]
+    assert isinstance(decision.commands[2], BidForPortfolio)
+    assert MemberTerms().answer(ME, asked[1]) == AcceptClient(participant_id=ME, client_id="second")

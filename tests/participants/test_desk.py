@@ -22,6 +22,7 @@ from exchange.events import (
     ParticipantState,
     ParticipantStateChanged,
     PerpetualRolled,
+    PoolLossBorne,
     PositionSettled,
     PositionTransferred,
     RequestRejected,
@@ -373,6 +374,8 @@ def test_the_fee_of_liquidation_and_a_share_of_the_default_fund_leave_the_cash()
     assert desk.funds[RUBD] == 9_299_300
     desk.hear([share(800_000), paid(-50_000)])  # the fund is filled up again
     assert desk.funds[RUBD] == 9_299_300 - 400_000 - 50_000
+    desk.hear([PoolLossBorne(participant_id=ME, asset_id=RUBD, defaulter="x", amount=20_000)])
+    assert desk.funds[RUBD] == 9_299_300 - 400_000 - 50_000 - 20_000
 
 
 def test_too_little_margin_is_a_squeeze_until_the_account_stands_well_again() -> None:

@@ -28,6 +28,7 @@ from participants.strategies.authorised_redeemer import AuthorisedRedeemer, Rede
 from participants.strategies.cautious_holder import CautiousHolder
 from participants.strategies.clearing_member import ClearingMember, MemberTerms
 from participants.strategies.coin_maker import CoinMaker
+from participants.strategies.holding_member import HoldingMember
 from participants.strategies.running_holder import RunningHolder, RunningHolderTerms
 from participants.strategies.trader import Trader
 from tests.builders import cash_pair
@@ -77,6 +78,9 @@ PARTICIPANTS: dict[str, Callable[[], Participant]] = {
     ),
     "running holder": lambda: RunningHolder(
         of_coins(deposit=0), cash_pair(), dice(), OPENS, 10**8, RunningHolderTerms(news_share=1.0)
+    ),
+    "member with a position": lambda: HoldingMember(
+        a_profile(Style.HOLDER), an_instrument(), dice(), OPENS, Side.BUY, reserve=10**8
     ),
     "script": lambda: Script([(OPENS + MINUTE, A_FREEZE), (OPENS, A_FREEZE)]),
 }

@@ -28,6 +28,7 @@ from exchange.clearing.terms import (
 )
 from exchange.clearing.waterfall import LAYERS, LossOrder, WaterfallTerms
 from exchange.commands import (
+    AcceptClient,
     AmendOrder,
     AppointMember,
     BidForPortfolio,
@@ -36,6 +37,7 @@ from exchange.commands import (
     ChooseMember,
     Command,
     DeclareDefault,
+    DeclineClient,
     DepositCash,
     FreezeParticipant,
     FundHouse,
@@ -46,6 +48,7 @@ from exchange.commands import (
     PlaceOrder,
     RecordFiatReceipt,
     ReportCashPrice,
+    Segregation,
     UnfreezeParticipant,
     WithdrawCash,
 )
@@ -106,6 +109,7 @@ class MarginMachine(RuleBasedStateMachine):
         order=st.sampled_from(LossOrder),
         options_count=st.booleans(),
         haircut_bp=st.sampled_from([None, None, 0, 700]),
+        segregation=st.sampled_from(Segregation),
         trades=st.lists(
             st.tuples(names, names, st.integers(0, 4), st.integers(10, 60)), min_size=3, max_size=8
         ),
@@ -117,6 +121,7 @@ class MarginMachine(RuleBasedStateMachine):
         order: LossOrder,
         options_count: bool,
         haircut_bp: int | None,
+        segregation: Segregation,
         trades,
     ) -> None:
         """With a haircut debts are worth roubles, if there is margin; otherwise a coin is one."""
@@ -129,7 +134,7 @@ class MarginMachine(RuleBasedStateMachine):
             book_steps=2,
             liquidation=LiquidationTerms(call_deadline=5 * MINUTE, interval=20 * SECOND),
             auction=AuctionTerms(bidding=2 * MINUTE),
-            fund=FundTerms(minimum=500 * ROUBLE),
+            fund=FundTerms(minimum=500 * ROUBLE, grace=10 * MINUTE),
             waterfall=WaterfallTerms(
                 order=order,
                 layers=LAYERS[order],
@@ -159,7 +164,7 @@ class MarginMachine(RuleBasedStateMachine):
         for name in NAMES:
             self.venue.admit(name, 60_000 * ROUBLE, applicant=firm if name in MEMBERS else None)
         for member in MEMBERS:
-            self.venue.tell(AppointMember(participant_id=member))
+            self.venue.tell(AppointMember(participant_id=member, segregation=segregation))
         self.fund_house(size)
         self.price = 80_000
         self.venue.quote(self.price * 10_000)
@@ -263,9 +268,13 @@ class MarginMachine(RuleBasedStateMachine):
     def deposit(self, who: ParticipantId, amount: int) -> None:
         self.tell(DepositCash(participant_id=who, asset_id=RUBD, amount=amount * ROUBLE))
 
-    @rule(who=names, member=st.sampled_from(NAMES))
-    def choose_member(self, who: ParticipantId, member: ParticipantId) -> None:
+    @rule(who=names, member=st.sampled_from(NAMES), takes_on=st.sampled_from((True, True, False)))
+    def choose_member(self, who: ParticipantId, member: ParticipantId, takes_on: bool) -> None:
         self.tell(ChooseMember(participant_id=who, member_id=member))
+        if takes_on:
+            self.tell(AcceptClient(participant_id=member, client_id=who))
+        else:
+            self.tell(DeclineClient(participant_id=member, client_id=who, grounds="no room"))
 
     @rule(who=names, amount=st.integers(-1, 40_000))
     def offer_to_port(self, who: ParticipantId, amount: int) -> None:

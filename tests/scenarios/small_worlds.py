@@ -75,10 +75,18 @@ FAILURES = (
     "gap_move",
     "slow_bleed",
     "member_failure",
+    "fellow_clients",
     "everything_at_once",
     "restricted_while_losing",
     "collar_reached",
+    "member_disconnects",
+    "notes_fall_short",
+    "payments_in_a_ring",
+    "seller_fails_to_deliver",
+    "deposit_reorganised",
+    "order_storm",
 )
+IN_UNITS = ("notes_fall_short", "deposit_reorganised")  # among them: people of the population own units
 
 MIDNIGHT: Time = 1_797_552_000_000_000_000  # of 18 December 2026
 OPENS: Time = MIDNIGHT + 600 * MINUTE

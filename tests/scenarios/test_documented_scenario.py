@@ -101,6 +101,12 @@ def test_the_page_gives_the_defaults_that_the_file_has() -> None:
     stated["coin_makers"], stated["redeemers"] = [{"id": "one", **seat}], [{"id": "two", **seat}]
     stated["holders"] = {"count": 1, "coins": 1}
     stated["published"] = [{"at": time(12), "price": Decimal("0.9"), "source": "press"}]
+    at = stated["calendar"]["opens"]
+    shown = {"at": at, "participant": "bank", "asset": "BTC", "units": 1, "transaction": "first"}
+    stated["deposits"], stated["firms"] = [shown], [{"id": "firm", "deposit_rub": 1, "own_funds_rub": 1}]
+    stated["cycles"] = [{"at": at, "model": "dvp_3"}]
+    stated["deals"] = [{"at": at, "delivers": "bank", "receives": "maker_alpha", "amount_rub": 1}]
+    stated["disconnections"] = [{"participant": "maker_alpha", "starts": at}]
     full = resolved(check(ScenarioFile, stated, "the page"))
     told = 0
     for section in PAGE.split("\n### ")[1:]:

@@ -127,6 +127,24 @@ def test_members_are_appointed_and_have_their_clients(tmp_path: Path, regime: st
     assert bool(kept.events(FundContributionChanged)) == (regime == RISK)
 
 
+def test_a_member_keeps_its_clients_as_the_file_says(tmp_path: Path) -> None:
+    world = with_members(tmp_path, ("clients = 3", 'clients = 3\nsegregation = "omnibus"'))
+    kept = live(world, RISK)
+    assert [event.segregation for event in kept.events(MemberAppointed)] == ["omnibus", "individual"]
+    with pytest.raises(ConfigurationError, match="segregation"):
+        with_members(tmp_path, ("clients = 3", 'clients = 3\nsegregation = "pooled"'))
+
+
+def test_a_member_that_declines_a_client_is_a_sentence(tmp_path: Path) -> None:
+    world = with_members(tmp_path, ("clients = 3", "clients = 3\nmost_clients = 2"))
+    with pytest.raises(ConfigurationError) as caught:
+        live(world, RISK)
+    assert caught.value.key == "members.first"
+    assert "as a client: the member has 2 clients, and no room; raise own_funds_rub or most_clients" in str(
+        caught.value
+    )
+
+
 def test_who_is_refused_by_the_regime_is_nobodys_client(tmp_path: Path) -> None:
     world = with_members(
         tmp_path, ("clients = 3", "clients = 1"), ("clients_percent = 25", "clients_percent = 95")

@@ -43,7 +43,7 @@ from participants.participant import WAIT, Decision
 from scenarios.assembly import assemble
 from scenarios.config.regime_file import load_regime
 from scenarios.simulation import Link, Simulation
-from scenarios.world import LinkTerms
+from scenarios.world import Disconnection, LinkTerms
 from tests.builders import ANN, BOB, BTC_RUB, BTCF, BUY, CLOSES, CYD, OPENS, SELL, VENUES, Venue
 from tests.scenarios.small_worlds import Kept, a_world, live
 
@@ -324,3 +324,37 @@ def test_a_world_trades_freezes_gates_and_settles(tmp_path: Path) -> None:
     assert len(kept.events(TradeReported)) > 10
     for kind in (CustodyGated, CustodyReopened, CashRequestRejected, WithdrawalCompleted, BucketSettled):
         assert kept.events(kind), kind
+
+
+# --- connections ----------------------------------------------------------------------------------------
+
+
+def test_whoever_is_lost_has_no_orders_says_nothing_and_hears_all_when_it_is_back() -> None:
+    """Ann bids before, and would bid again while she is lost and after; Cyd trades for himself meanwhile."""
+    world = World()
+    bids = [(OPENS + n * SECOND, [order(ANN, BUY, 79_000, client_order_id=n)]) for n in (1, 3, 7)]
+    ann = world.join(Scripted(ANN, *bids, (OPENS + MINUTE, ())), LinkTerms(10 * MS, 0))
+    world.simulation.disconnect(Disconnection(ANN, OPENS + 2 * SECOND, OPENS + 5 * SECOND))
+    world.run(OPENS + MINUTE)
+    assert [event.client_order_id for event in world.kept.events(OrderAccepted)] == [1, 3, 7]
+    (canceled,) = [entry for entry in world.kept.told if isinstance(entry.event, OrderCanceled)]
+    assert canceled.time == OPENS + 2 * SECOND
+    assert ann.looks[1] == (OPENS + 5 * SECOND, ["OrderAccepted", "OrderCanceled"])
+    arrivals = [time for time, command in world.kept.commands if isinstance(command, PlaceOrder)]
+    assert arrivals == [OPENS + n * SECOND + 10 * MS for n in (1, 5, 7)]
+
+
+def test_what_was_under_way_when_the_line_broke_never_arrives() -> None:
+    world = World()
+    world.join(Scripted(ANN, (OPENS + SECOND, [order(ANN, BUY, 79_000)])), LinkTerms(10 * MS, 0))
+    world.simulation.disconnect(Disconnection(ANN, OPENS + SECOND + 5 * MS, None))
+    world.run(OPENS + MINUTE)
+    assert [type(command) for _, command in world.kept.commands] == [CancelAll]
+    assert not world.kept.events(OrderAccepted)
+
+
+def test_one_who_has_not_joined_cannot_be_lost() -> None:
+    world = World()
+    world.simulation.disconnect(Disconnection(ANN, OPENS + SECOND, None))
+    world.run(OPENS + MINUTE)
+    assert not world.kept.commands

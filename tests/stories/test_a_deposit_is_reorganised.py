@@ -1,5 +1,6 @@
 """F28: the chain forgets a deposit. Before its confirmations nothing has happened; after them somebody has lost."""
 
+from exchange.access.regime import Regime
 from exchange.commands import ReportReorganisation, WithdrawUnits
 from exchange.events import (
     CancelCause,
@@ -19,6 +20,7 @@ from tests.builders import (
     ANN,
     BLOCK,
     BOB,
+    BOTH_MODES,
     BTC,
     BTC_SPOT,
     BTCF,
@@ -38,9 +40,9 @@ from tests.builders import (
 LOT = SATOSHI_LOT
 
 
-def a_venue() -> Venue:
+def a_venue(regime: Regime) -> Venue:
     """Bob brings ten lots and Cyd thirty, each in a transaction of its own."""
-    venue = Venue(spot(), future(), assets=with_btc())
+    venue = Venue(spot(), future(), assets=with_btc(), regime=regime)
     for name in (ANN, BOB, CYD):
         venue.admit(name, 1_000_000 * ROUBLE)
     venue.bring(CYD, 30 * LOT, "of cyd")
@@ -53,8 +55,9 @@ def reorganise(venue: Venue, transaction: str = "of bob") -> list[Event]:
     return venue.tell(ReportReorganisation(asset_id=BTC, transaction=transaction))
 
 
-def test_before_its_confirmations_it_is_void_and_nobody_loses() -> None:
-    venue = a_venue()
+@BOTH_MODES
+def test_before_its_confirmations_it_is_void_and_nobody_loses(regime: Regime) -> None:
+    venue = a_venue(regime)
     venue.wait_until(OPENS + 5 * MINUTE + 2 * BLOCK - 1)
     venue.now += 1  # the very instant of the second block: what the chain says comes first
     assert reorganise(venue) == [
@@ -65,9 +68,12 @@ def test_before_its_confirmations_it_is_void_and_nobody_loses() -> None:
     assert (venue.units(BOB), venue.units(CYD)) == (0, 30 * LOT)
 
 
-def test_after_them_whoever_owns_the_asset_bears_the_loss_and_cash_and_positions_do_not() -> None:
+@BOTH_MODES
+def test_after_them_whoever_owns_the_asset_bears_the_loss_and_cash_and_positions_do_not(
+    regime: Regime,
+) -> None:
     """Bob sells his ten lots to Ann and has none when they vanish: Ann's ten and Cyd's thirty shrink by a quarter."""
-    venue = a_venue()
+    venue = a_venue(regime)
     venue.wait_until(OPENS + 5 * MINUTE + 2 * BLOCK)
     venue.trade(CYD, BOB, 2, 80_000, BTCF)
     venue.trade(ANN, BOB, 10, 80_000, BTC_SPOT)
@@ -83,8 +89,9 @@ def test_after_them_whoever_owns_the_asset_bears_the_loss_and_cash_and_positions
     assert venue.at_risk(ANN) == 60_000 * ROUBLE  # the cost of what is left
 
 
-def test_orders_that_would_sell_what_is_gone_are_canceled_and_others_stay() -> None:
-    venue = a_venue()
+@BOTH_MODES
+def test_orders_that_would_sell_what_is_gone_are_canceled_and_others_stay(regime: Regime) -> None:
+    venue = a_venue(regime)
     venue.wait_until(OPENS + 5 * MINUTE + 2 * BLOCK)
     venue.place(BOB, SELL, 9, 81_000, instrument_id=BTC_SPOT)
     venue.place(BOB, BUY, 1, 79_000, instrument_id=BTC_SPOT)
@@ -97,8 +104,9 @@ def test_orders_that_would_sell_what_is_gone_are_canceled_and_others_stay() -> N
     assert of_kind(venue.place(ANN, BUY, 1, 82_000, instrument_id=BTC_SPOT), TradeReported)
 
 
-def test_what_is_on_its_way_out_comes_back_and_shares_the_loss() -> None:
-    venue = a_venue()
+@BOTH_MODES
+def test_what_is_on_its_way_out_comes_back_and_shares_the_loss(regime: Regime) -> None:
+    venue = a_venue(regime)
     venue.wait_until(OPENS + 5 * MINUTE + 2 * BLOCK)
     venue.tell(WithdrawUnits(participant_id=BOB, asset_id=BTC, amount=10 * LOT))
     events = reorganise(venue)
@@ -107,8 +115,9 @@ def test_what_is_on_its_way_out_comes_back_and_shares_the_loss() -> None:
     assert (venue.free_units(BOB), venue.free_units(CYD)) == (750_000, 2_250_000)
 
 
-def test_what_has_left_for_good_leaves_the_loss_to_those_who_stayed() -> None:
-    venue = a_venue()
+@BOTH_MODES
+def test_what_has_left_for_good_leaves_the_loss_to_those_who_stayed(regime: Regime) -> None:
+    venue = a_venue(regime)
     venue.wait_until(OPENS + 5 * MINUTE + 2 * BLOCK)
     venue.tell(WithdrawUnits(participant_id=BOB, asset_id=BTC, amount=10 * LOT))
     venue.wait_until(venue.now + 2 * BLOCK)

@@ -3,7 +3,7 @@
 from exchange.access.regime import Regime
 from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.clearing.waterfall import Layer
-from exchange.commands import ChooseMember, DeclareDefault, OfferToPort
+from exchange.commands import DeclareDefault, OfferToPort
 from exchange.events import (
     ClaimSettled,
     DefaultClosed,
@@ -52,7 +52,7 @@ def a_venue(regime: Regime, of_dan: int = PLENTY) -> Venue:
     for name, cash in ((CYD, PLENTY), (DAN, of_dan), (EVE, PLENTY)):
         venue.admit(name, cash)
     for client in (DAN, EVE):
-        venue.tell(ChooseMember(participant_id=client, member_id=ANN))
+        venue.choose(client, ANN)
     venue.tell(OfferToPort(participant_id=BOB, most_margin=10_000 * ROUBLE))
     venue.quote(800_000_000)
     venue.wait_until(OPENS + MINUTE)
@@ -90,7 +90,7 @@ def test_the_client_whom_nobody_takes_keeps_its_position_and_may_only_reduce_it(
 def test_it_is_free_again_once_it_has_found_a_member_itself() -> None:
     venue = a_venue(under_margin())
     fail(venue)
-    venue.tell(ChooseMember(participant_id=EVE, member_id=BOB))
+    venue.choose(EVE, BOB)
     assert of_kind(venue.place(EVE, BUY, 1, 79_000), OrderAccepted)
 
 

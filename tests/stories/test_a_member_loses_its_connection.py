@@ -9,18 +9,19 @@ from exchange.access.regime import Regime
 from exchange.clearing.liquidation import LiquidationTerms, MarginState
 from exchange.clearing.scenario_margin import ScenarioTerms
 from exchange.clearing.terms import ClearingMode
-from exchange.commands import CancelAll, ChooseMember, DefaultReason, OfferToPort
+from exchange.commands import CancelAll, DefaultReason, OfferToPort
 from exchange.events import (
     ClaimSettled,
     DefaultDeclared,
     Event,
     LiquidationStep,
+    LossBorne,
     MarginCalled,
     MarginStateChanged,
     MemberChosen,
     OrderCanceled,
 )
-from exchange.units import HOUR, MINUTE, SECOND, Time
+from exchange.units import DAY, HOUR, MINUTE, SECOND, Time
 from matching.terms import ParticipantId
 from tests.builders import (
     ANN,
@@ -64,7 +65,7 @@ def a_venue(regime: Regime) -> Venue:
     venue.admit_member(BOB)
     for name in (CYD, DAN):
         venue.admit(name)
-    venue.tell(ChooseMember(participant_id=DAN, member_id=ANN))
+    venue.choose(DAN, ANN)
     venue.tell(OfferToPort(participant_id=BOB, most_margin=10**9))
     venue.quote(800_000_000)
     venue.wait_until(OPENS + MINUTE)
@@ -114,6 +115,23 @@ def test_under_margin_the_grace_ends_in_a_technical_default_and_its_client_is_po
     assert (declared.defaulter, declared.reason) == (ANN, DefaultReason.CALL_MISSED)
     assert MemberChosen(participant_id=DAN, member_id=BOB, ported=True) in events
     assert venue.position(DAN) == 10
+
+
+@pytest.mark.parametrize(
+    ("regime", "failed", "behind_dan"),
+    [(a_regime(), [], ANN), (under_margin(), [ANN], BOB)],
+    ids=["full", "risk"],
+)
+def test_for_a_day_it_is_safe_in_full_and_has_defaulted_under_margin(
+    regime: Regime, failed: list[ParticipantId], behind_dan: ParticipantId
+) -> None:
+    """F20: cover asks for nothing more, margin does. The future expires meanwhile, and everybody is paid."""
+    venue = a_venue(regime)
+    events = lose(venue, DAY)
+    assert [event.defaulter for event in of_kind(events, DefaultDeclared)] == failed
+    assert venue.state.seats[DAN].member_id == behind_dan
+    assert [venue.position(name) for name in (CYD, DAN)] == [0, 0]
+    assert not of_kind(events, LossBorne)
 
 
 @pytest.mark.parametrize("before", [5 * MINUTE, 1])

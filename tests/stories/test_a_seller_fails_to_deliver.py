@@ -1,5 +1,6 @@
 """F26: a seller is short of units. Its deal is pulled, tried again, costs it every day, and is made good in cash."""
 
+from exchange.access.regime import Regime
 from exchange.commands import SettlementCycleTerms, SettlementModel
 from exchange.events import (
     Event,
@@ -10,7 +11,7 @@ from exchange.events import (
     SettlementCycleCompleted,
 )
 from exchange.units import DAY, HOUR, SECOND
-from tests.builders import ANN, BOB, CYD, OPENS, ROUBLE, Venue, of_kind
+from tests.builders import ANN, BOB, BOTH_MODES, CYD, OPENS, ROUBLE, Venue, of_kind
 from tests.exchange.test_settlement import ASSETS, BTC, agree, cash, give, units
 
 DAILY = tuple(
@@ -22,9 +23,9 @@ RICH = 100_000_000 * ROUBLE
 PRICE = 8_000_000 * ROUBLE
 
 
-def a_short_seller(max_recycles: int = 2) -> Venue:
+def a_short_seller(regime: Regime, max_recycles: int = 2) -> Venue:
     """Ann has one bitcoin. She has sold one to Bob and, later, one to Cyd, at 8,000,000 each."""
-    venue = Venue(cycles=DAILY, more_assets=ASSETS[:1])
+    venue = Venue(regime=regime, cycles=DAILY, more_assets=ASSETS[:1])
     for name in (ANN, BOB, CYD):
         venue.admit(name, RICH)
     give(venue, ANN, COIN, BTC)
@@ -39,8 +40,9 @@ def next_cycle(venue: Venue, day: int, index: int = 8_000_000) -> list[Event]:
     return venue.wait_until(DAILY[day].at)
 
 
-def test_her_newer_deal_is_pulled_and_the_older_one_settles():
-    venue = a_short_seller()
+@BOTH_MODES
+def test_her_newer_deal_is_pulled_and_the_older_one_settles(regime: Regime) -> None:
+    venue = a_short_seller(regime)
     events = next_cycle(venue, 0)
     assert [event.instruction_id for event in of_kind(events, InstructionSettled)] == [1, 1]
     (late, _) = of_kind(events, InstructionRecycled)
@@ -48,8 +50,9 @@ def test_her_newer_deal_is_pulled_and_the_older_one_settles():
     assert (units(venue, BOB, BTC), units(venue, CYD, BTC)) == (COIN, 0)
 
 
-def test_each_day_costs_ten_basis_points_and_goes_to_who_waits():
-    venue = a_short_seller()
+@BOTH_MODES
+def test_each_day_costs_ten_basis_points_and_goes_to_who_waits(regime: Regime) -> None:
+    venue = a_short_seller(regime)
     for day in range(2):
         (paid, received) = of_kind(next_cycle(venue, day), LatePenaltyBooked)
         assert (paid.participant_id, paid.amount) == (ANN, -8_000 * ROUBLE)
@@ -58,17 +61,19 @@ def test_each_day_costs_ten_basis_points_and_goes_to_who_waits():
     assert sum(cash(venue, name) for name in (ANN, BOB, CYD)) == 3 * RICH
 
 
-def test_it_settles_once_she_has_the_units():
-    venue = a_short_seller()
+@BOTH_MODES
+def test_it_settles_once_she_has_the_units(regime: Regime) -> None:
+    venue = a_short_seller(regime)
     next_cycle(venue, 0)
     give(venue, ANN, COIN, BTC)
     (settled, _) = of_kind(next_cycle(venue, 1), InstructionSettled)
     assert settled.instruction_id == 2 and units(venue, CYD, BTC) == COIN
 
 
-def test_in_the_end_she_pays_what_the_units_cost_now():
+@BOTH_MODES
+def test_in_the_end_she_pays_what_the_units_cost_now(regime: Regime) -> None:
     """Two cycles recycle it; the third ends it with the index at 8,500,000."""
-    venue = a_short_seller(max_recycles=2)
+    venue = a_short_seller(regime, max_recycles=2)
     for day in range(2):
         next_cycle(venue, day)
     events = next_cycle(venue, 2, index=8_500_000)

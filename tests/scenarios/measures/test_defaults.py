@@ -15,6 +15,7 @@ from exchange.events import (
     LiquidationStep,
     LossBorne,
     MarginCalled,
+    PoolLossBorne,
     PositionSettled,
     PositionTransferred,
     PriceRule,
@@ -93,7 +94,9 @@ def test_the_premium_of_an_option_is_a_part_of_its_result() -> None:
     assert results(view) == {"ann": 200.0, "bob": -200.0, "cyd": 0.0}
 
 
-def a_default(layers: tuple[LayerUsed | LossBorne, ...], loss: int, residual: int = 0) -> RunView:
+def a_default(
+    layers: tuple[LayerUsed | LossBorne | PoolLossBorne, ...], loss: int, residual: int = 0
+) -> RunView:
     """Ann is long ten lots at 80,000 and fails when they are worth 60,000; Cyd takes them over for 500 roubles.
 
     She has lost 20,000 roubles, 500 more to Cyd, and all but `loss` of it was her own.
@@ -151,6 +154,15 @@ def test_a_member_pays_for_its_client() -> None:
     view = a_default((borne("bob", Layer.DEFAULTER_MARGIN, 6_000),), 6_000)
     assert results(view) == {"ann": -14_500.0, "bob": 14_000.0, "cyd": 500.0}
     assert defaults.loss_members.function(view) == 6_000.0
+
+
+def test_a_fellow_client_pays_in_an_omnibus_account() -> None:
+    """4,000 of the 6,000 roubles, and the house the rest."""
+    pool = PoolLossBorne(participant_id="bob", asset_id="RUBD", defaulter="ann", amount=400_000)
+    view = a_default((pool, used(Layer.DEFAULTER_MARGIN, 18_500), used(Layer.SKIN_IN_THE_GAME, 2_000)), 6_000)
+    assert results(view) == {"ann": -14_500.0, "bob": 16_000.0, "cyd": 500.0}
+    assert defaults.loss_fellow_clients.function(view) == 4_000.0
+    assert investors.zero_sum_gap.function(view) == 0.0
 
 
 def test_deleveraging_takes_from_the_winner_what_the_loser_does_not_pay() -> None:
