@@ -47,3 +47,8 @@ def encode_lines(values: Sequence[object]) -> bytes:
 def decode(text: bytes, kind: type[M]) -> M:
     """Read back what `encode` wrote. Raises ValueError, naming the field, if it is not a `kind`."""
     return msgspec.json.decode(text, type=kind)
+
+
+def decode_lines(text: bytes, kind: type[M]) -> list[M]:
+    """Read back what `encode_lines` wrote. Raises ValueError as `decode` does."""
+    return msgspec.json.Decoder(kind).decode_lines(text)
