@@ -197,9 +197,7 @@ def open_journal(url: str) -> Journal:
     Raises JournalInUse, JournalUnusable and LiveJournalDamaged, each with a sentence.
     """
     if url.startswith(_POSTGRESQL):
-        from exchange.journal.postgresql_store import PostgresqlStore
-
-        return _opened(PostgresqlStore(url, writing=True), None, None)
+        return _opened(_postgresql(url, writing=True), None, None)
     return _open_file(_path_of(url))
 
 
@@ -253,6 +251,16 @@ def _create(path: Path) -> None:
     create_database(path)
 
 
+def _postgresql(url: str, *, writing: bool) -> Store:
+    try:
+        from exchange.journal.postgresql_store import PostgresqlStore
+    except ImportError as fault:
+        raise JournalUnusable(
+            "a journal in PostgreSQL needs psycopg. Install it with `pip install ringfence[postgresql]`"
+        ) from fault
+    return PostgresqlStore(url, writing=writing)
+
+
 def _path_of(url: str) -> Path:
     if url.startswith(_SQLITE):
         return Path(url.removeprefix(_SQLITE))
@@ -275,9 +283,7 @@ class Audited(NamedTuple):
 def audit_journal(url: str) -> Audited:
     """Check every record and change nothing, whether or not a server is writing. Raises as `open_journal`."""
     if url.startswith(_POSTGRESQL):
-        from exchange.journal.postgresql_store import PostgresqlStore
-
-        store = PostgresqlStore(url, writing=False)
+        store = _postgresql(url, writing=False)
         try:
             return audit(store, None)
         finally:
@@ -309,14 +315,16 @@ def audit_file(path: Path) -> Audited:
 
 def audit(store: Store, mark: Mark | None) -> Audited:
     """Every record of a store, held against its mark; without a mark every record counts as promised."""
-    last, marked, torn = None, None, None
+    last: Record | None = None
+    marked: Record | None = None
+    torn: str | None = None
     promised = mark.sequence if mark else 2**63
     try:
-        for record, fault in numbered(store.records(0), None):
-            if fault:
+        for record, why in numbered(store.records(0), None):
+            if why:
                 if _position(last) <= promised:
-                    raise _damaged(store, last, fault)
-                torn = f"behind record {_position(last) - 1} lay what nobody was promised, torn: {fault}"
+                    raise _damaged(store, last, why)
+                torn = f"behind record {_position(last) - 1} lay what nobody was promised, torn: {why}"
                 break
             _check_versions(store, record)
             last = record
@@ -326,8 +334,8 @@ def audit(store: Store, mark: Mark | None) -> Audited:
     if mark and _position(last) <= mark.sequence:
         raise _damaged(store, last, f"the end is missing, {_promised(mark)}")
     if mark and marked and marked.check != mark.check:
-        fault = "whole, but not of the journal to which the high-water mark belongs"
-        raise LiveJournalDamaged(store.name, mark.sequence, fault)
+        other = "whole, but not of the journal to which the high-water mark belongs"
+        raise LiveJournalDamaged(store.name, mark.sequence, other)
     return Audited(last, mark, torn)
 
 

@@ -98,8 +98,6 @@ def numbered(records: Iterable[Record], after: Record | None) -> Iterator[tuple[
         sequence, previous = record.sequence, record.check
 
 
-def _check(
-    sequence: int, time: Time, command: bytes, previous: bytes, schema: int, engine: int
-) -> bytes:
+def _check(sequence: int, time: Time, command: bytes, previous: bytes, schema: int, engine: int) -> bytes:
     fields = _FIELDS.pack(sequence, time, schema, engine)
     return blake2b(previous + fields + command, digest_size=_CHECK).digest()

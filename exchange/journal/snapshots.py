@@ -44,7 +44,7 @@ class _Header(Message):
     records: int  # of the ledger's history
     ledger_head: str
     ledger_files: tuple[str, ...]  # that hold the history, in order
-    tables: tuple[str, ...]  # classes of messages, one line each after this one
+    tables: tuple[str, ...]  # classes of messages: one line each, after that of the shapes
     body: str  # SHA-256 of all lines after this one
 
 
@@ -73,7 +73,7 @@ class Snapshots:
         if len(ledger.history) > self._records or not files:
             self._write(added, self._new_records(venue))
             files = (*files, added)
-        body = b"\n".join([*image.messages.values(), *image.objects])
+        body = b"\n".join([image.shapes, *image.messages.values(), *image.objects])
         header = _Header(
             format=_FORMAT,
             sequence=head.sequence,
@@ -99,7 +99,8 @@ class Snapshots:
         header, body = _opened(path)
         lines = body.split(b"\n")
         tables = len(header.tables)
-        image = Image(lines[tables:], dict(zip(header.tables, lines, strict=False)))
+        messages = dict(zip(header.tables, lines[1:], strict=False))
+        image = Image(lines[0], messages, lines[1 + tables :])
         history, parts = self._history(header, path)
         try:
             venue = exchange_from(image, history, parts)
@@ -114,11 +115,15 @@ class Snapshots:
     def _history(self, header: _Header, path: Path) -> tuple[list[LedgerRecord], list[bytes]]:
         try:
             parts = [(self.folder / Path(name).name).read_bytes() for name in header.ledger_files]
-            history = [record for part in parts for record in decode_lines(part, LedgerRecord)]  # type: ignore[arg-type]
+            history: list[LedgerRecord] = []
+            for part in parts:
+                history += decode_lines(part, LedgerRecord)  # type: ignore[arg-type]
         except (OSError, ValueError) as fault:
             raise SnapshotError(f"{path}: the ledger's history cannot be read ({fault})") from fault
         if len(history) != header.records:
-            raise SnapshotError(f"{path}: the ledger's history has {len(history)} records, not {header.records}")
+            raise SnapshotError(
+                f"{path}: the ledger's history has {len(history)} records, not {header.records}"
+            )
         return history, parts
 
     def _new_records(self, venue: Exchange) -> Iterator[bytes]:

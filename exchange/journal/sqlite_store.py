@@ -31,12 +31,9 @@ CREATE TABLE records (
     command BLOB NOT NULL
 ) STRICT
 """
-_SELECT = (
-    'SELECT sequence, time, command, previous, schema, engine, "check" FROM records WHERE sequence > ? ORDER BY 1'
-)
-_INSERT = (
-    'INSERT INTO records (sequence, time, command, previous, schema, engine, "check") VALUES (?, ?, ?, ?, ?, ?, ?)'
-)
+_COLUMNS = 'sequence, time, command, previous, schema, engine, "check"'  # as in a Record
+_SELECT = f"SELECT {_COLUMNS} FROM records WHERE sequence > ? ORDER BY sequence"
+_INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 
 
 class SqliteStore:
@@ -154,7 +151,9 @@ def check_format(path: Path) -> None:
         raise JournalUnusable(f"{path} is a database, but not a journal. Name another file")
     found = _asked(path, "PRAGMA user_version")
     if found != _FORMAT:
-        raise JournalUnusable(f"{path} has the format {found}; this version knows {_FORMAT}. Use the later one")
+        raise JournalUnusable(
+            f"{path} has the format {found}; this version knows {_FORMAT}. Use the later one"
+        )
 
 
 def _asked(path: Path, query: str) -> int:
@@ -177,7 +176,11 @@ _SETTINGS = ("synchronous = FULL", "fullfsync = ON", "wal_autocheckpoint = 0", "
 
 def _reader(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(
-        f"file:{quote(str(path))}?mode=ro", uri=True, isolation_level=None, check_same_thread=False, timeout=5.0
+        f"file:{quote(str(path))}?mode=ro",
+        uri=True,
+        isolation_level=None,
+        check_same_thread=False,
+        timeout=5.0,
     )
 
 

@@ -2,7 +2,7 @@
 
 The image is a table of objects in the order in which a walk from the exchange first meets them. Numbers, texts,
 choices, tuples and messages stand where they are used; everything that can change stands once, and is referred to
-by its number, so that what was one object is one object again. Nothing in an image is ever called: objects are
+by its number, so that what was one object is one object again. Nothing that an image names is called: objects are
 made bare and their fields are set, so a file can hold wrong values but cannot run anything.
 
 Two exchanges that remember the same have the same image, to the byte. What follows from the ledger's history is
@@ -24,9 +24,10 @@ from exchange.clearing.ledger import Ledger
 from exchange.clearing.transfers import LedgerRecord
 from exchange.core import Exchange
 from exchange.messages import Message, decode, encode
+from matching.terms import Instructions
 
 _RIM = ("exchange.journal", "exchange.gateway", "exchange.reports")
-_OBJECT, _TUPLE, _NAMED, _CHOICE, _MESSAGE, _CONSTANT, _FROZENSET = range(7)
+_OBJECT, _TUPLE, _NAMED, _CHOICE, _MESSAGE, _INSTRUCTIONS, _FROZENSET = range(7)
 _PLAIN = (int, str, bool, float, type(None))
 _BUILT_IN = {kind.__name__: kind for kind in (list, dict, set, deque, Counter)}
 _FOLLOWING = {  # fields that can be reckoned again from the ledger's history
@@ -39,15 +40,18 @@ class ImageError(ValueError):
 
 
 class Image(NamedTuple):
-    """`objects`, one JSON line each, and the `messages` that they hold, one JSON list for each class."""
+    """Everything is JSON: `objects` one by one, their `shapes`, and the `messages` of each class as one list."""
 
-    objects: list[bytes]
+    shapes: bytes  # a class and the names of its fields, for each kind of object
     messages: dict[str, bytes]
+    objects: list[bytes]
 
     def digest(self) -> str:
-        digest = sha256(b"\n".join(self.objects))
+        digest = sha256(self.shapes)
         for name, held in self.messages.items():
             digest.update(b"\n%b %b" % (name.encode(), held))
+        for line in self.objects:
+            digest.update(b"\n" + line)
         return digest.hexdigest()
 
 
@@ -75,6 +79,7 @@ class _Walk:
     def __init__(self) -> None:
         self._numbers: dict[int, int] = {}
         self._met: list[Any] = []
+        self._shapes: dict[tuple[str, ...], int] = {}
         self._messages: dict[str, list[bytes]] = {}
         self._places: dict[tuple[str, bytes], int] = {}  # of a message among those of its class
         self._places_by_identity: dict[int, int] = {}
@@ -83,7 +88,7 @@ class _Walk:
         self._reference(venue)
         objects = [encode(self._told(value)) for value in self._grown()]
         messages = {name: b"[%b]" % b",".join(held) for name, held in self._messages.items()}
-        return Image(objects, messages)
+        return Image(encode(list(self._shapes)), messages, objects)
 
     def _grown(self) -> Iterator[Any]:
         """The objects that were met; telling one meets more."""
@@ -106,24 +111,27 @@ class _Walk:
         if kind is sorted_list:
             return [sorted_list.__name__, *value]
         names = _fields_of(value)
-        return [_name(kind), names, *(self._value(getattr(value, name)) for name in names)]
+        shape = self._shapes.setdefault((_name(kind), *names), len(self._shapes))
+        return [shape, *(self._value(getattr(value, name)) for name in names)]
 
     def _value(self, value: Any) -> Any:
         kind = type(value)
         if kind in _PLAIN:
             return value
-        if issubclass(kind, Enum):
-            return [_CHOICE, _name(kind), value.value]
-        if issubclass(kind, Message):
-            return [_MESSAGE, _name(kind), self._place(_name(kind), value)]
         if kind is tuple:
             return [_TUPLE, *map(self._value, value)]
+        name = _name(kind)
+        if issubclass(kind, Enum):
+            return [_CHOICE, name, value.value]
+        if issubclass(kind, Message):
+            return [_MESSAGE, name, self._place(name, value)]
         if issubclass(kind, tuple):
-            return [_NAMED, _name(kind), *map(self._value, value)]
+            return [_NAMED, name, *map(self._value, value)]
         if kind is frozenset:
             return [_FROZENSET, *map(self._value, _ordered(value))]
-        constant = _constants_by_identity().get(id(value))
-        return [_CONSTANT, constant] if constant else [_OBJECT, self._reference(value)]
+        if kind is Instructions:  # never change, so orders share them or not
+            return [_INSTRUCTIONS, *map(self._value, _asked(value))]
+        return [_OBJECT, self._reference(value)]
 
     def _reference(self, value: Any) -> int:
         number = self._numbers.get(id(value))
@@ -153,6 +161,12 @@ def _fields_of(value: Any) -> list[str]:
     return sorted(name for name in names if hasattr(value, name))
 
 
+def _asked(instructions: Instructions) -> tuple[Any, ...]:
+    """All that it is made of."""
+    i = instructions
+    return i.time_in_force, i.post_only, i.minimum, i.display
+
+
 def _ordered(values: Any) -> list[Any]:
     """A set in an order that depends on nothing but its members."""
     return sorted(values, key=lambda member: (type(member).__name__, member))
@@ -176,10 +190,10 @@ class _Reading:
     """First every object bare, then the fields of each: they may refer to one another in any way."""
 
     def __init__(self, image: Image) -> None:
+        self._shapes: list[list[str]] = decode(image.shapes, list)
         self._told: list[list[Any]] = [decode(line, list) for line in image.objects]
-        self._messages = {
-            name: decode(held, list[_class(name)])  # type: ignore[misc]
-            for name, held in image.messages.items()
+        self._messages: dict[str, list[Any]] = {
+            name: decode(held, _list_of(_class(name))) for name, held in image.messages.items()
         }
         self._objects = [self._bare(told) for told in self._told]
 
@@ -196,14 +210,14 @@ class _Reading:
         name = told[0]
         if name == "deque":
             return deque(maxlen=told[1])
-        if name in _BUILT_IN:
+        if type(name) is str and name in _BUILT_IN:
             return _BUILT_IN[name]()
         if name == _sorted_list().__name__:
             return _sorted_list()(told[1:])
-        kind = _class(name)
+        kind = _class(self._shapes[name][0])
         if issubclass(kind, Enum | Message | tuple):
-            raise TypeError(f"{name} stands among what can change")
-        return kind.__new__(kind)
+            raise TypeError(f"{kind.__qualname__} stands among what can change")
+        return object.__new__(kind)
 
     def _fill(self, value: Any, told: list[Any]) -> None:
         kind = type(value)
@@ -215,7 +229,7 @@ class _Reading:
         elif kind is set:
             value.update(map(self._value, told[1:]))
         elif kind is not _sorted_list():
-            for name, part in zip(told[1], told[2:], strict=True):
+            for name, part in zip(self._shapes[told[0]][1:], told[1:], strict=True):
                 if name.startswith("__"):
                     raise AttributeError(f"{name} is no field")
                 object.__setattr__(value, name, self._value(part))
@@ -234,8 +248,8 @@ class _Reading:
                 return _class(name, Enum)(value)
             case [4, name, place]:
                 return self._messages[name][place]
-            case [5, name]:
-                return _constants()[name]
+            case [5, *asked]:
+                return _instructions(*map(self._value, asked))
             case [6, *members]:
                 return frozenset(map(self._value, members))
         raise ValueError(f"{part!r} is no value")
@@ -273,37 +287,29 @@ def _class(name: str, kind: type[Any] = object) -> type[Any]:
     return found
 
 
-@cache
+def _list_of(kind: type[Any]) -> type[list[Any]]:
+    return list[kind]  # type: ignore[valid-type]
+
+
 def _name(kind: type[Any]) -> str:
     return f"{kind.__module__}:{kind.__qualname__}"
 
 
-@cache
 def _slots_of(kind: type[Any]) -> tuple[str, ...]:
     """The fields of a class without a dictionary, compiled or not."""
-    return tuple(
-        name
-        for base in kind.__mro__
-        for name in (*vars(base).get("__slots__", ()), *vars(base).get("__mypyc_attrs__", ()))
-        if not name.startswith("__")
-    )
+    found = _SLOTS.get(kind)
+    if found is None:
+        found = _SLOTS[kind] = tuple(
+            name
+            for base in kind.__mro__
+            for name in (*vars(base).get("__slots__", ()), *vars(base).get("__mypyc_attrs__", ()))
+            if not name.startswith("__")
+        )
+    return found
 
 
-@cache
-def _constants() -> dict[str, Any]:
-    """Objects that the core shares under a name, and tells from others by being that very one."""
-    mine = set(_classes().values())
-    return {
-        f"{module}:{name}": value
-        for module, held in _core_modules().items()
-        for name, value in vars(held).items()
-        if type(value) in mine and not isinstance(value, Enum | Message | tuple)
-    }
-
-
-@cache
-def _constants_by_identity() -> dict[int, str]:
-    return {id(value): name for name, value in reversed(_constants().items())}
+_SLOTS: dict[type[Any], tuple[str, ...]] = {}
+_instructions = cache(Instructions)
 
 
 @cache
