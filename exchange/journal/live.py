@@ -31,16 +31,22 @@ class Journal:
     """All commands, in order. `append` may be called from any thread, one call at a time does the work."""
 
     def __init__(
-        self, store: Store, last: Record | None, beside: "Beside | None", torn: str | None = None
+        self,
+        store: Store,
+        audited: "Audited",
+        beside: "Beside | None",
+        snapshots: Snapshots | None,
+        *,
+        writing: bool,
     ) -> None:
         self._store = store
-        self._last = last
+        self._last = audited.last
         self._beside = beside
         self._mutex = Mutex()
-        self._failure: JournalFailed | None = None
+        self._failure = None if writing else JournalFailed("it was opened for reading")
         self._closed = False
-        self.torn = torn  # what was cut off behind the mark when it was opened, as a sentence
-        self.snapshots = beside.snapshots if beside else None
+        self.torn = audited.torn  # what lay behind the mark when it was opened, as a sentence
+        self.snapshots = snapshots  # None where there is no folder for them
 
     @property
     def name(self) -> str:
@@ -64,9 +70,17 @@ class Journal:
         is one kind, if the outcome is unknown. After either nothing more is taken.
         """
         with self._mutex:
-            if self._failure is not None:
-                raise type(self._failure)(f"{self.name} takes nothing more: {self._failure}")
-            self._append(batch)
+            self._refuse_if_failed()
+            self._write(seal(self._last, batch))
+
+    def append_records(self, records: Sequence[Record]) -> None:
+        """The same for records that are sealed already. Raises ValueError for what does not follow the head."""
+        with self._mutex:
+            self._refuse_if_failed()
+            for record, fault in numbered(records, self._last):
+                if fault:
+                    raise ValueError(f"record {record.sequence}: {fault}")
+            self._write(records)
 
     def farewell(self, batch: Sequence[tuple[Time, Command]]) -> None:
         """The last batch of a journal whose disk is full, written into the room of the reserve. Raises as `append`."""
@@ -74,18 +88,18 @@ class Journal:
             if not isinstance(self._failure, JournalFull):
                 raise JournalFailed(f"{self.name}: a farewell is for a journal whose disk is full")
             self._failure = JournalFailed("the farewell was the last")
-            self._append(batch)
+            self._write(seal(self._last, batch))
 
     def read(self, after: int = 0) -> Iterator[tuple[int, Time, Command]]:
         """Sequence, time and command of every record behind `after`, each checked before it is handed out.
 
         Raises LiveJournalDamaged at the first fault.
         """
-        return ((r.sequence, r.time, _heard(self._store, r)) for r in checked(self._store, after))
+        return ((r.sequence, r.time, _heard(self._store, r)) for r in _checked(self._store, after))
 
     def records(self, after: int = 0) -> Iterator[Record]:
-        """The same as it is written, checked too."""
-        return checked(self._store, after)
+        """The same as they are written, checked too."""
+        return _checked(self._store, after)
 
     def close(self) -> None:
         """Let go of the journal. To close once more does nothing."""
@@ -105,8 +119,11 @@ class Journal:
     ) -> None:
         self.close()
 
-    def _append(self, batch: Sequence[tuple[Time, Command]]) -> None:
-        records = seal(self._last, batch)
+    def _refuse_if_failed(self) -> None:
+        if self._failure is not None:
+            raise type(self._failure)(f"{self.name} takes nothing more: {self._failure}")
+
+    def _write(self, records: Sequence[Record]) -> None:
         if not records:
             return
         try:
@@ -221,14 +238,42 @@ def _open_file(path: Path) -> Journal:
 def _opened(store: Store, beside: Beside | None, audited: "Audited | None") -> Journal:
     try:
         found = audited or audit(store, None)
+        if found.oldest < SCHEMA:
+            raise JournalUnusable(
+                f"{store.name} has the schema {found.oldest}, which this version reads but no longer writes."
+                " Bring it over with `ringfence journal copy`: the old one stays as it is"
+            )
         if found.torn is not None:
-            store.cut(found.last.sequence if found.last else 0)
+            store.cut(_position(found.last) - 1)
         if beside and found.last and found.last.sequence > beside.high_water.mark.sequence:
             beside.high_water.raise_to(Mark(found.last.sequence, found.last.check))
     except BaseException:
         store.close()
         raise
-    return Journal(store, found.last, beside, found.torn)
+    return Journal(store, found, beside, beside.snapshots if beside else None, writing=True)
+
+
+def read_journal(url: str) -> Journal:
+    """The journal at `url`, to be read only: every record has been checked and nothing is changed.
+
+    A server may be writing to it; what it writes from here on is read too. Raises as `open_journal` does.
+    """
+    if url.startswith(_POSTGRESQL):
+        remote = _postgresql(url, writing=False)
+        return Journal(remote, audit(remote, None), None, None, writing=False)
+    path = _path_of(url)
+    if not path.exists() and not Paths(path).mark.exists():
+        raise JournalUnusable(f"{path}: there is no journal. Name one")
+    audited, snapshots = audit_file(path), Snapshots(Paths(path).snapshots)
+    return Journal(SqliteStore(path, writing=False), audited, None, snapshots, writing=False)
+
+
+def whole_records(url: str) -> Iterator[Record]:
+    """Every record that is whole, in order, whatever the mark says; then LiveJournalDamaged if one is not."""
+    remote = url.startswith(_POSTGRESQL)
+    return _checked(
+        _postgresql(url, writing=False) if remote else SqliteStore(_path_of(url), writing=False), 0
+    )
 
 
 def _is_new(path: Path) -> bool:
@@ -273,29 +318,15 @@ def _path_of(url: str) -> Path:
 
 
 class Audited(NamedTuple):
-    """What a journal holds, every record checked: the last that is whole, and what lies torn behind it."""
+    """What a journal holds, every record checked."""
 
-    last: Record | None
-    mark: Mark | None
-    torn: str | None
-
-
-def audit_journal(url: str) -> Audited:
-    """Check every record and change nothing, whether or not a server is writing. Raises as `open_journal`."""
-    if url.startswith(_POSTGRESQL):
-        store = _postgresql(url, writing=False)
-        try:
-            return audit(store, None)
-        finally:
-            store.close()
-    path = _path_of(url)
-    if not path.exists() and not Paths(path).mark.exists():
-        raise JournalUnusable(f"{path}: there is no journal. Name one")
-    return audit_file(path)
+    last: Record | None  # that is whole
+    torn: str | None  # what lies behind it
+    oldest: int  # schema
 
 
 def audit_file(path: Path) -> Audited:
-    """The same of a SQLite journal that exists."""
+    """Check every record of a SQLite journal and change nothing. Raises as `open_journal`."""
     store, paths = SqliteStore(path, writing=False), Paths(path)
     try:
         mark = read_mark(paths.mark)[0]
@@ -318,6 +349,7 @@ def audit(store: Store, mark: Mark | None) -> Audited:
     last: Record | None = None
     marked: Record | None = None
     torn: str | None = None
+    oldest = SCHEMA
     promised = mark.sequence if mark else 2**63
     try:
         for record, why in numbered(store.records(0), None):
@@ -327,7 +359,7 @@ def audit(store: Store, mark: Mark | None) -> Audited:
                 torn = f"behind record {_position(last) - 1} lay what nobody was promised, torn: {why}"
                 break
             _check_versions(store, record)
-            last = record
+            last, oldest = record, min(oldest, record.schema)
             marked = record if record.sequence == promised else marked
     except Unreadable as fault:
         raise _damaged(store, last, f"the database breaks off here ({fault})") from fault
@@ -336,10 +368,10 @@ def audit(store: Store, mark: Mark | None) -> Audited:
     if mark and marked and marked.check != mark.check:
         other = "whole, but not of the journal to which the high-water mark belongs"
         raise LiveJournalDamaged(store.name, mark.sequence, other)
-    return Audited(last, mark, torn)
+    return Audited(last, torn, oldest)
 
 
-def checked(store: Store, after: int) -> Iterator[Record]:
+def _checked(store: Store, after: int) -> Iterator[Record]:
     """The records behind `after`, and LiveJournalDamaged at the first that is not whole."""
     last: Record | None = None
     try:
@@ -392,11 +424,6 @@ def _check_versions(store: Store, record: Record) -> None:
         raise JournalUnusable(
             f"{store.name}, record {record.sequence} was written by a later version (schema {record.schema},"
             f" engine {record.engine}; this one knows {SCHEMA} and {ENGINE}). Use the later version"
-        )
-    if record.schema < SCHEMA:
-        raise JournalUnusable(
-            f"{store.name} has the schema {record.schema}, which this version no longer writes."
-            " Bring it over with `ringfence journal copy`: the old file stays as it is"
         )
 
 

@@ -1,7 +1,7 @@
 """One record of the live journal: a command, its time, and what binds it to the record before."""
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -13,6 +13,10 @@ from exchange.wellformed import check
 SCHEMA: Final = 1  # how commands are written down; raised when an old command no longer reads back as it was
 ENGINE: Final = 1  # what becomes of commands; raised when the same commands lead to another state
 REPLAYABLE: Final = frozenset({ENGINE})  # engines whose history this one repeats to the byte
+
+UPGRADES: Final[
+    dict[int, Callable[[bytes], bytes]]
+] = {}  # a command of that schema, as the next one writes it
 
 _CHECK = 16  # bytes: a blake2b
 _FIELDS = struct.Struct(">qqHH")
@@ -81,6 +85,14 @@ def sealed(
 ) -> Record:
     seal = _check(sequence, time, command, previous, schema, engine)
     return Record(sequence, time, command, previous, schema, engine, seal)
+
+
+def upgraded(record: Record) -> bytes:
+    """The command as SCHEMA writes it."""
+    command = record.command
+    for schema in range(record.schema, SCHEMA):
+        command = UPGRADES[schema](command)
+    return command
 
 
 def head_of(record: Record | None) -> Head:

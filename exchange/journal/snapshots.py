@@ -69,7 +69,7 @@ class Snapshots:
         self.folder.mkdir(exist_ok=True)
         ledger = venue.state.ledger
         image = image_of(venue)
-        files, added = self._ledger_files, f"{head.sequence:012d}.ledger"
+        files, added = self._ledger_files, f"{self._records:012d}-{len(ledger.history):012d}.ledger"
         if len(ledger.history) > self._records or not files:
             self._write(added, self._new_records(venue))
             files = (*files, added)
