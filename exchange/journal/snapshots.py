@@ -1,21 +1,22 @@
 """Snapshots beside a journal: what an exchange remembered at a record. A cache: the journal alone is the truth.
 
 A snapshot is written under another name, synced and renamed, so it is whole or not there. The history of the
-ledger only grows; each snapshot writes the part that is new and names the files of the others. One that is
+ledgers only grows; each snapshot writes the part that is new and names the files of the others. One that is
 damaged, of another version or of another journal is passed over, and says why.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final, NamedTuple
 
+from exchange.clearing.ledger import Ledger
 from exchange.clearing.transfers import LedgerRecord
 from exchange.core import Exchange
 from exchange.journal.high_water import sync_folder
 from exchange.journal.record import ENGINE, SCHEMA, Head
-from exchange.journal.state_image import Image, ImageError, exchange_from, image_of
+from exchange.journal.state_image import History, Image, ImageError, exchange_from, image_of
 from exchange.messages import Message, decode, decode_lines, encode, encode_lines
 
 EVERY: Final = 100_000  # commands
@@ -35,15 +36,21 @@ class Taken(NamedTuple):
     exchange: Exchange
 
 
+class _Written(Message, array_like=True, tag=False):
+    """The history of one ledger on the disk."""
+
+    records: int
+    head: str
+    files: tuple[str, ...]
+
+
 class _Header(Message):
     format: int
     sequence: int
     check: str  # of the record
     schema: int
     engine: int
-    records: int  # of the ledger's history
-    ledger_head: str
-    ledger_files: tuple[str, ...]  # that hold the history, in order
+    ledgers: tuple[_Written, ...]
     tables: tuple[str, ...]  # classes of messages: one line each, after that of the shapes
     body: str  # SHA-256 of all lines after this one
 
@@ -54,8 +61,7 @@ class Snapshots:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._latest = 0  # sequence
-        self._ledger_files: tuple[str, ...] = ()  # whose records are known to be those of the exchange
-        self._records = 0  # in them
+        self._written: dict[Ledger, _Written] = {}  # of the exchange that was kept or read last
 
     def is_due(self, head: Head) -> bool:
         """Whether so many commands have come since the last snapshot that another would pay."""
@@ -67,12 +73,11 @@ class Snapshots:
         Raises OSError; then there is no new snapshot and all others are as they were.
         """
         self.folder.mkdir(exist_ok=True)
-        ledger = venue.state.ledger
         image = image_of(venue)
-        files, added = self._ledger_files, f"{self._records:012d}-{len(ledger.history):012d}.ledger"
-        if len(ledger.history) > self._records or not files:
-            self._write(added, self._new_records(venue))
-            files = (*files, added)
+        written = {
+            ledger: self._written_on(ledger, f"{head.sequence:012d}-{number}")
+            for number, ledger in enumerate(image.ledgers)
+        }
         body = b"\n".join([image.shapes, *image.messages.values(), *image.objects])
         header = _Header(
             format=_FORMAT,
@@ -80,14 +85,12 @@ class Snapshots:
             check=head.check,
             schema=SCHEMA,
             engine=ENGINE,
-            records=len(ledger.history),
-            ledger_head=ledger.head(),
-            ledger_files=files,
+            ledgers=tuple(written.values()),
             tables=tuple(image.messages),
             body=sha256(body).hexdigest(),
         )
-        path = self._write(f"{head.sequence:012d}.snapshot", iter([encode(header), b"\n", body]))
-        self._latest, self._ledger_files, self._records = head.sequence, files, len(ledger.history)
+        path = self._write(f"{head.sequence:012d}.snapshot", [encode(header), b"\n", body])
+        self._latest, self._written = head.sequence, written
         self._drop_old()
         return path
 
@@ -101,37 +104,39 @@ class Snapshots:
         tables = len(header.tables)
         messages = dict(zip(header.tables, lines[1:], strict=False))
         image = Image(lines[0], messages, lines[1 + tables :])
-        history, parts = self._history(header, path)
+        histories = [self._history(written, path) for written in header.ledgers]
         try:
-            venue = exchange_from(image, history, parts)
+            venue, ledgers = exchange_from(image, histories)
         except ImageError as fault:
             raise SnapshotError(f"{path}: {fault}") from fault
-        if venue.state.ledger.head() != header.ledger_head:
-            raise SnapshotError(f"{path}: the ledger's history is not the one that belongs to it")
-        self._latest, self._ledger_files = header.sequence, header.ledger_files
-        self._records = header.records
+        for ledger, written in zip(ledgers, header.ledgers, strict=True):
+            if ledger.head() != written.head:
+                raise SnapshotError(f"{path}: the history of a ledger is not the one that belongs to it")
+        self._latest, self._written = header.sequence, dict(zip(ledgers, header.ledgers, strict=True))
         return Taken(Head(header.sequence, header.check), venue)
 
-    def _history(self, header: _Header, path: Path) -> tuple[list[LedgerRecord], list[bytes]]:
+    def _history(self, written: _Written, path: Path) -> History:
         try:
-            parts = [(self.folder / Path(name).name).read_bytes() for name in header.ledger_files]
-            history: list[LedgerRecord] = []
-            for part in parts:
-                history += decode_lines(part, LedgerRecord)  # type: ignore[arg-type]
+            lines = [(self.folder / Path(name).name).read_bytes() for name in written.files]
+            records: list[LedgerRecord] = []
+            for part in lines:
+                records += decode_lines(part, LedgerRecord)  # type: ignore[arg-type]
         except (OSError, ValueError) as fault:
-            raise SnapshotError(f"{path}: the ledger's history cannot be read ({fault})") from fault
-        if len(history) != header.records:
-            raise SnapshotError(
-                f"{path}: the ledger's history has {len(history)} records, not {header.records}"
-            )
-        return history, parts
+            raise SnapshotError(f"{path}: the history of a ledger cannot be read ({fault})") from fault
+        return History(records, lines)
 
-    def _new_records(self, venue: Exchange) -> Iterator[bytes]:
-        history = venue.state.ledger.history
-        for first in range(self._records, len(history), _BLOCK):
-            yield encode_lines(history[first : first + _BLOCK])
+    def _written_on(self, ledger: Ledger, name: str) -> _Written:
+        """What of its history is on the disk already, and the rest in a new file."""
+        before = self._written.get(ledger, _Written(records=0, head="", files=()))
+        first, end = before.records, len(ledger.history)
+        files = before.files
+        if end > first:
+            blocks = range(first, end, _BLOCK)
+            lines = (encode_lines(ledger.history[start : start + _BLOCK]) for start in blocks)
+            files = (*files, self._write(f"{name}-{first}-{end}.ledger", lines).name)
+        return _Written(records=end, head=ledger.head(), files=files)
 
-    def _write(self, name: str, parts: Iterator[bytes]) -> Path:
+    def _write(self, name: str, parts: Iterable[bytes]) -> Path:
         path, unfinished = self.folder / name, self.folder / f"{name}.unfinished"
         with unfinished.open("wb") as file:
             file.writelines(parts)
@@ -147,7 +152,7 @@ class Snapshots:
         for position, path in enumerate(self.newest_first()):
             if position < _KEPT:
                 try:
-                    named.update(_opened(path)[0].ledger_files)
+                    named.update(name for written in _opened(path)[0].ledgers for name in written.files)
                 except SnapshotError:
                     continue
             else:

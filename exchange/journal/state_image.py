@@ -5,14 +5,14 @@ choices, tuples and messages stand where they are used; everything that can chan
 by its number, so that what was one object is one object again. Nothing that an image names is called: objects are
 made bare and their fields are set, so a file can hold wrong values but cannot run anything.
 
-Two exchanges that remember the same have the same image, to the byte. What follows from the ledger's history is
-not in it: the history is kept apart, because it only grows (`exchange.clearing.ledger.Ledger.resume`).
+Two exchanges that remember the same have the same image, to the byte. What follows from the history of a ledger,
+the venue's or an issuer's, is not in it: histories are kept apart, because they only grow.
 """
 
 import importlib
 import pkgutil
 from collections import Counter, deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from enum import Enum
 from functools import cache
 from hashlib import sha256
@@ -40,11 +40,15 @@ class ImageError(ValueError):
 
 
 class Image(NamedTuple):
-    """Everything is JSON: `objects` one by one, their `shapes`, and the `messages` of each class as one list."""
+    """Everything is JSON: `objects` one by one, their `shapes`, and the `messages` of each class as one list.
+
+    `ledgers`, of an image that was just made: those that it has met, in that order.
+    """
 
     shapes: bytes  # a class and the names of its fields, for each kind of object
     messages: dict[str, bytes]
     objects: list[bytes]
+    ledgers: tuple[Ledger, ...] = ()
 
     def digest(self) -> str:
         digest = sha256(self.shapes)
@@ -56,12 +60,13 @@ class Image(NamedTuple):
 
 
 def state_hash(venue: Exchange) -> str:
-    """SHA-256 of all that an exchange remembers, the ledger's history included.
+    """SHA-256 of all that an exchange remembers, the history of every ledger included.
 
     Two exchanges at the same time with the same hash will answer alike for ever. It costs a walk over
     everything that is open; for a cheaper sign of life take the ledger's head.
     """
-    whole = f"{image_of(venue).digest()} {venue.state.ledger.head()}"
+    image = image_of(venue)
+    whole = " ".join([image.digest(), *(ledger.head() for ledger in image.ledgers)])
     return sha256(whole.encode()).hexdigest()
 
 
@@ -88,7 +93,8 @@ class _Walk:
         self._reference(venue)
         objects = [encode(self._told(value)) for value in self._grown()]
         messages = {name: b"[%b]" % b",".join(held) for name, held in self._messages.items()}
-        return Image(encode(list(self._shapes)), messages, objects)
+        ledgers = tuple(value for value in self._met if type(value) is Ledger)
+        return Image(encode(list(self._shapes)), messages, objects, ledgers)
 
     def _grown(self) -> Iterator[Any]:
         """The objects that were met; telling one meets more."""
@@ -175,13 +181,20 @@ def _ordered(values: Any) -> list[Any]:
 # --- reading --------------------------------------------------------------------------------------------
 
 
-def exchange_from(image: Image, history: list[LedgerRecord], lines: Iterable[bytes]) -> Exchange:
-    """The exchange of that image, with that history of its ledger, of which `lines` are the JSON.
+class History(NamedTuple):
+    """That of one ledger: its records, and the same as lines of JSON in any number of parts."""
+
+    records: list[LedgerRecord]
+    lines: list[bytes]
+
+
+def exchange_from(image: Image, histories: Sequence[History]) -> tuple[Exchange, tuple[Ledger, ...]]:
+    """The exchange of that image, and its ledgers, which get their histories in the order of `Image.ledgers`.
 
     Raises ImageError for what this version has no class or no field for.
     """
     try:
-        return _Reading(image).read(history, lines)
+        return _Reading(image).read(histories)
     except (LookupError, TypeError, AttributeError, ValueError) as fault:
         raise ImageError(f"the image is not one that this version can read: {fault}") from fault
 
@@ -197,14 +210,16 @@ class _Reading:
         }
         self._objects = [self._bare(told) for told in self._told]
 
-    def read(self, history: list[LedgerRecord], lines: Iterable[bytes]) -> Exchange:
+    def read(self, histories: Sequence[History]) -> tuple[Exchange, tuple[Ledger, ...]]:
         for value, told in zip(self._objects, self._told, strict=True):
             self._fill(value, told)
         venue = self._objects[0]
         if not isinstance(venue, Exchange):
             raise TypeError("it does not begin with an exchange")
-        venue.state.ledger.resume(history, lines)
-        return venue
+        ledgers = tuple(value for value in self._objects if type(value) is Ledger)
+        for ledger, history in zip(ledgers, histories, strict=True):
+            ledger.resume(*history)
+        return venue, ledgers
 
     def _bare(self, told: list[Any]) -> Any:
         name = told[0]
