@@ -53,6 +53,7 @@ def told_by(many: int) -> Exchange:
     return venue
 
 
+@cache
 def hash_after(many: int) -> str:
     return state_hash(told_by(many))
 
