@@ -2,8 +2,9 @@
 
 import json
 import sys
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TextIO
 
 import typer
 
@@ -50,7 +51,7 @@ def export(
     with told_as_sentences():
         from exchange.journal import read_journal
 
-        with read_journal(url) as journal, out.open("x") if out else sys.stdout as lines:
+        with read_journal(url) as journal, _written_to(out) as lines:
             for record in journal.records(after):
                 told = record._asdict() | {
                     "command": json.loads(record.command),
@@ -58,6 +59,10 @@ def export(
                     "check": record.check.hex(),
                 }
                 lines.write(json.dumps(told, separators=(",", ":"), ensure_ascii=False) + "\n")
+
+
+def _written_to(out: Path | None) -> AbstractContextManager[TextIO]:
+    return out.open("x", encoding="utf-8") if out else nullcontext(sys.stdout)
 
 
 @app.command()

@@ -11,7 +11,7 @@ from exchange.journal.faults import (
 from exchange.journal.journal_file import JournalDamaged, JournalWriter, read
 from exchange.journal.live import Journal, open_journal, read_journal
 from exchange.journal.record import Head
-from exchange.journal.recovery import Recovery, recover, recovery
+from exchange.journal.replay import Recovery, recover, recovery
 from exchange.journal.state_image import state_hash
 
 __all__ = [

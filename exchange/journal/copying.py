@@ -5,10 +5,10 @@ from itertools import islice
 from pathlib import Path
 from typing import NamedTuple
 
-from exchange.journal import journal_file
+from exchange.journal import journal_file, versions
 from exchange.journal.faults import JournalUnusable, LiveJournalDamaged
 from exchange.journal.live import open_journal, read_journal, whole_records
-from exchange.journal.record import BEGINNING, ENGINE, Record, sealed, upgraded
+from exchange.journal.record import BEGINNING, Record, sealed, upgraded
 from exchange.messages import encode
 from exchange.units import Time
 
@@ -55,7 +55,7 @@ Told = tuple[Time, bytes, int]  # time, command, engine
 def _sealed_anew(found: Iterator[Told]) -> Iterator[Record]:
     check = BEGINNING
     for sequence, (time, command, engine) in enumerate(found, 1):
-        record = sealed(sequence, time, command, check, engine=engine)
+        record = sealed(sequence, time, command, check, versions.SCHEMA, engine)
         check = record.check
         yield record
 
@@ -63,7 +63,7 @@ def _sealed_anew(found: Iterator[Told]) -> Iterator[Record]:
 def _all_of(source: str) -> Iterator[Told]:
     if source.endswith(_RUN):
         for time, command in journal_file.read(Path(source)):
-            yield time, encode(command), ENGINE
+            yield time, encode(command), versions.ENGINE
         return
     with read_journal(source) as journal:
         for record in journal.records():

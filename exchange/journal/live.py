@@ -13,10 +13,11 @@ from types import TracebackType
 from typing import NamedTuple, Self
 
 from exchange.commands import Command
+from exchange.journal import versions
 from exchange.journal.faults import JournalFailed, JournalFull, JournalUnusable, LiveJournalDamaged
 from exchange.journal.high_water import HighWater, Mark, read_mark
 from exchange.journal.lock import Lock
-from exchange.journal.record import ENGINE, SCHEMA, Head, Record, head_of, numbered, seal
+from exchange.journal.record import Head, Record, head_of, numbered, seal
 from exchange.journal.reserve import keep_reserve, release_reserve
 from exchange.journal.snapshots import Snapshots
 from exchange.journal.sqlite_store import SqliteStore, check_format, create_database, is_empty, make_durable
@@ -238,7 +239,7 @@ def _open_file(path: Path) -> Journal:
 def _opened(store: Store, beside: Beside | None, audited: "Audited | None") -> Journal:
     try:
         found = audited or audit(store, None)
-        if found.oldest < SCHEMA:
+        if found.oldest < versions.SCHEMA:
             raise JournalUnusable(
                 f"{store.name} has the schema {found.oldest}, which this version reads but no longer writes."
                 " Bring it over with `ringfence journal copy`: the old one stays as it is"
@@ -349,7 +350,7 @@ def audit(store: Store, mark: Mark | None) -> Audited:
     last: Record | None = None
     marked: Record | None = None
     torn: str | None = None
-    oldest = SCHEMA
+    oldest = versions.SCHEMA
     promised = mark.sequence if mark else 2**63
     try:
         for record, why in numbered(store.records(0), None):
@@ -420,10 +421,10 @@ def _promised(mark: Mark) -> str:
 
 
 def _check_versions(store: Store, record: Record) -> None:
-    if record.schema > SCHEMA or record.engine > ENGINE:
+    if record.schema > versions.SCHEMA or record.engine > versions.ENGINE:
         raise JournalUnusable(
             f"{store.name}, record {record.sequence} was written by a later version (schema {record.schema},"
-            f" engine {record.engine}; this one knows {SCHEMA} and {ENGINE}). Use the later version"
+            f" engine {record.engine}; this one knows {versions.SCHEMA} and {versions.ENGINE}). Use the later version"
         )
 
 

@@ -1,22 +1,15 @@
 """One record of the live journal: a command, its time, and what binds it to the record before."""
 
 import struct
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from exchange.commands import Command
+from exchange.journal import versions
 from exchange.messages import decode, encode
 from exchange.units import Time
 from exchange.wellformed import check
-
-SCHEMA: Final = 1  # how commands are written down; raised when an old command no longer reads back as it was
-ENGINE: Final = 1  # what becomes of commands; raised when the same commands lead to another state
-REPLAYABLE: Final = frozenset({ENGINE})  # engines whose history this one repeats to the byte
-
-UPGRADES: Final[
-    dict[int, Callable[[bytes], bytes]]
-] = {}  # a command of that schema, as the next one writes it
 
 _CHECK = 16  # bytes: a blake2b
 _FIELDS = struct.Struct(">qqHH")
@@ -74,24 +67,22 @@ def seal(head: Record | None, batch: Sequence[tuple[Time, Command]]) -> list[Rec
         check(command)
         if not time <= at < 2**63:
             raise ValueError(f"time never runs backwards in a journal: {at} after {time}")
-        record = sealed(sequence + 1, at, encode(command), previous)
+        record = sealed(sequence + 1, at, encode(command), previous, versions.SCHEMA, versions.ENGINE)
         records.append(record)
         sequence, time, previous = record.sequence, at, record.check
     return records
 
 
-def sealed(
-    sequence: int, time: Time, command: bytes, previous: bytes, schema: int = SCHEMA, engine: int = ENGINE
-) -> Record:
+def sealed(sequence: int, time: Time, command: bytes, previous: bytes, schema: int, engine: int) -> Record:
     seal = _check(sequence, time, command, previous, schema, engine)
     return Record(sequence, time, command, previous, schema, engine, seal)
 
 
 def upgraded(record: Record) -> bytes:
-    """The command as SCHEMA writes it."""
+    """The command as this version writes it."""
     command = record.command
-    for schema in range(record.schema, SCHEMA):
-        command = UPGRADES[schema](command)
+    for schema in range(record.schema, versions.SCHEMA):
+        command = versions.UPGRADES[schema](command)
     return command
 
 

@@ -14,8 +14,9 @@ from typing import Final, NamedTuple
 from exchange.clearing.ledger import Ledger
 from exchange.clearing.transfers import LedgerRecord
 from exchange.core import Exchange
+from exchange.journal import versions
 from exchange.journal.high_water import sync_folder
-from exchange.journal.record import ENGINE, SCHEMA, Head
+from exchange.journal.record import Head
 from exchange.journal.state_image import History, Image, ImageError, exchange_from, image_of
 from exchange.messages import Message, decode, decode_lines, encode, encode_lines
 
@@ -83,8 +84,8 @@ class Snapshots:
             format=_FORMAT,
             sequence=head.sequence,
             check=head.check,
-            schema=SCHEMA,
-            engine=ENGINE,
+            schema=versions.SCHEMA,
+            engine=versions.ENGINE,
             ledgers=tuple(written.values()),
             tables=tuple(image.messages),
             body=sha256(body).hexdigest(),
@@ -169,7 +170,7 @@ def _opened(path: Path) -> tuple[_Header, bytes]:
         header = decode(first, _Header)
     except (OSError, ValueError) as fault:
         raise SnapshotError(f"{path} cannot be read: {fault}") from fault
-    if (header.format, header.schema) != (_FORMAT, SCHEMA) or header.engine > ENGINE:
+    if (header.format, header.schema) != (_FORMAT, versions.SCHEMA) or header.engine > versions.ENGINE:
         raise SnapshotError(f"{path} was written by another version")
     if sha256(body).hexdigest() != header.body:
         raise SnapshotError(f"{path} is not as it was written")

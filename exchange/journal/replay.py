@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 from exchange.core import Exchange
 from exchange.events import Entry
+from exchange.journal import versions
 from exchange.journal.faults import JournalUnusable
 from exchange.journal.live import Journal
-from exchange.journal.record import REPLAYABLE
 from exchange.journal.snapshots import SnapshotError, Taken
 from exchange.units import Time
 
@@ -44,7 +44,7 @@ def recovery(
     for record in journal.records(first):
         if until is not None and record.sequence > until:
             break
-        if record.engine not in REPLAYABLE:
+        if record.engine not in versions.REPLAYABLE:
             raise JournalUnusable(
                 f"{journal.name}, record {record.sequence} belongs to engine {record.engine}, whose history this"
                 " version does not repeat. Recover with the version that wrote it and keep a snapshot"
