@@ -72,6 +72,8 @@ class PostgresqlStore:
                 cursor.itersize = _AT_A_TIME
                 for row in cursor.execute(_SELECT, (after,)):
                     yield Record._make(row)
+        except psycopg.errors.UndefinedTable as fault:
+            raise JournalUnusable(f"{self.name}: there is no journal. Name another database") from fault
         except psycopg.Error as fault:
             raise Unreadable(str(fault).strip()) from fault
 

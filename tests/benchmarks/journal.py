@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.journal [SECONDS] [RECOVERED] [POSTGRESQL]
 
-For each batch size a bare file is written and synced (fdatasync) with the same bytes in the same run, block by block in
-turn with the journal, so `ratio` is what the journal keeps of the disk's own speed. A batch costs the journal two syncs,
-of the log and of the mark: at batches of one a half is the most there can be. `engine_us` is the exchange alone.
+For each batch size a bare file is written and synced (fdatasync) with the same bytes in the same run, block by block
+in turn with the journal, so `ratio` is what the journal keeps of the disk's own speed. A batch costs the journal two
+syncs, of the log and of the mark: at batches of one a half is the most there can be. `engine_us` is the exchange alone.
 POSTGRESQL is the address of a server whose journal is empty.
 """
 

@@ -152,6 +152,11 @@ def test_what_was_altered_is_found(url: str, server: str, statement: str, said: 
         open_journal(url)
 
 
+def test_a_database_without_a_journal_is_none(url: str) -> None:
+    with pytest.raises(JournalUnusable, match="there is no journal"):
+        read_journal(url)
+
+
 def test_sentences_name_no_password(server: str) -> None:
     wrong = server.replace("postgres@", "postgres:secret@").rsplit("/", 1)[0] + "/nowhere"
     with pytest.raises(JournalUnusable, match="does not answer") as caught:
