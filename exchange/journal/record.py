@@ -37,17 +37,17 @@ class Record(NamedTuple):
         if self.sequence != sequence:
             missing = f"{sequence} to {self.sequence - 1}" if self.sequence - 1 > sequence else f"{sequence}"
             return f"missing before record {self.sequence}: {missing}"
-        if not self._is_whole():
+        if not self.is_whole():
             return "not as it was written: content and check disagree"
         if self.previous != previous:
             return "whole, but it does not follow the record before it: one of the two was exchanged"
         return None
 
-    def _is_whole(self) -> bool:
+    def is_whole(self) -> bool:
+        """Whether the check is that of the other fields."""
+        sequence, time, command, previous, schema, engine, check = self
         try:
-            return self.check == _check(
-                self.sequence, self.time, self.command, self.previous, self.schema, self.engine
-            )
+            return check == _check(sequence, time, command, previous, schema, engine)
         except (TypeError, struct.error):  # a damaged page may hold anything
             return False
 
@@ -94,11 +94,12 @@ def numbered(records: Iterable[Record], after: Record | None) -> Iterator[tuple[
     """Each record with its fault, if it has one; nothing follows the first that has."""
     sequence, previous = (after.sequence, after.check) if after else (0, BEGINNING)
     for record in records:
-        fault = record.fault(sequence + 1, previous)
-        yield record, fault
-        if fault:
+        sequence += 1
+        if record.sequence != sequence or record.previous != previous or not record.is_whole():
+            yield record, record.fault(sequence, previous)
             return
-        sequence, previous = record.sequence, record.check
+        yield record, None
+        previous = record.check
 
 
 def _check(sequence: int, time: Time, command: bytes, previous: bytes, schema: int, engine: int) -> bytes:

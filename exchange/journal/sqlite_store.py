@@ -51,8 +51,7 @@ class SqliteStore:
     def records(self, after: int) -> Iterator[Record]:
         try:
             with closing(_reader(self._path)) as reader:
-                for row in reader.execute(_SELECT, (after,)):
-                    yield Record._make(row)
+                yield from map(Record._make, reader.execute(_SELECT, (after,)))
         except sqlite3.DatabaseError as fault:
             raise Unreadable(str(fault)) from fault
 

@@ -12,7 +12,7 @@ the venue's or an issuer's, is not in it: histories are kept apart, because they
 import importlib
 import pkgutil
 from collections import Counter, deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import Enum
 from functools import cache
 from hashlib import sha256
@@ -24,7 +24,14 @@ from exchange.clearing.ledger import Ledger
 from exchange.clearing.transfers import LedgerRecord
 from exchange.core import Exchange
 from exchange.messages import Message, decode, encode
-from matching.terms import Instructions
+from matching.book import BookSide, OrderBook
+from matching.feed import Feed
+from matching.keys import SortedKeys
+from matching.level import Level, RestingOrder
+from matching.links import Links
+from matching.market import Market, MarketTerms
+from matching.terms import Instructions, OrderId, ParticipantId, Side
+from matching.triggers import Waiting, WaitingOrders, Watch
 
 _RIM = ("exchange.journal", "exchange.gateway", "exchange.reports")
 _OBJECT, _TUPLE, _NAMED, _CHOICE, _MESSAGE, _INSTRUCTIONS, _FROZENSET = range(7)
@@ -229,10 +236,10 @@ class _Reading:
             return _BUILT_IN[name]()
         if name == _sorted_list().__name__:
             return _sorted_list()(told[1:])
-        kind = _class(self._shapes[name][0])
+        kind: Any = _class(self._shapes[name][0])
         if issubclass(kind, Enum | Message | tuple):
             raise TypeError(f"{kind.__qualname__} stands among what can change")
-        return object.__new__(kind)
+        return _MADE[kind]() if kind in _MADE else kind.__new__(kind)
 
     def _fill(self, value: Any, told: list[Any]) -> None:
         kind = type(value)
@@ -327,9 +334,26 @@ _SLOTS: dict[type[Any], tuple[str, ...]] = {}
 _instructions = cache(Instructions)
 
 
+def _bare_order() -> RestingOrder:
+    return RestingOrder(OrderId(0), ParticipantId(""), Side.BUY, 0, 0)
+
+
+_MADE: dict[type[Any], Callable[[], Any]] = {  # compiled, these cannot be bare; every field is set anyway
+    Market: lambda: Market(MarketTerms(), 0),
+    OrderBook: OrderBook,
+    BookSide: lambda: BookSide(Side.BUY),
+    SortedKeys: SortedKeys,
+    Level: lambda: Level(0, 0),
+    Links: lambda: Links(OrderBook(), WaitingOrders()),
+    WaitingOrders: WaitingOrders,
+    Watch: Watch,
+    Waiting: lambda: Waiting(0, _bare_order(), None, 0),
+    Feed: lambda: Feed(Market(MarketTerms(), 0)),
+    RestingOrder: _bare_order,
+}
+
+
 @cache
 def _sorted_list() -> type[Any]:
     """The one container of another library that the core uses."""
-    from matching.keys import SortedKeys
-
     return type(SortedKeys().far)

@@ -23,10 +23,11 @@ from exchange.commands import Command
 from exchange.core import Exchange
 from exchange.journal import open_journal, recovery, state_hash
 from exchange.messages import encode
-from exchange.units import Time
+from exchange.units import SECOND, Time
 from tests.reliability.stream import stream
 
 SIZES = (1, 8, 64, 512)
+PACE = SECOND // 50  # a million commands in less than a day of trading
 Batch = list[tuple[Time, Command]]
 
 
@@ -80,7 +81,7 @@ def _turns(
 
 def recovery_times(many: int, folder: Path) -> dict[str, float]:
     path = folder / "recovered.db"
-    source = stream()
+    source = stream(PACE)
     engine, venue = 0.0, Exchange()
     with open_journal(str(path)) as journal:
         for _ in range(many // 500):

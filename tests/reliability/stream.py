@@ -33,12 +33,13 @@ def founding() -> tuple[Timed, ...]:
     return tuple(venue.told)
 
 
-def stream() -> Iterator[Timed]:
-    """The founding, then orders around the same price, cancels, and quotes from outside every second."""
+def stream(pace: Time = SECOND // 4) -> Iterator[Timed]:
+    """The founding, then a command at each `pace`: orders around the same price, cancels, quotes from outside."""
     yield from founding()
-    begun = founding()[-1][0] + SECOND
+    time = founding()[-1][0] + SECOND
     for number in count(1):
-        yield begun + number * SECOND // 4, _command(number, begun)
+        time += pace
+        yield time, _command(number, time)
 
 
 def commands(many: int, after: int = 0) -> list[Timed]:
@@ -58,14 +59,11 @@ def hash_after(many: int) -> str:
     return state_hash(told_by(many))
 
 
-def _command(number: int, begun: Time) -> Command:
+def _command(number: int, now: Time) -> Command:
     name = (ANN, BOB, CYD)[number % 3]
     if number % 4 == 1:
         bid = 800_000_000 + number * 7_919 % 1_000_000
-        quotes = tuple(
-            VenueQuote(venue=venue, bid=bid, ask=bid + 1_000, at=begun + number * SECOND // 4)
-            for venue in VENUES
-        )
+        quotes = tuple(VenueQuote(venue=venue, bid=bid, ask=bid + 1_000, at=now) for venue in VENUES)
         return ReportQuotes(index_id=BTC_RUB, quotes=quotes)
     if number % 4 == 2:
         return CancelOrder(participant_id=name, order_id=OrderId(number // 3))
