@@ -1,7 +1,6 @@
 """What the exchange has promised to do, and when. At one instant, duties come by precedence, then as promised."""
 
 import heapq
-from itertools import count
 
 from exchange.commands import Duty
 from exchange.units import Time
@@ -12,10 +11,11 @@ class Agenda:
 
     def __init__(self) -> None:
         self._duties: list[tuple[Time, int, int, Duty]] = []
-        self._promises = count()
+        self._promises = 0
 
     def promise(self, at: Time, duty: Duty) -> None:
-        heapq.heappush(self._duties, (at, duty.precedence, next(self._promises), duty))
+        heapq.heappush(self._duties, (at, duty.precedence, self._promises, duty))
+        self._promises += 1
 
     def next_due(self) -> Time | None:
         return self._duties[0][0] if self._duties else None

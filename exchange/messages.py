@@ -46,4 +46,21 @@ def encode_lines(values: Sequence[object]) -> bytes:
 
 def decode(text: bytes, kind: type[M]) -> M:
     """Read back what `encode` wrote. Raises ValueError, naming the field, if it is not a `kind`."""
-    return msgspec.json.decode(text, type=kind)
+    read: M = _decoder(kind).decode(text)
+    return read
+
+
+def decode_lines(text: bytes, kind: type[M]) -> list[M]:
+    """Read back what `encode_lines` wrote. Raises ValueError as `decode` does."""
+    return _decoder(kind).decode_lines(text)
+
+
+def _decoder(kind: type[M]) -> msgspec.json.Decoder[M]:
+    """To make one for a choice of a hundred commands costs more than to read a command."""
+    found = _decoders.get(kind)
+    if found is None:
+        found = _decoders[kind] = msgspec.json.Decoder(kind)
+    return found
+
+
+_decoders: dict[object, msgspec.json.Decoder[Any]] = {}

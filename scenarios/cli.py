@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from scenarios.faults import FAILED, told_as_sentences
+from scenarios.journal_cli import app as journal_app
 from scenarios.regimes_cli import app as regimes_app
 from scenarios.risk_cli import risk
 
@@ -21,6 +22,7 @@ app = typer.Typer(
     help="A sandbox exchange: compare who may enter and what they may do, and see what it does.",
 )
 app.add_typer(regimes_app, name="regimes")
+app.add_typer(journal_app, name="journal")
 app.command()(risk)
 scenarios_app = typer.Typer(no_args_is_help=True, help="Scenarios: what the day is like.")
 app.add_typer(scenarios_app, name="scenarios")

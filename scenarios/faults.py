@@ -8,6 +8,7 @@ import typer
 
 REFUSED = 2  # something that was asked for cannot be
 FAILED = 1  # a run failed, or did not replay
+DAMAGED = 65  # what was written is not there, or not as it was written
 STOPPED = 130  # Ctrl-C
 
 
@@ -32,7 +33,13 @@ def told_as_sentences() -> Iterator[None]:
 
 def _code_of(fault: Exception) -> int | None:
     """The exit code of a fault that speaks for itself, or None for a bug. Imported only once there is a fault."""
-    from exchange.journal import JournalDamaged
+    from exchange.journal import (
+        JournalDamaged,
+        JournalFailed,
+        JournalInUse,
+        JournalUnusable,
+        LiveJournalDamaged,
+    )
     from scenarios.cells import CellMismatchError
     from scenarios.compare import ComparisonStoppedError, DesignError
     from scenarios.config.reading import ConfigurationError
@@ -42,8 +49,12 @@ def _code_of(fault: Exception) -> int | None:
 
     if isinstance(fault, ComparisonStoppedError):
         return STOPPED
-    if isinstance(fault, ReplayError | JournalDamaged):
+    if isinstance(fault, LiveJournalDamaged):
+        return DAMAGED
+    if isinstance(fault, ReplayError | JournalDamaged | JournalFailed):
         return FAILED
+    if isinstance(fault, JournalInUse | JournalUnusable):
+        return REFUSED
     refused = ConfigurationError | DesignError | CellMismatchError | ResultsError | RiskReportError
     return REFUSED if isinstance(fault, refused) else None
 

@@ -29,6 +29,7 @@ HOMES = {  # a library is used in its own rooms only
     "typer": (
         "scenarios/cli.py",
         "scenarios/faults.py",
+        "scenarios/journal_cli.py",
         "scenarios/regimes_cli.py",
         "scenarios/risk_cli.py",
     ),
@@ -38,6 +39,7 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/risk_cli.py",
         "scenarios/terminal.py",
     ),
+    "psycopg": ("exchange/journal/postgresql_store.py",),
     "scipy": ("scenarios/statistics.py",),
     "jinja2": ("scenarios/report/page.py",),
     "plotly": ("scenarios/report/figures.py", "scenarios/report/page.py"),

@@ -575,6 +575,24 @@ class Ledger:
         self._digest, self._digested = sha256(), 0
         self._seen = Seen(0, 0, 0, {})
 
+    def resume(self, history: list[LedgerRecord], lines: Iterable[bytes]) -> None:
+        """Take over the history that led to the accounts and the open transfers which this ledger has already.
+
+        `lines` are its records as JSON: what `head` would have to write again.
+        """
+        committed = [record for record in history if isinstance(record, Committed)]
+        self._history = history
+        self._known = {record.transfer.id: record.transfer for record in committed}
+        self._resolved = {
+            record.transfer.pending_id: record
+            for record in committed
+            if record.transfer.pending_id is not None
+        }
+        self._digest, self._digested = sha256(), len(history)
+        for block in lines:
+            self._digest.update(block)
+        self._seen = Seen(0, 0, 0, {})
+
     # --- invariants ---------------------------------------------------------------------------------
 
     def audit(self) -> list[str]:

@@ -1,0 +1,285 @@
+"""A snapshot is a cache: whole, or passed over; and an exchange that came out of one goes on as if nothing was."""
+
+import json
+from collections.abc import Callable
+from enum import Enum
+from pathlib import Path
+
+import pytest
+
+from exchange.clearing.ledger import Ledger
+from exchange.core import Exchange
+from exchange.instruments import ContractKind
+from exchange.journal import open_journal, recover, recovery, state_hash
+from exchange.journal.snapshots import EVERY
+from exchange.journal.state_image import (  # what an image may name
+    History,
+    Image,
+    ImageError,
+    _classes,
+    _core_modules,
+    exchange_from,
+    image_of,
+)
+from exchange.messages import Message, encode_lines
+from exchange.units import HOUR, MINUTE
+from matching.terms import Instructions
+from tests.builders import (
+    ANN,
+    BOB,
+    BTC_SPOT,
+    BTCF,
+    BUY,
+    CYD,
+    PERP,
+    SELL,
+    Venue,
+    a_risk_regime,
+    future,
+    option,
+    perpetual,
+    spot,
+    with_btc,
+)
+from tests.reliability.stream import commands, hash_after, told_by
+
+
+def again(venue: Exchange) -> Exchange:
+    """The same exchange, by way of its image."""
+    image = image_of(venue)
+    histories = [History(list(ledger.history), [encode_lines(ledger.history)]) for ledger in image.ledgers]
+    found, ledgers = exchange_from(image, histories)
+    assert [ledger.head() for ledger in ledgers] == [ledger.head() for ledger in image.ledgers]
+    return found
+
+
+def a_full_day() -> Venue:
+    """Everything at once: covered futures, options, a perpetual, coins against bitcoin, a note, orders that wait."""
+    venue = Venue(future(), option(ContractKind.CALL, 90_000), perpetual(), spot(), assets=with_btc())
+    for name in (ANN, BOB, CYD):
+        venue.admit(name)
+        venue.bring(name, 10**9)
+    venue.wait_until(venue.now + HOUR)
+    venue.place(ANN, SELL, 5, 80_100)
+    venue.place(BOB, BUY, 3, 80_100)
+    venue.place(BOB, BUY, 50, 79_000, display=10)
+    venue.place(CYD, SELL, 4, 81_000, instrument_id=PERP)
+    venue.place(ANN, BUY, 2, 81_000, instrument_id=PERP)
+    venue.place(ANN, SELL, 7, 80_000, instrument_id=BTC_SPOT)
+    venue.place(BOB, BUY, 2, 80_000, instrument_id=BTC_SPOT)
+    return venue
+
+
+def under_margin() -> Venue:
+    venue = Venue(future(), option(ContractKind.PUT, 70_000), regime=a_risk_regime())
+    for name in (ANN, BOB, CYD):
+        venue.admit_member(name)
+    venue.place(ANN, SELL, 5, 80_100)
+    venue.place(BOB, BUY, 3, 80_100)
+    venue.wait_until(venue.now + MINUTE)
+    return venue
+
+
+@pytest.mark.parametrize("world", [a_full_day, under_margin])
+def test_an_exchange_from_its_image_goes_on_as_if_nothing_was(world: Callable[[], Venue]) -> None:
+    venue = world()
+    copy = again(venue.exchange)
+    assert state_hash(copy) == state_hash(venue.exchange)
+    other = Venue.__new__(Venue)
+    vars(other).update(vars(venue), exchange=copy)
+    for number in range(60):
+        told = [
+            (
+                one.place(
+                    (ANN, BOB, CYD)[number % 3],
+                    BUY if number % 2 else SELL,
+                    1 + number % 4,
+                    80_000 + number % 7,
+                )
+            )
+            for one in (venue, other)
+        ]
+        assert told[0] == told[1]
+        assert venue.wait_until(venue.now + 7 * MINUTE) == other.wait_until(other.now + 7 * MINUTE)
+    assert state_hash(copy) == state_hash(venue.exchange)
+
+
+def test_the_hash_sees_whatever_is_remembered() -> None:
+    venue = told_by(60)
+    before = state_hash(venue)
+    assert state_hash(told_by(60)) == before
+    seat = venue.state.seats[ANN]
+    seat.requests += 1
+    assert state_hash(venue) != before
+    seat.requests -= 1
+    assert state_hash(venue) == before
+    venue.state.series[BTCF].book.orders.popitem()
+    assert state_hash(venue) != before
+
+
+def test_equal_messages_are_one_and_other_objects_keep_who_they_are() -> None:
+    venue = told_by(120)
+    copy = again(venue)
+    for seat in copy.state.seats.values():
+        for order in seat.orders.values():
+            assert copy.state.series[BTCF].book.orders[order.order_id] is order
+            assert order.instrument is copy.state.series[BTCF].instrument
+
+
+def test_the_core_shares_no_object_under_a_name_but_such_as_an_image_knows() -> None:
+    """What the core compares by being that very one must come back as that very one."""
+    ours = set(_classes().values())
+    shared = {
+        type(value)
+        for module in _core_modules().values()
+        for value in vars(module).values()
+        if type(value) in ours and not isinstance(value, (Enum, Message, tuple))
+    }
+    assert shared == {Instructions}
+
+
+# --- an image can hold wrong values, but cannot run anything ----------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("shape", "fields"),
+    [
+        (["os:system"], []),
+        (["exchange.journal.live:Journal"], []),
+        (["builtins:eval"], []),
+        (["exchange.core:Exchange", "__class__"], [1]),
+        (["exchange.events:Entry"], []),
+        (["exchange.core:Exchange", "state", "sequence"], [1]),
+    ],
+)
+def test_an_image_that_names_what_it_may_not_is_refused(shape: list[str], fields: list[object]) -> None:
+    image = Image(json.dumps([shape]).encode(), {}, [json.dumps([0, *fields]).encode()])
+    with pytest.raises(ImageError, match="not one that this version can read"):
+        exchange_from(image, [])
+
+
+def test_what_an_image_has_no_form_for_is_told_when_it_is_made() -> None:
+    venue = told_by(5)
+    venue.state.chains = open  # type: ignore[assignment]
+    with pytest.raises(ImageError, match="is no class of the core"):
+        image_of(venue)
+
+
+# --- files ----------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def kept(tmp_path: Path) -> Path:
+    """A journal of 150 commands, snapshots after 50 and 100."""
+    path = tmp_path / "venue.db"
+    with open_journal(str(path)) as journal:
+        assert journal.snapshots
+        venue = Exchange()
+        for first in (0, 50, 100):
+            journal.append(commands(50, first))
+            for at, what in commands(50, first):
+                venue.handle(what, at)
+            if first < 100:
+                journal.snapshots.keep(venue, journal.head)
+    return path
+
+
+def snapshot(path: Path, sequence: int) -> Path:
+    return path.with_name("venue.db.snapshots") / f"{sequence:012d}.snapshot"
+
+
+def flip_last(path: Path) -> None:
+    content = bytearray(path.read_bytes())
+    content[-5] ^= 1
+    path.write_bytes(content)
+
+
+def ledgers_of(path: Path, sequence: int) -> list[Path]:
+    return sorted(snapshot(path, sequence).parent.glob(f"{sequence:012d}-*.ledger"))
+
+
+@pytest.mark.parametrize(
+    ("harm", "said"),
+    [
+        (lambda path: flip_last(snapshot(path, 100)), "is not as it was written"),
+        (lambda path: snapshot(path, 100).write_bytes(b""), "cannot be read"),
+        (
+            lambda path: [part.unlink() for part in ledgers_of(path, 100)],
+            "history of a ledger cannot be read",
+        ),
+        (
+            lambda path: [
+                part.write_bytes(part.read_bytes().replace(b'"hold:ann', b'"hold:bob'))
+                for part in ledgers_of(path, 100)
+            ],
+            "is not the one that belongs to it",
+        ),
+        (lambda path: snapshot(path, 50).replace(snapshot(path, 100)) and None, ""),
+    ],
+)
+def test_a_damaged_snapshot_is_passed_over(kept: Path, harm: Callable[[Path], object], said: str) -> None:
+    harm(kept)
+    with open_journal(str(kept)) as journal:
+        found = recovery(journal)
+        assert state_hash(found.exchange) == hash_after(150)
+        assert found.snapshot == 50
+        if said:
+            assert len(found.skipped) == 1
+            assert said in found.skipped[0]
+
+
+def test_without_any_whole_snapshot_everything_is_replayed(kept: Path) -> None:
+    for sequence in (50, 100):
+        flip_last(snapshot(kept, sequence))
+    with open_journal(str(kept)) as journal:
+        found = recovery(journal)
+        assert (found.snapshot, found.replayed, len(found.skipped)) == (0, 150, 2)
+        assert state_hash(found.exchange) == hash_after(150)
+
+
+def test_a_snapshot_of_another_journal_is_passed_over(kept: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    with open_journal(str(other)) as journal:
+        journal.append([(at + 1, what) for at, what in commands(150)])
+    snapshot(kept, 50).parent.rename(tmp_path / "other.db.snapshots")
+    with open_journal(str(other)) as journal:
+        found = recovery(journal)
+    assert found.snapshot == 0
+    assert [fault.endswith("is of another journal") for fault in found.skipped] == [True, True]
+
+
+def test_old_snapshots_go_and_no_part_of_the_history_is_written_twice(kept: Path) -> None:
+    folder = snapshot(kept, 50).parent
+    with open_journal(str(kept)) as journal:
+        assert journal.snapshots
+        venue = recover(journal)
+        journal.snapshots.keep(venue, journal.head)
+        assert [path.name[:12] for path in journal.snapshots.newest_first()] == [
+            "000000000150",
+            "000000000100",
+        ]
+        lines = sum(len(path.read_bytes().splitlines()) for path in folder.glob("*.ledger"))
+        assert lines == sum(len(ledger.history) for ledger in image_of(venue).ledgers)
+
+
+def test_a_snapshot_that_was_not_finished_is_none(kept: Path) -> None:
+    snapshot(kept, 150).with_suffix(".snapshot.unfinished").write_bytes(b"half of it")
+    with open_journal(str(kept)) as journal:
+        assert recovery(journal).snapshot == 100
+
+
+def test_a_snapshot_is_due_after_so_many_commands(kept: Path) -> None:
+    with open_journal(str(kept)) as journal:
+        assert journal.snapshots
+        recover(journal)
+        assert not journal.snapshots.is_due(journal.head)
+        assert journal.snapshots.is_due(journal.head._replace(sequence=100 + EVERY))
+
+
+def test_a_ledger_that_takes_over_a_history_knows_what_it_knew() -> None:
+    written, taken = told_by(120).state.ledger, Ledger()
+    taken.resume(list(written.history), [encode_lines(written.history)])
+    assert taken.head() == written.head()
+    knows, knew = taken.checkpoint(), written.checkpoint()
+    assert (knows.history, knows.known, knows.resolved) == (knew.history, knew.known, knew.resolved)
+    assert knew.known

@@ -1,0 +1,1 @@
+"""What happens to a venue when its machine lets it down."""
