@@ -71,8 +71,11 @@ class Assembled(NamedTuple):
     population: Sequence[Profile]
 
 
-def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembled:
+def assemble(
+    world: World, regime: Regime, seed: int, keeper: Keeper, kind: type[Simulation] = Simulation
+) -> Assembled:
     """Found the venue, let in whom the regime lets in, bring their coins, and script what comes from outside.
+    `kind` says how time passes.
 
     Raises ConfigurationError, before the first event, if the world cannot be under that regime.
     """
@@ -83,7 +86,7 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
             f"is {regime.cash.settlement_asset}, but the scenario pays in {world.cash}",
             "name the scenario's coin",
         )
-    simulation = Simulation(Exchange(), keeper, world.starts)
+    simulation = kind(Exchange(), keeper, world.starts)
     found_venue(simulation, world, regime)
     if regime.clearing.mode is ClearingMode.RISK:
         _fund_house(simulation, world, regime.clearing)

@@ -11,6 +11,7 @@ import typer
 from scenarios.faults import FAILED, told_as_sentences
 from scenarios.regimes_cli import app as regimes_app
 from scenarios.risk_cli import risk
+from scenarios.serve_cli import serve
 
 if TYPE_CHECKING:
     from scenarios.compare import Design, SourceFile
@@ -22,6 +23,7 @@ app = typer.Typer(
 )
 app.add_typer(regimes_app, name="regimes")
 app.command()(risk)
+app.command()(serve)
 scenarios_app = typer.Typer(no_args_is_help=True, help="Scenarios: what the day is like.")
 app.add_typer(scenarios_app, name="scenarios")
 
