@@ -93,9 +93,10 @@ class WebSocketDoor:
         gateway.connections[connection.number] = connection
         gateway.counters.connections += 1
         self._by_address[address] = self._by_address.get(address, 0) + 1
-        writer = asyncio.get_running_loop().create_task(_write(connection, send))
+        loop = asyncio.get_running_loop()
+        tasks = {loop.create_task(self._read(connection, receive)), loop.create_task(_write(connection, send))}
         try:
-            await self._read(connection, receive, writer)
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
             connection.gone = True
             connection.close(NORMAL)
@@ -103,10 +104,10 @@ class WebSocketDoor:
             self._by_address[address] -= 1
             if not self._by_address[address]:
                 del self._by_address[address]
-            await _finish(writer)
+            await _finish(tasks)
 
-    async def _read(self, connection: Connection, receive: Receive, writer: asyncio.Task[None]) -> None:
-        """Requests as they come, until the other side goes or the writer has closed."""
+    async def _read(self, connection: Connection, receive: Receive) -> None:
+        """Requests as they come, until the other side goes."""
         gateway, slots = self._gateway, connection.slots
         call = Call(gateway, None, connection, connection.address)
 
@@ -114,33 +115,25 @@ class WebSocketDoor:
             slots.release()
             connection.send(message)
 
-        writer.add_done_callback(lambda _: reader.cancel())
-        reader = asyncio.current_task()
-        assert reader is not None
-        try:
-            while True:
-                message = await receive()
-                if message["type"] == "websocket.disconnect":
-                    return
-                text = message.get("text")
-                came = now_us()
-                connection.hear()
-                if text is None:
-                    connection.send(
-                        gateway.refuse(Fault(INVALID_REQUEST, "invalid_request", reason="text frames only"))
-                    )
-                    continue
-                try:
-                    request = read(text)
-                except Fault as refused:
-                    connection.send(gateway.refuse(refused))
-                    continue
-                await slots.acquire()  # too many are waiting: read no further until some are answered
-                call.key = connection.key
-                gateway.handle(request, call, came, send)
-        except asyncio.CancelledError:
-            if not writer.done():
-                raise
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            came = now_us()
+            connection.hear()
+            if text is None:
+                told = Fault(INVALID_REQUEST, "invalid_request", reason="text frames only")
+                connection.send(gateway.refuse(told))
+                continue
+            try:
+                request = read(text)
+            except Fault as refused:
+                connection.send(gateway.refuse(refused))
+                continue
+            await slots.acquire()  # too many are waiting: read no further until some are answered
+            call.key = connection.key
+            gateway.handle(request, call, came, send)
 
 
 async def _write(connection: Connection, send: Send) -> None:
@@ -158,13 +151,12 @@ async def _write(connection: Connection, send: Send) -> None:
         await connection.ready()
 
 
-async def _finish(writer: asyncio.Task[None]) -> None:
+async def _finish(tasks: set[asyncio.Task[None]]) -> None:
     """The other side may take nothing any more: give the writer a moment, and then leave."""
-    done, _ = await asyncio.wait({writer}, timeout=1.0)
-    if not done:
-        writer.cancel()
-    with contextlib.suppress(BaseException):
-        await writer
+    _, waiting = await asyncio.wait(tasks, timeout=0.2)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 class HttpDoor:
