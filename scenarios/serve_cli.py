@@ -13,6 +13,7 @@ from scenarios.faults import told_as_sentences
 
 if TYPE_CHECKING:
     from exchange.gateway.dispatch import Gateway
+    from exchange.gateway.venue import Journal
     from scenarios.onboarding import Demo
 
 DEFAULT_SCENARIO = "market_day"
@@ -34,6 +35,7 @@ def found(
     limited: bool = False,
     as_written: bool = False,
     makers: bool = True,
+    journal: "Journal | None" = None,
 ) -> Founded:
     """The venue of a scenario at the opening of its session, with demonstration accounts; it stands still so far.
 
@@ -63,7 +65,7 @@ def found(
     ring = KeyRing()
     demos = demonstrate(simulation, world, rules, ring)
     clock = WallClock(world.opens, speed)
-    venue = LiveVenue(simulation, clock)
+    venue = LiveVenue(simulation, clock, journal)
     gateway = Gateway(venue, ring, Limits(rates=STANDARD) if limited else Limits())
     venue.take_in(simulation.step(world.opens))
     return Founded(gateway, demos)

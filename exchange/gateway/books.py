@@ -264,14 +264,14 @@ class Shown:
     def __init__(self) -> None:
         self.bids: dict[Price, Quantity] = {}
         self.asks: dict[Price, Quantity] = {}
-        self.number = 0  # of the feed's last delta
+        self.number = 1  # of the feed's last delta, and one: to some clients 0 is no number
         self._sorted: dict[Side, list[tuple[Price, Quantity]]] = {}
 
     def side(self, side: Side) -> dict[Price, Quantity]:
         return self.bids if side is Side.BUY else self.asks
 
     def take(self, told: BookChanged) -> None:
-        self.number = told.last_delta
+        self.number = told.last_delta + 1
         self._sorted.clear()
         for _, side, price, quantity in told.levels:
             levels = self.bids if side > 0 else self.asks
