@@ -4,6 +4,7 @@ import logging
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from importlib import import_module
 from typing import Any
 
 from exchange.commands import CancelOrder
@@ -82,6 +83,7 @@ class Gateway:
     """Everything between sockets and the venue."""
 
     def __init__(self, venue: LiveVenue, ring: KeyRing, limits: Limits | None = None) -> None:
+        import_module("exchange.gateway.methods")  # which look at this module, and enter themselves in the registry
         self.venue = venue
         self.limits = limits or Limits()
         self.ring = ring

@@ -38,7 +38,6 @@ class Request(NamedTuple):
 
 _decoder = msgspec.json.Decoder(float_hook=Decimal)
 _encoder = msgspec.json.Encoder(decimal_format="number")
-_NO_ID = object()
 
 
 def now_us() -> int:
@@ -55,19 +54,12 @@ def read(text: str | bytes) -> Request:
     except (ValueError, RecursionError) as error:
         told = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Fault(PARSE_ERROR, "parse_error", reason=told) from None
-    return request_of(message)
+    brackets = (text.count("{") + text.count("[")) if isinstance(text, str) else text.count(b"{") + text.count(b"[")
+    return request_of(message, deep=brackets > MOST_DEPTH)
 
 
-def read_value(text: str | bytes) -> Any:
-    """A JSON value on its own, for instance a list in the query of a URL. Raises ValueError."""
-    try:
-        return _decoder.decode(text)
-    except RecursionError:
-        raise ValueError("nested too deeply") from None
-
-
-def request_of(message: Any) -> Request:
-    """A decoded message as a request. Raises Fault."""
+def request_of(message: Any, *, deep: bool = True) -> Request:
+    """A decoded message as a request. `deep`: it might be nested more than is allowed. Raises Fault."""
     if not isinstance(message, dict):
         raise Fault(INVALID_REQUEST, "invalid_request", reason="a request is an object")
     number = message.get("id")
@@ -85,7 +77,7 @@ def request_of(message: Any) -> Request:
         raise with_id(
             Fault(INVALID_PARAMS, "invalid_params", reason="params must be an object", param="params"), number
         )
-    elif is_too_deep(params, MOST_DEPTH):
+    elif deep and is_too_deep(params, MOST_DEPTH):
         raise with_id(
             Fault(INVALID_PARAMS, "invalid_params", reason="nested too deeply", param="params"), number
         )

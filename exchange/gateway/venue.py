@@ -291,7 +291,7 @@ class LiveVenue:
     def _set_alarm(self) -> None:
         """Wake when something falls due."""
         due = self.world.next_due()
-        if due == self._alarm_at and self._alarm is not None and not self._wake.is_set():
+        if due == self._alarm_at:
             return
         if self._alarm is not None:
             self._alarm.cancel()
@@ -301,5 +301,5 @@ class LiveVenue:
             self._alarm = asyncio.get_running_loop().call_later(delay, self._ring)
 
     def _ring(self) -> None:
-        self._alarm_at = None
+        self._alarm = self._alarm_at = None
         self._wake.set()
