@@ -1,6 +1,5 @@
 """The command `ringfence serve`: a scenario as a live venue, and the addresses and keys with which to come in."""
 
-import asyncio
 import gc
 import time
 from collections.abc import Callable
@@ -134,6 +133,7 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None]) -> 
     """Serve until a signal."""
     from exchange.gateway.app import Door, create_app
     from exchange.gateway.server import listen, make_server
+    from exchange.gateway.server import run as serve_on
 
     bound = listen(host, port)
     address = f"{host}:{bound.getsockname()[1]}"
@@ -149,8 +149,7 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None]) -> 
     app = create_app(founded.gateway, Door(hosts), on_ready=ready)
     gc.collect()
     gc.freeze()
-    server = make_server(app)
-    asyncio.run(server.serve(sockets=[bound]))
+    serve_on(make_server(app), bound)
 
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 
 from fastapi import FastAPI
 from starlette.responses import Response
-from starlette.routing import Route, WebSocketRoute
+from starlette.routing import Route
 
 from exchange.gateway.auth import Key
 from exchange.gateway.dispatch import Call, Gateway
@@ -41,6 +41,7 @@ log = logging.getLogger("ringfence.gateway")
 JSON: Final = b"application/json"
 TOO_MANY, REFUSED_ORIGIN = 429, 403
 PREFIX: Final = "/api/v2"
+SOCKET: Final = "/ws/api/v2"
 ROUTE: Final = re.compile(r"/api/v2(?:/(?P<method>[a-z]+/[a-z0-9_]+))?/?")
 LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "::1", "testserver")
 
@@ -267,9 +268,27 @@ def _address(scope: Scope) -> str:
     return client[0] if client else "unknown"
 
 
+class Front:
+    """What the server runs: the dialect straight to its doors, and everything else to the framework."""
+
+    def __init__(self, app: FastAPI, websocket: WebSocketDoor, http: HttpDoor) -> None:
+        self.app = app
+        self._websocket = websocket
+        self._http = http
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "websocket" and scope["path"].rstrip("/") == SOCKET:
+            await self._websocket(scope, receive, send)
+        elif kind == "http" and (scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/")):
+            await self._http(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
 def create_app(
     gateway: Gateway, door: Door | None = None, *, on_ready: Callable[[], None] | None = None
-) -> FastAPI:
+) -> Front:
     """The application around a gateway; the venue runs while the application does."""
     door = door or Door()
 
@@ -313,12 +332,7 @@ def create_app(
 
     for path, write in (("/openapi.json", openapi), ("/openrpc.json", openrpc), ("/asyncapi.json", asyncapi)):
         app.router.routes.append(Route(path, _document(write)))
-    websocket, http = WebSocketDoor(gateway, door), HttpDoor(gateway, door)
-    for path in ("/ws/api/v2", "/ws/api/v2/"):
-        app.router.routes.append(WebSocketRoute(path, websocket))
-    for path in (PREFIX, f"{PREFIX}/{{rest:path}}"):
-        app.router.routes.append(Route(path, http, methods=["GET", "POST"]))
-    return app
+    return Front(app, WebSocketDoor(gateway, door), HttpDoor(gateway, door))
 
 
 def _document(write: Callable[[], dict[str, Any]]) -> Callable[[Any], Awaitable[Response]]:

@@ -1,16 +1,21 @@
 """The server: the application on uvicorn, with guards where its stack leaves something open."""
 
+import asyncio
 import socket
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import uvicorn
-from fastapi import FastAPI
 
 from exchange.gateway.guard import GuardedHttp, GuardedWebSocket
 
 MOST_FRAME = 65_536  # bytes; what is longer than a request may be is still answered, what is longer than this is not
 SEND_BUFFER = 65_536  # of the kernel, so that a slow reader is noticed soon
+
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def make_server(app: FastAPI, tls: Tls | None = None) -> uvicorn.Server:
+def make_server(app: Application, tls: Tls | None = None) -> uvicorn.Server:
     """To be run with `serve(sockets=[...])`."""
     config = uvicorn.Config(
         app,
@@ -53,3 +58,10 @@ def make_server(app: FastAPI, tls: Tls | None = None) -> uvicorn.Server:
         ssl_keyfile=str(tls.key) if tls else None,
     )
     return uvicorn.Server(config)
+
+
+def run(server: uvicorn.Server, bound: socket.socket) -> None:
+    """Until a signal; on the faster loop if it is there."""
+    factory = server.config.get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(server.serve(sockets=[bound]))
