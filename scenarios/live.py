@@ -72,7 +72,7 @@ class LiveSimulation(Simulation):
 
 
 def moved(world: World, opens: Time) -> World:
-    """The same world on another day: everything happens by so much later, and instruments are named by their new day."""
+    """The same world on another day: everything happens by so much later, and instruments are named by the new day."""
     by = opens - world.opens
     names: dict[str, str] = {}
     instruments = tuple(_moved_instrument(one, by, names) for one in world.instruments)
@@ -102,9 +102,7 @@ def _moved_instrument(terms: Instrument, by: Time, names: dict[str, str]) -> Ins
         name = name.replace(day_word(terms.expiry), day_word(expiry))
     names[terms.instrument_id] = name
     note = terms.note and _moved_note(terms.note, by)
-    return changed(
-        terms, instrument_id=InstrumentId(name), expiry=expiry, note=note, publishes_book=True
-    )
+    return changed(terms, instrument_id=InstrumentId(name), expiry=expiry, note=note, publishes_book=True)
 
 
 def _moved_note(terms: NoteTerms, by: Time) -> NoteTerms:
@@ -142,4 +140,3 @@ def day_word(at: Time) -> str:
     day = datetime.fromtimestamp(at // SECOND, UTC)
     months = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
     return f"{day.day}{months[day.month - 1]}{day.year % 100}"
-

@@ -35,7 +35,7 @@ class Demo(NamedTuple):
 
 
 def demonstrate(simulation: Simulation, world: World, regime: Regime, ring: KeyRing) -> list[Demo]:
-    """Apply for an account of each class, and once as an ordinary saver; and the keys of those who watch over it all."""
+    """Apply for accounts of each class, and once as an ordinary saver; and the keys of those who watch over it all."""
     shown: list[Demo] = []
     for name, applicant in _applicants(regime):
         shown.append(_enter(simulation, world, name, applicant, ring))

@@ -94,7 +94,8 @@ def serve(
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any that is free.")] = 8899,
     seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The dice of those inside.")] = 1,
     population: Annotated[
-        int | None, typer.Option(min=0, max=100_000, help="People inside; the scenario's own number if not given.")
+        int | None,
+        typer.Option(min=0, max=100_000, help="People inside; the scenario's own number if not given."),
     ] = None,
     makers: Annotated[bool, typer.Option(help="Whether the scenario's market makers quote.")] = True,
     speed: Annotated[float, typer.Option(min=0.01, max=1_000, help="Engine time against the wall.")] = 1.0,
@@ -120,7 +121,9 @@ def serve(
         )
         if keys is not None:
             keys.touch(mode=0o600)
-            keys.write_text("".join(f"{_line(demo)}\n" for demo in founded.demos if demo.key), encoding="utf-8")
+            keys.write_text(
+                "".join(f"{_line(demo)}\n" for demo in founded.demos if demo.key), encoding="utf-8"
+            )
         run(founded, host, port, typer.echo)
 
 
@@ -143,7 +146,11 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None]) -> 
         tell(f"http       http://{address}/api/v2")
         tell("keys       account, client id, secret")
         for demo in founded.demos:
-            tell(f"           {_line(demo)}" if demo.key else f"           {demo.title}: refused. {demo.explanation}")
+            tell(
+                f"           {_line(demo)}"
+                if demo.key
+                else f"           {demo.title}: refused. {demo.explanation}"
+            )
 
     hosts = (host, "127.0.0.1", "localhost", "::1")
     app = create_app(founded.gateway, Door(hosts), on_ready=ready)

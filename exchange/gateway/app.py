@@ -95,7 +95,10 @@ class WebSocketDoor:
         gateway.counters.connections += 1
         self._by_address[address] = self._by_address.get(address, 0) + 1
         loop = asyncio.get_running_loop()
-        tasks = {loop.create_task(self._read(connection, receive)), loop.create_task(_write(connection, send))}
+        tasks = {
+            loop.create_task(self._read(connection, receive)),
+            loop.create_task(_write(connection, send)),
+        }
         try:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -202,8 +205,8 @@ class HttpDoor:
                 waiting.set_result((message, refused))
 
         self._gateway.handle(request, call, came, reply)
-        message, refused = await waiting
-        return (200 if refused is None else http_status(refused)), message
+        message, fault = await waiting
+        return (200 if fault is None else http_status(fault)), message
 
     def _request(self, scope: Scope, body: bytes) -> Request:
         match = ROUTE.fullmatch(scope["path"])

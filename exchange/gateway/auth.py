@@ -166,7 +166,9 @@ class Doorkeeper:
     ) -> Key:
         """HMAC-SHA256 over timestamp, nonce and data, each on a line of its own."""
         if "\n" in nonce or "\r" in nonce:
-            raise invalid("nonce", "must not contain a line break, which would make the signed text ambiguous")
+            raise invalid(
+                "nonce", "must not contain a line break, which would make the signed text ambiguous"
+            )
         return self._signed(
             client_id, timestamp, f"{timestamp}\n{nonce}\n{told}".encode(), signature, address
         )

@@ -71,8 +71,8 @@ class OrderRecord:
         "mmp",
         "order_id",
         "owner",
-        "pair",
         "paid",
+        "pair",
         "price",
         "quantity",
         "quote",
@@ -80,8 +80,8 @@ class OrderRecord:
         "side",
         "state",
         "trades",
-        "triggered",
         "trigger_price",
+        "triggered",
     )
 
     def __init__(
@@ -508,14 +508,18 @@ class Books:
                     cost.trade(event.quantity, event.price, pair)
                 owner.settlements.append((at, event))
             case PositionTransferred():
-                owner.cost(event.instrument_id).trade(event.lots, event.price, self.pairs[event.instrument_id])
+                owner.cost(event.instrument_id).trade(
+                    event.lots, event.price, self.pairs[event.instrument_id]
+                )
             case FundingPaid():
                 pair = self.pairs[event.instrument_id]
                 owner.cost(event.instrument_id).funding += event.amount / 100
                 self._log(owner, "settlement", pair.quote, event.amount, at, pair)
                 owner.settlements.append((at, event))
             case ClaimSettled():
-                self._log(owner, "delivery", event.bucket_id.rpartition(":")[2].partition("#")[0], event.payout, at)
+                self._log(
+                    owner, "delivery", event.bucket_id.rpartition(":")[2].partition("#")[0], event.payout, at
+                )
                 owner.settlements.append((at, event))
                 for name, cost in owner.costs.items():
                     if self.pairs[name].instrument.bucket_id == event.bucket_id:
@@ -583,7 +587,7 @@ class Books:
 
     def _listed(self, event: InstrumentListed, at: Time) -> None:
         instrument = event.instrument
-        scales = {asset.asset_id: asset.scale for asset in self._state.assets.values()}
+        scales: dict[str, int] = {asset.asset_id: asset.scale for asset in self._state.assets.values()}
         name = instrument.instrument_id
         self.pairs[name] = Pair(instrument, len(self.pairs) + 1, scales)
         self.listed_at[name] = at

@@ -77,7 +77,9 @@ class BookChannel(Channel):
         super().__init__(name, interval)
         self._pair, self._state = pair, hub.state
         self._book = hub.books.shown[pair.name]
-        self._seen: dict[Side, dict[Price, Quantity]] = {side: dict(self._book.side(side)) for side, _ in SIDES}
+        self._seen: dict[Side, dict[Price, Quantity]] = {
+            side: dict(self._book.side(side)) for side, _ in SIDES
+        }
         self._number = self._book.number
         self._touched: dict[tuple[Side, Price], None] = {}
 
@@ -397,7 +399,9 @@ class PlatformChannel(Channel):
 class UserOrders(Channel):
     """Raw: one order a message; else a list."""
 
-    def __init__(self, name: str, interval: float, who: ParticipantId, wanted: Callable[[Pair], bool]) -> None:
+    def __init__(
+        self, name: str, interval: float, who: ParticipantId, wanted: Callable[[Pair], bool]
+    ) -> None:
         super().__init__(name, interval)
         self._who, self._wanted = who, wanted
         self._waiting: dict[int, OrderRecord] = {}
@@ -422,7 +426,9 @@ class UserOrders(Channel):
 
 
 class UserTrades(Channel):
-    def __init__(self, name: str, interval: float, who: ParticipantId, wanted: Callable[[Pair], bool]) -> None:
+    def __init__(
+        self, name: str, interval: float, who: ParticipantId, wanted: Callable[[Pair], bool]
+    ) -> None:
         super().__init__(name, interval)
         self._who, self._wanted = who, wanted
         self._waiting: list[UserTrade] = []
@@ -502,12 +508,18 @@ class Portfolio(Channel):
 # --- all of them ----------------------------------------------------------------------------------------
 
 PATTERNS: Final[dict[str, tuple[str, str]]] = {
-    r"book\.(?P<name>[^.]+)\.(?P<interval>raw|100ms|agg2)": ("book", "Changes of the displayed book, level by level."),
+    r"book\.(?P<name>[^.]+)\.(?P<interval>raw|100ms|agg2)": (
+        "book",
+        "Changes of the displayed book, level by level.",
+    ),
     r"book\.(?P<name>[^.]+)\.(?P<group>\w+)\.(?P<depth>\d+)\.(?P<interval>100ms|agg2)": (
         "depth",
         "The best levels of the displayed book, whole each time.",
     ),
-    r"ticker\.(?P<name>[^.]+)\.(?P<interval>raw|100ms|agg2)": ("ticker", "Prices and figures of an instrument."),
+    r"ticker\.(?P<name>[^.]+)\.(?P<interval>raw|100ms|agg2)": (
+        "ticker",
+        "Prices and figures of an instrument.",
+    ),
     r"incremental_ticker\.(?P<name>[^.]+)": ("incremental_ticker", "What has changed of the ticker."),
     r"quote\.(?P<name>[^.]+)": ("quote", "The best of each side."),
     r"trades\.(?P<name>[^.]+)\.(?P<interval>raw|100ms|agg2)": ("trades", "Trades of an instrument."),
@@ -516,7 +528,10 @@ PATTERNS: Final[dict[str, tuple[str, str]]] = {
         "Trades of a kind of instruments in a currency.",
     ),
     r"chart\.trades\.(?P<name>[^.]+)\.(?P<resolution>\w+)": ("chart", "The present candle."),
-    r"perpetual\.(?P<name>[^.]+)\.(?P<interval>raw|100ms|agg2)": ("perpetual", "Index and funding of a perpetual."),
+    r"perpetual\.(?P<name>[^.]+)\.(?P<interval>raw|100ms|agg2)": (
+        "perpetual",
+        "Index and funding of a perpetual.",
+    ),
     r"deribit_price_index\.(?P<index>[^.]+)": ("index", "An index, whenever it is published."),
     r"estimated_expiration_price\.(?P<index>[^.]+)": ("estimated", "What an expiry now would settle at."),
     r"instrument\.state\.(?P<kind>[^.]+)\.(?P<currency>[^.]+)": ("state", "What becomes of instruments."),
@@ -612,10 +627,17 @@ class Hub:
         if found is None:
             for pattern, kind in _COMPILED:
                 match = pattern.fullmatch(name)
-                if match is not None and (found := self._made(name, kind, match.groupdict(), key)) is not None:
+                if (
+                    match is not None
+                    and (found := self._made(name, kind, match.groupdict(), key)) is not None
+                ):
                     self._channels[name, who] = found
                     break
-        elif isinstance(found, BookChannel | TickerChannel | TradesChannel) and not found.interval and key is None:
+        elif (
+            isinstance(found, BookChannel | TickerChannel | TradesChannel)
+            and not found.interval
+            and key is None
+        ):
             return None
         return found
 

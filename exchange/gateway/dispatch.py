@@ -83,7 +83,9 @@ class Gateway:
     """Everything between sockets and the venue."""
 
     def __init__(self, venue: LiveVenue, ring: KeyRing, limits: Limits | None = None) -> None:
-        import_module("exchange.gateway.methods")  # which look at this module, and enter themselves in the registry
+        import_module(
+            "exchange.gateway.methods"
+        )  # which look at this module, and enter themselves in the registry
         self.venue = venue
         self.limits = limits or Limits()
         self.ring = ring
@@ -92,7 +94,9 @@ class Gateway:
         self.hub = Hub(venue.exchange.state, venue.books)
         self.connections: dict[int, Connection] = {}
         self.cancels_by_default: set[str] = set()  # keys whose new connections cancel on disconnect
-        self.quote_guards: dict[tuple[ParticipantId, str], dict[str, Any]] = {}  # settings of MMP, as they were set
+        self.quote_guards: dict[
+            tuple[ParticipantId, str], dict[str, Any]
+        ] = {}  # settings of MMP, as they were set
         self.counters = Counters()
         self.started = time.time()
         self._http = Source()
@@ -170,7 +174,7 @@ class Gateway:
             raise fault(FORBIDDEN, reason="role_may_not", role=key.role.value, needs=access.value)
 
     def _submit(
-        self, ask: Ask, number: Any, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
+        self, ask: Ask[Any], number: Any, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
     ) -> None:
         def reply(result: Any) -> None:
             if isinstance(result, Fault):

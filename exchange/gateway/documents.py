@@ -1,4 +1,4 @@
-"""The documents of the dialect, written from the registry: OpenAPI 3.1, OpenRPC, AsyncAPI 3, and the pages of the docs."""
+"""The documents of the dialect, written from the registry: OpenAPI 3.1, OpenRPC, AsyncAPI 3, and a page of the docs."""
 
 from collections.abc import Iterator
 from functools import cache
@@ -245,8 +245,8 @@ def methods_page() -> str:
 def _methods_page() -> Iterator[str]:
     yield "# Methods"
     yield ""
-    yield "Written from the method registry with `ringfence api-pages`; a test holds it to that. How to call them, and what"
-    yield "the answers look like, is told in [the API](../api.md)."
+    yield "Written from the method registry (`python -m tests.gateway.test_documents`); a test holds it to that. How to"
+    yield "call them, and what the answers look like, is told in [the API](../api.md)."
     for group, title in GROUPS.items():
         yield ""
         yield f"## {title}"

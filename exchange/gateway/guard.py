@@ -30,7 +30,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.get_write_buffer_size() > PINGED:  # type: ignore[attr-defined]
+        if self.transport.get_write_buffer_size() > PINGED:
             self._abort()
             return
         super().data_received(data)
@@ -41,7 +41,7 @@ class GuardedWebSocket(WebSocketsSansIOProtocol):
             self._stuck = None
 
     def _abort(self) -> None:
-        self.transport.abort()  # type: ignore[attr-defined]
+        self.transport.abort()
 
 
 class GuardedHttp(AutoHTTPProtocol):  # type: ignore[misc,valid-type]

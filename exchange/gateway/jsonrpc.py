@@ -54,7 +54,9 @@ def read(text: str | bytes) -> Request:
     except (ValueError, RecursionError) as error:
         told = "nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise Fault(PARSE_ERROR, "parse_error", reason=told) from None
-    brackets = (text.count("{") + text.count("[")) if isinstance(text, str) else text.count(b"{") + text.count(b"[")
+    brackets = (
+        (text.count("{") + text.count("[")) if isinstance(text, str) else text.count(b"{") + text.count(b"[")
+    )
     return request_of(message, deep=brackets > MOST_DEPTH)
 
 

@@ -9,7 +9,17 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar, get_type_hints
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    Generic,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+)
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter, ValidationError
 
@@ -76,27 +86,28 @@ Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Texts = Annotated[list[Annotated[str, Field(max_length=256)]], BeforeValidator(_listed)]
 
-P = TypeVar("P", bound=Params)
+R = TypeVar("R")
+F = TypeVar("F", bound=Callable[..., Any])
 Handler = Callable[["Call", Any], Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(Generic[R]):
     """What a method wants of the exchange: commands in one piece, and how their entries become its result.
 
     `valid_until` (engine time): not after that.
     """
 
     commands: Sequence[Command]
-    answer: Callable[[list[list[Entry]]], Any]
+    answer: Callable[[list[list[Entry]]], R]
     valid_until: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Then:
+class Then(Generic[R]):
     """A result, and what is to be done once it is on its way."""
 
-    result: Any
+    result: R
     after: Callable[[], None]
 
 
@@ -139,13 +150,17 @@ class Registry:
         pool: Pool = Pool.READ,
         cost: int = 1,
         websocket_only: bool = False,
-    ) -> Callable[[Callable[["Call", P], Any]], Callable[["Call", P], Any]]:
+    ) -> Callable[[F], F]:
         """Enter the function under a name. Its parameters and its result are those that it declares."""
 
-        def enter(handler: Callable[["Call", P], Any]) -> Callable[["Call", P], Any]:
+        def enter(handler: F) -> F:
             hints = get_type_hints(handler, localns={"Call": object})
             result = hints.pop("return")
-            params = next(kind for kind in hints.values() if isinstance(kind, type) and issubclass(kind, Params))
+            if get_origin(result) in (Ask, Then):
+                result = get_args(result)[0]
+            params = next(
+                kind for kind in hints.values() if isinstance(kind, type) and issubclass(kind, Params)
+            )
             assert name not in self._methods, f"{name} is entered twice"
             assert handler.__doc__, f"{name} does not say what it does"
             group = handler.__module__.rpartition(".")[2]

@@ -1,10 +1,10 @@
 """What the wire shows of orders, trades, positions, accounts and markets: from state and read models to shapes."""
 
 from collections.abc import Iterator
-from typing import Any, Final
+from typing import Final
 
 from exchange.clearing import accounts
-from exchange.clearing.expiry import is_over, is_trading
+from exchange.clearing.expiry import is_over
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.scenario_margin import maintenance_margin
 from exchange.events import CancelCause, Liquidity, SeriesState
@@ -24,6 +24,7 @@ from exchange.gateway.wire import Pair, index_name, index_price, milliseconds, m
 from exchange.instruments import ContractKind
 from exchange.rules.prices import furthest_price
 from exchange.state import Seat, Series, State
+from exchange.units import AssetId
 from matching.phases import collects
 from matching.terms import BUY, SELL, ParticipantId, PostOnly, Side, TimeInForce
 
@@ -69,7 +70,6 @@ STATES: Final = {
     SeriesState.DELISTED: "archivized",
     SeriesState.TERMINATED_AT_LAST_MARK: "delivered",
 }
-ORDER_PREFIX: Final = "RF"
 
 
 def order_id(number: int, pair: Pair) -> str:
@@ -153,7 +153,7 @@ def user_trade(one: UserTrade) -> UserTradeShape:
     pair = public.pair
     post_only = record.command is not None and record.command.post_only is not PostOnly.NO
     return {
-        **trade(public),  # type: ignore[typeddict-item]
+        **trade(public),
         "direction": DIRECTIONS[one.side],
         "order_id": order_id(record.order_id, pair),
         "order_type": record.order_type,
@@ -322,9 +322,16 @@ class Market:
             "creation_timestamp": ticker["timestamp"],
             "estimated_delivery_price": ticker["estimated_delivery_price"],
         }
-        for key in ("current_funding", "funding_8h", "mark_iv", "interest_rate", "underlying_index", "underlying_price"):
+        for key in (
+            "current_funding",
+            "funding_8h",
+            "mark_iv",
+            "interest_rate",
+            "underlying_index",
+            "underlying_price",
+        ):
             if key in ticker:
-                told[key] = ticker[key]  # type: ignore[literal-required]
+                told[key] = ticker[key]
         return told
 
 
@@ -411,8 +418,9 @@ class Accounts:
         initial = notional * margin.rules.scenarios.price_range_bp / 10_000
         return initial, initial * 0.75
 
-    def summary(self, who: ParticipantId, currency: str) -> AccountSummary:
+    def summary(self, who: ParticipantId, name: str) -> AccountSummary:
         """One asset of a participant. Of an asset that it has none of, all is zero."""
+        currency = AssetId(name)
         seat, ledger, covers = self.seat(who), self._state.ledger, self._state.covers
         settles = self._state.regime.cash.settlement_asset if self._state.regime else ""
         total = free = held = locked = 0
@@ -487,11 +495,3 @@ class Accounts:
             "security_keys_enabled": False,
             "mmp_enabled": bool(seat.protections),
         }
-
-
-def is_listed(series: Series, *, expired: bool) -> bool:
-    return is_over(series.state) is expired
-
-
-def takes_orders(series: Series) -> bool:
-    return is_trading(series.state)

@@ -11,7 +11,10 @@ import uvicorn
 
 from exchange.gateway.guard import GuardedHttp, GuardedWebSocket
 
-MOST_FRAME = 65_536  # bytes; what is longer than a request may be is still answered, what is longer than this is not
+MOST_FRAME = (
+    65_536  # bytes; what is longer than a request may be is still answered, what is longer than this is not
+)
+BACKLOG = 2_048  # connections that may wait to be taken
 SEND_BUFFER = 65_536  # of the kernel, so that a slow reader is noticed soon
 
 
@@ -25,7 +28,8 @@ class Tls:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that is bound: with port 0 to any that is free. Raises OSError."""
+    """A socket that is bound: with port 0 to any that is free; who comes before the server runs
+    waits. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -33,6 +37,7 @@ def listen(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     try:
         bound.bind((host, port))
+        bound.listen(BACKLOG)
     except OSError:
         bound.close()
         raise

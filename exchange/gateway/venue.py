@@ -23,6 +23,7 @@ from exchange.gateway.clock import Clock
 from exchange.gateway.faults import QUEUE_FULL, UNAVAILABLE, UNKNOWN_OUTCOME, fault, invalid
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import Ask
+from exchange.state import State
 from exchange.units import Time
 from exchange.wellformed import MalformedCommand, check
 
@@ -94,7 +95,7 @@ class Standing(StrEnum):
 
 
 class _Waiting(NamedTuple):
-    ask: Ask
+    ask: Ask[Any]
     reply: Reply
 
 
@@ -131,7 +132,7 @@ class LiveVenue:
         self._task: asyncio.Task[None] | None = None
 
     @property
-    def state(self) -> Any:
+    def state(self) -> State:
         return self.exchange.state
 
     @property
@@ -169,7 +170,7 @@ class LiveVenue:
         if self.standing is not Standing.FAILED:
             self.standing = Standing.CLOSED
 
-    def submit(self, source: Source, ask: Ask, reply: Reply) -> None:
+    def submit(self, source: Source, ask: Ask[Any], reply: Reply) -> None:
         """Queue what is asked. Raises Fault if nothing is taken, or if it is no command at all."""
         if self.standing is not Standing.OPEN:
             raise fault(UNAVAILABLE, reason=f"the venue is {self.standing}")

@@ -70,6 +70,10 @@ class Pair:
     """One instrument as the wire sees it."""
 
     __slots__ = (
+        "_amount_over",
+        "_amount_under",
+        "_price_over",
+        "_price_under",
         "amount_unit",
         "base",
         "contract",
@@ -90,13 +94,17 @@ class Pair:
         self.quote: str = instrument.cash
         note = instrument.product is Product.NOTE
         self.price_unit = Fraction(1, CASH_SCALE) if note else Fraction(instrument.tick, INDEX_UNIT)
-        self.base: str = instrument.base if instrument.base and not note else instrument.underlying.partition("_")[0]
+        self.base: str = (
+            instrument.base if instrument.base and not note else instrument.underlying.partition("_")[0]
+        )
         if note:
             self.amount_unit = Fraction(1)
         elif instrument.lot_units:
             self.amount_unit = Fraction(instrument.lot_units, 10 ** scales[self.base])
         else:
             self.amount_unit = Fraction(instrument.tick_value * INDEX_UNIT, instrument.tick * CASH_SCALE)
+        self._price_over, self._price_under = self.price_unit.as_integer_ratio()
+        self._amount_over, self._amount_under = self.amount_unit.as_integer_ratio()
         self.tick = float(self.price_unit)
         self.contract = float(self.amount_unit)
 
@@ -114,12 +122,10 @@ class Pair:
         return NEVER_MS if forever else milliseconds(self.instrument.expiry)
 
     def price(self, ticks: Price | float) -> float:
-        unit = self.price_unit
-        return ticks * unit.numerator / unit.denominator
+        return float(ticks * self._price_over / self._price_under)
 
     def amount(self, lots: Quantity) -> float:
-        unit = self.amount_unit
-        return lots * unit.numerator / unit.denominator
+        return lots * self._amount_over / self._amount_under
 
     def ticks(self, price: Decimal, param: str = "price") -> Price:
         """Raises Fault with the step if the price is between two ticks."""
@@ -127,7 +133,9 @@ class Pair:
             raise invalid(param, "out of range")
         count, rest = _counted(price, self.price_unit)
         if rest:
-            raise fault(WRONG_TICK, param=param, reason=f"must be a multiple of {self.tick}", tick_size=self.tick)
+            raise fault(
+                WRONG_TICK, param=param, reason=f"must be a multiple of {self.tick}", tick_size=self.tick
+            )
         return count
 
     def lots(self, amount: Decimal, param: str = "amount") -> Quantity:
@@ -141,7 +149,7 @@ class Pair:
 
     def cash(self, lots: int, ticks: Price | float) -> float:
         """What so many lots are worth at a price, in the cash asset."""
-        return lots * ticks * self.instrument.tick_value / CASH_SCALE
+        return float(lots * ticks * self.instrument.tick_value / CASH_SCALE)
 
 
 def index_price(value: int) -> float:

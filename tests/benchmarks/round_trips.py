@@ -189,7 +189,9 @@ def main() -> None:
         port, client_id, secret = ours.recv()
         login = {"grant_type": "client_credentials", "client_id": client_id, "client_secret": secret}
         first = (
-            [json.dumps({"jsonrpc": "2.0", "id": 1, "method": "public/auth", "params": login})] if secret else []
+            [json.dumps({"jsonrpc": "2.0", "id": 1, "method": "public/auth", "params": login})]
+            if secret
+            else []
         )
         time.sleep(0.5)
         for connections in (1, 50):

@@ -36,7 +36,7 @@ class ApplicationParams(StrictParams):
     kind: ApplicantKind
     securities_and_deposits_rub: Roubles = 0
     crypto_assets_rub: Roubles = 0
-    incomes_rub: list[Roubles] = []
+    incomes_rub: tuple[Roubles, ...] = ()
     knowledge_test_passed: bool = False
     deals_per_quarter: Annotated[int, Field(ge=0, le=10**9)] = 0
     years_of_experience: Annotated[int, Field(ge=0, le=100)] = 0
@@ -79,7 +79,7 @@ def applicant_of(params: ApplicationParams) -> Applicant:
 
 
 @REGISTRY.method("access/apply", Access.PUBLIC)
-def apply(call: Call, params: ApplicationParams) -> dict[str, Any]:
+def apply(call: Call, params: ApplicationParams) -> Ask[dict[str, Any]]:
     """Ask to be let in. Whoever the regime admits gets a key; whoever it refuses is told why, and how far it is from
     the nearest class."""
     name = ParticipantId(params.participant_id)
@@ -104,7 +104,7 @@ def apply(call: Call, params: ApplicationParams) -> dict[str, Any]:
                 }
         raise fault(OTHER_REJECT, reason="nothing_happened")
 
-    return Ask((command,), answer)  # type: ignore[return-value]
+    return Ask((command,), answer)
 
 
 @REGISTRY.method("access/assess", Access.PUBLIC)
@@ -166,7 +166,9 @@ def get_my_limits(call: Call, params: NoParams) -> dict[str, Any]:
         "available": None if limit is None else money(max(limit - used, 0)),
         "set_by_the_authority": None if seat.set_limit is None else money(seat.set_limit),
         "own_funds_limit": None if seat.own_funds_limit is None else money(seat.own_funds_limit),
-        "requests_per_second": call.state.regime.market.max_requests_per_second if call.state.regime else None,
+        "requests_per_second": call.state.regime.market.max_requests_per_second
+        if call.state.regime
+        else None,
     }
 
 
@@ -222,7 +224,9 @@ def get_statistics(call: Call, params: NoParams) -> dict[str, Any]:
         "admitted": len(state.seats),
         "by_class": by_class,
         "asked_for": {
-            one.class_id: [" and ".join(asked.words for asked in requirements(way)) or "nothing" for way in one.any_of]
+            one.class_id: [
+                " and ".join(asked.words for asked in requirements(way)) or "nothing" for way in one.any_of
+            ]
             for one in (regime.classes if regime else ())
         },
     }

@@ -231,7 +231,13 @@ def _settlements(call: Call) -> Iterator[dict[str, Any]]:
 
 
 def _settlement(call: Call, at: int, event: PrivateEvent) -> Iterator[dict[str, Any]]:
-    base = {"timestamp": milliseconds(at), "index_price": 0.0, "mark_price": 0.0, "position": 0.0, "funding": 0.0}
+    base = {
+        "timestamp": milliseconds(at),
+        "index_price": 0.0,
+        "mark_price": 0.0,
+        "position": 0.0,
+        "funding": 0.0,
+    }
     match event:
         case FundingPaid():
             yield {

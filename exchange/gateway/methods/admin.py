@@ -71,7 +71,7 @@ class ClientIdParams(Params):
     client_id: Name
 
 
-def _direct(*commands: Command) -> Any:
+def _direct(*commands: Command) -> Ask[str]:
     return Ask(commands, _done)
 
 
@@ -83,68 +83,68 @@ def _done(told: Sequence[Sequence[Entry]]) -> str:
 
 
 @REGISTRY.method("admin/suspend_participant", Access.AUTHORITY)
-def suspend_participant(call: Call, params: ParticipantParams) -> str:
+def suspend_participant(call: Call, params: ParticipantParams) -> Ask[str]:
     """No orders at all from a participant; the open ones are canceled."""
-    return _direct(SuspendParticipant(participant_id=ParticipantId(params.participant_id)))  # type: ignore[no-any-return]
+    return _direct(SuspendParticipant(participant_id=ParticipantId(params.participant_id)))
 
 
 @REGISTRY.method("admin/reinstate_participant", Access.AUTHORITY)
-def reinstate_participant(call: Call, params: ParticipantParams) -> str:
+def reinstate_participant(call: Call, params: ParticipantParams) -> Ask[str]:
     """End a suspension."""
-    return _direct(ReinstateParticipant(participant_id=ParticipantId(params.participant_id)))  # type: ignore[no-any-return]
+    return _direct(ReinstateParticipant(participant_id=ParticipantId(params.participant_id)))
 
 
 @REGISTRY.method("admin/freeze_participant", Access.AUTHORITY)
-def freeze_participant(call: Call, params: FreezeParams) -> str:
+def freeze_participant(call: Call, params: FreezeParams) -> Ask[str]:
     """A legal order: a participant's orders may only reduce, and nothing leaves."""
     who = ParticipantId(params.participant_id)
-    return _direct(FreezeParticipant(participant_id=who, order_ref=params.order_ref))  # type: ignore[no-any-return]
+    return _direct(FreezeParticipant(participant_id=who, order_ref=params.order_ref))
 
 
 @REGISTRY.method("admin/unfreeze_participant", Access.AUTHORITY)
-def unfreeze_participant(call: Call, params: FreezeParams) -> str:
+def unfreeze_participant(call: Call, params: FreezeParams) -> Ask[str]:
     """Lift a legal order."""
     who = ParticipantId(params.participant_id)
-    return _direct(UnfreezeParticipant(participant_id=who, order_ref=params.order_ref))  # type: ignore[no-any-return]
+    return _direct(UnfreezeParticipant(participant_id=who, order_ref=params.order_ref))
 
 
 @REGISTRY.method("admin/set_limit", Access.AUTHORITY)
-def set_limit(call: Call, params: LimitParams) -> str:
+def set_limit(call: Call, params: LimitParams) -> Ask[str]:
     """A participant's own limit on capital at risk."""
     who = ParticipantId(params.participant_id)
-    return _direct(SetLimit(participant_id=who, limit=whole_money(params.limit, "limit")))  # type: ignore[no-any-return]
+    return _direct(SetLimit(participant_id=who, limit=whole_money(params.limit, "limit")))
 
 
 @REGISTRY.method("admin/halt_instrument", Access.AUTHORITY)
-def halt_instrument(call: Call, params: InstrumentParams) -> str:
+def halt_instrument(call: Call, params: InstrumentParams) -> Ask[str]:
     """Stop trading in an instrument."""
-    return _direct(HaltInstrument(instrument_id=InstrumentId(params.instrument_name)))  # type: ignore[no-any-return]
+    return _direct(HaltInstrument(instrument_id=InstrumentId(params.instrument_name)))
 
 
 @REGISTRY.method("admin/resume_instrument", Access.AUTHORITY)
-def resume_instrument(call: Call, params: InstrumentParams) -> str:
+def resume_instrument(call: Call, params: InstrumentParams) -> Ask[str]:
     """Let an instrument trade again."""
-    return _direct(ResumeInstrument(instrument_id=InstrumentId(params.instrument_name)))  # type: ignore[no-any-return]
+    return _direct(ResumeInstrument(instrument_id=InstrumentId(params.instrument_name)))
 
 
 @REGISTRY.method("admin/halt_all", Access.AUTHORITY)
-def halt_all(call: Call, params: NoParams) -> str:
+def halt_all(call: Call, params: NoParams) -> Ask[str]:
     """The kill switch: stop trading in everything that trades."""
     trading = [one for one in call.state.series.values() if one.state.value in ("trading", "fixing")]
-    return _direct(*(HaltInstrument(instrument_id=one.instrument.instrument_id) for one in trading))  # type: ignore[no-any-return]
+    return _direct(*(HaltInstrument(instrument_id=one.instrument.instrument_id) for one in trading))
 
 
 @REGISTRY.method("admin/halt_cash", Access.AUTHORITY)
-def halt_cash(call: Call, params: CashParams) -> str:
+def halt_cash(call: Call, params: CashParams) -> Ask[str]:
     """The venue takes and gives none of a cash asset."""
     command = HaltCash(asset_id=AssetId(params.currency.upper()), grounds=params.grounds)
-    return _direct(command)  # type: ignore[no-any-return]
+    return _direct(command)
 
 
 @REGISTRY.method("admin/resume_cash", Access.AUTHORITY)
-def resume_cash(call: Call, params: CashParams) -> str:
+def resume_cash(call: Call, params: CashParams) -> Ask[str]:
     """The venue takes and gives it again."""
-    return _direct(ResumeCash(asset_id=AssetId(params.currency.upper())))  # type: ignore[no-any-return]
+    return _direct(ResumeCash(asset_id=AssetId(params.currency.upper())))
 
 
 @REGISTRY.method("admin/get_participants", Access.AUTHORITY)

@@ -118,7 +118,7 @@ def get_my_cash(call: Call, params: CurrencyParams) -> dict[str, Any]:
 
 
 @REGISTRY.method("cash/redeem", Access.SEATED)
-def redeem(call: Call, params: RedeemParams) -> dict[str, Any]:
+def redeem(call: Call, params: RedeemParams) -> Ask[dict[str, Any]]:
     """Hand coins in the caller's own wallet back to their issuer: paid at once, or against a ticket."""
     if call.speaker.read_only:
         raise fault(FORBIDDEN, reason="the key may only read")
@@ -127,7 +127,7 @@ def redeem(call: Call, params: RedeemParams) -> dict[str, Any]:
     command = RedeemCoins(
         asset_id=AssetId(params.currency.upper()), wallet_id=wallet, amount=whole_money(params.amount)
     )
-    return Ask((command,), lambda told: _redeemed(told[0], wallet))  # type: ignore[return-value]
+    return Ask((command,), lambda told: _redeemed(told[0], wallet))
 
 
 def _redeemed(entries: list[Entry], wallet: WalletId) -> dict[str, Any]:
@@ -149,7 +149,7 @@ def _redeemed(entries: list[Entry], wallet: WalletId) -> dict[str, Any]:
 
 
 @REGISTRY.method("cash/mint", Access.ISSUER)
-def mint(call: Call, params: MintParams) -> dict[str, Any]:
+def mint(call: Call, params: MintParams) -> Ask[dict[str, Any]]:
     """Record that bank roubles have come in, and issue coins against them to a wallet. For an issuer's key."""
     holding = _holding(call, params.currency)
     if holding.issuer is None:
@@ -172,9 +172,11 @@ def mint(call: Call, params: MintParams) -> dict[str, Any]:
             if isinstance(event, CoinRequestRefused):
                 raise refused(event.reason, request=event.request)
             if isinstance(event, CoinsMinted):
-                return {"amount": money(event.amount), "supply": money(event.supply), "wallet": event.wallet_id}
+                return {
+                    "amount": money(event.amount),
+                    "supply": money(event.supply),
+                    "wallet": event.wallet_id,
+                }
         raise fault(OTHER_REJECT, reason="nothing_happened")
 
-    return Ask(commands, answer)  # type: ignore[return-value]
-
-
+    return Ask(commands, answer)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
-from itertools import islice
+from itertools import islice, pairwise
 from math import log, sqrt
 from typing import Annotated, Any, Literal
 
@@ -168,9 +168,11 @@ def get_instrument(call: Call, params: InstrumentParams) -> InstrumentShape:
 def get_currencies(call: Call, params: NoParams) -> list[dict[str, Any]]:
     """Every asset: what is paid with, and what is traded."""
     state = call.state
-    known = {asset.asset_id: (asset.title, asset.scale) for asset in state.assets.values()}
+    known: dict[str, tuple[str, int]] = {
+        asset.asset_id: (asset.title, asset.scale) for asset in state.assets.values()
+    }
     for pair in call.books.pairs.values():
-        known.setdefault(pair.base, (pair.base, 8))  # type: ignore[call-overload]
+        known.setdefault(pair.base, (pair.base, 8))
     return [
         {
             "currency": asset_id,
@@ -237,7 +239,7 @@ def get_order_book(call: Call, params: DepthParams) -> OrderBookShape:
     pair = pair_of(call, params.instrument_name)
     shown = call.books.shown[pair.name]
     return {
-        **call.gateway.hub.market.ticker(pair),  # type: ignore[typeddict-item]
+        **call.gateway.hub.market.ticker(pair),
         "change_id": shown.number,
         "bids": [(pair.price(p), pair.amount(q)) for p, q in shown.best(BUY, params.depth)],
         "asks": [(pair.price(p), pair.amount(q)) for p, q in shown.best(SELL, params.depth)],
@@ -313,7 +315,10 @@ def get_delivery_prices(call: Call, params: DeliveryParams) -> dict[str, Any]:
 
 
 def within(
-    newest_first: Iterable[PublicTrade], params: RangeParams, first: int | None = None, last: int | None = None
+    newest_first: Iterable[PublicTrade],
+    params: RangeParams,
+    first: int | None = None,
+    last: int | None = None,
 ) -> Trades:
     """The trades that are asked for: the newest first, but ascending where a beginning is given."""
     found = list(_between(newest_first, params, first, last))
@@ -364,7 +369,8 @@ def get_last_trades_by_currency(call: Call, params: CurrencyTradesParams) -> Tra
         one
         for name, tape in call.books.tapes.items()
         for one in islice(reversed(tape.trades), 2_000)
-        if of_currency(call.books.pairs[name], params.currency) and of_kind(call.books.pairs[name], params.kind)
+        if of_currency(call.books.pairs[name], params.currency)
+        and of_kind(call.books.pairs[name], params.kind)
     ]
     trades.sort(key=lambda one: one.trade_id, reverse=True)
     first, last = _trade_number(params.start_id), _trade_number(params.end_id)
@@ -497,13 +503,15 @@ def get_funding_rate_history(call: Call, params: SpanParams) -> list[dict[str, A
 @REGISTRY.method("public/get_historical_volatility", Access.PUBLIC)
 def get_historical_volatility(call: Call, params: CurrencyParams) -> list[tuple[int, float]]:
     """Pairs of time and the yearly deviation of the index, in percent, from its minutes of the last hour."""
-    index_id = next((one for one in call.state.indices if one.upper().startswith(params.currency.upper())), None)
+    index_id = next(
+        (one for one in call.state.indices if one.upper().startswith(params.currency.upper())), None
+    )
     known = list(call.books.indices.get(index_id, ())) if index_id else []
     minutes: dict[int, int] = {at // 60_000_000_000: value for at, value in known}
     values = list(minutes.values())[-61:]
     if len(values) < 3:
         return []
-    moves = [log(after / before) for before, after in zip(values, values[1:], strict=False)]
+    moves = [log(after / before) for before, after in pairwise(values)]
     mean = sum(moves) / len(moves)
     deviation = sqrt(sum((move - mean) ** 2 for move in moves) / (len(moves) - 1))
     return [(milliseconds(call.state.now), round(deviation * sqrt(YEAR_OF_MINUTES) * 100, 4))]

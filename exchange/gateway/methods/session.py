@@ -62,8 +62,6 @@ class LogoutParams(Params):
     invalidate_token: bool = True
 
 
-
-
 @REGISTRY.method("public/auth", Access.PUBLIC)
 def auth(call: Call, params: AuthParams) -> TokenShape:
     """Sign in with a key and its secret, with a signature, or with a refresh token. A websocket is signed in from
@@ -86,9 +84,7 @@ def auth(call: Call, params: AuthParams) -> TokenShape:
 def _signed_in(call: Call, key: Key, scope: str, state: str) -> TokenShape:
     gateway, connection = call.gateway, call.connection
     if connection is not None:
-        others = sum(
-            one.key is key and one is not connection for one in gateway.connections.values()
-        )
+        others = sum(one.key is key and one is not connection for one in gateway.connections.values())
         if others >= gateway.limits.sessions_per_key:
             raise fault(FORBIDDEN, reason="too many sessions with this key")
         if connection.key is not None and connection.key is not key:
@@ -104,14 +100,14 @@ def _signed_in(call: Call, key: Key, scope: str, state: str) -> TokenShape:
 
 
 @REGISTRY.method("private/logout", Access.SIGNED_IN, websocket_only=True)
-def logout(call: Call, params: LogoutParams) -> None:
+def logout(call: Call, params: LogoutParams) -> Then[None]:
     """Close the websocket. Orders stay, whatever was asked for the case of a disconnect."""
     connection = call.connection
     assert connection is not None
     if params.invalidate_token:
         call.gateway.door.revoke(call.speaker)
     connection.graceful = True
-    return Then(None, lambda: connection.close(NORMAL, "logout"))  # type: ignore[return-value]
+    return Then(None, lambda: connection.close(NORMAL, "logout"))
 
 
 @REGISTRY.method("public/get_time", Access.PUBLIC)
@@ -156,21 +152,22 @@ def disable_heartbeat(call: Call, params: NoParams) -> str:
     return "ok"
 
 
-def _subscribe(call: Call, params: ChannelsParams) -> list[str]:
+def _subscribe(call: Call, params: ChannelsParams) -> Then[list[str]]:
     connection = call.connection
     assert connection is not None
     taken, begin = call.gateway.hub.follow(connection, params.channels)
-    return Then(taken, begin)  # type: ignore[return-value]
+    return Then(taken, begin)
 
 
 @REGISTRY.method("public/subscribe", Access.PUBLIC, websocket_only=True)
-def subscribe(call: Call, params: ChannelsParams) -> list[str]:
-    """Follow channels. The result names those that are followed now; what is unknown or not for the caller is left out."""
+def subscribe(call: Call, params: ChannelsParams) -> Then[list[str]]:
+    """Follow channels. The result names those that are followed now; what is unknown, or not for the caller, is left
+    out."""
     return _subscribe(call, params)
 
 
 @REGISTRY.method("private/subscribe", Access.SIGNED_IN, websocket_only=True)
-def private_subscribe(call: Call, params: ChannelsParams) -> list[str]:
+def private_subscribe(call: Call, params: ChannelsParams) -> Then[list[str]]:
     """The same for those who are signed in."""
     return _subscribe(call, params)
 

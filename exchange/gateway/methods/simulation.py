@@ -19,7 +19,8 @@ def get_clock(call: Call, params: NoParams) -> dict[str, Any]:
         "next_due": None if due is None else milliseconds(due),
         "session_open": call.state.session_open,
         "sessions": [
-            {"opens": milliseconds(one.opens), "closes": milliseconds(one.closes)} for one in call.state.sessions
+            {"opens": milliseconds(one.opens), "closes": milliseconds(one.closes)}
+            for one in call.state.sessions
         ],
         "sequence": venue.exchange.sequence,
     }

@@ -30,7 +30,6 @@ from exchange.gateway.books import OrderRecord, UserTrade
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import (
     FORBIDDEN,
-    INVALID,
     NEEDS_CANCEL_ON_DISCONNECT,
     NO_SUCH_ORDER,
     NOT_FOUND,
@@ -49,7 +48,6 @@ from exchange.gateway.registry import (
     Ask,
     Milliseconds,
     Name,
-    NoParams,
     Number,
     Params,
     Pool,
@@ -254,7 +252,9 @@ def _one_or_many(value: Any) -> Any:
 class MassQuoteParams(StrictParams):
     quote_id: Name
     mmp_group: str = ""
-    quotes: Annotated[list[QuotePair], BeforeValidator(_one_or_many), Field(min_length=1, max_length=MOST_QUOTES)]
+    quotes: Annotated[
+        list[QuotePair], BeforeValidator(_one_or_many), Field(min_length=1, max_length=MOST_QUOTES)
+    ]
     detailed: bool = False
     wait_for_response: bool = True
     valid_until: Milliseconds | None = None
@@ -303,15 +303,15 @@ class LinkParams(StrictParams):
 
 
 @REGISTRY.method("private/buy", Access.SEATED, pool=Pool.MATCHING)
-def buy(call: Call, params: OrderParams) -> OrderWithTrades:
+def buy(call: Call, params: OrderParams) -> Ask[OrderWithTrades]:
     """Place an order to buy. The result has what it traded at once."""
-    return _place(call, params, Side.BUY)  # type: ignore[return-value]
+    return _place(call, params, Side.BUY)
 
 
 @REGISTRY.method("private/sell", Access.SEATED, pool=Pool.MATCHING)
-def sell(call: Call, params: OrderParams) -> OrderWithTrades:
+def sell(call: Call, params: OrderParams) -> Ask[OrderWithTrades]:
     """Place an order to sell. The result has what it traded at once."""
-    return _place(call, params, Side.SELL)  # type: ignore[return-value]
+    return _place(call, params, Side.SELL)
 
 
 def _may_trade(call: Call) -> None:
@@ -319,7 +319,7 @@ def _may_trade(call: Call) -> None:
         raise fault(FORBIDDEN, reason="the key may only read")
 
 
-def _place(call: Call, params: OrderParams, side: Side) -> Ask:
+def _place(call: Call, params: OrderParams, side: Side) -> Ask[OrderWithTrades]:
     _may_trade(call)
     command = _order(call, params, side)
     until = None if params.valid_until is None else nanoseconds(params.valid_until)
@@ -330,7 +330,9 @@ def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
     """The command for it. Raises Fault for what no order could be."""
     pair = pair_of(call, params.instrument_name)
     if params.advanced is not None or params.linked_order_type is not None or params.otoco_config is not None:
-        raise fault(UNSUPPORTED, reason="orders are linked by private/link_orders; there are no advanced ones")
+        raise fault(
+            UNSUPPORTED, reason="orders are linked by private/link_orders; there are no advanced ones"
+        )
     limited = params.type in ("limit", "stop_limit", "take_limit")
     if limited and params.price is None:
         raise invalid("price", f"is needed for an order of type {params.type}")
@@ -415,7 +417,11 @@ def _placed(call: Call, command: PlaceOrder, entries: list[Entry]) -> OrderWithT
         if isinstance(event, OrderAccepted | OrderWaiting):
             if event.participant_id == who and event.client_order_id == number:
                 return _with_trades(call, event.order_id, entries)
-        elif isinstance(event, OrderRejected) and event.participant_id == who and event.client_order_id == number:
+        elif (
+            isinstance(event, OrderRejected)
+            and event.participant_id == who
+            and event.client_order_id == number
+        ):
             raise rejected(event.reason, **_why(call, event.reason, command.side, command.instrument_id))
     raise fault(OTHER_REJECT, reason="nothing_happened")
 
@@ -445,7 +451,7 @@ def _with_trades(call: Call, order_id: int, entries: list[Entry]) -> OrderWithTr
 
 
 @REGISTRY.method("private/close_position", Access.SEATED, pool=Pool.MATCHING)
-def close_position(call: Call, params: CloseParams) -> OrderWithTrades:
+def close_position(call: Call, params: CloseParams) -> Ask[OrderWithTrades]:
     """Place the order that would close a position: it only reduces."""
     pair = pair_of(call, params.instrument_name)
     lots = 0
@@ -461,7 +467,7 @@ def close_position(call: Call, params: CloseParams) -> OrderWithTrades:
         reduce_only=True,
         time_in_force="immediate_or_cancel" if params.type == "market" else "good_til_cancelled",
     )
-    return _place(call, order, Side.SELL if lots > 0 else Side.BUY)  # type: ignore[return-value]
+    return _place(call, order, Side.SELL if lots > 0 else Side.BUY)
 
 
 # --- changing -------------------------------------------------------------------------------------------
@@ -484,12 +490,12 @@ def _open_one(call: Call, text: str) -> OrderRecord:
 
 
 @REGISTRY.method("private/edit", Access.SEATED, pool=Pool.MATCHING)
-def edit(call: Call, params: EditParams) -> OrderWithTrades:
+def edit(call: Call, params: EditParams) -> Ask[OrderWithTrades]:
     """Change price or amount (of the whole order, what has traded included). With the same price and no more amount
     the order keeps its place."""
     record = _open_one(call, params.order_id)
     until = params.valid_until
-    return _edit(call, record, params.amount, params.contracts, params.price, until)  # type: ignore[return-value]
+    return _edit(call, record, params.amount, params.contracts, params.price, until)
 
 
 def _edit(
@@ -499,7 +505,7 @@ def _edit(
     contracts: Decimal | None,
     price: Decimal | None,
     valid_until: int | None,
-) -> Ask:
+) -> Ask[OrderWithTrades]:
     _may_trade(call)
     pair = record.pair
     total = record.quantity if amount is None and contracts is None else _lots(pair, amount, contracts)
@@ -531,7 +537,7 @@ def _check_request(call: Call, entries: list[Entry], record: OrderRecord) -> Non
 
 
 @REGISTRY.method("private/edit_by_label", Access.SEATED, pool=Pool.MATCHING)
-def edit_by_label(call: Call, params: EditByLabelParams) -> OrderWithTrades:
+def edit_by_label(call: Call, params: EditByLabelParams) -> Ask[OrderWithTrades]:
     """The same for the one open order with that label in an instrument."""
     found = [
         one
@@ -543,11 +549,11 @@ def edit_by_label(call: Call, params: EditByLabelParams) -> OrderWithTrades:
     if len(found) > 1:
         raise fault(NOT_UNIQUE, param="label", orders=len(found))
     until = params.valid_until
-    return _edit(call, found[0], params.amount, params.contracts, params.price, until)  # type: ignore[return-value]
+    return _edit(call, found[0], params.amount, params.contracts, params.price, until)
 
 
 @REGISTRY.method("private/link_orders", Access.SEATED, pool=Pool.MATCHING)
-def link_orders(call: Call, params: LinkParams) -> list[OrderShape]:
+def link_orders(call: Call, params: LinkParams) -> Ask[list[OrderShape]]:
     """Make two open orders in one instrument cancel each other: once one trades or ends, the other goes."""
     _may_trade(call)
     first, second = _open_one(call, params.first_order_id), _open_one(call, params.second_order_id)
@@ -561,14 +567,14 @@ def link_orders(call: Call, params: LinkParams) -> list[OrderShape]:
         _check_request(call, told[0], first)
         return [render.order(first), render.order(second)]
 
-    return Ask((command,), answer)  # type: ignore[return-value]
+    return Ask((command,), answer)
 
 
 # --- canceling ------------------------------------------------------------------------------------------
 
 
 @REGISTRY.method("private/cancel", Access.SEATED, pool=Pool.CANCEL)
-def cancel(call: Call, params: OrderIdParams) -> OrderShape:
+def cancel(call: Call, params: OrderIdParams) -> Ask[OrderShape]:
     """Cancel an order."""
     _may_trade(call)
     record = _open_one(call, params.order_id)
@@ -578,10 +584,10 @@ def cancel(call: Call, params: OrderIdParams) -> OrderShape:
         _check_request(call, told[0], record)
         return render.order(record)
 
-    return Ask((command,), answer)  # type: ignore[return-value]
+    return Ask((command,), answer)
 
 
-def _cancel(call: Call, records: Iterable[OrderRecord], *, detailed: bool) -> Ask:
+def _cancel(call: Call, records: Iterable[OrderRecord], *, detailed: bool) -> Ask[int | list[OrderShape]]:
     """Cancel these; how many were, or which."""
     _may_trade(call)
     who = call.participant_id
@@ -590,74 +596,82 @@ def _cancel(call: Call, records: Iterable[OrderRecord], *, detailed: bool) -> As
 
 
 def _canceled(call: Call, told: list[list[Entry]], *, detailed: bool) -> int | list[OrderShape]:
-    numbers = [
-        entry.event.order_id
-        for entries in told
-        for entry in entries
-        if isinstance(entry.event, OrderCanceled) and entry.event.participant_id == call.participant_id
-    ]
+    numbers = _canceled_by(call, told)
     if not detailed:
         return len(numbers)
     found = (call.owner.order(number) for number in numbers)
     return [render.order(one) for one in found if one is not None]
 
 
+def _canceled_by(call: Call, told: list[list[Entry]]) -> list[int]:
+    """The caller's orders that were canceled."""
+    return [
+        entry.event.order_id
+        for entries in told
+        for entry in entries
+        if isinstance(entry.event, OrderCanceled) and entry.event.participant_id == call.participant_id
+    ]
+
+
 @REGISTRY.method("private/cancel_all", Access.SEATED, pool=Pool.CANCEL)
-def cancel_all(call: Call, params: FilterParams) -> int | list[OrderShape]:
+def cancel_all(call: Call, params: FilterParams) -> Ask[int | list[OrderShape]]:
     """Cancel every order; how many, or with `detailed` which."""
     _may_trade(call)
     command = CancelAll(participant_id=call.participant_id)
-    return Ask((command,), lambda told: _canceled(call, told, detailed=params.detailed))  # type: ignore[return-value]
+    return Ask((command,), lambda told: _canceled(call, told, detailed=params.detailed))
 
 
 @REGISTRY.method("private/cancel_all_by_instrument", Access.SEATED, pool=Pool.CANCEL)
-def cancel_all_by_instrument(call: Call, params: ByInstrumentParams) -> int | list[OrderShape]:
+def cancel_all_by_instrument(call: Call, params: ByInstrumentParams) -> Ask[int | list[OrderShape]]:
     """Cancel every order in an instrument."""
     pair = pair_of(call, params.instrument_name)
     if params.type != "all":
         found = _matching(call, params, lambda one: one is pair)
-        return _cancel(call, found, detailed=params.detailed)  # type: ignore[return-value]
+        return _cancel(call, found, detailed=params.detailed)
     _may_trade(call)
     command = CancelAll(participant_id=call.participant_id, instrument_id=pair.instrument.instrument_id)
-    return Ask((command,), lambda told: _canceled(call, told, detailed=params.detailed))  # type: ignore[return-value]
+    return Ask((command,), lambda told: _canceled(call, told, detailed=params.detailed))
 
 
 @REGISTRY.method("private/cancel_all_by_currency", Access.SEATED, pool=Pool.CANCEL)
-def cancel_all_by_currency(call: Call, params: ByCurrencyParams) -> int | list[OrderShape]:
+def cancel_all_by_currency(call: Call, params: ByCurrencyParams) -> Ask[int | list[OrderShape]]:
     """Cancel every order that pays in a currency, of a kind or type."""
     found = _matching(call, params, lambda one: settles_in(one, params.currency))
-    return _cancel(call, found, detailed=params.detailed)  # type: ignore[return-value]
+    return _cancel(call, found, detailed=params.detailed)
 
 
 @REGISTRY.method("private/cancel_all_by_kind_or_type", Access.SEATED, pool=Pool.CANCEL)
-def cancel_all_by_kind_or_type(call: Call, params: KindOrTypeParams) -> int | list[OrderShape]:
+def cancel_all_by_kind_or_type(call: Call, params: KindOrTypeParams) -> Ask[int | list[OrderShape]]:
     """The same; `currency` may be a list."""
     asked = params.currency if isinstance(params.currency, list) else [params.currency]
     found = _matching(call, params, lambda one: any(settles_in(one, str(word)) for word in asked))
-    return _cancel(call, found, detailed=params.detailed)  # type: ignore[return-value]
+    return _cancel(call, found, detailed=params.detailed)
 
 
 @REGISTRY.method("private/cancel_all_by_currency_pair", Access.SEATED, pool=Pool.CANCEL)
-def cancel_all_by_currency_pair(call: Call, params: ByPairParams) -> int | list[OrderShape]:
+def cancel_all_by_currency_pair(call: Call, params: ByPairParams) -> Ask[int | list[OrderShape]]:
     """Cancel every order in what is traded in a pair, for instance `btc_rubd`."""
     asked = params.currency_pair.lower()
     found = _matching(call, params, lambda one: f"{one.base}_{one.quote}".lower() == asked)
-    return _cancel(call, found, detailed=params.detailed)  # type: ignore[return-value]
+    return _cancel(call, found, detailed=params.detailed)
 
 
 @REGISTRY.method("private/cancel_by_label", Access.SEATED, pool=Pool.CANCEL)
-def cancel_by_label(call: Call, params: ByLabelParams) -> int:
+def cancel_by_label(call: Call, params: ByLabelParams) -> Ask[int]:
     """Cancel every order with a label; how many."""
     _may_trade(call)
     if params.currency.lower() == "any":
         command = CancelAll(participant_id=call.participant_id, label=params.label)
-        return Ask((command,), lambda told: _canceled(call, told, detailed=False))  # type: ignore[return-value]
+        return Ask((command,), lambda told: len(_canceled_by(call, told)))
     found = [
         one
         for one in call.owner.live.values()
         if one.label == params.label and settles_in(one.pair, params.currency)
     ]
-    return _cancel(call, found, detailed=False)  # type: ignore[return-value]
+    _may_trade(call)
+    who = call.participant_id
+    commands = [CancelOrder(participant_id=who, order_id=OrderId(one.order_id)) for one in found]
+    return Ask(commands, lambda told: len(_canceled_by(call, told)))
 
 
 def settles_in(pair: Pair, currency: str) -> bool:
@@ -764,9 +778,7 @@ def get_order_history_by_instrument(call: Call, params: InstrumentHistoryParams)
 @REGISTRY.method("private/get_order_history_by_currency", Access.SEATED)
 def get_order_history_by_currency(call: Call, params: CurrencyHistoryParams) -> list[OrderShape]:
     """The same of a currency and kind."""
-    return _history(
-        call, params, lambda one: settles_in(one, params.currency) and of_kind(one, params.kind)
-    )
+    return _history(call, params, lambda one: settles_in(one, params.currency) and of_kind(one, params.kind))
 
 
 @REGISTRY.method("private/get_trigger_order_history", Access.SEATED)
@@ -879,7 +891,7 @@ def set_self_trading_config(call: Call, params: SelfTradingParams) -> str:
 
 
 @REGISTRY.method("private/mass_quote", Access.SEATED, pool=Pool.MATCHING, cost=2)
-def mass_quote(call: Call, params: MassQuoteParams) -> dict[str, Any]:
+def mass_quote(call: Call, params: MassQuoteParams) -> Ask[dict[str, Any]]:
     """Replace the caller's quotes in each instrument that is named. An amount of 0 takes a side off."""
     _may_trade(call)
     if call.connection is not None and not call.connection.cancels_on_disconnect:
@@ -889,9 +901,7 @@ def mass_quote(call: Call, params: MassQuoteParams) -> dict[str, Any]:
         raise invalid("quotes", "name an instrument twice")
     commands = [_quotes(call, one) for one in params.quotes]
     until = None if params.valid_until is None else nanoseconds(params.valid_until)
-    return Ask(  # type: ignore[return-value]
-        commands, lambda told: _quoted(call, commands, told, detailed=params.detailed), until
-    )
+    return Ask(commands, lambda told: _quoted(call, commands, told, detailed=params.detailed), until)
 
 
 def _quotes(call: Call, asked: QuotePair) -> QuoteMarket:
@@ -940,7 +950,9 @@ def _quoted(
     if detailed:
         numbers = {entry.sequence: entry for entries in told for entry in entries}
         first = min((entry.time for entry in numbers.values()), default=0)
-        trades = [t for one in call.owner.trades if one.order.quote and one.public.at >= first for t in (one,)]
+        trades = [
+            t for one in call.owner.trades if one.order.quote and one.public.at >= first for t in (one,)
+        ]
         result |= {
             "orders": [render.order(one) for one in orders],
             "trades": [render.user_trade(one) for one in trades],
@@ -953,7 +965,7 @@ def _quoted(
 
 
 @REGISTRY.method("private/cancel_quotes", Access.SEATED, pool=Pool.CANCEL)
-def cancel_quotes(call: Call, params: CancelQuotesParams) -> int | list[OrderShape]:
+def cancel_quotes(call: Call, params: CancelQuotesParams) -> Ask[int | list[OrderShape]]:
     """Cancel quotes: of an instrument, a kind, a currency, or all."""
     if params.cancel_type in ("delta", "quote_set_id"):
         raise fault(UNSUPPORTED, param="cancel_type", reason="quotes have neither sets nor deltas here")
@@ -965,11 +977,11 @@ def cancel_quotes(call: Call, params: CancelQuotesParams) -> int | list[OrderSha
         and of_kind(one.pair, params.kind)
         and settles_in(one.pair, params.currency)
     ]
-    return _cancel(call, found, detailed=params.detailed)  # type: ignore[return-value]
+    return _cancel(call, found, detailed=params.detailed)
 
 
 @REGISTRY.method("private/set_mmp_config", Access.SEATED, pool=Pool.MATCHING)
-def set_mmp_config(call: Call, params: ProtectionParams) -> list[dict[str, Any]]:
+def set_mmp_config(call: Call, params: ProtectionParams) -> Ask[list[dict[str, Any]]]:
     """Market-maker protection for all instruments on an index: once quotes have traded more than `quantity_limit`
     within `interval` seconds, they go, and none are taken for `frozen_time` seconds."""
     _may_trade(call)
@@ -1005,7 +1017,7 @@ def set_mmp_config(call: Call, params: ProtectionParams) -> list[dict[str, Any]]
         call.gateway.quote_guards[call.participant_id, params.index_name.lower()] = told
         return [told]
 
-    return Ask(commands, answer)  # type: ignore[return-value]
+    return Ask(commands, answer)
 
 
 @REGISTRY.method("private/get_mmp_config", Access.SEATED)
@@ -1035,7 +1047,7 @@ def get_mmp_status(call: Call, params: GroupParams) -> list[dict[str, Any]]:
 
 
 @REGISTRY.method("private/reset_mmp", Access.SEATED, pool=Pool.MATCHING)
-def reset_mmp(call: Call, params: GroupParams) -> str:
+def reset_mmp(call: Call, params: GroupParams) -> Ask[str]:
     """Lift a freeze by setting the protection anew."""
     name = (params.index_name or "").lower()
     told = call.gateway.quote_guards.get((call.participant_id, name))
@@ -1048,7 +1060,4 @@ def reset_mmp(call: Call, params: GroupParams) -> str:
         quantity_limit=Decimal(str(told["quantity_limit"])) or None,
     )
     ask: Any = set_mmp_config(call, again)
-    return Ask(ask.commands, lambda entries: ask.answer(entries) and "ok")  # type: ignore[return-value]
-
-
-__all__ = ["INVALID", "NoParams"]
+    return Ask(ask.commands, lambda entries: ask.answer(entries) and "ok")

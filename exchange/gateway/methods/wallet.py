@@ -16,6 +16,7 @@ from exchange.events import (
 from exchange.gateway.books import Transfer
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import FORBIDDEN, NOT_FOUND, OTHER_REJECT, fault, refused
+from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.methods.market import Count
 from exchange.gateway.registry import REGISTRY, Access, Ask, Name, Params, Positive, StrictParams
 from exchange.gateway.wire import milliseconds, money, whole_money
@@ -127,7 +128,7 @@ def _address(call: Call, currency: str) -> dict[str, Any]:
 
 
 @REGISTRY.method("private/withdraw", Access.SEATED)
-def withdraw(call: Call, params: WithdrawParams) -> dict[str, Any]:
+def withdraw(call: Call, params: WithdrawParams) -> Ask[dict[str, Any]]:
     """Take cash or units out, to the wallet with which the caller applied."""
     if call.speaker.read_only:
         raise fault(FORBIDDEN, reason="the key may only read")
@@ -137,11 +138,11 @@ def withdraw(call: Call, params: WithdrawParams) -> dict[str, Any]:
     if currency in call.state.assets and currency not in call.state.holdings:
         amount = int(params.amount * 10 ** call.state.assets[currency].scale)
         units = WithdrawUnits(participant_id=call.participant_id, asset_id=currency, amount=amount)
-        return Ask((units,), lambda told: _withdrawn(call, told[0]))  # type: ignore[return-value]
+        return Ask((units,), lambda told: _withdrawn(call, told[0]))
     command = WithdrawCash(
         participant_id=call.participant_id, asset_id=currency, amount=whole_money(params.amount)
     )
-    return Ask((command,), lambda told: _withdrawn(call, told[0]))  # type: ignore[return-value]
+    return Ask((command,), lambda told: _withdrawn(call, told[0]))
 
 
 def _withdrawn(call: Call, entries: list[Entry]) -> dict[str, Any]:
@@ -162,7 +163,7 @@ def _withdrawn(call: Call, entries: list[Entry]) -> dict[str, Any]:
 
 
 @REGISTRY.method("private/deposit", Access.SEATED)
-def deposit(call: Call, params: DepositParams) -> dict[str, Any]:
+def deposit(call: Call, params: DepositParams) -> Ask[dict[str, Any]]:
     """Bring cash from the caller's own wallet to the venue."""
     command = DepositCash(
         participant_id=call.participant_id,
@@ -178,11 +179,11 @@ def deposit(call: Call, params: DepositParams) -> dict[str, Any]:
                 return _shape(call, list(call.owner.transfers.values())[-1])
         raise fault(OTHER_REJECT, reason="nothing_happened")
 
-    return Ask((command,), answer)  # type: ignore[return-value]
+    return Ask((command,), answer)
 
 
-def _no_transfer() -> Any:
-    raise fault(
+def _no_transfer() -> Fault:
+    return fault(
         FORBIDDEN,
         reason=CashRefusal.NOT_ELIGIBLE.value,
         told="money changes hands through settlement instructions, not between accounts",
@@ -192,10 +193,10 @@ def _no_transfer() -> Any:
 @REGISTRY.method("private/submit_transfer_to_subaccount", Access.SEATED)
 def submit_transfer_to_subaccount(call: Call, params: TransferParams) -> dict[str, Any]:
     """Refused: there are no subaccounts."""
-    return _no_transfer()  # type: ignore[no-any-return]
+    raise _no_transfer()
 
 
 @REGISTRY.method("private/submit_transfer_to_user", Access.SEATED)
 def submit_transfer_to_user(call: Call, params: TransferParams) -> dict[str, Any]:
     """Refused: the venue moves nothing from one participant to another without a trade or an instruction."""
-    return _no_transfer()  # type: ignore[no-any-return]
+    raise _no_transfer()
