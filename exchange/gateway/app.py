@@ -87,6 +87,8 @@ class WebSocketDoor:
             status = TOO_MANY if crowded else REFUSED_ORIGIN
             await send({"type": "websocket.http.response.start", "status": status, "headers": []})
             await send({"type": "websocket.http.response.body", "body": b""})
+            for _ in range(2):  # the server says so at once, and again when the connection is gone
+                await receive()
             return
         await send({"type": "websocket.accept"})
         self._numbers += 1

@@ -53,6 +53,7 @@ class Venue:
         return found
 
     loop: asyncio.AbstractEventLoop
+    stop: Callable[[], None]
 
 
 async def _call(ask: Callable[[], T]) -> T:
@@ -84,13 +85,14 @@ def venue(
     opened.port = bound.getsockname()[1]
     opened.http, opened.ws = f"http://127.0.0.1:{opened.port}", f"ws://127.0.0.1:{opened.port}/ws/api/v2"
     server = make_server(create_app(gateway, on_ready=on_ready))
+    opened.stop = lambda: setattr(server, "should_exit", True)
     thread = threading.Thread(target=run, args=(server, bound), daemon=True)
     thread.start()
     assert ready.wait(20), "the venue has not opened"
     try:
         yield opened
     finally:
-        server.should_exit = True
+        opened.stop()
         thread.join(20)
         assert not thread.is_alive(), "the venue has not stopped"
 
