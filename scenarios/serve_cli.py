@@ -66,7 +66,7 @@ def found(
     clock = WallClock(world.opens, speed)
     venue = LiveVenue(simulation, clock, journal)
     gateway = Gateway(venue, ring, Limits(rates=STANDARD) if limited else Limits())
-    venue.take_in(simulation.step(world.opens))
+    venue.found(simulation.step(world.opens))
     return Founded(gateway, demos)
 
 

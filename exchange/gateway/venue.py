@@ -144,8 +144,16 @@ class LiveVenue:
     def queued(self) -> int:
         return self._queued
 
+    def found(self, happened: Sequence[Happened]) -> None:
+        """What happened while the world was founded; it is the beginning of the journal. Raises what that raises."""
+        commands = [(at, command) for at, command, _ in happened if command is not None]
+        if self._journal is not None:
+            for first in range(0, len(commands), BATCH_COMMANDS):
+                self._journal.append(commands[first : first + BATCH_COMMANDS])
+        self.take_in(happened)
+
     def take_in(self, happened: Iterable[Happened]) -> None:
-        """What happened before the venue opened: from a journal, or while the world was founded."""
+        """What happened before the venue opened, and is in the journal."""
         for at, command, entries in happened:
             self.books.take(command, entries)
             self._last = max(self._last, at)

@@ -32,7 +32,7 @@ Roubles = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
 
 
 class ApplicationParams(StrictParams):
-    participant_id: Annotated[str, Field(pattern=r"[a-z0-9_-]{3,40}")]
+    participant_id: Annotated[str, Field(pattern=r"^[a-z0-9_-]{3,40}$")]
     kind: ApplicantKind
     securities_and_deposits_rub: Roubles = 0
     crypto_assets_rub: Roubles = 0
