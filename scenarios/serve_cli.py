@@ -103,6 +103,9 @@ def serve(
     as_written: Annotated[
         bool, typer.Option("--as-written", help="Keep the scenario's own day instead of moving it to now.")
     ] = False,
+    tls: Annotated[
+        bool, typer.Option("--tls", help="Serve https and wss, with a certificate for development.")
+    ] = False,
     keys: Annotated[
         Path | None, typer.Option(help="Write the demonstration keys there: class, client id, secret.")
     ] = None,
@@ -124,7 +127,7 @@ def serve(
             keys.write_text(
                 "".join(f"{_line(demo)}\n" for demo in founded.demos if demo.key), encoding="utf-8"
             )
-        run(founded, host, port, typer.echo)
+        run(founded, host, port, typer.echo, tls=tls)
 
 
 def _line(demo: "Demo") -> str:
@@ -132,9 +135,9 @@ def _line(demo: "Demo") -> str:
     return f"{demo.title} {demo.key.client_id} {demo.key.secret}"
 
 
-def run(founded: Founded, host: str, port: int, tell: Callable[[str], None]) -> None:
+def run(founded: Founded, host: str, port: int, tell: Callable[[str], None], *, tls: bool = False) -> None:
     """Serve until a signal."""
-    from exchange.gateway.app import Door, create_app
+    from exchange.gateway.app import Door, create_app, finish
     from exchange.gateway.server import listen, make_server
     from exchange.gateway.server import run as serve_on
 
@@ -142,8 +145,10 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None]) -> 
     address = f"{host}:{bound.getsockname()[1]}"
 
     def ready() -> None:
-        tell(f"websocket  ws://{address}/ws/api/v2")
-        tell(f"http       http://{address}/api/v2")
+        tell(f"websocket  ws{'s' if tls else ''}://{address}/ws/api/v2")
+        tell(f"http       http{'s' if tls else ''}://{address}/api/v2")
+        if certificate is not None:
+            tell(f"trust      {certificate.certificate}")
         tell("keys       account, client id, secret")
         for demo in founded.demos:
             tell(
@@ -152,11 +157,17 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None]) -> 
                 else f"           {demo.title}: refused. {demo.explanation}"
             )
 
+    certificate = None
+    if tls:
+        from exchange.gateway.certificate import development_certificate
+
+        certificate = development_certificate(Path.home() / ".ringfence")
     hosts = (host, "127.0.0.1", "localhost", "::1")
     app = create_app(founded.gateway, Door(hosts), on_ready=ready)
     gc.collect()
     gc.freeze()
-    serve_on(make_server(app), bound)
+    gateway = founded.gateway
+    serve_on(make_server(app, certificate, lambda: finish(gateway)), bound)
 
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ HOMES = {  # a library is used in its own rooms only
     "mypy_extensions": ("matching/level.py",),
     "simpy": ("scenarios/simulation.py",),
     "msgspec": ("exchange/gateway/jsonrpc.py", "exchange/messages.py"),
+    "cryptography": ("exchange/gateway/certificate.py",),
     "fastapi": ("exchange/gateway/app.py",),
     "starlette": ("exchange/gateway/app.py",),
     "uvicorn": ("exchange/gateway/guard.py", "exchange/gateway/server.py"),

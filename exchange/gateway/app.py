@@ -273,6 +273,18 @@ def _address(scope: Scope) -> str:
     return client[0] if client else "unknown"
 
 
+async def finish(gateway: Gateway) -> None:
+    """Before the server stops: the venue takes nothing more, and what it has answered leaves."""
+    await gateway.venue.stop()
+    for connection in list(gateway.connections.values()):
+        connection.graceful = True
+        connection.close(RESTARTING, "the venue stops", at_once=False)
+    for _ in range(20):
+        if not gateway.connections:
+            return
+        await asyncio.sleep(0.05)
+
+
 class Front:
     """What the server runs: the dialect straight to its doors, and everything else to the framework."""
 
@@ -306,8 +318,6 @@ def create_app(
         yield
         beats.cancel()
         await gateway.venue.stop()
-        for connection in list(gateway.connections.values()):
-            connection.close(RESTARTING, "the venue stops", at_once=False)
 
     app = FastAPI(
         title="Ringfence",

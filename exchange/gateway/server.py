@@ -17,7 +17,6 @@ MOST_FRAME = (
 BACKLOG = 2_048  # connections that may wait to be taken
 SEND_BUFFER = 65_536  # of the kernel, so that a slow reader is noticed soon
 
-
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
 
@@ -44,8 +43,27 @@ def listen(host: str, port: int) -> socket.socket:
     return bound
 
 
-def make_server(app: Application, tls: Tls | None = None) -> uvicorn.Server:
-    """To be run with `serve(sockets=[...])`."""
+class VenueServer(uvicorn.Server):
+    """Lets the venue finish, and its answers leave, before any connection is closed."""
+
+    def __init__(self, config: uvicorn.Config, before_stop: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._before_stop = before_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._before_stop()
+        await super().shutdown(sockets)
+        self._captured_signals.clear()  # a good end is no death by a signal
+
+
+async def _nothing() -> None:
+    pass
+
+
+def make_server(
+    app: Application, tls: Tls | None = None, before_stop: Callable[[], Awaitable[None]] = _nothing
+) -> uvicorn.Server:
+    """To be run with `run`."""
     config = uvicorn.Config(
         app,
         http=GuardedHttp,
@@ -62,7 +80,7 @@ def make_server(app: Application, tls: Tls | None = None) -> uvicorn.Server:
         ssl_certfile=str(tls.certificate) if tls else None,
         ssl_keyfile=str(tls.key) if tls else None,
     )
-    return uvicorn.Server(config)
+    return VenueServer(config, before_stop)
 
 
 def run(server: uvicorn.Server, bound: socket.socket) -> None:

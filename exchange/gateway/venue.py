@@ -163,7 +163,9 @@ class LiveVenue:
         self._task = asyncio.get_running_loop().create_task(self._run(), name="venue")
 
     async def stop(self) -> None:
-        """Take nothing more; finish and answer what has been taken."""
+        """Take nothing more; finish and answer what has been taken. More than once is the same as once."""
+        if self.standing is Standing.CLOSED:
+            return
         if self.standing is Standing.OPEN:
             self.standing = Standing.STOPPING
         self._wake.set()
@@ -171,10 +173,10 @@ class LiveVenue:
             await self._task
         if self._alarm is not None:
             self._alarm.cancel()
-        if self._thread is not None:
+        if self._thread is not None and self._journal is not None:
             self._thread.shutdown()
-        if self._journal is not None:
             self._journal.close()
+            self._journal = None
         if self.standing is not Standing.FAILED:
             self.standing = Standing.CLOSED
 

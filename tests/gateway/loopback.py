@@ -11,7 +11,7 @@ import httpx
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
-from exchange.gateway.app import create_app
+from exchange.gateway.app import create_app, finish
 from exchange.gateway.auth import Key
 from exchange.gateway.dispatch import Gateway
 from exchange.gateway.server import listen, make_server, run
@@ -84,7 +84,7 @@ def venue(
     bound = listen("127.0.0.1", 0)
     opened.port = bound.getsockname()[1]
     opened.http, opened.ws = f"http://127.0.0.1:{opened.port}", f"ws://127.0.0.1:{opened.port}/ws/api/v2"
-    server = make_server(create_app(gateway, on_ready=on_ready))
+    server = make_server(create_app(gateway, on_ready=on_ready), before_stop=lambda: finish(gateway))
     opened.stop = lambda: setattr(server, "should_exit", True)
     thread = threading.Thread(target=run, args=(server, bound), daemon=True)
     thread.start()
@@ -150,7 +150,9 @@ class Client:
                 if wanted(note):
                     return note
             await asyncio.sleep(0.01)
-        raise AssertionError(f"it was never told; there were {[n['params'].get('channel') for n in self.notes]}")
+        raise AssertionError(
+            f"it was never told; there were {[n['params'].get('channel') for n in self.notes]}"
+        )
 
     def of(self, channel: str) -> list[Any]:
         """What a channel has told."""

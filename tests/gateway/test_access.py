@@ -94,7 +94,11 @@ def test_an_applicant_whom_the_regime_admits_signs_in_with_what_it_gets(open_ven
         key = {"client_id": told["client_id"], "client_secret": told["client_secret"]}
         await client("public/auth", grant_type="client_credentials", **key)
         mine = await client("access/get_my_class")
-        assert (mine["participant_id"], mine["state"], mine["role"]) == ("a-newcomer", "active", "participant")
+        assert (mine["participant_id"], mine["state"], mine["role"]) == (
+            "a-newcomer",
+            "active",
+            "participant",
+        )
         with pytest.raises(Refused, match="insufficient_cash"):
             await limit(client, "buy", 0.01, await around(client, 0.95))
         await client.close()
@@ -142,7 +146,9 @@ def test_directives_are_felt_at_once_and_by_whom_they_name(open_venue: Venue) ->
         assert await reason(limit(one, "buy", 0.01, low)) == (10019, "participant_suspended")
         assert (await one("access/may_i_trade", instrument_name=PERPETUAL))["state"] == "suspended"
         assert await authority("admin/reinstate_participant", participant_id="everyone-1") == "ok"
-        assert await authority("admin/freeze_participant", participant_id="everyone-1", order_ref="o-1") == "ok"
+        assert (
+            await authority("admin/freeze_participant", participant_id="everyone-1", order_ref="o-1") == "ok"
+        )
         assert await reason(limit(one, "buy", 0.01, low)) == (11030, "reduce_only")
         withdrawal = one("private/withdraw", currency="RUBD", amount=1)
         assert await reason(withdrawal) == (11030, "participant_frozen")

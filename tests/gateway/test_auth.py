@@ -26,7 +26,9 @@ def test_the_signature_of_a_login() -> None:
     """The vector is Deribit's own published example."""
     signature = "56590594f97921b09b18f166befe0d1319b198bbcdad7ca73382de2f88fe9aa1"
     keeper = door("AMANDASECRECT", 1576074319000, "AMANDA")
-    assert keeper.by_signature("AMANDA", 1576074319000, "1iqt2wls", "", signature, "here").client_id == "AMANDA"
+    assert (
+        keeper.by_signature("AMANDA", 1576074319000, "1iqt2wls", "", signature, "here").client_id == "AMANDA"
+    )
     with pytest.raises(Fault, match="invalid_credentials"):
         keeper.by_signature("AMANDA", 1576074319001, "1iqt2wls", "", signature, "here")
 
@@ -136,7 +138,9 @@ def test_keys_are_kept_for_nobody_else_to_read(tmp_path: Path) -> None:
 # --- over sockets ---------------------------------------------------------------------------------------
 
 
-def signed(venue: Venue, key: Key, method: str, path: str, query: str = "", body: bytes = b"") -> httpx.Response:
+def signed(
+    venue: Venue, key: Key, method: str, path: str, query: str = "", body: bytes = b""
+) -> httpx.Response:
     target = f"{path}?{query}" if query else path
     at, nonce = str(time.time_ns() // 1_000_000), "n1"
     text = f"{at}\n{nonce}\n{method}\n{target}\n".encode() + body + b"\n"
@@ -147,10 +151,16 @@ def signed(venue: Venue, key: Key, method: str, path: str, query: str = "", body
 
 BODY = b'{"jsonrpc":"2.0","id":1,"method":"private/get_positions","params":{}}'
 FORMS: dict[str, Callable[[Venue, Key, str], httpx.Response]] = {
-    "signed get": lambda v, k, _: signed(v, k, "GET", "/api/v2/private/get_positions", "currency=RUBD&a=%20b"),
+    "signed get": lambda v, k, _: signed(
+        v, k, "GET", "/api/v2/private/get_positions", "currency=RUBD&a=%20b"
+    ),
     "signed post": lambda v, k, _: signed(v, k, "POST", "/api/v2", body=BODY),
-    "signed post to the method": lambda v, k, _: signed(v, k, "POST", "/api/v2/private/get_positions", body=BODY),
-    "bearer": lambda v, _, t: v.get("/api/v2/private/get_positions", headers={"Authorization": f"bearer {t}"}),
+    "signed post to the method": lambda v, k, _: signed(
+        v, k, "POST", "/api/v2/private/get_positions", body=BODY
+    ),
+    "bearer": lambda v, _, t: v.get(
+        "/api/v2/private/get_positions", headers={"Authorization": f"bearer {t}"}
+    ),
     "Bearer": lambda v, _, t: v.post("/api/v2", content=BODY, headers={"Authorization": f"Bearer {t}"}),
     "basic": lambda v, k, _: v.get("/api/v2/private/get_positions", auth=(k.client_id, k.secret)),
     "in the parameters": lambda v, _, t: v.get("/api/v2/private/get_positions", params={"access_token": t}),

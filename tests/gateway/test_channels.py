@@ -46,7 +46,9 @@ async def churn(client: Client, seed: int, steps: int) -> None:
         price = base + 100 * dice.randrange(40)
         draw = dice.random()
         if not live or draw < 0.5:
-            live.append((await limit(client, "buy", dice.randrange(1, 20) / 1000, price))["order"]["order_id"])
+            live.append(
+                (await limit(client, "buy", dice.randrange(1, 20) / 1000, price))["order"]["order_id"]
+            )
         elif draw < 0.8:
             amount = dice.randrange(1, 20) / 1000
             await client("private/edit", order_id=dice.choice(live), amount=amount, price=price)
@@ -172,7 +174,10 @@ def test_the_answer_to_an_order_comes_before_its_events(open_venue: Venue) -> No
         await asyncio.sleep(0.2)
         kinds = ["answer" if "result" in m else m["params"]["channel"] for m in client.messages[before:]]
         kinds = kinds[kinds.index("answer") + 1 :]  # that of the ticker
-        assert kinds[0] == "answer" and set(kinds[1:3]) == {"user.orders.any.any.raw", f"book.{PERPETUAL}.raw"}
+        assert kinds[0] == "answer" and set(kinds[1:3]) == {
+            "user.orders.any.any.raw",
+            f"book.{PERPETUAL}.raw",
+        }
         await client("private/cancel_all")
         await client.close()
 
@@ -193,7 +198,12 @@ def test_every_public_channel_has_its_first_message(open_venue: Venue) -> None:
             "deribit_price_index.btc_rub",
             "estimated_expiration_price.btc_rub",
         ]
-        silent = [f"trades.{PERPETUAL}.raw", "trades.future.any.100ms", "instrument.state.any.any", "platform_state"]
+        silent = [
+            f"trades.{PERPETUAL}.raw",
+            "trades.future.any.100ms",
+            "instrument.state.any.any",
+            "platform_state",
+        ]
         assert await client("public/subscribe", channels=channels + silent) == channels + silent
         for channel in channels:
             await client.told(lambda note, channel=channel: note["params"]["channel"] == channel)  # type: ignore[misc]

@@ -110,7 +110,11 @@ def test_answers_are_as_the_documents_say(open_venue: Venue, name: str) -> None:
 
 
 def test_the_venue_serves_its_documents(open_venue: Venue) -> None:
-    for path, key in (("/openapi.json", "openapi"), ("/openrpc.json", "openrpc"), ("/asyncapi.json", "asyncapi")):
+    for path, key in (
+        ("/openapi.json", "openapi"),
+        ("/openrpc.json", "openrpc"),
+        ("/asyncapi.json", "asyncapi"),
+    ):
         assert key in open_venue.get(path).json()
     assert open_venue.get("/ready").status_code == 200
     assert open_venue.get("/health").json()["standing"] == "open"

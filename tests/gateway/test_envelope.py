@@ -165,12 +165,20 @@ def test_texts_become_numbers_and_booleans_on_every_way_in(open_venue: Venue) ->
     async def story() -> None:
         client = await dial(open_venue, "everyone-1")
         price = await around(client, 0.95)
-        texts = {"amount": "0.01", "price": str(price), "post_only": "true", "reduce_only": "false", "label": ""}
+        texts = {
+            "amount": "0.01",
+            "price": str(price),
+            "post_only": "true",
+            "reduce_only": "false",
+            "label": "",
+        }
         params = {"instrument_name": PERPETUAL, "type": "limit"} | texts
         told = await client("private/buy", **params)
         assert told["order"]["post_only"] is True and told["order"]["amount"] == 0.01
         auth = (key.client_id, key.secret)
-        got = open_venue.get("/api/v2/private/sell", params=params | {"price": price * 1.1 // 100 * 100}, auth=auth)
+        got = open_venue.get(
+            "/api/v2/private/sell", params=params | {"price": price * 1.1 // 100 * 100}, auth=auth
+        )
         assert got.status_code == 200 and got.json()["result"]["order"]["direction"] == "sell"
         assert await client("private/cancel_all") == 2
         await client.close()
@@ -229,5 +237,3 @@ def test_a_foreign_page_gets_no_websocket(open_venue: Venue) -> None:
             await connect(open_venue.ws, origin="https://somewhere.example")  # type: ignore[arg-type]
 
     play(story())
-
-

@@ -32,7 +32,12 @@ def test_an_order_from_its_placing_to_its_last_fill(open_venue: Venue) -> None:
         assert (placed["order_state"], placed["filled_amount"], placed["average_price"]) == ("open", 0.0, 0.0)
         half = await limit(other, "buy", 0.01, price)
         trade = half["trades"][0]
-        assert (trade["liquidity"], trade["amount"], trade["direction"], trade["fee"]) == ("T", 0.01, "buy", 6.0)
+        assert (trade["liquidity"], trade["amount"], trade["direction"], trade["fee"]) == (
+            "T",
+            0.01,
+            "buy",
+            6.0,
+        )
         now = await one("private/get_order_state", order_id=placed["order_id"])
         assert (now["filled_amount"], now["order_state"], now["label"]) == (0.01, "open", "first")
         await limit(other, "buy", 0.02, price)
@@ -40,7 +45,9 @@ def test_an_order_from_its_placing_to_its_last_fill(open_venue: Venue) -> None:
         assert (done["order_state"], done["average_price"]) == ("filled", price)
         trades = await one("private/get_user_trades_by_order", order_id=placed["order_id"])
         assert [(t["liquidity"], t["amount"]) for t in trades] == [("M", 0.01), ("M", 0.02)]
-        public = (await one("public/get_last_trades_by_instrument", instrument_name=PERPETUAL, count=2))["trades"]
+        public = (await one("public/get_last_trades_by_instrument", instrument_name=PERPETUAL, count=2))[
+            "trades"
+        ]
         assert [t["trade_id"] for t in public] == [t["trade_id"] for t in reversed(trades)]
         assert public[0]["trade_seq"] == public[1]["trade_seq"] + 1
         position = await other("private/get_position", instrument_name=PERPETUAL)
@@ -105,7 +112,9 @@ def test_an_edit_counts_the_whole_order_and_one_by_label_needs_one(open_venue: V
         await limit(other, "buy", 0.01, price)
         smaller = (await one("private/edit", order_id=placed["order_id"], amount=0.02))["order"]
         assert (smaller["amount"], smaller["filled_amount"], smaller["replaced"]) == (0.02, 0.01, True)
-        moved = await one("private/edit_by_label", label="edited", instrument_name=PERPETUAL, price=price + 100)
+        moved = await one(
+            "private/edit_by_label", label="edited", instrument_name=PERPETUAL, price=price + 100
+        )
         assert moved["order"]["price"] == price + 100
         await limit(one, "sell", 0.01, price + 200, label="edited")
         doubled = one("private/edit_by_label", label="edited", instrument_name=PERPETUAL, amount=0.05)
@@ -148,7 +157,9 @@ def test_orders_that_wait_for_a_price(open_venue: Venue) -> None:
         assert len(await one("private/get_open_orders", type="trigger_all")) == 2
         assert await one("private/cancel_all_by_currency", currency="RUBD", type="stop") == 1
         assert await one("private/cancel_all") == 1
-        history = await one("private/get_order_history_by_instrument", instrument_name=PERPETUAL, include_unfilled=True)
+        history = await one(
+            "private/get_order_history_by_instrument", instrument_name=PERPETUAL, include_unfilled=True
+        )
         assert order["order_id"] not in [row["order_id"] for row in history]
         told = (await one("private/get_trigger_order_history", currency="RUBD"))["entries"]
         assert {row["order_id"] for row in told} >= {order["order_id"], trailing["order"]["order_id"]}
@@ -184,7 +195,9 @@ def test_icebergs_links_and_quotes(open_venue: Venue) -> None:
         await one("private/enable_cancel_on_disconnect")
         told = await one("private/mass_quote", **asked)
         assert (told["errors_count"], len(told["orders"])) == (0, 2)
-        await one("private/set_mmp_config", index_name="btc_rub", interval=10, frozen_time=5, quantity_limit=0.015)
+        await one(
+            "private/set_mmp_config", index_name="btc_rub", interval=10, frozen_time=5, quantity_limit=0.015
+        )
         await limit(other, "sell", 0.02, low)
         assert await one("private/get_open_orders") == [], "the protection has taken the quotes off"
         assert (await one("private/get_mmp_status"))[0]["instrument_name"] == PERPETUAL
@@ -235,7 +248,10 @@ def test_money_leaves_to_its_owners_wallet_alone(open_venue: Venue) -> None:
         one = await dial(open_venue, "everyone-1")
         away = one("private/withdraw", currency="RUBD", amount=1, address="somebody-else")
         assert (await code_of(away))[0] == 13021
-        assert await code_of(one("private/withdraw", currency="RUBD", amount=1e12)) == (10009, "insufficient_funds")
+        assert await code_of(one("private/withdraw", currency="RUBD", amount=1e12)) == (
+            10009,
+            "insufficient_funds",
+        )
         asked = await one("private/withdraw", currency="RUBD", amount=1_000.5)
         assert (asked["state"], asked["amount"]) == ("confirmed", 1000.5)
         rows = await one("private/get_withdrawals", currency="RUBD")

@@ -1,4 +1,4 @@
-"""How much may be asked: credits that leak, a pool of their own for cancels, and an answer that says how long to wait."""
+"""How much may be asked: credits that leak, a pool of its own for cancels, and an answer that says how long to wait."""
 
 import pytest
 from hypothesis import given
@@ -57,5 +57,3 @@ def test_http_says_429() -> None:
     with venue(limits=Limits(rates=rates)) as opened:
         statuses = [opened.get("/api/v2/public/get_time").status_code for _ in range(3)]
         assert statuses == [200, 200, 429]
-
-
