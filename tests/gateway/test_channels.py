@@ -72,7 +72,7 @@ def test_a_book_is_rebuilt_from_its_chain_wherever_one_comes_in(open_venue: Venu
         await churn(trader, 4, 30)
         await asyncio.sleep(0.4)
         shown = await trader("public/get_order_book", instrument_name=PERPETUAL, depth=10_000)
-        expected = {side: {price: amount for price, amount in shown[side]} for side in ("bids", "asks")}
+        expected = {side: dict(shown[side]) for side in ("bids", "asks")}
         for reader in (early, late):
             assert rebuilt(reader.of(channel)) == (expected, shown["change_id"])
         assert len([m for m in early.of(channel) if m["type"] == "snapshot"]) == 2
