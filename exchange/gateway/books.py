@@ -259,11 +259,12 @@ class Tape:
 class Shown:
     """The displayed book of one instrument, level by level, as its feed has told it."""
 
-    __slots__ = ("_sorted", "asks", "bids", "number")
+    __slots__ = ("_sorted", "asks", "bids", "checksum", "number")
 
     def __init__(self) -> None:
         self.bids: dict[Price, Quantity] = {}
         self.asks: dict[Price, Quantity] = {}
+        self.checksum = f"{0:016x}"  # of the levels, as the feed reckons it
         self.number = 1  # of the feed's last delta, and one: to some clients 0 is no number
         self._sorted: dict[Side, list[tuple[Price, Quantity]]] = {}
 
@@ -271,7 +272,7 @@ class Shown:
         return self.bids if side is Side.BUY else self.asks
 
     def take(self, told: BookChanged) -> None:
-        self.number = told.last_delta + 1
+        self.number, self.checksum = told.last_delta + 1, told.level_checksum
         self._sorted.clear()
         for _, side, price, quantity in told.levels:
             levels = self.bids if side > 0 else self.asks

@@ -44,12 +44,30 @@ Message = Any
 SIDES: Final = ((Side.BUY, "bids"), (Side.SELL, "asks"))
 
 
+TRADES, EVENTS = "all trades", "all events"  # topics beside instruments, indices and participants
+
+
+def topics_of(news: News) -> Iterator[str]:
+    """What the news are about, in words that channels listen for."""
+    yield from news.touched
+    for told in news.indices:
+        yield f"index {told.index_id}"
+    for who in news.accounts:
+        yield f"account {who}"
+    if news.public:
+        yield TRADES
+    if news.events:
+        yield EVENTS
+
+
 class Channel:
     """One channel with its readers. `note` gathers, `due` gives what is to be sent and forgets it."""
 
-    def __init__(self, name: str, interval: float = 0.0) -> None:
+    def __init__(self, name: str, topic: str, interval: float = 0.0) -> None:
         self.name = name
+        self.topic = topic  # without news of this it has nothing to tell
         self.interval = interval
+        self.who: ParticipantId | None = None  # whose it is, if it is somebody's
         self.readers: dict[Connection, None] = {}
 
     def first(self) -> Iterable[Message]:
@@ -74,7 +92,7 @@ class BookChannel(Channel):
     """Levels that have come, changed or gone, chained by the number of the last message."""
 
     def __init__(self, name: str, interval: float, pair: Pair, hub: "Hub") -> None:
-        super().__init__(name, interval)
+        super().__init__(name, pair.name, interval)
         self._pair, self._state = pair, hub.state
         self._book = hub.books.shown[pair.name]
         self._seen: dict[Side, dict[Price, Quantity]] = {
@@ -90,6 +108,7 @@ class BookChannel(Channel):
             "timestamp": milliseconds(self._state.now),
             "instrument_name": pair.name,
             "change_id": self._number,
+            "checksum": self._book.checksum,
             **{
                 word: [("new", pair.price(p), pair.amount(q)) for p, q in self._book.best(side, 100_000)]
                 for side, word in SIDES
@@ -126,6 +145,7 @@ class BookChannel(Channel):
                 "instrument_name": pair.name,
                 "prev_change_id": previous,
                 "change_id": self._number,
+                "checksum": self._book.checksum,
                 **changes,
             }
 
@@ -134,7 +154,7 @@ class DepthChannel(Channel):
     """The best levels, whole each time; prices may be gathered in steps, outward."""
 
     def __init__(self, name: str, interval: float, pair: Pair, group: str, depth: int, hub: "Hub") -> None:
-        super().__init__(name, interval)
+        super().__init__(name, pair.name, interval)
         self._pair, self._state, self._depth = pair, hub.state, depth
         self._book = hub.books.shown[pair.name]
         self._step = 1 if group == "none" else int(group)
@@ -179,7 +199,7 @@ class TickerChannel(Channel):
     def __init__(
         self, name: str, interval: float, pair: Pair, hub: "Hub", *, incremental: bool = False
     ) -> None:
-        super().__init__(name, interval)
+        super().__init__(name, pair.name, interval)
         self._pair, self._hub, self._incremental = pair, hub, incremental
         self._last: dict[str, Any] = {}
 
@@ -204,7 +224,7 @@ class TickerChannel(Channel):
 
 class QuoteChannel(Channel):
     def __init__(self, name: str, pair: Pair, hub: "Hub") -> None:
-        super().__init__(name)
+        super().__init__(name, pair.name)
         self._pair, self._hub = pair, hub
         self._last: Any = None
 
@@ -226,7 +246,7 @@ class TradesChannel(Channel):
     """Trades of one instrument, or of every one that `wanted` takes."""
 
     def __init__(self, name: str, interval: float, wanted: Callable[[Pair], bool]) -> None:
-        super().__init__(name, interval)
+        super().__init__(name, TRADES, interval)
         self._wanted = wanted
         self._waiting: list[PublicTrade] = []
 
@@ -245,7 +265,7 @@ class ChartChannel(Channel):
     """The present candle, with each trade."""
 
     def __init__(self, name: str, pair: Pair, minutes: int, hub: "Hub") -> None:
-        super().__init__(name)
+        super().__init__(name, pair.name)
         self._pair, self._hub, self._minutes = pair, hub, minutes
 
     def first(self) -> Iterator[Message]:
@@ -300,7 +320,7 @@ def gathered(candles: list[Candle]) -> Candle | None:
 
 class PerpetualChannel(Channel):
     def __init__(self, name: str, interval: float, pair: Pair, hub: "Hub") -> None:
-        super().__init__(name, interval)
+        super().__init__(name, f"index {pair.instrument.underlying}", interval)
         self._pair, self._hub = pair, hub
 
     def first(self) -> Iterator[Message]:
@@ -325,7 +345,7 @@ class IndexChannel(Channel):
     """An index, once it is published; or the price at which what expires next would settle."""
 
     def __init__(self, name: str, index_id: str, hub: "Hub", *, estimated: bool = False) -> None:
-        super().__init__(name)
+        super().__init__(name, f"index {index_id}")
         self._index_id, self._hub, self._estimated = index_id, hub, estimated
 
     def first(self) -> Iterator[Message]:
@@ -350,7 +370,7 @@ class StateChannel(Channel):
     """What becomes of instruments."""
 
     def __init__(self, name: str, wanted: Callable[[Pair], bool], hub: "Hub") -> None:
-        super().__init__(name)
+        super().__init__(name, EVENTS)
         self._wanted, self._hub = wanted, hub
         self._waiting: list[dict[str, Any]] = []
 
@@ -377,7 +397,7 @@ class PlatformChannel(Channel):
     """Whether there is a session."""
 
     def __init__(self, name: str) -> None:
-        super().__init__(name)
+        super().__init__(name, EVENTS)
         self._waiting: list[bool] = []
 
     def note(self, news: News) -> bool:
@@ -402,7 +422,7 @@ class UserOrders(Channel):
     def __init__(
         self, name: str, interval: float, who: ParticipantId, wanted: Callable[[Pair], bool]
     ) -> None:
-        super().__init__(name, interval)
+        super().__init__(name, f"account {who}", interval)
         self._who, self._wanted = who, wanted
         self._waiting: dict[int, OrderRecord] = {}
 
@@ -429,7 +449,7 @@ class UserTrades(Channel):
     def __init__(
         self, name: str, interval: float, who: ParticipantId, wanted: Callable[[Pair], bool]
     ) -> None:
-        super().__init__(name, interval)
+        super().__init__(name, f"account {who}", interval)
         self._who, self._wanted = who, wanted
         self._waiting: list[UserTrade] = []
 
@@ -450,7 +470,7 @@ class UserChanges(Channel):
     def __init__(
         self, name: str, interval: float, who: ParticipantId, wanted: Callable[[Pair], bool], hub: "Hub"
     ) -> None:
-        super().__init__(name, interval)
+        super().__init__(name, f"account {who}", interval)
         self._who, self._wanted, self._hub = who, wanted, hub
         self._orders: dict[int, OrderRecord] = {}
         self._trades: list[UserTrade] = []
@@ -485,7 +505,7 @@ class Portfolio(Channel):
     """What a participant has, of one asset or of each; told at most ten times a second."""
 
     def __init__(self, name: str, who: ParticipantId, currencies: list[str], hub: "Hub") -> None:
-        super().__init__(name, INTERVALS["100ms"])
+        super().__init__(name, f"account {who}", INTERVALS["100ms"])
         self._who, self._currencies, self._hub = who, currencies, hub
         self._last: dict[str, Any] = {}
 
@@ -560,13 +580,16 @@ class Hub:
         self.market = render.Market(state, books)
         self.accounts = render.Accounts(state, books, self.market)
         self._channels: dict[tuple[str, ParticipantId | None], Channel] = {}
+        self._listening: dict[str, dict[Channel, None]] = {}  # by topic
         self._dirty: dict[float, dict[Channel, None]] = {
             interval: {} for interval in INTERVALS.values() if interval
         }
 
     def take(self, news: News) -> None:
         """Tell the raw channels at once, and the others when their interval is over."""
-        for channel in self._channels.values():
+        listening = self._listening
+        wanted = [channel for topic in topics_of(news) if topic in listening for channel in listening[topic]]
+        for channel in wanted:
             if channel.note(news):
                 if channel.interval:
                     self._dirty[channel.interval][channel] = None
@@ -615,10 +638,18 @@ class Hub:
             left.append(name)
             channel.readers.pop(connection, None)
             if not channel.readers:
-                self._channels = {key: one for key, one in self._channels.items() if one is not channel}
+                self._forget(channel)
                 for dirty in self._dirty.values():
                     dirty.pop(channel, None)
         return left
+
+    def _forget(self, channel: Channel) -> None:
+        """Nobody follows it any more."""
+        self._channels.pop((channel.name, channel.who), None)
+        listening = self._listening[channel.topic]
+        listening.pop(channel, None)
+        if not listening:
+            del self._listening[channel.topic]
 
     def _channel(self, name: str, key: Key | None) -> Channel | None:
         """The channel of that name; None if there is none, or if it is not for whoever asks."""
@@ -631,7 +662,9 @@ class Hub:
                     match is not None
                     and (found := self._made(name, kind, match.groupdict(), key)) is not None
                 ):
+                    found.who = who
                     self._channels[name, who] = found
+                    self._listening.setdefault(found.topic, {})[found] = None
                     break
         elif (
             isinstance(found, BookChannel | TickerChannel | TradesChannel)

@@ -16,7 +16,7 @@ from matching.terms import Price, Quantity
 NEVER_MS: Final = 32_503_708_800_000  # the year 3000: what does not expire, expires then
 MOST: Final = Decimal(2**63)
 CASH_SCALE: Final = 100  # minor units of a cash asset in one
-INDEX_UNIT: Final = 10**INDEX_DECIMALS
+INDEX_UNIT: Final[int] = 10**INDEX_DECIMALS
 KINDS: Final = {
     Product.FUTURE: "future",
     Product.OPTION: "option",

@@ -6,6 +6,10 @@ from typing import Any
 
 import pytest
 
+from exchange.gateway.books import News
+from exchange.gateway.channels import Channel
+from matching.feed import MASK, level_hash
+from matching.terms import Side
 from tests.gateway.loopback import PERPETUAL, Client, Refused, Venue, around, dial, limit, play
 
 Book = dict[str, dict[float, float]]
@@ -210,5 +214,64 @@ def test_every_public_channel_has_its_first_message(open_venue: Venue) -> None:
         assert all("id" not in note for note in client.notes)
         assert await client("public/unsubscribe_all") == "ok"
         await client.close()
+
+    play(story())
+
+
+def test_the_checksum_of_a_rebuilt_book_is_the_venues(open_venue: Venue) -> None:
+    async def story() -> None:
+        trader = await dial(open_venue, "everyone-1")
+        channel = f"book.{PERPETUAL}.raw"
+        await trader("private/subscribe", channels=[channel])
+        await churn(trader, 5, 40)
+        await asyncio.sleep(0.2)
+        messages = trader.of(channel)
+        pair = open_venue.gateway.venue.books.pairs[PERPETUAL]
+        for upto in range(1, len(messages) + 1):
+            book, _ = rebuilt(messages[:upto])
+            total = sum(
+                level_hash(side, round(price / pair.tick), round(amount / pair.contract))
+                for side, word in ((Side.BUY, "bids"), (Side.SELL, "asks"))
+                for price, amount in book[word].items()
+            )
+            assert messages[upto - 1]["checksum"] == f"{total & MASK:016x}"
+        await trader("private/cancel_all")
+        await trader.close()
+
+    play(story())
+
+
+def test_news_reach_only_the_channels_that_they_are_about(open_venue: Venue) -> None:
+    """A thousand followers of something else cost an order nothing."""
+
+    async def story() -> None:
+        trader, reader = await dial(open_venue, "everyone-1"), await dial(open_venue, "everyone-2")
+        names = [
+            "user.orders.any.any.raw",
+            f"user.changes.{PERPETUAL}.raw",
+            "book.BTC_RUBD.raw",
+            "platform_state",
+        ]
+        assert await reader("private/subscribe", channels=names) == names
+        looked = 0
+
+        def count(self: Channel, news: News) -> bool:
+            nonlocal looked
+            looked += 1
+            return False
+
+        hub = open_venue.gateway.hub
+        followed = [one for one in hub._channels.values() if one.name in names]
+        kinds = {type(one) for one in followed}
+        with pytest.MonkeyPatch.context() as patch:
+            for kind in kinds:
+                patch.setattr(kind, "note", count)
+            await limit(trader, "buy", 0.01, await around(trader, 0.95))
+        assert len(followed) == 3 and looked == 0
+        await reader("private/unsubscribe_all")
+        assert [one for one in hub._channels.values() if one in followed] == []
+        await trader("private/cancel_all")
+        for client in (trader, reader):
+            await client.close()
 
     play(story())
