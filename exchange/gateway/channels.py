@@ -567,7 +567,6 @@ PATTERNS: Final[dict[str, tuple[str, str]]] = {
     r"user\.portfolio\.(?P<currency>[^.]+)": ("portfolio", "What one has of an asset."),
 }
 _COMPILED: Final = [(re.compile(pattern), kind) for pattern, (kind, _) in PATTERNS.items()]
-RAW_NEEDS_KEY: Final = ("book", "ticker", "trades", "trades_of", "perpetual")
 KINDS: Final = ("future", "option", "spot", "note", "any", "future_combo", "option_combo", "combo")
 
 
@@ -653,6 +652,8 @@ class Hub:
 
     def _channel(self, name: str, key: Key | None) -> Channel | None:
         """The channel of that name; None if there is none, or if it is not for whoever asks."""
+        if key is None and name.endswith(".raw"):
+            return None
         who = key.participant_id if key and name.startswith("user.") else None
         found = self._channels.get((name, who))
         if found is None:
@@ -666,18 +667,10 @@ class Hub:
                     self._channels[name, who] = found
                     self._listening.setdefault(found.topic, {})[found] = None
                     break
-        elif (
-            isinstance(found, BookChannel | TickerChannel | TradesChannel)
-            and not found.interval
-            and key is None
-        ):
-            return None
         return found
 
     def _made(self, name: str, kind: str, parts: dict[str, str], key: Key | None) -> Channel | None:
         interval = INTERVALS[parts.get("interval", "raw")]
-        if kind in RAW_NEEDS_KEY and not interval and key is None:
-            return None
         if kind in ("user", "portfolio"):
             return self._made_private(name, kind, parts, interval, key)
         if "name" in parts:

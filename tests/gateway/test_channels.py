@@ -249,7 +249,6 @@ def test_news_reach_only_the_channels_that_they_are_about(open_venue: Venue) -> 
         names = [
             "user.orders.any.any.raw",
             f"user.changes.{PERPETUAL}.raw",
-            "book.BTC_RUBD.raw",
             "platform_state",
         ]
         assert await reader("private/subscribe", channels=names) == names
