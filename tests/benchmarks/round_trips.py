@@ -160,6 +160,12 @@ async def measure(
     return count / seconds, p50, p99
 
 
+def look(number: int) -> str:
+    """A request that the exchange is not asked for: what the edge costs alone."""
+    params = {"currency": "any"}
+    return json.dumps({"jsonrpc": "2.0", "id": number, "method": "private/get_positions", "params": params})
+
+
 def request(number: int) -> str:
     """An order that rests nowhere: it may not trade, and goes at once."""
     params = {
@@ -176,13 +182,14 @@ def request(number: int) -> str:
 def main() -> None:
     seconds = float(sys.argv[1]) if len(sys.argv) > 1 else 3.0
     context = multiprocessing.get_context("spawn")
-    servers: list[tuple[str, Any, tuple[Any, ...]]] = [
-        ("echo", echo_server, ()),
-        ("venue", venue_server, (False,)),
-        ("venue, journal", venue_server, (True,)),
+    servers: list[tuple[str, Any, tuple[Any, ...], Callable[[int], str]]] = [
+        ("echo", echo_server, (), request),
+        ("venue, a look", venue_server, (False,), look),
+        ("venue, an order", venue_server, (False,), request),
+        ("... and journal", venue_server, (True,), request),
     ]
     print(f"{'server':16} {'connections':>11} {'per second':>11} {'p50 us':>8} {'p99 us':>8}")
-    for name, target, arguments in servers:
+    for name, target, arguments, again in servers:
         ours, theirs = context.Pipe()
         process = context.Process(target=target, args=(theirs, *arguments), daemon=True)
         process.start()
@@ -195,7 +202,7 @@ def main() -> None:
         )
         time.sleep(0.5)
         for connections in (1, 50):
-            rate, p50, p99 = uvloop.run(measure(port, first, request, connections, seconds))
+            rate, p50, p99 = uvloop.run(measure(port, first, again, connections, seconds))
             print(f"{name:16} {connections:11} {rate:11.0f} {p50:8.0f} {p99:8.0f}", flush=True)
         process.terminate()
         process.join()
