@@ -379,7 +379,6 @@ class Books:
         self.tapes: dict[str, Tape] = {}
         self.shown: dict[str, Shown] = {}
         self.owners: dict[ParticipantId, Owner] = {}
-        self.owner_of: dict[int, ParticipantId] = {}  # of the live and the kept ended orders
         self.deliveries: dict[str, list[tuple[Time, SettlementPriceFinal]]] = {}  # by index
         self.rolls: dict[str, list[tuple[Time, PerpetualRolled, int]]] = {}  # with the index of then
         self.indices: dict[str, deque[tuple[Time, int]]] = {}
@@ -451,7 +450,6 @@ class Books:
             pair = self.pairs[event.instrument_id]
             record = OrderRecord(event.order_id, owner.participant_id, pair, event.side, event.quantity, at)
             owner.live[event.order_id] = record
-            self.owner_of[event.order_id] = owner.participant_id
             if isinstance(command, PlaceOrder) and (
                 command.participant_id == owner.participant_id
                 and command.client_order_id == event.client_order_id
@@ -518,17 +516,23 @@ class Books:
                 self._log(owner, "settlement", pair.quote, event.amount, at, pair)
                 owner.settlements.append((at, event))
             case ClaimSettled():
-                self._log(
-                    owner, "delivery", event.bucket_id.rpartition(":")[2].partition("#")[0], event.payout, at
-                )
-                owner.settlements.append((at, event))
-                for name, cost in owner.costs.items():
-                    if self.pairs[name].instrument.bucket_id == event.bucket_id:
-                        cost.lots, cost.average = 0, 0.0
+                self._settled(owner, event, at)
             case _ if type(event).__name__.endswith(_REFUSALS):
                 owner.refusals.append((at, event))
             case _:
                 pass
+
+    def _settled(self, owner: Owner, event: ClaimSettled, at: Time) -> None:
+        """A claim is paid off. What is carried on of a perpetual is told apart, as a position that has rolled."""
+        pairs = [one for one in self.pairs.values() if one.instrument.bucket_id == event.bucket_id]
+        rolls = any(pair.is_perpetual for pair in pairs)
+        currency = event.bucket_id.rpartition(":")[2].partition("#")[0]
+        self._log(owner, "settlement" if rolls else "delivery", currency, event.payout, at)
+        owner.settlements.append((at, event))
+        for pair in pairs:
+            cost = owner.costs.get(pair.name)
+            if cost is not None and not rolls:
+                cost.lots, cost.average = 0, 0.0
 
     def _log(
         self,

@@ -25,6 +25,7 @@ class Limits:
     connections_per_address: int = 1_200
     connections: int = 5_000
     sessions_per_key: int = 1_200
+    participants: int = 20_000  # who have been let in
     channels: int = 500  # of one connection
     in_flight: int = 128  # requests of one connection that wait for the exchange
     intake: int = 10_000  # requests of all that wait for the exchange

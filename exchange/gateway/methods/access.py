@@ -82,10 +82,11 @@ def applicant_of(params: ApplicationParams) -> Applicant:
 def apply(call: Call, params: ApplicationParams) -> Ask[dict[str, Any]]:
     """Ask to be let in. Whoever the regime admits gets a key; whoever it refuses is told why, and how far it is from
     the nearest class."""
+    if len(call.state.seats) >= call.gateway.limits.participants:
+        raise fault(UNAVAILABLE, reason="too_many_participants")
     name = ParticipantId(params.participant_id)
     wallet = WalletId(f"wallet-{name}")
     command = ApplyForAccess(participant_id=name, applicant=applicant_of(params), wallet_id=wallet)
-    call.books.follow(name)
 
     def answer(told: list[list[Entry]]) -> dict[str, Any]:
         for event in (entry.event for entry in told[0]):
@@ -93,6 +94,7 @@ def apply(call: Call, params: ApplicationParams) -> Ask[dict[str, Any]]:
                 raise refused(event.reason, explanation=event.explanation)
             if isinstance(event, ParticipantAdmitted) and event.participant_id == name:
                 key = call.gateway.ring.create(Role.PARTICIPANT, name, wallet, event.class_id)
+                call.gateway.follow(key)
                 return {
                     "participant_id": name,
                     "class": event.class_id,
