@@ -54,7 +54,8 @@ class GuardedHttp(AutoHTTPProtocol):  # type: ignore[misc,valid-type]
         self._silent = self.loop.call_later(SILENT, self._drop, transport)
 
     def _drop(self, transport: Any) -> None:
-        if self.cycle is None and not transport.is_closing():
+        ours = transport.get_protocol() is self  # and has not become a websocket's
+        if ours and self.cycle is None and not transport.is_closing():
             transport.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:

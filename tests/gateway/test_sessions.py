@@ -224,6 +224,14 @@ def test_one_address_has_so_many_connections_and_one_connection_so_many_channels
 
 def test_who_connects_and_says_nothing_is_dropped(open_venue: Venue, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("exchange.gateway.guard.SILENT", 0.3)
+
+    async def listens() -> None:
+        client = await dial(open_venue)
+        await asyncio.sleep(0.6)
+        assert (await client("public/test"))["version"], "who listens may say nothing for as long as he likes"
+        await client.close()
+
+    play(listens())
     with socket.create_connection(("127.0.0.1", open_venue.port), timeout=5) as silent:
         silent.sendall(b"GET / HTTP/1.1\r\nHost: 127")
         with suppress(ConnectionResetError):
