@@ -1,6 +1,5 @@
 """The command `ringfence serve`: a scenario as a live venue, and the addresses and keys with which to come in."""
 
-import gc
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -140,6 +139,7 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None], *, 
     from exchange.gateway.app import Door, create_app, finish
     from exchange.gateway.server import listen, make_server
     from exchange.gateway.server import run as serve_on
+    from scenarios.simulation import rare_collections
 
     bound = listen(host, port)
     address = f"{host}:{bound.getsockname()[1]}"
@@ -164,10 +164,9 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None], *, 
         certificate = development_certificate(Path.home() / ".ringfence")
     hosts = (host, "127.0.0.1", "localhost", "::1")
     app = create_app(founded.gateway, Door(hosts), on_ready=ready)
-    gc.collect()
-    gc.freeze()
     gateway = founded.gateway
-    serve_on(make_server(app, certificate, lambda: finish(gateway)), bound)
+    with rare_collections():  # a whole one would be felt by everybody
+        serve_on(make_server(app, certificate, lambda: finish(gateway)), bound)
 
 
 if TYPE_CHECKING:
