@@ -601,7 +601,9 @@ class Hub:
             channel, _ = dirty.popitem()
             channel.send()
 
-    def follow(self, connection: Connection, names: list[str]) -> tuple[list[str], Callable[[], None]]:
+    def follow(
+        self, connection: Connection, names: list[str], key: Key | None
+    ) -> tuple[list[str], Callable[[], None]]:
         """Which of the names can be followed, and what sends their first messages."""
         taken: list[str] = []
         new: list[Channel] = []
@@ -611,7 +613,7 @@ class Hub:
                 continue
             if len(connection.channels) >= connection.limits.channels:
                 break
-            channel = self._channel(name, connection.key)
+            channel = self._channel(name, key)
             if channel is None:
                 continue
             channel.send()  # so that all stand where the newcomer begins

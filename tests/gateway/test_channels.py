@@ -273,3 +273,20 @@ def test_news_reach_only_the_channels_that_they_are_about(open_venue: Venue) -> 
             await client.close()
 
     play(story())
+
+
+def test_a_token_in_the_request_is_enough_to_follow_what_is_ones_own(open_venue: Venue) -> None:
+    async def story() -> None:
+        owner, reader = await dial(open_venue, "everyone-1"), await dial(open_venue)
+        token = (await owner.sign_in(open_venue.keys["everyone-1"]))["access_token"]
+        channel = "user.orders.any.any.raw"
+        assert await reader("public/subscribe", channels=[channel]) == []
+        assert await reader("private/subscribe", channels=[channel], access_token=token) == [channel]
+        await limit(owner, "buy", 0.01, await around(owner, 0.95), label="seen")
+        told = await reader.told(lambda note: note["params"]["channel"] == channel)
+        assert told["params"]["data"]["label"] == "seen"
+        await owner("private/cancel_all")
+        for client in (owner, reader):
+            await client.close()
+
+    play(story())

@@ -155,7 +155,7 @@ def disable_heartbeat(call: Call, params: NoParams) -> str:
 def _subscribe(call: Call, params: ChannelsParams) -> Then[list[str]]:
     connection = call.connection
     assert connection is not None
-    taken, begin = call.gateway.hub.follow(connection, params.channels)
+    taken, begin = call.gateway.hub.follow(connection, params.channels, call.key)
     return Then(taken, begin)
 
 
