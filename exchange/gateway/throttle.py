@@ -27,7 +27,7 @@ class Limits:
     sessions_per_key: int = 1_200
     participants: int = 20_000  # who have been let in
     channels: int = 500  # of one connection
-    in_flight: int = 32  # requests of one connection that wait for the exchange
+    in_flight: int = 8  # requests of one connection that wait for the exchange; it is read no further
     intake: int = 10_000  # requests of all that wait for the exchange
     outbox_bytes: int = 1_048_576  # of one connection
     outbox_messages: int = 5_000
