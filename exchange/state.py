@@ -16,7 +16,7 @@ from exchange.clearing.default_auction import Bid
 from exchange.clearing.fixing import Fixed
 from exchange.clearing.full import PaidOut
 from exchange.clearing.fund import Sized
-from exchange.clearing.index import Index
+from exchange.clearing.index import Index, IndexValue
 from exchange.clearing.ledger import Ledger
 from exchange.clearing.marks import FutureMark
 from exchange.clearing.perpetual import Premium
@@ -213,6 +213,11 @@ class Series:
     @property
     def book(self) -> OrderBook:
         return self.market.book
+
+    @property
+    def latest_index(self) -> IndexValue | None:
+        """None before there is one, and where none is followed."""
+        return self.index.latest if self.index else None
 
 
 @dataclass(slots=True, eq=False)

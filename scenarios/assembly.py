@@ -82,8 +82,11 @@ class Assembled(NamedTuple):
     population: Sequence[Profile]
 
 
-def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembled:
+def assemble(
+    world: World, regime: Regime, seed: int, keeper: Keeper, kind: type[Simulation] = Simulation
+) -> Assembled:
     """Found the venue, let in whom the regime lets in, bring their coins, and script what comes from outside.
+    `kind` says how time passes.
 
     Raises ConfigurationError, before the first event, if the world cannot be under that regime.
     """
@@ -94,7 +97,7 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
             f"is {regime.cash.settlement_asset}, but the scenario pays in {world.cash}",
             "name the scenario's coin",
         )
-    simulation = Simulation(Exchange(), keeper, world.starts)
+    simulation = kind(Exchange(), keeper, world.starts)
     found_venue(simulation, world, regime)
     if regime.clearing.mode is ClearingMode.RISK:
         _fund_house(simulation, world, regime.clearing)
@@ -209,7 +212,7 @@ def _fund_fallback(simulation: Simulation, world: World) -> None:
 def _fund_layer(
     simulation: Simulation, world: World, terms: AnyCashTerms, layer: HouseLayer, amount: Money
 ) -> None:
-    entries = _bring_cash(simulation, terms, HOUSE_WALLET, amount, f"house-{layer}")
+    entries = bring_cash(simulation, terms, HOUSE_WALLET, amount, f"house-{layer}")
     command = FundHouse(asset_id=terms.asset_id, source=HOUSE_WALLET, layer=layer, amount=amount)
     entries += simulation.submit(command)
     if not any(isinstance(entry.event, HouseFunded) for entry in entries):
@@ -231,7 +234,7 @@ def _enter_members(
         _enter_firm(simulation, world, member.profile, "members", next(receipts))
         if member.reserve:
             wallet_id, reserve = member.profile.wallet_id, f"reserve-{name}"
-            _bring_cash(simulation, world.coin, wallet_id, member.reserve, reserve)
+            bring_cash(simulation, world.coin, wallet_id, member.reserve, reserve)
         appointed = AppointMember(participant_id=name, segregation=member.segregation)
         _must_pass(simulation.submit(appointed), world)
         if member.offers_to_port:
@@ -470,16 +473,17 @@ def _pay_in(
     amount: Money,
     receipt: int,
 ) -> None:
-    entries = _bring_cash(simulation, terms, profile.wallet_id, amount, f"receipt-{receipt}")
+    entries = bring_cash(simulation, terms, profile.wallet_id, amount, f"receipt-{receipt}")
     command = DepositCash(participant_id=profile.participant_id, asset_id=terms.asset_id, amount=amount)
     entries += simulation.submit(command)
     if not any(isinstance(entry.event, CashDeposited) for entry in entries):
         raise _nothing_brought(world, terms, profile.participant_id, entries)
 
 
-def _bring_cash(
+def bring_cash(
     simulation: Simulation, terms: AnyCashTerms, wallet_id: WalletId, amount: Money, receipt_id: str
 ) -> list[Entry]:
+    """Money comes into a wallet outside the venue."""
     return [
         entry
         for command in _money_for(terms, wallet_id, amount, receipt_id)

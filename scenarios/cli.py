@@ -12,6 +12,7 @@ from scenarios.faults import FAILED, told_as_sentences
 from scenarios.journal_cli import app as journal_app
 from scenarios.regimes_cli import app as regimes_app
 from scenarios.risk_cli import risk
+from scenarios.serve_cli import serve
 
 if TYPE_CHECKING:
     from scenarios.compare import Design, SourceFile
@@ -24,6 +25,7 @@ app = typer.Typer(
 app.add_typer(regimes_app, name="regimes")
 app.add_typer(journal_app, name="journal")
 app.command()(risk)
+app.command()(serve)
 scenarios_app = typer.Typer(no_args_is_help=True, help="Scenarios: what the day is like.")
 app.add_typer(scenarios_app, name="scenarios")
 

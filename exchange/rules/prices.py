@@ -40,7 +40,7 @@ def inside_band(order: Order, _seat: Seat, series: Series, _state: State) -> Rej
 
 def reference_price(series: Series) -> IndexPrice:
     """The latest index; before there is one, or if there is none, the price at listing."""
-    latest = series.index.latest if series.index else None
+    latest = series.latest_index
     return latest.value if latest else series.instrument.reference * series.instrument.tick
 
 

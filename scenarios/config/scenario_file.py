@@ -267,7 +267,7 @@ class InstrumentTable(Table):
     reference_rub: Roubles
     fee_maker_rub: ExactRoubles = Decimal(0)
     fee_taker_rub: ExactRoubles = Decimal(0)
-    max_quantity: Count = 10_000
+    max_quantity: Annotated[int, Field(strict=True, ge=1, le=1_000_000_000)] = 10_000
     price_band_percent: Percent = 7_00
     protection_percent: Percent = 1_00
     allocation: Allocation = Allocation.PRICE_TIME

@@ -1,0 +1,368 @@
+"""Sockets: one ASGI application with the dialect over websocket, GET and POST, health, and the documents.
+
+The hot routes are bare ASGI, without a framework between a frame and the venue.
+"""
+
+import asyncio
+import contextlib
+import logging
+import re
+import urllib.parse
+from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from fastapi import FastAPI
+from starlette.responses import Response
+from starlette.routing import Route
+
+from exchange.gateway.auth import Key
+from exchange.gateway.dispatch import Call, Gateway
+from exchange.gateway.documents import asyncapi, openapi, openrpc
+from exchange.gateway.faults import http_status, invalid
+from exchange.gateway.jsonrpc import (
+    INVALID_REQUEST,
+    METHOD_NOT_FOUND,
+    MOST_BYTES,
+    Fault,
+    Request,
+    encode,
+    now_us,
+    read,
+)
+from exchange.gateway.sessions import NORMAL, RESTARTING, Connection
+from exchange.gateway.venue import Standing
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+log = logging.getLogger("ringfence.gateway")
+JSON: Final = b"application/json"
+TOO_MANY, REFUSED_ORIGIN = 429, 403
+PREFIX: Final = "/api/v2"
+SOCKET: Final = "/ws/api/v2"
+ROUTE: Final = re.compile(r"/api/v2(?:/(?P<method>[a-z]+/[a-z0-9_]+))?/?")
+LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "::1", "testserver")
+
+
+class Door:
+    """Who may connect at all: by Host and Origin, so that no web page in somebody's browser can use a local venue."""
+
+    def __init__(self, hosts: tuple[str, ...] = LOCAL_HOSTS, origins: tuple[str, ...] = ()) -> None:
+        self.hosts = hosts
+        self.origins = origins
+
+    def refuses(self, headers: dict[bytes, bytes]) -> bool:
+        host = headers.get(b"host", b"").decode("latin-1")
+        name = urlsplit(f"//{host}").hostname or ""
+        if "*" not in self.hosts and name not in self.hosts:
+            return True
+        origin = headers.get(b"origin")
+        if origin is None:
+            return False
+        told = origin.decode("latin-1")
+        own = urlsplit(told).netloc == host and told.startswith(("http://", "https://"))
+        return not own and told not in self.origins
+
+
+class WebSocketDoor:
+    """The dialect over a websocket."""
+
+    def __init__(self, gateway: Gateway, door: Door) -> None:
+        self._gateway = gateway
+        self._door = door
+        self._numbers = 0
+        self._by_address: dict[str, int] = {}
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        gateway, address = self._gateway, _address(scope)
+        await receive()  # websocket.connect
+        limits = gateway.limits
+        crowded = (
+            self._by_address.get(address, 0) >= limits.connections_per_address
+            or len(gateway.connections) >= limits.connections
+        )
+        if crowded or self._door.refuses(dict(scope["headers"])):
+            status = TOO_MANY if crowded else REFUSED_ORIGIN
+            await send({"type": "websocket.http.response.start", "status": status, "headers": []})
+            await send({"type": "websocket.http.response.body", "body": b""})
+            for _ in range(2):  # the server says so at once, and again when the connection is gone
+                await receive()
+            return
+        await send({"type": "websocket.accept"})
+        self._numbers += 1
+        connection = Connection(self._numbers, address, limits)
+        gateway.connections[connection.number] = connection
+        gateway.counters.connections += 1
+        self._by_address[address] = self._by_address.get(address, 0) + 1
+        loop = asyncio.get_running_loop()
+        tasks = {
+            loop.create_task(self._read(connection, receive)),
+            loop.create_task(_write(connection, send)),
+        }
+        try:
+            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            connection.gone = True
+            connection.close(NORMAL)
+            gateway.lost(connection)
+            self._by_address[address] -= 1
+            if not self._by_address[address]:
+                del self._by_address[address]
+            await _finish(tasks)
+
+    async def _read(self, connection: Connection, receive: Receive) -> None:
+        """Requests as they come, until the other side goes."""
+        gateway, slots = self._gateway, connection.slots
+        call = Call(gateway, None, connection, connection.address)
+
+        def send(message: bytes, _: Fault | None) -> None:
+            slots.release()
+            connection.send(message)
+
+        while True:
+            message = await receive()
+            if message["type"] == "websocket.disconnect":
+                return
+            text = message.get("text")
+            came = now_us()
+            connection.hear()
+            if text is None:
+                told = Fault(INVALID_REQUEST, "invalid_request", reason="text frames only")
+                connection.send(gateway.refuse(told))
+                continue
+            try:
+                request = read(text)
+            except Fault as refused:
+                connection.send(gateway.refuse(refused))
+                continue
+            await slots.acquire()  # too many are waiting: read no further until some are answered
+            call.key = connection.key
+            gateway.handle(request, call, came, send)
+
+
+async def _write(connection: Connection, send: Send) -> None:
+    """Send what waits, in order; then close."""
+    while True:
+        message = connection.take()
+        if message is not None:
+            await send({"type": "websocket.send", "text": message.decode()})
+            continue
+        if connection.close_code is not None:
+            with contextlib.suppress(Exception):
+                reason = connection.close_reason[:120]
+                await send({"type": "websocket.close", "code": connection.close_code, "reason": reason})
+            return
+        await connection.ready()
+
+
+async def _finish(tasks: set[asyncio.Task[None]]) -> None:
+    """The other side may take nothing any more: give the writer a moment, and then leave."""
+    _, waiting = await asyncio.wait(tasks, timeout=0.2)
+    for task in waiting:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+class HttpDoor:
+    """The dialect over GET, with parameters in the query, and POST, with a JSON-RPC object."""
+
+    def __init__(self, gateway: Gateway, door: Door) -> None:
+        self._gateway = gateway
+        self._door = door
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        came = now_us()
+        status, body = await self._answer(scope, receive, came)
+        await send(
+            {
+                "type": "http.response.start",
+                "status": status,
+                "headers": [(b"content-type", JSON), (b"content-length", str(len(body)).encode())],
+            }
+        )
+        await send({"type": "http.response.body", "body": body})
+
+    async def _answer(self, scope: Scope, receive: Receive, came: int) -> tuple[int, bytes]:
+        headers = dict(scope["headers"])
+        if self._door.refuses(headers):
+            return REFUSED_ORIGIN, self._gateway.refuse(
+                Fault(INVALID_REQUEST, "invalid_request", reason="this Host or Origin is not served")
+            )
+        number = None
+        try:
+            body = await _body(receive)
+            request = self._request(scope, body)
+            number = request.id
+            key = self._key(scope, headers, body)
+        except Fault as refused:
+            refused.told.setdefault("id", number)
+            return http_status(refused), self._gateway.refuse(refused)
+        call = Call(self._gateway, key, None, _address(scope))
+        waiting: asyncio.Future[tuple[bytes, Fault | None]] = asyncio.get_running_loop().create_future()
+
+        def reply(message: bytes, refused: Fault | None) -> None:
+            if not waiting.done():
+                waiting.set_result((message, refused))
+
+        self._gateway.handle(request, call, came, reply)
+        message, fault = await waiting
+        return (200 if fault is None else http_status(fault)), message
+
+    def _request(self, scope: Scope, body: bytes) -> Request:
+        match = ROUTE.fullmatch(scope["path"])
+        named = match["method"] if match else None
+        if match is None:
+            raise Fault(METHOD_NOT_FOUND, "method_not_found", method=scope["path"][:100])
+        if scope["method"] == "POST":
+            if body:
+                request = read(body)
+                return request if named is None else request._replace(method=named)
+            if named is None:
+                raise Fault(INVALID_REQUEST, "invalid_request", reason="the body is empty")
+        if named is None:
+            raise Fault(METHOD_NOT_FOUND, "method_not_found", reason="name a method in the path")
+        return Request(None, named, _query(scope["query_string"]))
+
+    def _key(self, scope: Scope, headers: dict[bytes, bytes], body: bytes) -> Key | None:
+        header = headers.get(b"authorization")
+        if header is None:
+            return None
+        target = scope.get("raw_path") or scope["path"].encode()
+        query = scope["query_string"]
+        if query and b"?" not in target:
+            target = target + b"?" + query
+        told = header.decode("latin-1")
+        return self._gateway.door.by_header(told, scope["method"], target, body, _address(scope))
+
+
+def _query(query: bytes) -> dict[str, Any]:
+    try:
+        pairs = urllib.parse.parse_qsl(
+            query.decode("ascii"), keep_blank_values=True, errors="strict", max_num_fields=200
+        )
+    except (ValueError, UnicodeDecodeError):
+        raise invalid("", "the query cannot be read") from None
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key.endswith("[]"):
+            found.setdefault(key[:-2], []).append(value)
+        else:
+            found[key] = value
+    return found
+
+
+async def _body(receive: Receive) -> bytes:
+    parts, size = [], 0
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return b""
+        part = message.get("body", b"")
+        size += len(part)
+        if size > MOST_BYTES:
+            raise Fault(INVALID_REQUEST, "invalid_request", reason="too_large", limit=MOST_BYTES)
+        parts.append(part)
+        if not message.get("more_body"):
+            return b"".join(parts)
+
+
+def _address(scope: Scope) -> str:
+    client = scope.get("client")
+    return client[0] if client else "unknown"
+
+
+async def finish(gateway: Gateway) -> None:
+    """Before the server stops: the venue takes nothing more, and what it has answered leaves."""
+    await gateway.venue.stop()
+    for connection in list(gateway.connections.values()):
+        connection.graceful = True
+        connection.close(RESTARTING, "the venue stops", at_once=False)
+    for _ in range(20):
+        if not gateway.connections:
+            return
+        await asyncio.sleep(0.05)
+
+
+class Front:
+    """What the server runs: the dialect straight to its doors, and everything else to the framework."""
+
+    def __init__(self, app: FastAPI, websocket: WebSocketDoor, http: HttpDoor) -> None:
+        self.app = app
+        self._websocket = websocket
+        self._http = http
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        kind = scope["type"]
+        if kind == "websocket" and scope["path"].rstrip("/") == SOCKET:
+            await self._websocket(scope, receive, send)
+        elif kind == "http" and (scope["path"] == PREFIX or scope["path"].startswith(f"{PREFIX}/")):
+            await self._http(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+
+def create_app(
+    gateway: Gateway, door: Door | None = None, *, on_ready: Callable[[], None] | None = None
+) -> Front:
+    """The application around a gateway; the venue runs while the application does."""
+    door = door or Door()
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        gateway.venue.start()
+        beats = asyncio.get_running_loop().create_task(_beat(gateway), name="beat")
+        if on_ready is not None:
+            on_ready()
+        yield
+        beats.cancel()
+        await gateway.venue.stop()
+
+    app = FastAPI(
+        title="Ringfence",
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=None,
+        lifespan=lifespan,
+    )
+
+    @app.get("/health")
+    async def health() -> dict[str, Any]:
+        """That the process lives, and how the venue stands."""
+        venue = gateway.venue
+        return {
+            "standing": venue.standing.value,
+            "time": venue.now // 1_000_000,
+            "queued": venue.queued,
+            "connections": len(gateway.connections),
+            "sequence": venue.exchange.sequence,
+        }
+
+    @app.get("/ready")
+    async def ready() -> Response:
+        """200 if orders are taken."""
+        is_open = gateway.venue.standing is Standing.OPEN
+        return Response(status_code=200 if is_open else 503, media_type="text/plain")
+
+    for path, write in (("/openapi.json", openapi), ("/openrpc.json", openrpc), ("/asyncapi.json", asyncapi)):
+        app.router.routes.append(Route(path, _document(write)))
+    return Front(app, WebSocketDoor(gateway, door), HttpDoor(gateway, door))
+
+
+def _document(write: Callable[[], dict[str, Any]]) -> Callable[[Any], Awaitable[Response]]:
+    async def show(_: Any) -> Response:
+        return Response(encode(write()), media_type="application/json")
+
+    return show
+
+
+async def _beat(gateway: Gateway) -> None:
+    beat = 0
+    while True:
+        await asyncio.sleep(0.1)
+        beat += 1
+        try:
+            gateway.tick(beat)
+        except Exception:
+            log.exception("what is told at intervals could not be told")

@@ -1,0 +1,279 @@
+"""Keys, tokens and signatures: who is speaking. What he may do is the exchange's to say.
+
+A key is kept with its secret, since a signature needs it; a token is kept as a digest. Unknown key and wrong secret
+are answered alike, and guessing is slowed for whoever guesses.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import os
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+from exchange.gateway.faults import BUSY, INVALID_CREDENTIALS, UNAUTHORIZED, fault, invalid
+from exchange.gateway.registry import Access
+from exchange.units import WalletId
+from matching.terms import ParticipantId
+
+LIFE: Final = 900  # seconds that a token lasts
+REFRESH_LIFE: Final = 7 * 86_400
+SKEW_MS: Final = 60_000
+GUESSES, WITHIN = 10, 60.0  # wrong secrets of one key from one address, and the seconds they count for
+TOKENS_KEPT: Final = 100_000
+
+
+class Role(StrEnum):
+    PARTICIPANT = "participant"
+    MARKET_MAKER = "market_maker"
+    MEMBER = "member"
+    ISSUER = "issuer"
+    AUTHORITY = "authority"
+    OBSERVER = "observer"
+    OPERATOR = "operator"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """Who has it acts for `participant_id`, if there is one, in one role."""
+
+    client_id: str
+    secret: str
+    role: Role
+    participant_id: ParticipantId | None = None
+    wallet_id: WalletId | None = None
+    title: str = ""  # what people call it
+    read_only: bool = False
+
+    def may(self, access: Access) -> bool:
+        match access:
+            case Access.PUBLIC | Access.SIGNED_IN:
+                return True
+            case Access.SEATED:
+                return self.participant_id is not None
+            case Access.ISSUER:
+                return self.role in (Role.ISSUER, Role.OPERATOR)
+            case Access.AUTHORITY:
+                return self.role in (Role.AUTHORITY, Role.OPERATOR)
+            case Access.OPERATOR:
+                return self.role is Role.OPERATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    key: Key
+    scope: str
+    expires: float  # on the monotonic clock
+    refreshes: bool
+
+
+@dataclass(slots=True)
+class KeyRing:
+    """All keys; with a file, as they were when the venue stopped."""
+
+    path: Path | None = None
+    keys: dict[str, Key] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.path is not None and self.path.exists():
+            for row in json.loads(self.path.read_text(encoding="utf-8")):
+                key = Key(**(row | {"role": Role(row["role"])}))
+                self.keys[key.client_id] = key
+
+    def __iter__(self) -> Iterator[Key]:
+        return iter(self.keys.values())
+
+    def create(
+        self,
+        role: Role,
+        participant_id: ParticipantId | None = None,
+        wallet_id: WalletId | None = None,
+        title: str = "",
+        *,
+        read_only: bool = False,
+    ) -> Key:
+        """A new key with 256 bits of secret."""
+        client_id = secrets.token_urlsafe(6).replace("-", "a").replace("_", "b")
+        key = Key(client_id, secrets.token_urlsafe(32), role, participant_id, wallet_id, title, read_only)
+        self.add(key)
+        return key
+
+    def add(self, key: Key) -> None:
+        self.keys[key.client_id] = key
+        if self.path is not None:
+            self._save(self.path)
+
+    def remove(self, client_id: str) -> None:
+        self.keys.pop(client_id, None)
+        if self.path is not None:
+            self._save(self.path)
+
+    def _save(self, path: Path) -> None:
+        """Whole or not at all, and for nobody else to read."""
+        rows = [
+            {
+                "client_id": key.client_id,
+                "secret": key.secret,
+                "role": key.role,
+                "participant_id": key.participant_id,
+                "wallet_id": key.wallet_id,
+                "title": key.title,
+                "read_only": key.read_only,
+            }
+            for key in self
+        ]
+        draft = path.with_name(f"{path.name}.new")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
+            json.dump(rows, out)
+        draft.replace(path)
+
+
+class Doorkeeper:
+    """Checks secrets, signatures and tokens."""
+
+    def __init__(
+        self,
+        ring: KeyRing,
+        *,
+        wall_ms: Callable[[], int] = lambda: time.time_ns() // 1_000_000,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.ring = ring
+        self._wall_ms = wall_ms
+        self._monotonic = monotonic
+        self._tokens: dict[bytes, Token] = {}
+        self._guesses: dict[tuple[str, str], list[float]] = {}
+
+    # --- grants -------------------------------------------------------------------------------------
+
+    def by_secret(self, client_id: str, secret: str, address: str) -> Key:
+        self._slow_down(client_id, address)
+        key = self.ring.keys.get(client_id)
+        known = key.secret if key else secrets.token_urlsafe(32)
+        if not hmac.compare_digest(known.encode(), secret.encode("utf-8", "replace")) or key is None:
+            raise self._wrong(client_id, address)
+        return key
+
+    def by_signature(
+        self, client_id: str, timestamp: int, nonce: str, told: str, signature: str, address: str
+    ) -> Key:
+        """HMAC-SHA256 over timestamp, nonce and data, each on a line of its own."""
+        if "\n" in nonce or "\r" in nonce:
+            raise invalid(
+                "nonce", "must not contain a line break, which would make the signed text ambiguous"
+            )
+        return self._signed(
+            client_id, timestamp, f"{timestamp}\n{nonce}\n{told}".encode(), signature, address
+        )
+
+    def by_request(self, header: str, method: str, target: bytes, body: bytes, address: str) -> Key:
+        """HMAC-SHA256 over the request exactly as it was sent: `target` is the raw path with its query."""
+        fields = dict(_field(part) for part in header.split(","))
+        try:
+            client_id, nonce, signature = fields["id"], fields["nonce"], fields["sig"]
+            timestamp = int(fields["ts"])
+        except (KeyError, ValueError):
+            raise fault(INVALID_CREDENTIALS, reason="needs id, ts, nonce and sig") from None
+        if "\n" in nonce:
+            raise fault(INVALID_CREDENTIALS, reason="nonce must not contain a line break")
+        signed = b"%d\n%s\n%s\n%s\n%s\n" % (timestamp, nonce.encode(), method.encode(), target, body)
+        return self._signed(client_id, timestamp, signed, signature, address)
+
+    def by_header(self, header: str, method: str, target: bytes, body: bytes, address: str) -> Key:
+        """Whoever an Authorization header speaks for: a signature, a token, or a key with its secret."""
+        scheme, _, rest = header.partition(" ")
+        match scheme.lower():
+            case "deri-hmac-sha256":
+                return self.by_request(rest, method, target, body, address)
+            case "bearer":
+                return self.by_token(rest.strip()).key
+            case "basic":
+                try:
+                    pair = base64.b64decode(rest.strip(), validate=True).decode()
+                except (binascii.Error, UnicodeDecodeError):
+                    raise fault(INVALID_CREDENTIALS, reason="is not base64 of id:secret") from None
+                client_id, _, secret = pair.partition(":")
+                return self.by_secret(client_id, secret, address)
+        raise fault(INVALID_CREDENTIALS, reason="this scheme of authorization is not known")
+
+    # --- tokens -------------------------------------------------------------------------------------
+
+    def issue(self, key: Key, scope: str) -> dict[str, Any]:
+        """A pair of tokens, as `public/auth` answers."""
+        now = self._monotonic()
+        if len(self._tokens) > TOKENS_KEPT:
+            self._tokens = {digest: token for digest, token in self._tokens.items() if token.expires > now}
+        granted = self._granted(key, scope)
+        access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
+        self._tokens[_digest(access)] = Token(key, granted, now + LIFE, refreshes=False)
+        self._tokens[_digest(refresh)] = Token(key, granted, now + REFRESH_LIFE, refreshes=True)
+        return {
+            "access_token": access,
+            "refresh_token": refresh,
+            "expires_in": LIFE,
+            "token_type": "bearer",
+            "scope": granted,
+            "enabled_features": [],
+        }
+
+    def by_token(self, text: str, *, refreshes: bool = False) -> Token:
+        token = self._tokens.get(_digest(text))
+        good = token is not None and token.expires > self._monotonic() and token.refreshes is refreshes
+        if token is None or not good or token.key.client_id not in self.ring.keys:
+            raise fault(UNAUTHORIZED, reason="invalid_token")
+        return token
+
+    def revoke(self, key: Key) -> None:
+        """Take back all tokens of a key."""
+        self._tokens = {digest: token for digest, token in self._tokens.items() if token.key is not key}
+
+    # --- the inner way ------------------------------------------------------------------------------
+
+    @staticmethod
+    def _granted(key: Key, scope: str) -> str:
+        """What was asked for and is known, and what the key may do."""
+        session = next((word for word in scope.split() if word.startswith("session:")), "connection")
+        trade = "trade:read" if key.read_only or key.participant_id is None else "trade:read_write"
+        return f"{session} {trade} wallet:read account:read mainaccount"
+
+    def _signed(self, client_id: str, timestamp: int, text: bytes, signature: str, address: str) -> Key:
+        self._slow_down(client_id, address)
+        if abs(self._wall_ms() - timestamp) > SKEW_MS:
+            raise fault(INVALID_CREDENTIALS, reason="the timestamp is more than a minute off")
+        key = self.ring.keys.get(client_id)
+        secret = key.secret if key else "nobody"
+        expected = hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
+        if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")) or key is None:
+            raise self._wrong(client_id, address)
+        return key
+
+    def _wrong(self, client_id: str, address: str) -> Exception:
+        if len(self._guesses) > TOKENS_KEPT:
+            self._guesses.clear()
+        self._guesses.setdefault((client_id, address), []).append(self._monotonic())
+        return fault(INVALID_CREDENTIALS, reason="the key is not known, or its secret is another")
+
+    def _slow_down(self, client_id: str, address: str) -> None:
+        tries = self._guesses.get((client_id, address))
+        if not tries:
+            return
+        now = self._monotonic()
+        tries[:] = [at for at in tries if now - at < WITHIN]
+        if len(tries) >= GUESSES:
+            raise fault(BUSY, reason="too many wrong secrets", wait=round(WITHIN - (now - tries[0]), 3))
+
+
+def _digest(text: str) -> bytes:
+    return hashlib.sha256(text.encode("utf-8", "replace")).digest()
+
+
+def _field(part: str) -> tuple[str, str]:
+    name, _, value = part.strip().partition("=")
+    return name.strip(), value.strip()

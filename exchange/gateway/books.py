@@ -1,0 +1,635 @@
+"""What the wire is asked about the past: orders, trades, candles, what positions cost, the displayed books.
+
+Read models, made from commands and what happened, in order; the exchange never looks at them. Private ones are kept
+for those who have a key, and each keeps no more than its bound.
+"""
+
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Final
+
+from exchange.commands import Command, PlaceOrder
+from exchange.events import (
+    BookChanged,
+    CancelCause,
+    CashDeposited,
+    ClaimSettled,
+    Entry,
+    FundingPaid,
+    IndexPublished,
+    InstrumentListed,
+    Liquidity,
+    OrderAccepted,
+    OrderAmended,
+    OrderCanceled,
+    OrderFilled,
+    OrderTriggered,
+    OrderWaiting,
+    PerpetualRolled,
+    PositionClosedAtRoll,
+    PositionRolled,
+    PositionTransferred,
+    PrivateEvent,
+    PublicEvent,
+    SeriesStateChanged,
+    SettlementPriceFinal,
+    TradeReported,
+    WithdrawalCompleted,
+    WithdrawalRequested,
+    WithdrawalReturned,
+)
+from exchange.gateway.wire import Pair, milliseconds
+from exchange.instruments import ContractKind
+from exchange.state import State
+from exchange.units import Money, Time
+from matching.terms import ParticipantId, Price, Quantity, Side, TimeInForce
+
+TRADES_KEPT: Final = 10_000  # of one instrument, and of one participant
+ORDERS_KEPT: Final = 10_000  # of one participant, ended
+MINUTES_KEPT: Final = 7 * 1440  # candles
+MINUTE_MS: Final = 60_000
+DAY_MS: Final = 86_400_000
+LOGGED: Final = 10_000  # rows of one participant's log of transactions
+
+
+class OrderRecord:
+    """One order as its owner sees it. Prices are ticks, quantities lots."""
+
+    __slots__ = (
+        "average",
+        "cancel_word",
+        "canceled_because",
+        "changed_at",
+        "command",
+        "connection",
+        "created_at",
+        "fee",
+        "filled",
+        "liquidation",
+        "mmp",
+        "order_id",
+        "owner",
+        "paid",
+        "pair",
+        "price",
+        "quantity",
+        "quote",
+        "replaced",
+        "side",
+        "state",
+        "trades",
+        "trigger_price",
+        "triggered",
+    )
+
+    def __init__(
+        self, order_id: int, owner: ParticipantId, pair: Pair, side: Side, quantity: Quantity, at: Time
+    ) -> None:
+        self.order_id = order_id
+        self.owner = owner
+        self.pair = pair
+        self.side = side
+        self.price: Price = 0
+        self.quantity = quantity
+        self.created_at = self.changed_at = at
+        self.command: PlaceOrder | None = None
+        self.state = "open"
+        self.filled: Quantity = 0
+        self.paid = 0  # ticks times lots
+        self.fee: Money = 0
+        self.replaced = self.liquidation = self.quote = self.mmp = self.triggered = False
+        self.trigger_price: Price | None = None
+        self.canceled_because: CancelCause | None = None
+        self.cancel_word = ""  # what the wire calls the reason, if that says more than the core's
+        self.connection: int | None = None  # that placed it
+        self.trades: list[UserTrade] = []
+
+    @property
+    def is_live(self) -> bool:
+        return self.state in ("open", "untriggered")
+
+    @property
+    def label(self) -> str:
+        return self.command.label if self.command else ""
+
+    @property
+    def order_type(self) -> str:
+        """In the words of the dialect."""
+        command = self.command
+        if command is None:
+            return "limit"
+        market = command.price is None
+        if command.trail is not None:
+            return "trailing_stop"
+        if command.trigger_source is None:
+            return "market" if market else "limit"
+        return f"{'take' if command.take_profit else 'stop'}_{'market' if market else 'limit'}"
+
+    @property
+    def time_in_force(self) -> TimeInForce:
+        return self.command.time_in_force if self.command else TimeInForce.GTC
+
+
+@dataclass(slots=True, eq=False)
+class PublicTrade:
+    """A trade as everybody sees it."""
+
+    trade_id: int
+    number: int  # of the instrument's trades
+    pair: Pair
+    at: Time
+    price: Price
+    quantity: Quantity
+    side: Side  # of the taker
+    tick_direction: int
+    index: int
+    mark: Price
+    liquidation: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class UserTrade:
+    """One side of a trade."""
+
+    public: PublicTrade
+    order: OrderRecord
+    owner: ParticipantId
+    side: Side
+    liquidity: Liquidity
+    fee: Money
+    profit: float  # realised by it
+    order_state: str
+
+
+@dataclass(slots=True)
+class Cost:
+    """What a participant's position in one instrument has cost on average, in ticks."""
+
+    lots: int = 0
+    average: float = 0.0
+    realised: float = 0.0  # in the cash asset
+    funding: float = 0.0
+
+    def trade(self, lots: int, price: Price, pair: Pair) -> float:
+        """Take in a signed fill; what it realises, in the cash asset."""
+        before = self.lots
+        self.lots += lots
+        if before * lots >= 0:
+            held = abs(before)
+            self.average = (self.average * held + price * abs(lots)) / (held + abs(lots))
+            return 0.0
+        closed = min(abs(before), abs(lots)) * (1 if before > 0 else -1)
+        profit = pair.cash(closed, price - self.average)
+        self.realised += profit
+        if abs(lots) > abs(before):
+            self.average = float(price)
+        elif not self.lots:
+            self.average = 0.0
+        return profit
+
+
+class Candle:
+    __slots__ = ("close", "cost", "high", "low", "open", "volume")
+
+    def __init__(self, price: Price) -> None:
+        self.open = self.high = self.low = self.close = price
+        self.volume: Quantity = 0
+        self.cost = 0  # ticks times lots
+
+    def take(self, price: Price, quantity: Quantity) -> None:
+        self.high = max(self.high, price)
+        self.low = min(self.low, price)
+        self.close = price
+        self.volume += quantity
+        self.cost += price * quantity
+
+
+class Tape:
+    """The trades of one instrument, and the minutes that they make."""
+
+    __slots__ = ("minutes", "number", "tick_direction", "trades")
+
+    def __init__(self) -> None:
+        self.trades: deque[PublicTrade] = deque(maxlen=TRADES_KEPT)
+        self.minutes: dict[int, Candle] = {}  # by their first millisecond, ascending
+        self.number = 0
+        self.tick_direction = 1
+
+    @property
+    def last(self) -> PublicTrade | None:
+        return self.trades[-1] if self.trades else None
+
+    def next_direction(self, price: Price) -> int:
+        """0 up, 1 the same after up, 2 down, 3 the same after down."""
+        last = self.last
+        if last is None or price > last.price:
+            return 0
+        if price < last.price:
+            return 2
+        return self.tick_direction | 1
+
+    def take(self, trade: PublicTrade) -> None:
+        self.trades.append(trade)
+        self.number, self.tick_direction = trade.number, trade.tick_direction
+        minute = milliseconds(trade.at) // MINUTE_MS * MINUTE_MS
+        candle = self.minutes.get(minute)
+        if candle is None:
+            candle = self.minutes[minute] = Candle(trade.price)
+            if len(self.minutes) > MINUTES_KEPT:
+                del self.minutes[next(iter(self.minutes))]
+        candle.take(trade.price, trade.quantity)
+
+    def day(self, now_ms: int) -> Candle | None:
+        """The last twenty-four hours as one candle."""
+        found: Candle | None = None
+        for minute, candle in reversed(self.minutes.items()):
+            if minute < now_ms - DAY_MS:
+                break
+            if found is None:
+                found = Candle(candle.close)
+            found.open = candle.open
+            found.high, found.low = max(found.high, candle.high), min(found.low, candle.low)
+            found.volume += candle.volume
+            found.cost += candle.cost
+        return found
+
+
+class Shown:
+    """The displayed book of one instrument, level by level, as its feed has told it."""
+
+    __slots__ = ("_sorted", "asks", "bids", "checksum", "number")
+
+    def __init__(self) -> None:
+        self.bids: dict[Price, Quantity] = {}
+        self.asks: dict[Price, Quantity] = {}
+        self.checksum = f"{0:016x}"  # of the levels, as the feed reckons it
+        self.number = 1  # of the feed's last delta, and one: to some clients 0 is no number
+        self._sorted: dict[Side, list[tuple[Price, Quantity]]] = {}
+
+    def side(self, side: Side) -> dict[Price, Quantity]:
+        return self.bids if side is Side.BUY else self.asks
+
+    def take(self, told: BookChanged) -> None:
+        self.number, self.checksum = told.last_delta + 1, told.level_checksum
+        self._sorted.clear()
+        for _, side, price, quantity in told.levels:
+            levels = self.bids if side > 0 else self.asks
+            if quantity:
+                levels[price] = quantity
+            else:
+                levels.pop(price, None)
+
+    def best(self, side: Side, levels: int) -> Sequence[tuple[Price, Quantity]]:
+        """The best so many levels, the best first."""
+        found = self._sorted.get(side)
+        if found is None:
+            found = sorted(self.side(side).items(), reverse=side is Side.BUY)
+            self._sorted[side] = found
+        return found[:levels]
+
+
+@dataclass(slots=True)
+class LogRow:
+    """One movement of a participant's money."""
+
+    number: int
+    at: Time
+    kind: str
+    currency: str
+    change: Money
+    balance: Money
+    pair: Pair | None = None
+    trade: UserTrade | None = None
+
+
+@dataclass(slots=True)
+class Transfer:
+    """A deposit or a withdrawal, in the words of the dialect."""
+
+    number: int
+    at: Time
+    changed_at: Time
+    currency: str
+    amount: Money
+    state: str
+    is_deposit: bool
+    fee: Money = 0
+
+
+@dataclass(slots=True, eq=False)
+class Owner:
+    """Everything that is kept for one participant."""
+
+    participant_id: ParticipantId
+    live: dict[int, OrderRecord] = field(default_factory=dict)
+    ended: dict[int, OrderRecord] = field(default_factory=dict)  # the latest so many
+    trades: deque[UserTrade] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
+    costs: dict[str, Cost] = field(default_factory=dict)
+    log: deque[LogRow] = field(default_factory=lambda: deque(maxlen=LOGGED))
+    transfers: dict[int, Transfer] = field(default_factory=dict)
+    settlements: deque[tuple[Time, PrivateEvent]] = field(default_factory=lambda: deque(maxlen=LOGGED))
+    refusals: deque[tuple[Time, PrivateEvent]] = field(default_factory=lambda: deque(maxlen=100))
+    logged: int = 0
+
+    def order(self, order_id: int) -> OrderRecord | None:
+        return self.live.get(order_id) or self.ended.get(order_id)
+
+    def cost(self, name: str) -> Cost:
+        cost = self.costs.get(name)
+        if cost is None:
+            cost = self.costs[name] = Cost()
+        return cost
+
+    def end(self, record: OrderRecord, state: str, at: Time) -> None:
+        record.state, record.changed_at = state, at
+        self.live.pop(record.order_id, None)
+        self.ended[record.order_id] = record
+        if len(self.ended) > ORDERS_KEPT:
+            del self.ended[next(iter(self.ended))]
+
+
+@dataclass(slots=True, eq=False)
+class News:
+    """What one command has changed of all this."""
+
+    at: Time
+    orders: dict[int, OrderRecord] = field(default_factory=dict)
+    trades: list[UserTrade] = field(default_factory=list)
+    public: list[PublicTrade] = field(default_factory=list)
+    books: dict[str, list[tuple[Side, Price]]] = field(default_factory=dict)  # levels that are others now
+    touched: dict[str, None] = field(default_factory=dict)  # instruments whose ticker is another
+    indices: list[IndexPublished] = field(default_factory=list)
+    states: list[SeriesStateChanged] = field(default_factory=list)
+    accounts: dict[ParticipantId, None] = field(default_factory=dict)
+    events: list[PublicEvent] = field(default_factory=list)
+
+
+_REFUSALS: Final = ("Rejected", "Refused")
+
+
+class Books:
+    """All read models. `take` is told each command with what it did, in the order of the journal."""
+
+    def __init__(self, state: State) -> None:
+        self._state = state
+        self.pairs: dict[str, Pair] = {}
+        self.listed_at: dict[str, Time] = {}
+        self.tapes: dict[str, Tape] = {}
+        self.shown: dict[str, Shown] = {}
+        self.owners: dict[ParticipantId, Owner] = {}
+        self.deliveries: dict[str, list[tuple[Time, SettlementPriceFinal]]] = {}  # by index
+        self.rolls: dict[str, list[tuple[Time, PerpetualRolled, int]]] = {}  # with the index of then
+        self.indices: dict[str, deque[tuple[Time, int]]] = {}
+        self._pending: dict[int, list[tuple[OrderFilled, OrderRecord]]] = {}
+        self._public: deque[tuple[int, Time, PublicEvent]] = deque(maxlen=1_000)
+        self._liquidating: set[ParticipantId] = set()
+
+    def follow(self, participant_id: ParticipantId) -> Owner:
+        """Keep what concerns the participant from now on."""
+        owner = self.owners.get(participant_id)
+        if owner is None:
+            owner = self.owners[participant_id] = Owner(participant_id)
+        return owner
+
+    def number_of(self, participant_id: ParticipantId) -> int:
+        """The number that stands for a participant where a client wants one."""
+        return list(self.owners).index(participant_id) + 1
+
+    def recent(self, count: int) -> list[tuple[int, Time, PublicEvent]]:
+        """The latest public events with their sequence and time, the oldest first."""
+        return list(islice(self._public, max(0, len(self._public) - count), None))
+
+    def take(self, command: Command | None, entries: Iterable[Entry]) -> News:
+        news = News(self._state.now)
+        for entry in entries:
+            event, at = entry.event, entry.time
+            if isinstance(event, PrivateEvent):
+                owner = self.owners.get(event.participant_id)
+                if owner is not None:
+                    news.accounts[owner.participant_id] = None
+                    self._take_private(owner, event, at, command, news)
+            else:
+                self._take_public(event, at, news, entry.sequence)
+        return news
+
+    # --- private ------------------------------------------------------------------------------------
+
+    def _take_private(
+        self, owner: Owner, event: PrivateEvent, at: Time, command: Command | None, news: News
+    ) -> None:
+        match event:
+            case OrderAccepted() | OrderWaiting():
+                record = self._accepted(owner, event, at, command)
+                news.orders[record.order_id] = record
+            case OrderFilled():
+                self._filled(owner, event, at, news)
+            case OrderAmended():
+                record = owner.live[event.order_id]
+                record.price, record.quantity = event.price, record.filled + event.remaining
+                record.replaced, record.changed_at = True, at
+                news.orders[record.order_id] = record
+            case OrderCanceled():
+                ended = owner.live.get(event.order_id)
+                if ended is not None:
+                    ended.canceled_because = event.cause
+                    owner.end(ended, "cancelled", at)
+                    news.orders[ended.order_id] = ended
+            case OrderTriggered():
+                record = owner.live[event.order_id]
+                record.triggered, record.changed_at = True, at
+            case _:
+                self._take_account(owner, event, at)
+
+    def _accepted(
+        self, owner: Owner, event: OrderAccepted | OrderWaiting, at: Time, command: Command | None
+    ) -> OrderRecord:
+        record = owner.live.get(event.order_id)
+        if record is None:
+            pair = self.pairs[event.instrument_id]
+            record = OrderRecord(event.order_id, owner.participant_id, pair, event.side, event.quantity, at)
+            owner.live[event.order_id] = record
+            if isinstance(command, PlaceOrder) and (
+                command.participant_id == owner.participant_id
+                and command.client_order_id == event.client_order_id
+            ):
+                record.command = command
+                record.price = command.price or 0
+            else:
+                order = self._state.seats[owner.participant_id].orders.get(event.order_id)
+                record.quote = order is not None and order.is_quote
+                record.liquidation = order is None and event.client_order_id == 0
+        if isinstance(event, OrderWaiting):
+            record.state = "untriggered" if event.source is not None else "open"
+            record.trigger_price = event.trigger_price
+        else:
+            record.state, record.price = "open", event.price
+        record.changed_at = at
+        return record
+
+    def _filled(self, owner: Owner, event: OrderFilled, at: Time, news: News) -> None:
+        record = owner.live[event.order_id]
+        record.filled += event.quantity
+        record.paid += event.price * event.quantity
+        record.fee += event.fee
+        record.changed_at = at
+        if not event.remaining:
+            owner.end(record, "filled", at)
+        news.orders[record.order_id] = record
+        self._pending.setdefault(event.trade_id, []).append((event, record))
+
+    def _take_account(self, owner: Owner, event: PrivateEvent, at: Time) -> None:
+        """What moves money or positions without an order, and what was refused."""
+        match event:
+            case CashDeposited():
+                number = len(owner.transfers) + 1
+                owner.transfers[-number] = Transfer(
+                    number, at, at, event.asset_id, event.amount, "completed", True, event.fee
+                )
+                self._log(owner, "deposit", event.asset_id, event.amount, at)
+            case WithdrawalRequested():
+                owner.transfers[event.withdrawal_id] = Transfer(
+                    event.withdrawal_id, at, at, event.asset_id, event.amount, "confirmed", False
+                )
+                self._log(owner, "withdrawal", event.asset_id, -event.amount, at)
+            case WithdrawalCompleted() | WithdrawalReturned():
+                transfer = owner.transfers.get(event.withdrawal_id)
+                returned = isinstance(event, WithdrawalReturned)
+                if transfer is not None:
+                    transfer.changed_at, transfer.state = at, "rejected" if returned else "completed"
+                if returned:
+                    self._log(owner, "correction", event.asset_id, event.amount, at)
+            case PositionRolled() | PositionClosedAtRoll():
+                pair, cost = self.pairs[event.instrument_id], owner.cost(event.instrument_id)
+                cost.trade(-event.quantity, event.price, pair)
+                if isinstance(event, PositionRolled):
+                    cost.trade(event.quantity, event.price, pair)
+                owner.settlements.append((at, event))
+            case PositionTransferred():
+                owner.cost(event.instrument_id).trade(
+                    event.lots, event.price, self.pairs[event.instrument_id]
+                )
+            case FundingPaid():
+                pair = self.pairs[event.instrument_id]
+                owner.cost(event.instrument_id).funding += event.amount / 100
+                self._log(owner, "settlement", pair.quote, event.amount, at, pair)
+                owner.settlements.append((at, event))
+            case ClaimSettled():
+                self._settled(owner, event, at)
+            case _ if type(event).__name__.endswith(_REFUSALS):
+                owner.refusals.append((at, event))
+            case _:
+                pass
+
+    def _settled(self, owner: Owner, event: ClaimSettled, at: Time) -> None:
+        """A claim is paid off. What is carried on of a perpetual is told apart, as a position that has rolled."""
+        pairs = [one for one in self.pairs.values() if one.instrument.bucket_id == event.bucket_id]
+        rolls = any(pair.is_perpetual for pair in pairs)
+        currency = event.bucket_id.rpartition(":")[2].partition("#")[0]
+        self._log(owner, "settlement" if rolls else "delivery", currency, event.payout, at)
+        owner.settlements.append((at, event))
+        for pair in pairs:
+            cost = owner.costs.get(pair.name)
+            if cost is not None and not rolls:
+                cost.lots, cost.average = 0, 0.0
+
+    def _log(
+        self,
+        owner: Owner,
+        kind: str,
+        currency: str,
+        change: Money,
+        at: Time,
+        pair: Pair | None = None,
+        trade: UserTrade | None = None,
+    ) -> None:
+        account = f"cash:{owner.participant_id}:{currency}"
+        ledger = self._state.ledger
+        balance = ledger.posted(account) if account in ledger else 0
+        owner.logged += 1
+        owner.log.append(LogRow(owner.logged, at, kind, currency, change, balance, pair, trade))
+
+    # --- public -------------------------------------------------------------------------------------
+
+    def _take_public(self, event: PublicEvent, at: Time, news: News, sequence: int) -> None:
+        match event:
+            case BookChanged():
+                self.shown[event.instrument_id].take(event)
+                levels = news.books.setdefault(event.instrument_id, [])
+                levels += [(side, price) for _, side, price, _ in event.levels]
+                news.touched[event.instrument_id] = None
+                return
+            case TradeReported():
+                self._traded(event, at, news)
+                return
+            case IndexPublished():
+                known = self.indices.setdefault(event.index_id, deque(maxlen=86_400))
+                known.append((at, event.value))
+                news.indices.append(event)
+                for name, pair in self.pairs.items():
+                    if pair.instrument.underlying == event.index_id:
+                        news.touched[name] = None
+                return
+            case InstrumentListed():
+                self._listed(event, at)
+            case SeriesStateChanged():
+                news.states.append(event)
+                news.touched[event.instrument_id] = None
+            case PerpetualRolled():
+                name = event.instrument.instrument_id
+                self.pairs[name].instrument = event.instrument
+                known = self.indices.get(event.instrument.underlying, deque())
+                index = known[-1][1] if known else 0
+                self.rolls.setdefault(name, []).append((at, event, index))
+            case SettlementPriceFinal():
+                index_id = event.bucket_id.partition("@")[0]
+                self.deliveries.setdefault(index_id, []).append((at, event))
+            case _:
+                pass
+        news.events.append(event)
+        self._public.append((sequence, at, event))
+
+    def _listed(self, event: InstrumentListed, at: Time) -> None:
+        instrument = event.instrument
+        scales: dict[str, int] = {asset.asset_id: asset.scale for asset in self._state.assets.values()}
+        name = instrument.instrument_id
+        self.pairs[name] = Pair(instrument, len(self.pairs) + 1, scales)
+        self.listed_at[name] = at
+        self.tapes[name], self.shown[name] = Tape(), Shown()
+
+    def _traded(self, event: TradeReported, at: Time, news: News) -> None:
+        name = event.instrument_id
+        pair, tape, series = self.pairs[name], self.tapes[name], self._state.series[event.instrument_id]
+        latest = series.latest_index
+        trade = PublicTrade(
+            event.trade_id,
+            tape.number + 1,
+            pair,
+            at,
+            event.price,
+            event.quantity,
+            event.taker_side or Side.BUY,
+            tape.next_direction(event.price),
+            latest.value if latest else 0,
+            series.mark,
+        )
+        tape.take(trade)
+        news.public.append(trade)
+        news.touched[name] = None
+        for filled, record in self._pending.pop(event.trade_id, ()):
+            owner = self.owners[record.owner]
+            lots = filled.quantity * record.side
+            profit = 0.0 if pair.kind == "spot" else owner.cost(name).trade(lots, event.price, pair)
+            trade.liquidation |= record.liquidation
+            done = UserTrade(
+                trade, record, record.owner, record.side, filled.liquidity, filled.fee, profit, record.state
+            )
+            record.trades.append(done)
+            owner.trades.append(done)
+            news.trades.append(done)
+            self._log(owner, "trade", pair.quote, -filled.fee, at, pair, done)
+
+
+def is_option(pair: Pair) -> bool:
+    return pair.instrument.kind in (ContractKind.CALL, ContractKind.PUT)

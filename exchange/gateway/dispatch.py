@@ -1,0 +1,237 @@
+"""From a request to its method and back: who calls, may he, has he the credits, what did he ask, what is the answer."""
+
+import logging
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any
+
+from exchange.commands import CancelOrder
+from exchange.gateway.auth import Doorkeeper, Key, KeyRing
+from exchange.gateway.books import Books, Owner
+from exchange.gateway.channels import INTERVALS, Hub
+from exchange.gateway.faults import (
+    FORBIDDEN,
+    UNAUTHORIZED,
+    WEBSOCKET_ONLY,
+    fault,
+)
+from exchange.gateway.jsonrpc import METHOD_NOT_FOUND, Fault, Request, answer, now_us, refusal
+from exchange.gateway.registry import REGISTRY, Access, Ask, Then, read_params
+from exchange.gateway.sessions import Connection
+from exchange.gateway.throttle import Limits, Throttle
+from exchange.gateway.venue import LiveVenue, Source
+from exchange.state import Seat, State
+from matching.terms import OrderId, ParticipantId
+
+log = logging.getLogger("ringfence.gateway")
+
+
+class Call:
+    """One request with everything that its method may look at."""
+
+    __slots__ = ("address", "connection", "gateway", "key")
+
+    def __init__(
+        self, gateway: "Gateway", key: Key | None, connection: Connection | None, address: str
+    ) -> None:
+        self.gateway = gateway
+        self.key = key
+        self.connection = connection
+        self.address = address
+
+    @property
+    def state(self) -> State:
+        return self.gateway.venue.exchange.state
+
+    @property
+    def books(self) -> Books:
+        return self.gateway.venue.books
+
+    @property
+    def speaker(self) -> Key:
+        """Whoever has a key; the registry has seen to it that there is one."""
+        assert self.key is not None, "the method is for those who have a key"
+        return self.key
+
+    @property
+    def participant_id(self) -> ParticipantId:
+        who = self.speaker.participant_id
+        assert who is not None, "the method is for those who have a seat"
+        return who
+
+    @property
+    def seat(self) -> Seat:
+        return self.state.seats[self.participant_id]
+
+    @property
+    def owner(self) -> Owner:
+        return self.books.owners[self.participant_id]
+
+
+@dataclass(slots=True, eq=False)
+class Counters:
+    """What has been asked and sent since the start."""
+
+    requests: dict[str, int] = field(default_factory=dict)  # by method
+    faults: dict[int, int] = field(default_factory=dict)  # by code
+    connections: int = 0
+
+
+class Gateway:
+    """Everything between sockets and the venue."""
+
+    def __init__(self, venue: LiveVenue, ring: KeyRing, limits: Limits | None = None) -> None:
+        import_module(
+            "exchange.gateway.methods"
+        )  # which look at this module, and enter themselves in the registry
+        self.venue = venue
+        self.limits = limits or Limits()
+        self.ring = ring
+        self.door = Doorkeeper(ring)
+        self.throttle = Throttle(self.limits)
+        self.hub = Hub(venue.exchange.state, venue.books)
+        self.connections: dict[int, Connection] = {}
+        self.cancels_by_default: set[str] = set()  # keys whose new connections cancel on disconnect
+        self.quote_guards: dict[
+            tuple[ParticipantId, str], dict[str, Any]
+        ] = {}  # settings of MMP, as they were set
+        self.counters = Counters()
+        self.started = time.time()
+        self._http = Source()
+        self._client_order_id = 0
+        venue.followers.append(self.hub.take)
+        for key in ring:
+            self.follow(key)
+
+    def follow(self, key: Key) -> None:
+        if key.participant_id is not None:
+            self.venue.books.follow(key.participant_id)
+
+    def next_client_order_id(self) -> int:
+        self._client_order_id += 1
+        return self._client_order_id
+
+    # --- requests -----------------------------------------------------------------------------------
+
+    def handle(
+        self,
+        request: Request,
+        call: Call,
+        came: int,
+        send: Callable[[bytes, Fault | None], None],
+    ) -> None:
+        """Meet a request: `send` is told the answer, now or once the exchange has handled it. It never raises."""
+        number = request.id
+        try:
+            result = self._result(request, call, came, send)
+        except Fault as refused:
+            self._refuse(number, refused, came, send)
+            return
+        except Exception:
+            log.exception("%s has failed", request.method[:100])
+            self._refuse(number, Fault(11094, "internal_server_error"), came, send)
+            return
+        if isinstance(result, Then):
+            send(answer(number, result.result, came), None)
+            result.after()
+        elif not isinstance(result, Ask):
+            send(answer(number, result, came), None)
+
+    def _result(
+        self, request: Request, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
+    ) -> Any:
+        method = REGISTRY.find(request.method)
+        if method is None:
+            raise Fault(METHOD_NOT_FOUND, "method_not_found", method=request.method[:100])
+        counted = self.counters.requests
+        counted[method.name] = counted.get(method.name, 0) + 1
+        params = request.params
+        if method.access is not Access.PUBLIC:
+            token = params.get("access_token") or request.access_token
+            if isinstance(token, str):
+                call.key = self.door.by_token(token).key
+            self._check_access(method.access, call)
+        if method.websocket_only and call.connection is None:
+            raise fault(WEBSOCKET_ONLY, reason=f"{method.name} needs a websocket")
+        if self.limits.rates is not None:
+            self.throttle.check(call.key.client_id if call.key else call.address, method)
+        if "access_token" in params:
+            params = {key: value for key, value in params.items() if key != "access_token"}
+        result = method.handler(call, read_params(method, params))
+        if isinstance(result, Ask):
+            self._submit(result, request.id, call, came, send)
+        return result
+
+    def _check_access(self, access: Access, call: Call) -> None:
+        key = call.key
+        if key is None:
+            raise fault(UNAUTHORIZED, reason="invalid_token")
+        if key.client_id not in self.ring.keys:
+            raise fault(UNAUTHORIZED, reason="invalid_token", told="the key was taken back")
+        if not key.may(access):
+            raise fault(FORBIDDEN, reason="role_may_not", role=key.role.value, needs=access.value)
+
+    def _submit(
+        self, ask: Ask[Any], number: Any, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
+    ) -> None:
+        def reply(result: Any) -> None:
+            if isinstance(result, Fault):
+                self._refuse(number, result, came, send)
+            elif isinstance(result, Then):
+                send(answer(number, result.result, came), None)
+                result.after()
+            else:
+                send(answer(number, result, came), None)
+
+        if not ask.commands:
+            reply(ask.answer([]))
+            return
+        source = call.connection.source if call.connection else self._http
+        self.venue.submit(source, ask, reply)
+
+    def _refuse(
+        self, number: Any, refused: Fault, came: int, send: Callable[[bytes, Fault | None], None]
+    ) -> None:
+        counted = self.counters.faults
+        counted[refused.code] = counted.get(refused.code, 0) + 1
+        send(refusal(number, refused, came), refused)
+
+    def refuse(self, refused: Fault) -> bytes:
+        """The answer to what was no request at all."""
+        counted = self.counters.faults
+        counted[refused.code] = counted.get(refused.code, 0) + 1
+        return refusal(None, refused, now_us())
+
+    # --- connections --------------------------------------------------------------------------------
+
+    def tick(self, beat: int) -> None:
+        """Ten times a second: what has changed in the meantime; once a second the connections as well."""
+        self.hub.flush(INTERVALS["100ms"])
+        if beat % 10 == 0:
+            self.hub.flush(INTERVALS["agg2"])
+            now = time.monotonic()
+            for connection in list(self.connections.values()):
+                connection.look_after(now)
+
+    def lost(self, connection: Connection) -> None:
+        """A connection is gone: it follows nothing, and its orders go if it asked for that."""
+        self.connections.pop(connection.number, None)
+        self.hub.leave(connection, list(connection.channels))
+        key = connection.key
+        if connection.cancels_on_disconnect and not connection.graceful and key and key.participant_id:
+            self.cancel_orders_of(connection, key.participant_id)
+
+    def cancel_orders_of(self, connection: Connection, who: ParticipantId) -> None:
+        """Cancel what the connection has placed, after whatever it has still asked for."""
+        owner = self.venue.books.owners[who]
+        mine = [record for record in owner.live.values() if record.connection == connection.number]
+        for record in mine:
+            record.cancel_word = "cancel_on_disconnect"
+        commands = [CancelOrder(participant_id=who, order_id=OrderId(record.order_id)) for record in mine]
+        if commands:
+            try:
+                self.venue.submit(connection.source, Ask(commands, lambda _: None), lambda _: None)
+            except Fault as refused:
+                log.error("orders of a lost connection could not be canceled: %s", refused.name)

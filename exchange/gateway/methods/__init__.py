@@ -1,0 +1,27 @@
+"""The methods, in files by what they are about. To import this is to enter them all in the registry."""
+
+from exchange.gateway.methods import (
+    access,
+    account,
+    admin,
+    cash,
+    market,
+    regime,
+    session,
+    simulation,
+    trading,
+    wallet,
+)
+
+__all__ = [
+    "access",
+    "account",
+    "admin",
+    "cash",
+    "market",
+    "regime",
+    "session",
+    "simulation",
+    "trading",
+    "wallet",
+]

@@ -1,0 +1,497 @@
+"""What the wire shows of orders, trades, positions, accounts and markets: from state and read models to shapes."""
+
+from collections.abc import Iterator
+from typing import Final
+
+from exchange.clearing import accounts
+from exchange.clearing.expiry import is_over
+from exchange.clearing.liquidation import MarginState
+from exchange.clearing.scenario_margin import maintenance_margin
+from exchange.events import CancelCause, Liquidity, SeriesState
+from exchange.gateway.books import Books, OrderRecord, Owner, PublicTrade, UserTrade, is_option
+from exchange.gateway.shapes import (
+    AccountSummary,
+    BookSummary,
+    InstrumentShape,
+    OrderShape,
+    PositionShape,
+    Quote,
+    Ticker,
+    TradeShape,
+    UserTradeShape,
+)
+from exchange.gateway.wire import Pair, index_name, index_price, milliseconds, money
+from exchange.instruments import ContractKind
+from exchange.rules.prices import furthest_price
+from exchange.state import Seat, Series, State
+from exchange.units import AssetId
+from matching.phases import collects
+from matching.terms import BUY, SELL, ParticipantId, PostOnly, Side, TimeInForce
+
+TIMES_IN_FORCE: Final = {
+    TimeInForce.DAY: "good_til_day",
+    TimeInForce.GTC: "good_til_cancelled",
+    TimeInForce.GTD: "good_til_date",
+    TimeInForce.IOC: "immediate_or_cancel",
+    TimeInForce.FOK: "fill_or_kill",
+    TimeInForce.AUCTION: "auction",
+}
+CANCEL_REASONS: Final = {
+    CancelCause.REQUESTED: "user_request",
+    CancelCause.NOT_FILLED: "immediate_or_cancel",
+    CancelCause.SELF_TRADE: "self_trade_prevention",
+    CancelCause.NOTHING_TO_REDUCE: "reduce_only",
+    CancelCause.EXPIRY: "settlement",
+    CancelCause.PARTICIPANT_RESTRICTED: "risk_mitigation",
+    CancelCause.SESSION_END: "session_end",
+    CancelCause.GOOD_UNTIL: "good_until",
+    CancelCause.LINKED: "oco_other_closed",
+    CancelCause.TRIGGER_REFUSED: "trigger_refused",
+    CancelCause.QUOTE_REPLACED: "quote_replaced",
+    CancelCause.MARKET_MAKER_PROTECTION: "mmp_trigger",
+    CancelCause.ROLL: "settlement",
+    CancelCause.UNITS_LOST: "risk_mitigation",
+    CancelCause.ISSUER_DEFAULT: "risk_mitigation",
+    CancelCause.CASH_HALTED: "risk_mitigation",
+}
+TRIGGERS: Final = {"last": "last_price", "mark": "mark_price", "index": "index_price"}
+DIRECTIONS: Final = {Side.BUY: "buy", Side.SELL: "sell"}
+STATES: Final = {
+    SeriesState.LISTED: "inactive",
+    SeriesState.TRADING: "open",
+    SeriesState.FIXING: "open",
+    SeriesState.SUSPENDED: "halted",
+    SeriesState.HALTED: "settlement",
+    SeriesState.PRICE_POSTPONED: "settlement",
+    SeriesState.PRICE_PROVISIONAL: "settlement",
+    SeriesState.PRICE_FINAL: "settlement",
+    SeriesState.SETTLING: "settlement",
+    SeriesState.SETTLED: "delivered",
+    SeriesState.DELISTED: "archivized",
+    SeriesState.TERMINATED_AT_LAST_MARK: "delivered",
+}
+
+
+def order_id(number: int, pair: Pair) -> str:
+    return f"{pair.quote}-{number}"
+
+
+def trade_id(trade: PublicTrade) -> str:
+    return f"{trade.pair.quote}-{trade.trade_id}"
+
+
+def order(record: OrderRecord) -> OrderShape:
+    """One order. A waiting market order has no price yet, and says so."""
+    pair, command = record.pair, record.command
+    at_market = command is not None and command.price is None
+    waits = record.state == "untriggered"
+    post_only = PostOnly.NO if command is None else command.post_only
+    shown = pair.amount(command.display or record.quantity) if command else pair.amount(record.quantity)
+    told: OrderShape = {
+        "order_id": order_id(record.order_id, pair),
+        "order_state": record.state,
+        "order_type": record.order_type,
+        "time_in_force": TIMES_IN_FORCE[record.time_in_force],
+        "instrument_name": pair.name,
+        "direction": DIRECTIONS[record.side],
+        "price": "market_price" if at_market and waits else pair.price(record.price),
+        "amount": pair.amount(record.quantity),
+        "contracts": float(record.quantity),
+        "filled_amount": pair.amount(record.filled),
+        "average_price": pair.price(record.paid / record.filled) if record.filled else 0.0,
+        "label": record.label,
+        "post_only": post_only is not PostOnly.NO,
+        "reject_post_only": post_only is PostOnly.REJECT,
+        "reduce_only": command.reduce_only if command else record.liquidation,
+        "api": True,
+        "web": False,
+        "replaced": record.replaced,
+        "creation_timestamp": milliseconds(record.created_at),
+        "last_update_timestamp": milliseconds(record.changed_at),
+        "is_liquidation": record.liquidation,
+        "max_show": shown,
+        "display_amount": shown,
+        "mmp": record.quote,
+        "risk_reducing": record.liquidation,
+        "commission": money(record.fee),
+    }
+    if command is not None and command.trigger_source is not None:
+        told["trigger"] = TRIGGERS[command.trigger_source]
+        told["triggered"] = record.triggered
+        if record.trigger_price is not None:
+            told["trigger_price"] = pair.price(record.trigger_price)
+        if command.trail is not None:
+            told["trigger_offset"] = pair.price(command.trail)
+    if record.state == "cancelled":
+        cause = record.canceled_because or CancelCause.REQUESTED
+        told["cancel_reason"] = record.cancel_word or CANCEL_REASONS[cause]
+    return told
+
+
+def trade(one: PublicTrade) -> TradeShape:
+    pair = one.pair
+    told: TradeShape = {
+        "trade_id": trade_id(one),
+        "trade_seq": one.number,
+        "instrument_name": pair.name,
+        "timestamp": milliseconds(one.at),
+        "direction": DIRECTIONS[one.side],
+        "tick_direction": one.tick_direction,
+        "price": pair.price(one.price),
+        "amount": pair.amount(one.quantity),
+        "contracts": float(one.quantity),
+        "index_price": index_price(one.index),
+        "mark_price": pair.price(one.mark),
+    }
+    if one.liquidation:
+        told["liquidation"] = "T"
+    return told
+
+
+def user_trade(one: UserTrade) -> UserTradeShape:
+    public, record = one.public, one.order
+    pair = public.pair
+    post_only = record.command is not None and record.command.post_only is not PostOnly.NO
+    return {
+        **trade(public),
+        "direction": DIRECTIONS[one.side],
+        "order_id": order_id(record.order_id, pair),
+        "order_type": record.order_type,
+        "state": one.order_state,
+        "fee": money(one.fee),
+        "fee_currency": pair.quote,
+        "liquidity": "T" if one.liquidity is Liquidity.TAKER else "M",
+        "label": record.label,
+        "matching_id": None,
+        "reduce_only": record.command is not None and record.command.reduce_only,
+        "post_only": post_only,
+        "mmp": record.quote,
+        "api": True,
+        "self_trade": False,
+        "profit_loss": one.profit,
+        "risk_reducing": record.liquidation,
+    }
+
+
+# --- markets --------------------------------------------------------------------------------------------
+
+
+class Market:
+    """What is asked of instruments."""
+
+    def __init__(self, state: State, books: Books) -> None:
+        self._state = state
+        self._books = books
+
+    def series(self, name: str) -> Series:
+        return self._state.series[name]  # type: ignore[index]
+
+    def instrument(self, pair: Pair) -> InstrumentShape:
+        terms, series = pair.instrument, self.series(pair.name)
+        lot_value = series.mark * terms.tick_value or 1
+        told: InstrumentShape = {
+            "instrument_name": pair.name,
+            "instrument_id": pair.number,
+            "kind": pair.kind,
+            "base_currency": pair.base,
+            "quote_currency": pair.quote,
+            "counter_currency": pair.quote,
+            "instrument_type": "linear",
+            "tick_size": pair.tick,
+            "tick_size_steps": [],
+            "min_trade_amount": pair.contract,
+            "contract_size": pair.contract,
+            "max_trade_amount": pair.amount(terms.max_quantity),
+            "expiration_timestamp": pair.expires_ms,
+            "creation_timestamp": milliseconds(self._books.listed_at[pair.name]),
+            "maker_commission": terms.fee_maker / lot_value,
+            "taker_commission": terms.fee_taker / lot_value,
+            "is_active": not is_over(series.state),
+            "state": STATES[series.state],
+            "price_index": index_name(terms.underlying),
+            "rfq": False,
+            "block_trade_commission": 0.0,
+            "block_trade_min_trade_amount": pair.contract,
+            "block_trade_tick_size": pair.tick,
+        }
+        if pair.kind != "spot":
+            told["settlement_currency"] = pair.quote
+            told["settlement_period"] = "perpetual" if pair.is_perpetual else "day"
+        if pair.kind == "future":
+            told["future_type"] = "linear"
+            told["max_leverage"] = 1 if self._state.covers.margin is None else 10
+            told["max_liquidation_commission"] = 0.0075
+        if is_option(pair) and terms.strike is not None:
+            told["strike"] = pair.price(terms.strike)
+            told["option_type"] = "call" if terms.kind is ContractKind.CALL else "put"
+        return told
+
+    def quote(self, pair: Pair) -> Quote:
+        """The best of each side; an empty side is told as zero, which every client can read."""
+        series = self.series(pair.name)
+        bid, ask = series.book.bids.best, series.book.asks.best
+        if collects(series.market.phase):
+            bid = ask = None
+        return {
+            "instrument_name": pair.name,
+            "timestamp": milliseconds(self._state.now),
+            "best_bid_price": pair.price(bid.price) if bid else 0.0,
+            "best_bid_amount": pair.amount(bid.quantity) if bid else 0.0,
+            "best_ask_price": pair.price(ask.price) if ask else 0.0,
+            "best_ask_amount": pair.amount(ask.quantity) if ask else 0.0,
+        }
+
+    def ticker(self, pair: Pair) -> Ticker:
+        series, tape = self.series(pair.name), self._books.tapes[pair.name]
+        latest = series.latest_index
+        index = index_price(latest.value) if latest else pair.price(series.instrument.reference)
+        mark = pair.price(series.mark)
+        day = tape.day(milliseconds(self._state.now))
+        last = tape.last
+        told: Ticker = {
+            **self.quote(pair),  # type: ignore[typeddict-item]
+            "state": STATES[series.state],
+            "stats": {
+                "volume": pair.amount(day.volume) if day else 0.0,
+                "volume_usd": pair.cash(1, day.cost) if day else 0.0,
+                "volume_notional": pair.cash(1, day.cost) if day else 0.0,
+                "low": pair.price(day.low) if day else 0.0,
+                "high": pair.price(day.high) if day else 0.0,
+                "price_change": round((day.close / day.open - 1) * 100, 4) if day and day.open else 0.0,
+            },
+            "open_interest": pair.amount(self._state.covers.open_interest(pair.instrument.instrument_id)),
+            "index_price": index,
+            "mark_price": mark,
+            "last_price": pair.price(last.price) if last else mark,
+            "settlement_price": mark,
+            "estimated_delivery_price": index,
+            "min_price": pair.price(furthest_price(SELL, series)),
+            "max_price": pair.price(furthest_price(BUY, series)),
+        }
+        if pair.is_perpetual:
+            rate = self.funding_rate(pair)
+            told["current_funding"] = told["funding_8h"] = rate
+            told["interest_value"] = rate
+        if pair.kind == "option":
+            self._add_greeks(told, pair, series)
+        return told
+
+    def funding_rate(self, pair: Pair) -> float:
+        """That of the last roll, for eight hours."""
+        rolls = self._books.rolls.get(pair.name)
+        return rolls[-1][1].funding_rate_ppb / 1e9 if rolls else 0.0
+
+    def _add_greeks(self, told: Ticker, pair: Pair, series: Series) -> None:
+        from exchange.gateway.greeks import greeks  # only options need it
+
+        rules = self._state.regime.clearing if self._state.regime else None
+        volatility = rules.scenarios.volatility_bp / 10_000 if rules else 0.6
+        forward = series.future.mark if series.future else told["index_price"] / pair.tick
+        told["underlying_price"] = pair.price(forward)
+        told["underlying_index"] = series.future.instrument.instrument_id if series.future else "index_price"
+        told["mark_iv"] = volatility * 100
+        told["bid_iv"] = told["ask_iv"] = 0.0
+        told["interest_rate"] = 0.0
+        terms = pair.instrument
+        years = max(terms.expiry - self._state.now, 1) / (365 * 86_400 * 1e9)
+        strike = pair.price(terms.strike or 0)
+        told["greeks"] = greeks(
+            told["underlying_price"], strike, years, volatility, is_call=terms.kind is ContractKind.CALL
+        )
+
+    def summary(self, pair: Pair) -> BookSummary:
+        ticker = self.ticker(pair)
+        stats, last = ticker["stats"], self._books.tapes[pair.name].last
+        bid, ask = ticker["best_bid_price"] or None, ticker["best_ask_price"] or None
+        told: BookSummary = {
+            "instrument_name": pair.name,
+            "base_currency": pair.base,
+            "quote_currency": pair.quote,
+            "bid_price": bid,
+            "ask_price": ask,
+            "mid_price": (bid + ask) / 2 if bid and ask else None,
+            "mark_price": ticker["mark_price"],
+            "last": pair.price(last.price) if last else None,
+            "high": stats["high"] or None,
+            "low": stats["low"] or None,
+            "price_change": stats["price_change"],
+            "volume": stats["volume"],
+            "volume_usd": stats["volume_usd"],
+            "volume_notional": stats["volume_notional"],
+            "open_interest": ticker["open_interest"],
+            "creation_timestamp": ticker["timestamp"],
+            "estimated_delivery_price": ticker["estimated_delivery_price"],
+        }
+        for key in (
+            "current_funding",
+            "funding_8h",
+            "mark_iv",
+            "interest_rate",
+            "underlying_index",
+            "underlying_price",
+        ):
+            if key in ticker:
+                told[key] = ticker[key]
+        return told
+
+
+# --- accounts -------------------------------------------------------------------------------------------
+
+
+class Accounts:
+    """What is asked of one participant's money and positions."""
+
+    def __init__(self, state: State, books: Books, market: Market) -> None:
+        self._state = state
+        self._books = books
+        self._market = market
+
+    def seat(self, who: ParticipantId) -> Seat:
+        return self._state.seats[who]
+
+    def currencies(self) -> list[str]:
+        """Every asset that somebody can have here: cash first."""
+        return list(self._state.assets)
+
+    def positions(self, who: ParticipantId) -> Iterator[PositionShape]:
+        owner = self._books.owners[who]
+        for name, cost in owner.costs.items():
+            if cost.lots:
+                yield self.position(owner, self._books.pairs[name])
+
+    def position(self, owner: Owner, pair: Pair) -> PositionShape:
+        """Also of an instrument in which there is none."""
+        series, cost = self._market.series(pair.name), owner.costs.get(pair.name)
+        lots = 0
+        if pair.kind != "spot":
+            lots = self._state.covers.position(owner.participant_id, pair.instrument.instrument_id)
+        average = cost.average if cost and lots else 0.0
+        latest = series.latest_index
+        floating = pair.cash(lots, series.mark - average)
+        initial, maintenance = self._margin_of(pair, series, lots, average)
+        size = pair.amount(lots)
+        realised = cost.realised if cost else 0.0
+        told: PositionShape = {
+            "instrument_name": pair.name,
+            "kind": pair.kind,
+            "size": size,
+            "size_currency": size,
+            "direction": "buy" if lots > 0 else "sell" if lots < 0 else "zero",
+            "average_price": pair.price(average),
+            "mark_price": pair.price(series.mark),
+            "index_price": index_price(latest.value) if latest else pair.price(series.mark),
+            "settlement_price": pair.price(series.mark),
+            "delta": size,
+            "initial_margin": initial,
+            "maintenance_margin": maintenance,
+            "open_orders_margin": 0.0,
+            "leverage": 1,
+            "estimated_liquidation_price": 0.0,
+            "floating_profit_loss": floating,
+            "realized_profit_loss": realised,
+            "realized_funding": cost.funding if cost else 0.0,
+            "total_profit_loss": floating + realised,
+            "interest_value": 0.0,
+        }
+        if pair.kind == "option":
+            greeks = self._market.ticker(pair)["greeks"]
+            told["delta"] = greeks["delta"] * size
+            told["gamma"], told["vega"], told["theta"] = (
+                greeks["gamma"] * size,
+                greeks["vega"] * size,
+                greeks["theta"] * size,
+            )
+            told["average_price_usd"] = told["average_price"]
+            told["floating_profit_loss_usd"] = floating
+        return told
+
+    def _margin_of(self, pair: Pair, series: Series, lots: int, average: float) -> tuple[float, float]:
+        """Under full cover what can be lost at the far end of the collar; under margin its part of the account's."""
+        if not lots or pair.kind == "spot":
+            return 0.0, 0.0
+        far = series.lowest_price if lots > 0 else series.highest_price
+        covered = max(0.0, pair.cash(lots, average - far))
+        margin = self._state.covers.margin
+        if margin is None or pair.is_perpetual:
+            return covered, covered
+        notional = abs(pair.cash(lots, series.mark))
+        initial = notional * margin.rules.scenarios.price_range_bp / 10_000
+        return initial, initial * 0.75
+
+    def summary(self, who: ParticipantId, name: str) -> AccountSummary:
+        """One asset of a participant. Of an asset that it has none of, all is zero."""
+        currency = AssetId(name)
+        seat, ledger, covers = self.seat(who), self._state.ledger, self._state.covers
+        settles = self._state.regime.cash.settlement_asset if self._state.regime else ""
+        total = free = held = locked = 0
+        initial = maintenance = 0
+        state = MarginState.NORMAL
+        scale = 10 ** (self._state.assets[currency].scale if currency in self._state.assets else 2)
+        if currency in self._state.holdings:
+            cash, hold = accounts.cash(who, currency), accounts.hold(who, currency)
+            free = ledger.available(cash) if cash in ledger else 0
+            posted = ledger.posted(cash) if cash in ledger else 0
+            held = ledger.posted(hold) if hold in ledger else 0
+            locked = covers.locked(who) if currency == settles else 0
+            total = posted + held + locked
+            initial, maintenance = locked + held, locked
+            account = covers.margin.accounts.get(who) if covers.margin and currency == settles else None
+            if account is not None and covers.margin is not None:
+                initial = account.required
+                maintenance = maintenance_margin(account.initial, covers.margin.rules.scenarios)
+                state = account.state
+        elif currency in self._state.assets:
+            total = covers.spot.units(who, currency)
+            free = covers.spot.free_units(who, currency)
+        owner = self._books.owners[who]
+        mine = currency == settles
+        rows = list(self.positions(who)) if mine else []
+        floating = sum(row["floating_profit_loss"] for row in rows)
+        realised = sum(cost.realised for cost in owner.costs.values()) if mine else 0.0
+        futures = sum(row["floating_profit_loss"] for row in rows if row["kind"] == "future")
+        delta = sum(row["delta"] for row in rows)
+        balance = total / scale
+        equity = balance + floating
+        number = self._books.number_of(who)
+        return {
+            "currency": currency,
+            "balance": balance,
+            "equity": equity,
+            "margin_balance": equity,
+            "available_funds": free / scale,
+            "available_withdrawal_funds": free / scale,
+            "initial_margin": initial / scale,
+            "maintenance_margin": maintenance / scale,
+            "projected_initial_margin": initial / scale,
+            "projected_maintenance_margin": maintenance / scale,
+            "total_pl": floating + realised,
+            "session_rpl": realised,
+            "session_upl": floating,
+            "futures_pl": futures,
+            "futures_session_rpl": realised,
+            "futures_session_upl": futures,
+            "options_pl": floating - futures,
+            "options_session_rpl": 0.0,
+            "options_session_upl": floating - futures,
+            "options_value": 0.0,
+            "options_delta": 0.0,
+            "options_gamma": 0.0,
+            "options_theta": 0.0,
+            "options_vega": 0.0,
+            "delta_total": delta,
+            "projected_delta_total": delta,
+            "fee_balance": 0.0,
+            "spot_reserve": held / scale,
+            "margin_model": "segregated_sm" if covers.margin is None else "segregated_pm",
+            "margin_state": state.value,
+            "portfolio_margining_enabled": covers.margin is not None,
+            "cross_collateral_enabled": False,
+            "id": number,
+            "username": who,
+            "system_name": who,
+            "email": "",
+            "type": "main",
+            "login_enabled": False,
+            "security_keys_enabled": False,
+            "mmp_enabled": bool(seat.protections),
+        }

@@ -1,0 +1,90 @@
+"""The server: the application on uvicorn, with guards where its stack leaves something open."""
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from exchange.gateway.guard import GuardedHttp, GuardedWebSocket
+
+MOST_FRAME = (
+    65_536  # bytes; what is longer than a request may be is still answered, what is longer than this is not
+)
+BACKLOG = 2_048  # connections that may wait to be taken
+SEND_BUFFER = 65_536  # of the kernel, so that a slow reader is noticed soon
+
+Application = Callable[[Any, Any, Any], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Tls:
+    certificate: Path
+    key: Path
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """A socket that is bound: with port 0 to any that is free; who comes before the server runs
+    waits. Raises OSError."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    bound = socket.socket(family, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+    bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        bound.bind((host, port))
+        bound.listen(BACKLOG)
+    except OSError:
+        bound.close()
+        raise
+    return bound
+
+
+class VenueServer(uvicorn.Server):
+    """Lets the venue finish, and its answers leave, before any connection is closed."""
+
+    def __init__(self, config: uvicorn.Config, before_stop: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(config)
+        self._before_stop = before_stop
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        await self._before_stop()
+        await super().shutdown(sockets)
+        self._captured_signals.clear()  # a good end is no death by a signal
+
+
+async def _nothing() -> None:
+    pass
+
+
+def make_server(
+    app: Application, tls: Tls | None = None, before_stop: Callable[[], Awaitable[None]] = _nothing
+) -> uvicorn.Server:
+    """To be run with `run`."""
+    config = uvicorn.Config(
+        app,
+        http=GuardedHttp,
+        ws=GuardedWebSocket,
+        ws_max_size=MOST_FRAME,
+        ws_per_message_deflate=False,
+        ws_ping_interval=20.0,
+        ws_ping_timeout=20.0,
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        timeout_graceful_shutdown=5,
+        ssl_certfile=str(tls.certificate) if tls else None,
+        ssl_keyfile=str(tls.key) if tls else None,
+    )
+    return VenueServer(config, before_stop)
+
+
+def run(server: uvicorn.Server, bound: socket.socket) -> None:
+    """Until a signal; on the faster loop if it is there."""
+    factory = server.config.get_loop_factory()
+    with asyncio.Runner(loop_factory=factory) as runner:
+        runner.run(server.serve(sockets=[bound]))

@@ -1,0 +1,157 @@
+"""A scenario's world as the live venue drives it: its own people trade on while others come in from outside."""
+
+import heapq
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from exchange.commands import Command, EstablishVenue, SessionTerms
+from exchange.core import Exchange
+from exchange.events import Entry
+from exchange.gateway.venue import Happened
+from exchange.instruments import Instrument, NoteTerms
+from exchange.messages import changed
+from exchange.units import SECOND, InstrumentId, Time
+from scenarios.simulation import Keeper, Simulation
+from scenarios.world import AttackTerms, Disconnection, PathTerms, World
+
+
+class _Unkept:
+    """What happens is kept by the live venue itself."""
+
+    def command(self, time: Time, command: Command) -> None:
+        pass
+
+    def entries(self, entries: list[Entry]) -> None:
+        pass
+
+
+UNKEPT: Final[Keeper] = _Unkept()
+
+
+class LiveSimulation(Simulation):
+    """The same lines, scripts and people as in simulated time, but somebody else says how late it is."""
+
+    def __init__(self, exchange: Exchange, keeper: Keeper, starts: Time) -> None:
+        super().__init__(exchange, keeper, starts)
+        self._happened: list[Happened] = []
+        self._stepping = True
+
+    def submit(self, command: Command) -> list[Entry]:
+        entries = super().submit(command)
+        if self._stepping:
+            self._happened.append(Happened(self.now, command, entries))
+        return entries
+
+    def step(self, until: Time) -> list[Happened]:
+        """Let everything happen that is to happen up to and including then; what it was, in order."""
+        arrivals = self._arrivals
+        while arrivals and arrivals[0][0] <= until:
+            self.now, _, _, action, subject = heapq.heappop(arrivals)
+            action(subject)
+        happened, self._happened = self._happened, []
+        return happened
+
+    def put(self, command: Command, at: Time) -> list[Entry]:
+        """A command from outside; those inside hear of it on their lines."""
+        self.now, self._stepping = at, False
+        try:
+            return self.submit(command)
+        finally:
+            self._stepping = True
+
+    def next_due(self) -> Time | None:
+        return self._arrivals[0][0] if self._arrivals else None
+
+    def _ring(self, due: Time) -> None:
+        if self._alarm == due:
+            self._alarm = None
+            entries = self.exchange.advance(self.now)
+            self._happened.append(Happened(self.now, None, entries))
+            self._tell(entries)
+
+
+def moved(world: World, opens: Time) -> World:
+    """The same world on another day: everything happens by so much later, and instruments are named by the new day."""
+    by = opens - world.opens
+    names: dict[str, str] = {}
+    instruments = tuple(_moved_instrument(one, by, names) for one in world.instruments)
+    by_name = {old.instrument_id: new for old, new in zip(world.instruments, instruments, strict=True)}
+    return replace(
+        world,
+        starts=world.starts + by,
+        opens=world.opens + by,
+        closes=world.closes + by,
+        ends=world.ends + by,
+        latest=world.latest + by,
+        path=_moved_path(world.path, by) if world.path else None,
+        instruments=instruments,
+        makers=tuple(replace(one, instrument=by_name[one.instrument.instrument_id]) for one in world.makers),
+        directives=tuple((at + by, _renamed(command, names)) for at, command in world.directives),
+        established=_moved_founding(world.established, by),
+        endowments={by_name[name].instrument_id: units for name, units in world.endowments.items()},
+        coin_traders=tuple(replace(one, pair=by_name[one.pair.instrument_id]) for one in world.coin_traders),
+        holders=world.holders and replace(world.holders, pair=by_name[world.holders.pair.instrument_id]),
+        published=tuple(replace(one, at=one.at + by) for one in world.published),
+        said=tuple((at + by, _said_later(command, by)) for at, command in world.said),
+        disconnections=tuple(_lost_later(one, by) for one in world.disconnections),
+        subscriptions={by_name[name].instrument_id: share for name, share in world.subscriptions.items()},
+    )
+
+
+def _moved_instrument(terms: Instrument, by: Time, names: dict[str, str]) -> Instrument:
+    """The book is published, for the live venue shows it level by level."""
+    expiry = terms.expiry + by if terms.expiry else 0
+    name: str = terms.instrument_id
+    if terms.expiry:
+        name = name.replace(day_word(terms.expiry), day_word(expiry))
+    names[terms.instrument_id] = name
+    note = terms.note and _moved_note(terms.note, by)
+    return changed(terms, instrument_id=InstrumentId(name), expiry=expiry, note=note, publishes_book=True)
+
+
+def _moved_note(terms: NoteTerms, by: Time) -> NoteTerms:
+    return changed(terms, coupons=tuple(changed(one, at=one.at + by) for one in terms.coupons))
+
+
+def _said_later(command: Command, by: Time) -> Command:
+    """A side of a deal names the hour from which it may settle."""
+    intended: Time | None = getattr(command, "intended", None)
+    return command if intended is None else changed(command, intended=intended + by)
+
+
+def _lost_later(line: Disconnection, by: Time) -> Disconnection:
+    return replace(line, starts=line.starts + by, ends=None if line.ends is None else line.ends + by)
+
+
+def _moved_path(path: PathTerms, by: Time) -> PathTerms:
+    def attack(one: AttackTerms) -> AttackTerms:
+        return replace(one, starts=one.starts + by, ends=one.ends + by)
+
+    return replace(
+        path,
+        knots=tuple((at + by, price) for at, price in path.knots),
+        until=path.until + by,
+        attacks=tuple(attack(one) for one in path.attacks),
+        trade_spans=tuple((begins + by, ends + by) for begins, ends in path.trade_spans),
+    )
+
+
+def _moved_founding(terms: EstablishVenue, by: Time) -> EstablishVenue:
+    return changed(
+        terms,
+        sessions=tuple(SessionTerms(opens=one.opens + by, closes=one.closes + by) for one in terms.sessions),
+        settlement_cycles=tuple(changed(one, at=one.at + by) for one in terms.settlement_cycles),
+    )
+
+
+def _renamed(command: Command, names: dict[str, str]) -> Command:
+    name: Any = getattr(command, "instrument_id", None)
+    return changed(command, instrument_id=InstrumentId(names[name])) if name in names else command
+
+
+def day_word(at: Time) -> str:
+    """A day as instruments are named by it: 5JAN27."""
+    day = datetime.fromtimestamp(at // SECOND, UTC)
+    months = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+    return f"{day.day}{months[day.month - 1]}{day.year % 100}"

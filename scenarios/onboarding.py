@@ -1,0 +1,96 @@
+"""Demonstration accounts: for each class of a regime somebody who meets it, through the same gate as everyone."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from exchange.access.regime import AccessClass, Applicant, ApplicantKind, Criterion, Regime
+from exchange.commands import (
+    AnnounceCryptoDeposit,
+    ApplyForAccess,
+    DepositCash,
+)
+from exchange.events import ParticipantAdmitted, ParticipantRefused
+from exchange.gateway.auth import Key, KeyRing, Role
+from exchange.units import Money
+from matching.terms import ParticipantId
+from participants.profile import wallet_of
+from scenarios.assembly import bring_cash
+from scenarios.simulation import Simulation
+from scenarios.world import World
+
+EACH = 2  # accounts of a class: one may need somebody to trade with
+DEPOSIT: Money = 50_000_000_00
+UNITS = 5  # of every crypto asset
+WEALTH: Money = 100_000_000_000_00
+RETAIL = Applicant(kind=ApplicantKind.INDIVIDUAL, securities_and_deposits=300_000_00, incomes=(900_000_00,))
+
+
+class Demo(NamedTuple):
+    """An account that was let in, or why it was not."""
+
+    title: str
+    key: Key | None
+    explanation: str = ""
+
+
+def demonstrate(simulation: Simulation, world: World, regime: Regime, ring: KeyRing) -> list[Demo]:
+    """Apply for accounts of each class, and once as an ordinary saver; and the keys of those who watch over it all."""
+    shown: list[Demo] = []
+    for name, applicant in _applicants(regime):
+        shown.append(_enter(simulation, world, name, applicant, ring))
+    for role in (Role.ISSUER, Role.OBSERVER, Role.AUTHORITY, Role.OPERATOR):
+        shown.append(Demo(role.value, ring.create(role, title=role.value)))
+    return shown
+
+
+def _applicants(regime: Regime) -> Iterator[tuple[str, Applicant]]:
+    for access_class in regime.classes:
+        for number in range(1, EACH + 1):
+            yield f"{access_class.class_id}-{number}", meeting(access_class)
+    yield "saver", RETAIL
+
+
+def meeting(access_class: AccessClass) -> Applicant:
+    """An applicant who meets the first way into the class, and has plenty of everything that it asks for."""
+    way = access_class.any_of[0] if access_class.any_of else Criterion()
+    kind = way.kinds[0] if way.kinds else ApplicantKind.INDIVIDUAL
+    return Applicant(
+        kind=kind,
+        securities_and_deposits=WEALTH,
+        incomes=(WEALTH,) * 5,
+        knowledge_test_passed=True,
+        deals_per_quarter=max(way.deals_per_quarter_min, 10),
+        years_of_experience=max(way.years_of_experience_min, 10),
+        qualified_by_law=kind is not ApplicantKind.INDIVIDUAL,
+        own_funds=WEALTH if kind is ApplicantKind.INSTITUTION else 0,
+    )
+
+
+def _enter(simulation: Simulation, world: World, name: str, applicant: Applicant, ring: KeyRing) -> Demo:
+    who = ParticipantId(name)
+    wallet = wallet_of(who)
+    entries = simulation.submit(ApplyForAccess(participant_id=who, applicant=applicant, wallet_id=wallet))
+    for event in (entry.event for entry in entries):
+        if isinstance(event, ParticipantRefused) and event.participant_id == who:
+            return Demo(name, None, event.explanation or event.reason.value)
+        if isinstance(event, ParticipantAdmitted) and event.participant_id == who:
+            _endow(simulation, world, who)
+            return Demo(name, ring.create(Role.PARTICIPANT, who, wallet, event.class_id))
+    raise AssertionError(f"{name} was neither let in nor refused")
+
+
+def _endow(simulation: Simulation, world: World, who: ParticipantId) -> None:
+    """Money comes into its wallet and from there to the venue; units come over their chain."""
+    wallet, receipt = wallet_of(who), f"demonstration-{who}"
+    bring_cash(simulation, world.coin, wallet, 2 * DEPOSIT, receipt)
+    simulation.submit(DepositCash(participant_id=who, asset_id=world.cash, amount=DEPOSIT))
+    for asset in simulation.exchange.state.assets.values():
+        if asset.confirmations:
+            simulation.submit(
+                AnnounceCryptoDeposit(
+                    participant_id=who,
+                    asset_id=asset.asset_id,
+                    amount=UNITS * 10**asset.scale,
+                    transaction=f"endowment of {who}",
+                )
+            )

@@ -1,0 +1,126 @@
+"""What is written of the methods is what the methods are."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+from openapi_spec_validator import validate
+
+from exchange.gateway.documents import asyncapi, methods_page, openapi, openrpc
+from exchange.gateway.registry import REGISTRY, Access
+from tests.gateway.loopback import PERPETUAL, Venue, around, dial, limit, play
+
+PAGE = Path(__file__).parents[2] / "docs" / "api" / "methods.md"
+
+
+def test_openapi_is_valid_and_has_every_method_that_goes_over_http() -> None:
+    document = openapi()
+    validate(document)  # type: ignore[arg-type]
+    expected = {f"/api/v2/{one.name}" for one in REGISTRY if not one.websocket_only}
+    assert set(document["paths"]) == expected
+
+
+def test_openrpc_has_every_method_and_sound_schemas() -> None:
+    document = openrpc()
+    assert [one["name"] for one in document["methods"]] == [one.name for one in REGISTRY]
+    for method in document["methods"]:
+        for param in method["params"]:
+            jsonschema.Draft202012Validator.check_schema(param["schema"])
+        jsonschema.Draft202012Validator.check_schema(method["result"]["schema"])
+
+
+def test_asyncapi_binds_every_operation_to_a_channel() -> None:
+    document = asyncapi()
+    assert document["asyncapi"] == "3.0.0"
+    addresses = [one["address"] for one in document["channels"].values()]
+    assert len(addresses) == len(set(addresses)) and "book.{instrument_name}.{interval}" in addresses
+    for operation in document["operations"].values():
+        assert operation["channel"]["$ref"].removeprefix("#/channels/") in document["channels"]
+    for channel in document["channels"].values():
+        for message in channel["messages"].values():
+            jsonschema.Draft202012Validator.check_schema(message["payload"])
+
+
+def test_the_page_of_methods_is_the_registry() -> None:
+    told = "write it anew with python -m tests.gateway.test_documents"
+    assert PAGE.read_text(encoding="utf-8") == methods_page(), told
+
+
+def test_every_method_says_who_may_call_it_and_belongs_to_a_group() -> None:
+    own = ("access/", "cash/", "regime/", "simulation/", "admin/", "public/", "private/")
+    for method in REGISTRY:
+        assert method.name.startswith(own) and method.told.endswith("."), method.name
+        if method.name.startswith("private/"):
+            assert method.access is not Access.PUBLIC
+        if method.name.startswith("admin/"):
+            assert method.access in (Access.AUTHORITY, Access.OPERATOR)
+
+
+CALLS: dict[str, dict[str, Any]] = {
+    "public/get_time": {},
+    "public/status": {},
+    "public/get_instruments": {},
+    "public/get_instrument": {"instrument_name": PERPETUAL},
+    "public/get_currencies": {},
+    "public/ticker": {"instrument_name": PERPETUAL},
+    "public/get_order_book": {"instrument_name": PERPETUAL},
+    "public/get_book_summary_by_currency": {"currency": "RUBD"},
+    "public/get_last_trades_by_instrument": {"instrument_name": PERPETUAL},
+    "public/get_index_price": {"index_name": "btc_rub"},
+    "public/get_tradingview_chart_data": {
+        "instrument_name": PERPETUAL,
+        "start_timestamp": 0,
+        "end_timestamp": 2**45,
+        "resolution": "1",
+    },
+    "private/get_open_orders": {},
+    "private/get_order_history_by_instrument": {"instrument_name": PERPETUAL},
+    "private/get_positions": {},
+    "private/get_position": {"instrument_name": PERPETUAL},
+    "private/get_account_summary": {"currency": "RUBD", "extended": True},
+    "private/get_account_summaries": {},
+    "private/get_user_trades_by_instrument": {"instrument_name": PERPETUAL},
+    "access/get_my_permissions": {},
+    "regime/get_classes": {},
+    "simulation/get_clock": {},
+}
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_answers_are_as_the_documents_say(open_venue: Venue, name: str) -> None:
+    async def story() -> Any:
+        one, other = await dial(open_venue, "everyone-1"), await dial(open_venue, "everyone-2")
+        price = await around(one, 1.0)
+        await limit(one, "sell", 0.01, price)
+        await limit(other, "buy", 0.01, price)
+        await limit(one, "buy", 0.01, price - 100)
+        result = await one(name, **CALLS[name])
+        await one("private/cancel_all")
+        await one.close()
+        await other.close()
+        return result
+
+    method = REGISTRY.find(name)
+    assert method is not None
+    schema = method.result_schema()
+    schema["components"] = {"schemas": schema.pop("$defs", {})}
+    jsonschema.validate(play(story()), schema)
+
+
+def test_the_venue_serves_its_documents(open_venue: Venue) -> None:
+    for path, key in (
+        ("/openapi.json", "openapi"),
+        ("/openrpc.json", "openrpc"),
+        ("/asyncapi.json", "asyncapi"),
+    ):
+        assert key in open_venue.get(path).json()
+    assert open_venue.get("/ready").status_code == 200
+    assert open_venue.get("/health").json()["standing"] == "open"
+
+
+if __name__ == "__main__":
+    PAGE.parent.mkdir(exist_ok=True)
+    PAGE.write_text(methods_page(), encoding="utf-8")
+    print(f"{PAGE} is written", file=sys.stderr)

@@ -1,0 +1,267 @@
+"""Orders over the wire: what an order looks like through its life, and what is refused with which reason."""
+
+from typing import Any
+
+import pytest
+
+from tests.gateway.loopback import PERPETUAL, Client, Refused, Venue, around, dial, limit, play
+
+
+async def two(venue: Venue) -> tuple[Client, Client]:
+    one, other = await dial(venue, "everyone-1"), await dial(venue, "everyone-2")
+    for client in (one, other):
+        await client("private/cancel_all")
+    return one, other
+
+
+async def inside(client: Client) -> float:
+    return await around(client, 1.0)
+
+
+async def code_of(asked: Any) -> tuple[int, Any]:
+    with pytest.raises(Refused) as refused:
+        await asked
+    return refused.value.code, refused.value.told.get("reason")
+
+
+def test_an_order_from_its_placing_to_its_last_fill(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        price = await inside(one)
+        placed = (await limit(one, "sell", 0.03, price, label="first"))["order"]
+        assert (placed["order_state"], placed["filled_amount"], placed["average_price"]) == ("open", 0.0, 0.0)
+        half = await limit(other, "buy", 0.01, price)
+        trade = half["trades"][0]
+        assert (trade["liquidity"], trade["amount"], trade["direction"], trade["fee"]) == (
+            "T",
+            0.01,
+            "buy",
+            6.0,
+        )
+        now = await one("private/get_order_state", order_id=placed["order_id"])
+        assert (now["filled_amount"], now["order_state"], now["label"]) == (0.01, "open", "first")
+        await limit(other, "buy", 0.02, price)
+        done = await one("private/get_order_state", order_id=placed["order_id"])
+        assert (done["order_state"], done["average_price"]) == ("filled", price)
+        trades = await one("private/get_user_trades_by_order", order_id=placed["order_id"])
+        assert [(t["liquidity"], t["amount"]) for t in trades] == [("M", 0.01), ("M", 0.02)]
+        public = (await one("public/get_last_trades_by_instrument", instrument_name=PERPETUAL, count=2))[
+            "trades"
+        ]
+        assert [t["trade_id"] for t in public] == [t["trade_id"] for t in reversed(trades)]
+        assert public[0]["trade_seq"] == public[1]["trade_seq"] + 1
+        position = await other("private/get_position", instrument_name=PERPETUAL)
+        assert (position["size"], position["direction"], position["average_price"]) == (0.03, "buy", price)
+        history = await one("private/get_order_history_by_instrument", instrument_name=PERPETUAL)
+        assert history[0]["order_id"] == placed["order_id"]
+        closed = await other("private/close_position", instrument_name=PERPETUAL, type="limit", price=price)
+        assert (closed["order"]["direction"], closed["order"]["reduce_only"]) == ("sell", True)
+        await limit(one, "buy", 0.03, price)
+        flat = await other("private/get_position", instrument_name=PERPETUAL)
+        assert (flat["size"], flat["direction"]) == (0.0, "zero")
+        assert await other("private/get_positions") == []
+        for client in (one, other):
+            await client.close()
+
+    play(story())
+
+
+def test_each_refusal_has_its_code_and_its_reason(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        low, fair = await around(one, 0.95), await inside(one)
+        far = await around(one, 0.81)
+        assert await code_of(limit(one, "buy", 0.01, far)) == (10011, "price_outside_band")
+        assert await code_of(limit(one, "buy", 900_000.0, low)) == (10009, "insufficient_cash")
+        assert (await code_of(limit(one, "buy", 2e6, low)))[0] == 10021
+        assert await code_of(limit(one, "sell", 0.01, fair, reduce_only=True)) == (11030, "reduce_only")
+        await limit(other, "sell", 0.01, fair)
+        rejects = limit(one, "buy", 0.01, fair, post_only=True, reject_post_only=True)
+        assert await code_of(rejects) == (11054, "post_only_would_trade")
+        moved = (await limit(one, "buy", 0.01, fair, post_only=True))["order"]
+        assert moved["price"] == fair - 100 and moved["order_state"] == "open"
+        kill = limit(one, "buy", 1.0, fair, time_in_force="fill_or_kill")
+        assert await code_of(kill) == (10021, "unfillable_at_once")
+        await other("private/cancel_all")
+        market = one("private/buy", instrument_name=PERPETUAL, amount=0.01, type="market")
+        assert await code_of(market) == (10011, "no_opposite_price")
+        for wrong in ("RUBD-999999", "nonsense", "", "RUBD-" + "9" * 40, "XXX-1", f"{moved['order_id']} "):
+            code, _ = await code_of(one("private/cancel", order_id=wrong))
+            assert code in (10004, -32602), wrong
+        assert await code_of(other("private/cancel", order_id=moved["order_id"])) == (10004, "unknown_order")
+        assert (await code_of(other("private/get_order_state", order_id=moved["order_id"])))[0] == 10004
+        await one("private/cancel", order_id=moved["order_id"])
+        assert (await code_of(one("private/cancel", order_id=moved["order_id"])))[0] == 11044
+        assert (await code_of(one("private/edit", order_id=moved["order_id"], amount=0.01)))[0] == 11044
+        late = limit(one, "buy", 0.01, low, valid_until=1)
+        assert (await code_of(late))[0] == 13888
+        assert await one("private/get_open_orders") == []
+        refusals = await one("access/why_refused", count=3)
+        assert refusals[-1]["reason"] == "unfillable_at_once" or refusals[0]["reason"] == "no_opposite_price"
+        for client in (one, other):
+            await client.close()
+
+    play(story())
+
+
+def test_an_edit_counts_the_whole_order_and_one_by_label_needs_one(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        price = await inside(one)
+        placed = (await limit(one, "sell", 0.03, price, label="edited"))["order"]
+        await limit(other, "buy", 0.01, price)
+        smaller = (await one("private/edit", order_id=placed["order_id"], amount=0.02))["order"]
+        assert (smaller["amount"], smaller["filled_amount"], smaller["replaced"]) == (0.02, 0.01, True)
+        moved = await one(
+            "private/edit_by_label", label="edited", instrument_name=PERPETUAL, price=price + 100
+        )
+        assert moved["order"]["price"] == price + 100
+        await limit(one, "sell", 0.01, price + 200, label="edited")
+        doubled = one("private/edit_by_label", label="edited", instrument_name=PERPETUAL, amount=0.05)
+        assert (await code_of(doubled))[0] == 13032
+        assert len(await one("private/get_open_orders_by_label", label="edited", currency="RUBD")) == 2
+        assert await one("private/cancel_by_label", label="edited", currency="USDC") == 0
+        assert await one("private/cancel_by_label", label="edited", currency="RUBD") == 2
+        for client in (one, other):
+            await client.close()
+
+    play(story())
+
+
+def test_orders_that_wait_for_a_price(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        stop = await one(
+            "private/sell",
+            instrument_name=PERPETUAL,
+            amount=0.01,
+            type="stop_market",
+            trigger="mark_price",
+            trigger_price=await around(one, 0.95),
+        )
+        order = stop["order"]
+        assert (order["order_state"], order["price"], order["trigger"]) == (
+            "untriggered",
+            "market_price",
+            "mark_price",
+        )
+        trailing = await one(
+            "private/sell",
+            instrument_name=PERPETUAL,
+            amount=0.01,
+            type="trailing_stop",
+            trigger="mark_price",
+            trigger_offset=100_000.0,
+        )
+        assert trailing["order"]["trigger_offset"] == 100_000.0
+        assert len(await one("private/get_open_orders", type="trigger_all")) == 2
+        assert await one("private/cancel_all_by_currency", currency="RUBD", type="stop") == 1
+        assert await one("private/cancel_all") == 1
+        history = await one(
+            "private/get_order_history_by_instrument", instrument_name=PERPETUAL, include_unfilled=True
+        )
+        assert order["order_id"] not in [row["order_id"] for row in history]
+        told = (await one("private/get_trigger_order_history", currency="RUBD"))["entries"]
+        assert {row["order_id"] for row in told} >= {order["order_id"], trailing["order"]["order_id"]}
+        for client in (one, other):
+            await client.close()
+
+    play(story())
+
+
+def test_icebergs_links_and_quotes(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        low, high = await around(one, 0.96), await around(one, 1.04)
+        await limit(one, "buy", 0.1, low, display_amount=0.01)
+        shown = await other("public/get_order_book", instrument_name=PERPETUAL, depth=1)
+        assert shown["bids"][0] == [low, 0.01], "the rest is not seen"
+        await one("private/cancel_all")
+        first = (await limit(one, "buy", 0.01, low))["order"]["order_id"]
+        second = (await limit(one, "sell", 0.01, high))["order"]["order_id"]
+        await one("private/link_orders", first_order_id=first, second_order_id=second)
+        await one("private/cancel", order_id=first)
+        gone = await one("private/get_order_state", order_id=second)
+        assert (gone["order_state"], gone["cancel_reason"]) == ("cancelled", "oco_other_closed")
+        quotes = [
+            {
+                "instrument_name": PERPETUAL,
+                "bid": {"price": low, "amount": 0.02},
+                "ask": {"price": high, "amount": 0.03},
+            }
+        ]
+        asked = {"quote_id": "q1", "quotes": quotes, "detailed": True}
+        assert (await code_of(one("private/mass_quote", **asked)))[0] == 13042
+        await one("private/enable_cancel_on_disconnect")
+        told = await one("private/mass_quote", **asked)
+        assert (told["errors_count"], len(told["orders"])) == (0, 2)
+        await one(
+            "private/set_mmp_config", index_name="btc_rub", interval=10, frozen_time=5, quantity_limit=0.015
+        )
+        await limit(other, "sell", 0.02, low)
+        assert await one("private/get_open_orders") == [], "the protection has taken the quotes off"
+        assert (await one("private/get_mmp_status"))[0]["instrument_name"] == PERPETUAL
+        frozen = await one("private/mass_quote", **asked)
+        assert frozen["errors"][0]["code"] == 13043
+        await one("private/set_mmp_config", index_name="btc_rub", interval=0, frozen_time=0)
+        for client in (one, other):
+            await client("private/cancel_all")
+            await client.close()
+
+    play(story())
+
+
+def test_private_lists_match_the_currency_that_is_paid_in(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        price = await inside(one)
+        await limit(one, "sell", 0.01, price)
+        await limit(other, "buy", 0.01, price)
+        for currency, some in (("RUBD", True), ("rubd", True), ("BTC", False), ("USDC", False)):
+            trades = await one("private/get_user_trades_by_currency", currency=currency)
+            assert bool(trades["trades"]) is some
+            history = await one("private/get_order_history_by_currency", currency=currency)
+            assert bool(history) is some
+        summary = await one("public/get_book_summary_by_currency", currency="BTC", kind="future")
+        assert PERPETUAL in [row["instrument_name"] for row in summary]
+        log = await one(
+            "private/get_transaction_log", currency="RUBD", start_timestamp=0, end_timestamp=2**45, count=1
+        )
+        assert log["logs"][0]["type"] == "trade" and log["continuation"]
+        older = await one(
+            "private/get_transaction_log",
+            currency="RUBD",
+            start_timestamp=0,
+            end_timestamp=2**45,
+            continuation=log["continuation"],
+        )
+        assert older["logs"][0]["id"] == log["continuation"]
+        assert older["logs"][-1]["type"] == "deposit"
+        for client in (one, other):
+            await client.close()
+
+    play(story())
+
+
+def test_money_leaves_to_its_owners_wallet_alone(open_venue: Venue) -> None:
+    async def story() -> None:
+        one = await dial(open_venue, "everyone-1")
+        away = one("private/withdraw", currency="RUBD", amount=1, address="somebody-else")
+        assert (await code_of(away))[0] == 13021
+        assert await code_of(one("private/withdraw", currency="RUBD", amount=1e12)) == (
+            10009,
+            "insufficient_funds",
+        )
+        asked = await one("private/withdraw", currency="RUBD", amount=1_000.5)
+        assert (asked["state"], asked["amount"]) == ("confirmed", 1000.5)
+        rows = await one("private/get_withdrawals", currency="RUBD")
+        assert rows["count"] >= 1
+        reserves = await one("cash/get_reserves", currency="RUBD")
+        assert reserves["covered"] and reserves["supply"] > 0
+        mine = await one("cash/get_my_cash", currency="RUBD")
+        assert mine["in_wallet"] > 0 and not mine["frozen_by_law"]
+        paid = await one("cash/redeem", currency="RUBD", amount=100)
+        assert paid["state"] == "paid"
+        await one.close()
+
+    play(story())

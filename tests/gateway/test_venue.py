@@ -1,0 +1,207 @@
+"""The order of things: nothing is handled before it is written, nothing is told before it is handled, and a write that
+fails is told as what it is."""
+
+import asyncio
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from exchange.commands import CancelAll, Command
+from exchange.core import Exchange
+from exchange.events import Entry
+from exchange.gateway.clock import WallClock
+from exchange.gateway.jsonrpc import Fault
+from exchange.gateway.registry import Ask
+from exchange.gateway.venue import Alone, LiveVenue, Source, Standing
+from exchange.units import SECOND, Time
+from matching.terms import ParticipantId
+from scenarios.serve_cli import found
+from tests.gateway.loopback import Refused, around, dial, limit, play, venue
+
+
+class Written:
+    """A journal in memory; it may be slow, and it may fail."""
+
+    def __init__(self) -> None:
+        self.batches: list[list[tuple[Time, Command]]] = []
+        self.fails = False
+        self.may_go_on = threading.Event()
+        self.may_go_on.set()
+
+    def append(self, batch: Sequence[tuple[Time, Command]]) -> None:
+        self.may_go_on.wait(10)
+        if self.fails:
+            raise OSError(28, "No space left on device")
+        self.batches.append(list(batch))
+
+    def close(self) -> None:
+        pass
+
+
+def request(name: str) -> CancelAll:
+    """A command that is refused, and told so."""
+    return CancelAll(participant_id=ParticipantId(name))
+
+
+def asked(name: str, told: list[Any]) -> tuple[Ask[list[list[Entry]]], Any]:
+    return Ask((request(name),), lambda entries: entries), lambda result: told.append((name, result))
+
+
+def test_nothing_is_handled_before_it_is_written() -> None:
+    async def story() -> None:
+        journal = Written()
+        live = LiveVenue(Alone(Exchange()), WallClock(SECOND), journal)
+        live.start()
+        journal.may_go_on.clear()
+        told: list[Any] = []
+        live.submit(Source(), *asked("one", told))
+        await asyncio.sleep(0.05)
+        assert (told, live.exchange.sequence, journal.batches) == ([], 0, [])
+        live.submit(Source(), *asked("two", told))
+        live.submit(Source(), *asked("three", told))
+        journal.may_go_on.set()
+        await live.stop()
+        assert [name for name, _ in told] == ["one", "two", "three"]
+        assert [len(batch) for batch in journal.batches] == [1, 2], "who waited is written together"
+        assert live.exchange.sequence == 3
+
+    asyncio.run(story())
+
+
+def test_a_write_that_fails_is_answered_as_unknown_and_nothing_more_is_taken() -> None:
+    async def story() -> None:
+        journal = Written()
+        live = LiveVenue(Alone(Exchange()), WallClock(SECOND), journal)
+        live.start()
+        journal.fails = True
+        told: list[Any] = []
+        live.submit(Source(), *asked("one", told))
+        while not told:
+            await asyncio.sleep(0.01)
+        assert isinstance(told[0][1], Fault) and told[0][1].code == 13888
+        assert live.standing is Standing.FAILED and live.exchange.sequence == 0
+        try:
+            live.submit(Source(), *asked("two", told))
+        except Fault as refused:
+            assert refused.code == 13028
+        else:
+            raise AssertionError("a venue that has failed takes nothing")
+        await live.stop()
+
+    asyncio.run(story())
+
+
+def test_over_the_wire_a_full_disk_is_an_unknown_outcome_and_reads_go_on() -> None:
+    journal = Written()
+
+    async def story() -> None:
+        client = await dial(opened, "everyone-1")
+        low = await around(client, 0.95)
+        order = (await limit(client, "buy", 0.01, low))["order"]["order_id"]
+        journal.fails = True
+        try:
+            await limit(client, "buy", 0.01, low)
+        except Refused as refused:
+            assert refused.code in (13888, 13028)
+            assert refused.code == 13028 or refused.told["reason"] == "outcome_unknown"
+        else:
+            raise AssertionError("nothing was written")
+        assert (await client("private/get_order_state", order_id=order))["order_state"] == "open"
+        assert opened.get("/ready").status_code == 503
+        assert opened.get("/health").json()["standing"] == "failed"
+        await client.close()
+
+    with venue(journal=journal) as opened:
+        play(story())
+
+
+def test_senders_take_turns_so_that_a_flood_delays_its_sender() -> None:
+    async def story() -> None:
+        live = LiveVenue(Alone(Exchange()), WallClock(SECOND), Written())
+        flood, polite = Source(), Source()
+        told: list[Any] = []
+        live.standing = Standing.OPEN
+        for _ in range(2_000):
+            live.submit(flood, *asked("flood", told))
+        live.submit(polite, *asked("polite", told))
+        live.start()
+        await live.stop()
+        assert [name for name, _ in told].index("polite") == 1
+        assert len(told) == 2_001
+
+    asyncio.run(story())
+
+
+def test_the_intake_is_bounded_and_says_when_to_come_again() -> None:
+    async def story() -> None:
+        live = LiveVenue(Alone(Exchange()), WallClock(SECOND), intake=10)
+        live.standing = Standing.OPEN
+        told: list[Any] = []
+        refused = 0
+        for _ in range(15):
+            try:
+                live.submit(Source(), *asked("one", told))
+            except Fault as fault:
+                refused += 1
+                assert fault.code == 10047 and fault.told["retry_after_ms"] > 0
+        assert refused == 5
+        live.start()
+        await live.stop()
+        assert len(told) == 10
+
+    asyncio.run(story())
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=40), st.integers(1, 4))
+def test_what_was_written_is_what_happened_however_it_was_batched(senders: list[int], waves: int) -> None:
+    async def story() -> None:
+        journal = Written()
+        live = LiveVenue(Alone(Exchange()), WallClock(SECOND), journal)
+        live.start()
+        told: list[Any] = []
+        sources = [Source() for _ in range(4)]
+        for number, sender in enumerate(senders):
+            live.submit(sources[sender], *asked(f"{sender}-{number}", told))
+            if number % waves == 0:
+                await asyncio.sleep(0)
+        await live.stop()
+        written = [one for batch in journal.batches for one in batch]
+        again = Exchange()
+        entries = [entry for at, command in written for entry in again.handle(command, at)]
+        assert [entry for _, result in told for entry in result[0]] == entries
+        for sender in range(4):
+            mine = [int(name[2:]) for name, _ in told if name.startswith(f"{sender}-")]
+            assert mine == sorted(mine), "nobody overtakes himself"
+
+    asyncio.run(story())
+
+
+def test_the_journal_of_a_world_with_people_inside_leads_to_the_same_ledger() -> None:
+    """Commands of those inside and of those outside are written in the order in which they were handled."""
+
+    async def story() -> tuple[list[tuple[Time, Command]], str, Time, int]:
+        journal = Written()
+        founded = found("market_day", "ru_open_counterfactual", population=20, speed=30.0, journal=journal)
+        live = founded.gateway.venue
+        live.start()
+        told: list[Any] = []
+        for number in range(40):
+            live.submit(Source(), *asked(f"nobody-{number}", told))
+            await asyncio.sleep(0.02)
+        await live.stop()
+        assert len(told) == 40
+        written = [one for batch in journal.batches for one in batch]
+        state = live.exchange.state
+        return written, state.ledger.head(), state.now, live.exchange.sequence
+
+    commands, head, now, sequence = asyncio.run(story())
+    assert len({type(command) for _, command in commands}) > 8, "people inside have traded"
+    again = Exchange()
+    for at, command in commands:
+        again.handle(command, at)
+    again.advance(now)
+    assert (again.state.ledger.head(), again.sequence) == (head, sequence)
