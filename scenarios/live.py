@@ -44,10 +44,14 @@ class LiveSimulation(Simulation):
         return entries
 
     def step(self, until: Time) -> list[Happened]:
-        """Let everything happen that is to happen up to and including then; what it was, in order."""
+        """Let everything happen that is to happen up to and including then; what it was, in order.
+
+        What was to arrive before the last command from outside, and is only reached now, arrives now.
+        """
         arrivals = self._arrivals
         while arrivals and arrivals[0][0] <= until:
-            self.now, _, _, action, subject = heapq.heappop(arrivals)
+            due, _, _, action, subject = heapq.heappop(arrivals)
+            self.now = max(self.now, due)
             action(subject)
         happened, self._happened = self._happened, []
         return happened
