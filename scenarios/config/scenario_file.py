@@ -450,6 +450,10 @@ class CoinTable(Table):
     finality_seconds: Count | None = None
     wipe_allowed: Flag | None = None
     own_funds_rub: RoublesOrNothing | None = None
+    forced_sales: Annotated[
+        Flag | None,
+        Field(description="Whether reserves are sold at once, with their haircut, if the queue needs it."),
+    ] = None
     eligible: Annotated[
         tuple[Text, ...],
         Field(description="Participants who may redeem, beside those whom the profile lets."),
@@ -486,7 +490,7 @@ class CoinTable(Table):
         return terms.model_copy(update={"eligible_wallets": (*terms.eligible_wallets, *named)})
 
 
-_OF_THE_VENUE = ("venue_wallets", "finality_seconds", "wipe_allowed", "own_funds_rub")
+_OF_THE_VENUE = ("venue_wallets", "finality_seconds", "wipe_allowed", "own_funds_rub", "forced_sales")
 
 
 class PopulationTable(Table):
