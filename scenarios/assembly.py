@@ -64,6 +64,7 @@ from participants.strategies.clearing_member import ClearingMember
 from participants.strategies.coin_trader import CoinTrader
 from participants.strategies.running_holder import RunningHolder
 from scenarios.config.reading import ConfigurationError
+from scenarios.freeze_hazard import draw_freezes
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
 from scenarios.world import ClearingMemberTerms, LinkTerms, MakerTerms, PathTerms, World
@@ -108,11 +109,12 @@ def assemble(world: World, regime: Regime, seed: int, keeper: Keeper) -> Assembl
     _enter_members(simulation, world, population, seed, receipts)
     _fund_fallback(simulation, world)
     simulation.play(_outside(world, seed))
-    if world.directives:
-        directives = [
-            (at, _whole_allowance(_clearing_stays(command, regime), simulation))
-            for at, command in world.directives
-        ]
+    people = (*population, *(maker.profile for maker in world.makers))
+    directives = [
+        (at, _whole_allowance(_clearing_stays(command, regime), simulation))
+        for at, command in (*world.directives, *draw_freezes(world, people, seed))
+    ]
+    if directives:
         script = Script(directives, line_ns=AUTHORITY_LINK.fixed_ns)
         _join(simulation, script, AUTHORITY_LINK, seed)
     return Assembled(simulation, population)

@@ -55,6 +55,7 @@ from scenarios.config.coin_market import (
     ReserveTable,
 )
 from scenarios.config.directives import CashAsset, DirectiveTable
+from scenarios.config.hazard_table import FreezeHazardTable
 from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
     AssetCode,
@@ -630,6 +631,7 @@ class ScenarioFile(Table):
     issuers: tuple[IssuerTable, ...] = ()
     links: LinksTable = LinksTable()
     directives: tuple[DirectiveTable, ...] = ()
+    freeze_hazard: FreezeHazardTable | None = None
     attacks: tuple[AttackTable, ...] = ()
     beliefs: BeliefsTable = BeliefsTable()
     coin_makers: tuple[CoinMakerTable, ...] = ()
@@ -957,6 +959,7 @@ class ScenarioFile(Table):
             },
             members=tuple(member.terms() for member in self.members),
             house=self.house.brought(),
+            freeze_hazard=None if self.freeze_hazard is None else self.freeze_hazard.hazard(asset.obeys),
             fallback=None if beside is None else cash_terms[-1],
             fallback_liquidity=self.house.fallback_liquidity_rub,
             professional_link=self.links.professional.terms(),
