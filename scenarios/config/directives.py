@@ -336,6 +336,15 @@ def _write_down(told: DirectiveTable, scene: _Scene) -> Iterable[Command]:
     ]
 
 
+def _reset(told: DirectiveTable, scene: _Scene) -> Iterable[Command]:
+    """Frozen, destroyed and issued anew in one instant; the issuer's own act, which money proper does not know."""
+    if isinstance(scene.terms(told), CoinTerms | None):
+        yield from _on_wallets(FreezeWallet, _of_the_venue)(
+            told.model_copy(update={"reissue_to": None}), scene
+        )
+    yield from _on_wallets(WipeWallet, _of_the_venue)(told, scene)
+
+
 def _open_wallet(told: DirectiveTable, scene: _Scene) -> Command:
     return OpenVenueWallet(asset_id=scene.asset_id(told), wallet_id=WalletId(told.wallet or ""))
 
@@ -384,6 +393,7 @@ ACTS: dict[str, Act] = {
     "freeze_venue_wallets": Act((), _on_wallets(FreezeWallet, _of_the_venue), ("wallets", *_ORDER)),
     "unfreeze_venue_wallets": Act((), _on_wallets(UnfreezeWallet, _of_the_venue), ("wallets", *_ORDER)),
     "wipe_venue_wallets": Act((), _on_wallets(WipeWallet, _of_the_venue), ("wallets", "reissue_to", *_ORDER)),
+    "reset_venue_wallets": Act(("reissue_to",), _reset, ("wallets", "asset", "order_ref")),
     "freeze_wallet": Act(("participant",), _on_wallets(FreezeWallet, _of_the_participant), _ORDER),
     "unfreeze_wallet": Act(("participant",), _on_wallets(UnfreezeWallet, _of_the_participant), _ORDER),
     "wipe_wallet": Act(

@@ -17,6 +17,7 @@ from exchange.access.regime import ApplicantKind
 from exchange.cash.terms import ONE_DEPOSIT, BankTerms, Circulation, CoinTerms
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
+from exchange.clearing.rounding import allocate
 from exchange.commands import (
     EstablishVenue,
     IndexTerms,
@@ -992,7 +993,10 @@ class ScenarioFile(Table):
     def _backed(self, coin: CoinTerms, roubles: BankTerms | None) -> CoinTerms:
         """With the reserves that the file names; redeemed in the roubles of its bank, in that bank's hours."""
         if self.reserves:
-            coin = changed(coin, reserves=tuple(table.terms() for table in self.reserves))
+            founded = sum(bucket.amount for bucket in coin.reserves)
+            amounts = allocate(founded, [table.share_percent for table in self.reserves])
+            spread = zip(self.reserves, amounts, strict=True)
+            coin = changed(coin, reserves=tuple(changed(t.terms(), amount=amount) for t, amount in spread))
         if roubles is None:
             return coin
         redemption = changed(coin.redemption, hours=roubles.hours)
