@@ -221,7 +221,9 @@ def test_the_golden_digest(scenario: str, regime: str, clearing: str | None) -> 
 
 @pytest.mark.parametrize(("scenario", "clearing", "cash"), CASH_CELLS)
 def test_the_golden_digest_of_a_day_of_the_cash_leg(scenario: str, clearing: str, cash: str) -> None:
-    assert golden()[name_of(scenario, OPEN, clearing, cash)] == digest_of(scenario, OPEN, clearing, cash), _RENEW
+    assert golden()[name_of(scenario, OPEN, clearing, cash)] == digest_of(scenario, OPEN, clearing, cash), (
+        _RENEW
+    )
 
 
 def renew() -> None:

@@ -632,7 +632,8 @@ ALL_WORDS = {
     "participant": '"maker_alpha"', "wallet": '"wallet-x"', "amount_rub": "5", "minter": '"desk"', "state": '"default"',
     "allowance_rub": "5", "custodian": '"First"', "status": '"stuck"', "loss_percent": "1", "grounds": '"x"',
     "rate_percent": "100", "price_percent": "90", "instrument": '"BTC_RUBD-18DEC26"', "price_rub": "7_000_000",
-    "limit_rub": "5_000", "regime": '"ru_elr_super_2025"',
+    "limit_rub": "5_000", "regime": '"ru_elr_super_2025"', "reissue_to": '"venue-1"',
+    "stuck_percent": "8", "covered": "true", "statement": '"x"',
 }  # fmt: skip
 
 
