@@ -518,7 +518,8 @@ class ResolveBank(Message):
 
 
 class RecordCashLoss(Message):
-    """Part of what a wallet of the venue holds is gone. Stolen money went to `target`; else nobody has it.
+    """Part of what a wallet of the venue holds is gone: an `amount`, or a share of it, rounded down. Stolen money went
+    to `target`; else nobody has it.
 
     A failed issuer writes its coins down, a failed bank its accounts; both need no signature, only `grounds`.
     """
@@ -526,9 +527,10 @@ class RecordCashLoss(Message):
     precedence: ClassVar[int] = EXTERNAL
     asset_id: AssetId
     wallet_id: WalletId
-    amount: Money
     cause: LossCause
     grounds: str
+    amount: Money = 0
+    share_bp: BasisPoints = 0
     target: WalletId = WalletId("")
 
 

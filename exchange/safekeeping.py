@@ -38,6 +38,7 @@ from exchange.events import (
     VenueInterestTaken,
     VenueWalletOpened,
 )
+from exchange.messages import changed
 from exchange.reasons import CashRefusal, first_refusal
 from exchange.restraint import bind, loosen
 from exchange.state import State
@@ -219,6 +220,9 @@ def _touched(holding: Holding, state: State) -> dict[ParticipantId, None]:
 @on_cash
 def record_cash_loss(command: RecordCashLoss, holding: Holding, state: State) -> Iterator[Event]:
     """Money is stolen, or whoever keeps it has failed."""
+    if not command.amount:
+        lost = holding.keeper.balance(command.wallet_id) * command.share_bp // 10_000
+        command = changed(command, amount=lost)
     reason = _loss_refusal(command, holding) or _take_from_wallet(command, holding, state)
     if reason is not None:
         yield refused(command, reason)
@@ -241,6 +245,7 @@ def _loss_refusal(command: RecordCashLoss, holding: Holding) -> CashRefusal | No
         (holding.is_of_the_venue(command.target), CashRefusal.WALLET_OF_THE_VENUE),
         (not command.grounds, CashRefusal.NO_GROUNDS),
         (command.cause is LossCause.WIPED, CashRefusal.SIGNATURES_MISSING),  # it has a command of its own
+        (not 0 <= command.share_bp <= 10_000, CashRefusal.SHARE_OUT_OF_RANGE),
     )
 
 

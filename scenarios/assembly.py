@@ -67,6 +67,7 @@ from participants.strategies.coin_trader import CoinTrader
 from participants.strategies.holding_member import HoldingMember
 from participants.strategies.running_holder import RunningHolder
 from scenarios.config.reading import ConfigurationError
+from scenarios.freeze_hazard import draw_freezes
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
 from scenarios.world import CALM, ClearingMemberTerms, LinkTerms, MakerTerms, PathTerms, StormTerms, World
@@ -119,11 +120,12 @@ def assemble(
     simulation.play(world.said)
     for lost in world.disconnections:
         simulation.disconnect(lost)
-    if world.directives:
-        directives = [
-            (at, _whole_allowance(_clearing_stays(command, regime), simulation))
-            for at, command in world.directives
-        ]
+    people = (*population, *(maker.profile for maker in world.makers))
+    directives = [
+        (at, _whole_allowance(_clearing_stays(command, regime), simulation))
+        for at, command in (*world.directives, *draw_freezes(world, people, seed))
+    ]
+    if directives:
         script = Script(directives, line_ns=AUTHORITY_LINK.fixed_ns)
         _join(simulation, script, AUTHORITY_LINK, seed)
     return Assembled(simulation, population)

@@ -133,6 +133,17 @@ class PublishedPoint:
 
 
 @dataclass(frozen=True, slots=True)
+class FreezeHazard:
+    """What may befall a wallet of what the venue settles in, at most once in a run."""
+
+    obeys: str  # whose requests its keeper follows
+    a_day: float  # requests for one participant's wallet in 24 hours, on average
+    venue: float  # the probability that all wallets of the venue are asked for
+    foreign: float  # the probability that a request comes from abroad
+    lasts: Time | None  # on average, until it is lifted; None: for good
+
+
+@dataclass(frozen=True, slots=True)
 class ClearingMemberTerms:
     """A clearing member of the scenario. Clients are a number of people, or else a share of all."""
 
@@ -199,6 +210,7 @@ class World:
     subscriptions: Mapping[InstrumentId, BasisPoints] = field(
         default_factory=dict
     )  # of each person's deposit
+    freeze_hazard: FreezeHazard | None = None
     fallback: AnyCashTerms | None = None  # into which claims are converted if that is halted
     fallback_liquidity: Money | None = None  # what the house holds of it; None: as much as all bring
 

@@ -32,6 +32,7 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/config/cash_file.py",
         "scenarios/config/clearing_file.py",
         "scenarios/config/directives.py",
+        "scenarios/config/hazard_table.py",
         "scenarios/config/house_tables.py",
         "scenarios/config/coin_market.py",
         "scenarios/config/reading.py",

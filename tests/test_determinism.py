@@ -21,10 +21,10 @@ from exchange.units import MINUTE, SECOND, Time
 from participants.chance import Dice, generator
 from participants.population import PopulationTerms, draw_population
 from participants.strategies import participant_for
-from scenarios.config.regime_file import shipped_regimes, with_clearing
+from scenarios.config.regime_file import shipped_regimes, with_cash, with_clearing
 from scenarios.run import replay, run, run_cell
 from tests.builders import future
-from tests.scenarios.small_worlds import FAILURES, a_world, live, short_day
+from tests.scenarios.small_worlds import CASH_LEG_DAYS, CASH_PROFILES, FAILURES, a_world, live, short_day
 
 ROOT = Path(__file__).parents[1]
 OPEN = "ru_open_counterfactual"
@@ -183,16 +183,32 @@ CELLS: list[tuple[str, str, str | None]] = [
     ("slow_bleed", OPEN, "risk_t_plus_one"),
     ("depeg_2023_03", OPEN, OWN),
 ]
-OF_COINS = ("depeg_2023_03",)  # in which no population trades
+IN_EVERY_ASSET = ("freeze_2025_03", "freeze_hazard")  # of the days of the cash leg; the others in one
+CASH_CELLS: list[tuple[str, str, str]] = [
+    (scenario, clearing, cash)
+    for scenario in CASH_LEG_DAYS
+    for clearing in ("full", "risk")
+    for cash in (CASH_PROFILES if scenario in IN_EVERY_ASSET else ("foreign_tether_like",))
+]
 
 
-def name_of(scenario: str, regime: str, clearing: str | None) -> str:
-    return " ".join(part for part in (scenario, regime, clearing) if part)
+def name_of(scenario: str, regime: str, clearing: str | None, cash: str | None = None) -> str:
+    return " ".join(part for part in (scenario, regime, clearing, cash) if part)
 
 
-def digest_of(scenario: str, regime: str, clearing: str | None) -> str:
-    population = None if scenario in OF_COINS else POPULATION
-    return run_cell(scenario, with_clearing(regime, clearing), SEED, population).digest
+def digest_of(scenario: str, regime: str, clearing: str | None, cash: str | None = None) -> str:
+    return run_cell(scenario, with_cash(with_clearing(regime, clearing), cash), SEED, POPULATION).digest
+
+
+def golden() -> dict[str, str]:
+    told = json.loads(GOLDEN.read_text(encoding="utf-8"))
+    if told["numpy"] != numpy_series():
+        pytest.skip(f"golden with numpy {told['numpy']}; this is {np.__version__}, with other dice")
+    digests: dict[str, str] = told["digests"]
+    return digests
+
+
+_RENEW = "the record has changed; if it was meant to, run `python -m tests.test_determinism`"
 
 
 def numpy_series() -> str:
@@ -202,18 +218,23 @@ def numpy_series() -> str:
 
 @pytest.mark.parametrize(("scenario", "regime", "clearing"), CELLS)
 def test_the_golden_digest(scenario: str, regime: str, clearing: str | None) -> None:
-    golden = json.loads(GOLDEN.read_text(encoding="utf-8"))
-    if golden["numpy"] != numpy_series():
-        pytest.skip(f"golden with numpy {golden['numpy']}; this is {np.__version__}, with other dice")
-    assert golden["digests"][name_of(scenario, regime, clearing)] == digest_of(scenario, regime, clearing), (
-        "the record has changed; if it was meant to, run `python -m tests.test_determinism`"
+    assert golden()[name_of(scenario, regime, clearing)] == digest_of(scenario, regime, clearing), _RENEW
+
+
+@pytest.mark.parametrize(("scenario", "clearing", "cash"), CASH_CELLS)
+def test_the_golden_digest_of_a_day_of_the_cash_leg(scenario: str, clearing: str, cash: str) -> None:
+    assert golden()[name_of(scenario, OPEN, clearing, cash)] == digest_of(scenario, OPEN, clearing, cash), (
+        _RENEW
     )
 
 
 def renew() -> None:
     digests = {name_of(*cell): digest_of(*cell) for cell in CELLS}
-    golden = {"numpy": numpy_series(), "seed": SEED, "population": POPULATION, "digests": digests}
-    GOLDEN.write_text(json.dumps(golden, indent=2) + "\n", encoding="utf-8")
+    for scenario, clearing, cash in CASH_CELLS:
+        cell = (scenario, OPEN, clearing, cash)
+        digests[name_of(*cell)] = digest_of(*cell)
+    told = {"numpy": numpy_series(), "seed": SEED, "population": POPULATION, "digests": digests}
+    GOLDEN.write_text(json.dumps(told, indent=2) + "\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from typing import Annotated, Any, NamedTuple
 from pydantic import AfterValidator, Field, model_validator
 
 from exchange.cash.issuer_states import IssuerState
+from exchange.cash.losses import LossCause
 from exchange.cash.terms import AnyCashTerms, CoinTerms, ReserveStatus, RoleName
 from exchange.commands import (
     AddOwnFunds,
@@ -30,9 +31,11 @@ from exchange.commands import (
     HaltCash,
     HaltInstrument,
     MintCoins,
+    OpenVenueWallet,
     PauseIssuer,
     PostponeSettlement,
     PublishConversionRate,
+    RecordCashLoss,
     RecordFiatReceipt,
     RedeemCoins,
     ReinstateParticipant,
@@ -95,6 +98,16 @@ class CashAsset(NamedTuple):
     obeys: Authority
 
 
+def signatures_of(
+    asset: CashAsset, asks: Authority | None, *roles: RoleName, wallet_id: WalletId | None = None
+) -> tuple[str, ...]:
+    """Of those who hold these keys, if they obey whoever asks; else of that authority alone: no key is its."""
+    if asks is not None and asks is not asset.obeys:
+        return (f"{asks} authority",)
+    beside = (RoleName.VENUE_FREEZER,) if wallet_id in asset.terms.venue_wallets else ()
+    return asset.terms.signatures(*roles, *beside)
+
+
 class DirectiveTable(Table):
     """What the authority, or a keeper of cash, does at a given hour."""
 
@@ -103,6 +116,10 @@ class DirectiveTable(Table):
     asset: Annotated[AssetCode | None, Field(description="Left out: what the venue settles in.")] = None
     at_request_of: Annotated[
         Authority | None, Field(description="Who asks; a keeper that does not obey it does not sign.")
+    ] = None
+    where_obeyed: Annotated[
+        Authority | None,
+        Field(description="Only where the asset's keeper obeys it; elsewhere nothing is said."),
     ] = None
     wallets: Annotated[Count | None, Field(description="How many of the venue's wallets; left out: all.")] = (
         None
@@ -152,6 +169,8 @@ class DirectiveTable(Table):
         """With the signatures that the asset asks for; the venue settles in the first of `cash`."""
         scene = _Scene(cash, instruments)
         doing = ACTS[self.do].commands
+        if self.where_obeyed is not None and self.where_obeyed is not scene.obeys(self):
+            return ()
         if not isinstance(scene.terms(self), CoinTerms | None):
             doing = AT_MONEY.get(self.do, doing)
         return tuple(doing(self, scene))
@@ -175,14 +194,13 @@ class _Scene(NamedTuple):
     def signatures(
         self, told: DirectiveTable, *roles: RoleName, wallet_id: WalletId | None = None
     ) -> tuple[str, ...]:
-        """Of those who hold these keys, if they obey whoever asks; else of that authority alone: no key is its."""
-        asset, asks = self._asset(told), told.at_request_of
-        if asset is None:
-            return ()
-        if asks is not None and asks is not asset.obeys:
-            return (f"{asks} authority",)
-        beside = (RoleName.VENUE_FREEZER,) if wallet_id in asset.terms.venue_wallets else ()
-        return asset.terms.signatures(*roles, *beside)
+        """Nobody's of an asset that the venue does not keep."""
+        asset = self._asset(told)
+        return () if asset is None else signatures_of(asset, told.at_request_of, *roles, wallet_id=wallet_id)
+
+    def obeys(self, told: DirectiveTable) -> Authority | None:
+        asset = self._asset(told)
+        return None if asset is None else asset.obeys
 
     def minter(self, told: DirectiveTable, usual: int) -> str:
         """The one that is named, or the first (0) or last (-1) of the coin's."""
@@ -306,6 +324,33 @@ def _steal(told: DirectiveTable, scene: _Scene) -> Command:
     )
 
 
+def _write_down(told: DirectiveTable, scene: _Scene) -> Iterable[Command]:
+    terms = scene.terms(told)
+    return [
+        RecordCashLoss(
+            asset_id=scene.asset_id(told),
+            wallet_id=wallet_id,
+            cause=LossCause.ISSUER_DEFAULT,
+            grounds=told.grounds or "",
+            share_bp=told.loss_percent or 0,
+        )
+        for wallet_id in (terms.venue_wallets if terms else ())
+    ]
+
+
+def _reset(told: DirectiveTable, scene: _Scene) -> Iterable[Command]:
+    """Frozen, destroyed and issued anew in one instant; the issuer's own act, which money proper does not know."""
+    if isinstance(scene.terms(told), CoinTerms | None):
+        yield from _on_wallets(FreezeWallet, _of_the_venue)(
+            told.model_copy(update={"reissue_to": None}), scene
+        )
+    yield from _on_wallets(WipeWallet, _of_the_venue)(told, scene)
+
+
+def _open_wallet(told: DirectiveTable, scene: _Scene) -> Command:
+    return OpenVenueWallet(asset_id=scene.asset_id(told), wallet_id=WalletId(told.wallet or ""))
+
+
 # --- the others -----------------------------------------------------------------------------------------
 
 
@@ -346,6 +391,7 @@ def _nothing(_told: DirectiveTable, _scene: _Scene) -> Iterable[Command]:
 
 _CASH = ("asset",)
 _ORDER = ("asset", "at_request_of", "order_ref")
+_HALT = ("asset", "where_obeyed")
 _OF_STATES = (RoleName.MASTER_MINTER, RoleName.RESERVE_MANAGER, RoleName.ADMIN)
 _ENTER_DEFAULT = partial(ChangeIssuerState, state=IssuerState.DEFAULT)
 
@@ -353,6 +399,7 @@ ACTS: dict[str, Act] = {
     "freeze_venue_wallets": Act((), _on_wallets(FreezeWallet, _of_the_venue), ("wallets", *_ORDER)),
     "unfreeze_venue_wallets": Act((), _on_wallets(UnfreezeWallet, _of_the_venue), ("wallets", *_ORDER)),
     "wipe_venue_wallets": Act((), _on_wallets(WipeWallet, _of_the_venue), ("wallets", "reissue_to", *_ORDER)),
+    "reset_venue_wallets": Act(("reissue_to",), _reset, ("wallets", "asset", "order_ref")),
     "freeze_wallet": Act(("participant",), _on_wallets(FreezeWallet, _of_the_participant), _ORDER),
     "unfreeze_wallet": Act(("participant",), _on_wallets(UnfreezeWallet, _of_the_participant), _ORDER),
     "wipe_wallet": Act(
@@ -386,9 +433,11 @@ ACTS: dict[str, Act] = {
     "fail_bank": Act((), _on_cash(FailBank), _CASH),
     "resolve_bank": Act(("loss_percent",), _on_cash(ResolveBank, loss_bp="loss_percent"), _CASH),
     "report_cash_price": Act(("price_percent",), _one(_price), ("source", *_CASH)),
-    "halt_cash": Act(("grounds",), _on_cash(HaltCash, grounds="grounds"), _CASH),
-    "resume_cash": Act((), _on_cash(ResumeCash), _CASH),
-    "publish_conversion_rate": Act(("rate_percent",), _one(_rate), _CASH),
+    "write_down_coins": Act(("loss_percent", "grounds"), _write_down, _CASH),
+    "open_venue_wallet": Act(("wallet",), _one(_open_wallet), _CASH),
+    "halt_cash": Act(("grounds",), _on_cash(HaltCash, grounds="grounds"), _HALT),
+    "resume_cash": Act((), _on_cash(ResumeCash), _HALT),
+    "publish_conversion_rate": Act(("rate_percent",), _one(_rate), _HALT),
     "halt_instrument": Act(
         ("instrument",),
         _one(lambda told, _: HaltInstrument(instrument_id=InstrumentId(told.instrument or ""))),
@@ -436,6 +485,7 @@ AT_MONEY: dict[str, Doing] = {
     "pause_issuer": _on_cash(ReportOutage),
     "unpause_issuer": _on_cash(EndOutage),
     "issuer_default": _on_cash(FailBank),
+    "write_down_coins": _on_cash(ResolveBank, loss_bp="loss_percent"),
     "report_cash_price": _nothing,
 }
 """What a word comes to at a bank or on the central bank's platform, where it is something else than at an issuer: who

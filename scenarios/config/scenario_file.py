@@ -14,9 +14,10 @@ from typing import Annotated, Any, NoReturn
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
-from exchange.cash.terms import ONE_DEPOSIT, BankTerms, Circulation, CoinTerms
+from exchange.cash.terms import BankTerms, Circulation, CoinTerms
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
+from exchange.clearing.rounding import allocate
 from exchange.commands import (
     Command,
     EstablishVenue,
@@ -56,6 +57,7 @@ from scenarios.config.coin_market import (
     ReserveTable,
 )
 from scenarios.config.directives import CashAsset, DirectiveTable
+from scenarios.config.hazard_table import FreezeHazardTable
 from scenarios.config.house_tables import HouseTable, MemberTable
 from scenarios.config.reading import (
     AssetCode,
@@ -465,6 +467,10 @@ class CoinTable(Table):
     finality_seconds: Count | None = None
     wipe_allowed: Flag | None = None
     own_funds_rub: RoublesOrNothing | None = None
+    forced_sales: Annotated[
+        Flag | None,
+        Field(description="Whether reserves are sold at once, with their haircut, if the queue needs it."),
+    ] = None
     eligible: Annotated[
         tuple[Text, ...],
         Field(description="Participants who may redeem, beside those whom the profile lets."),
@@ -501,7 +507,7 @@ class CoinTable(Table):
         return terms.model_copy(update={"eligible_wallets": (*terms.eligible_wallets, *named)})
 
 
-_OF_THE_VENUE = ("venue_wallets", "finality_seconds", "wipe_allowed", "own_funds_rub")
+_OF_THE_VENUE = ("venue_wallets", "finality_seconds", "wipe_allowed", "own_funds_rub", "forced_sales")
 
 
 class PopulationTable(Table):
@@ -664,6 +670,7 @@ class ScenarioFile(Table):
     links: LinksTable = LinksTable()
     storm: StormTable = StormTable()
     directives: tuple[DirectiveTable, ...] = ()
+    freeze_hazard: FreezeHazardTable | None = None
     attacks: tuple[AttackTable, ...] = ()
     beliefs: BeliefsTable = BeliefsTable()
     coin_makers: tuple[CoinMakerTable, ...] = ()
@@ -771,8 +778,8 @@ class ScenarioFile(Table):
             )
 
     def _check_custodian(self, directive: DirectiveTable) -> None:
-        named = [bucket.custodian for bucket in self.reserves or ONE_DEPOSIT]
-        if directive.custodian is not None and directive.custodian not in named:
+        named = [bucket.custodian for bucket in self.reserves]  # else they are those of the run's profile
+        if named and directive.custodian is not None and directive.custodian not in named:
             raise fault(
                 f"names {directive.custodian}, who has nothing of the reserves",
                 nearest(directive.custodian, named),
@@ -1051,6 +1058,7 @@ class ScenarioFile(Table):
             },
             members=tuple(member.terms() for member in self.members),
             house=self.house.brought(),
+            freeze_hazard=None if self.freeze_hazard is None else self.freeze_hazard.hazard(asset.obeys),
             fallback=None if beside is None else cash_terms[-1],
             fallback_liquidity=self.house.fallback_liquidity_rub,
             professional_link=self.links.professional.terms(),
@@ -1084,7 +1092,10 @@ class ScenarioFile(Table):
     def _backed(self, coin: CoinTerms, roubles: BankTerms | None) -> CoinTerms:
         """With the reserves that the file names; redeemed in the roubles of its bank, in that bank's hours."""
         if self.reserves:
-            coin = changed(coin, reserves=tuple(table.terms() for table in self.reserves))
+            founded = sum(bucket.amount for bucket in coin.reserves)
+            amounts = allocate(founded, [table.share_percent for table in self.reserves])
+            spread = zip(self.reserves, amounts, strict=True)
+            coin = changed(coin, reserves=tuple(changed(t.terms(), amount=amount) for t, amount in spread))
         if roubles is None:
             return coin
         redemption = changed(coin.redemption, hours=roubles.hours)

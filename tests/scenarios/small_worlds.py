@@ -88,6 +88,16 @@ FAILURES = (
 )
 IN_UNITS = ("notes_fall_short", "deposit_reorganised")  # among them: people of the population own units
 
+CASH_LEG_DAYS = (
+    "freeze_2025_03",
+    "freeze_hazard",
+    "issuer_reset_2025_08",
+    "mass_redemption",
+    "reserve_bank_failure",
+    "issuer_default",
+)
+CASH_PROFILES = ("rub_bank", "digital_rouble", "domestic_supervised", "foreign_tether_like")
+
 MIDNIGHT: Time = 1_797_552_000_000_000_000  # of 18 December 2026
 OPENS: Time = MIDNIGHT + 600 * MINUTE
 CLOSES: Time = OPENS + 50 * MINUTE

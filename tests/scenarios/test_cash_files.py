@@ -628,11 +628,57 @@ def test_what_a_word_about_an_issuer_comes_to_in_money_proper(tmp_path: Path, ca
     ]
 
 
+def test_directives_on_the_wallets_of_the_venue(tmp_path: Path) -> None:
+    """A reset is three words in one instant, and nothing at all but a refusal where there is no issuer."""
+    lines = (
+        'do = "open_venue_wallet"\nwallet = "venue-new"',
+        'do = "reset_venue_wallets"\nreissue_to = "venue-new"\norder_ref = "reset"',
+        'do = "write_down_coins"\nloss_percent = 20\ngrounds = "reserves of 80"',
+    )
+    for cash, kinds in (
+        ("foreign_tether_like", ["OpenVenueWallet", "FreezeWallet", "WipeWallet", "RecordCashLoss"]),
+        ("rub_bank", ["OpenVenueWallet", "WipeWallet", "ResolveBank"]),
+    ):
+        told = directed(tmp_path, *lines, cash=cash)
+        assert [type(command).__name__ for command in told] == kinds
+    assert ResolveBank(asset_id="RUB", loss_bp=2_000) == told[-1]
+
+
+@pytest.mark.parametrize(
+    ("cash", "said"), [("foreign_circle_like", 2), ("domestic_supervised", 0), ("rub_bank", 0)]
+)
+def test_a_word_may_be_for_those_who_obey_an_authority(tmp_path: Path, cash: str, said: int) -> None:
+    lines = (
+        'do = "halt_cash"\ngrounds = "frozen"\nwhere_obeyed = "foreign"',
+        'do = "publish_conversion_rate"\nrate_percent = 100\nwhere_obeyed = "foreign"',
+    )
+    assert len(directed(tmp_path, *lines, cash=cash)) == said
+
+
+def test_a_hazard_must_threaten_somebody(tmp_path: Path) -> None:
+    for table, key in (
+        ("[freeze_hazard]\nforeign_percent = 50", "freeze_hazard.wallet_percent_a_day"),
+        ("[freeze_hazard]\nvenue_percent = 101", "freeze_hazard.venue_percent"),
+        ("[freeze_hazard]\nvenue_percent = 10\nlasts = 5", "freeze_hazard.lasts"),
+    ):
+        with pytest.raises(ConfigurationError) as caught:
+            load_world(str(short_day(tmp_path, ("[population]", f"{table}\n\n[population]"))))
+        assert caught.value.key == key
+
+
+def test_the_scenario_may_say_that_reserves_are_waited_for(tmp_path: Path) -> None:
+    for said in (True, False):
+        path = short_day(tmp_path, ("[coin]", f"[coin]\nforced_sales = {str(said).lower()}"))
+        coin = load_world(str(path)).coin
+        assert isinstance(coin, CoinTerms) and coin.forced_sales is said
+
+
 ALL_WORDS = {
     "participant": '"maker_alpha"', "wallet": '"wallet-x"', "amount_rub": "5", "minter": '"desk"', "state": '"default"',
     "allowance_rub": "5", "custodian": '"First"', "status": '"stuck"', "loss_percent": "1", "grounds": '"x"',
     "rate_percent": "100", "price_percent": "90", "instrument": '"BTC_RUBD-18DEC26"', "price_rub": "7_000_000",
-    "limit_rub": "5_000", "regime": '"ru_elr_super_2025"',
+    "limit_rub": "5_000", "regime": '"ru_elr_super_2025"', "reissue_to": '"venue-1"',
+    "stuck_percent": "8", "covered": "true", "statement": '"x"',
 }  # fmt: skip
 
 

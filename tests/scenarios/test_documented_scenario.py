@@ -100,6 +100,7 @@ def test_the_page_gives_the_defaults_that_the_file_has() -> None:
     seat = {"deposit_rub": 1, "own_funds_rub": 1}
     stated["coin_makers"], stated["redeemers"] = [{"id": "one", **seat}], [{"id": "two", **seat}]
     stated["holders"] = {"count": 1, "coins": 1}
+    stated["freeze_hazard"] = {"venue_percent": 1}
     stated["published"] = [{"at": time(12), "price": Decimal("0.9"), "source": "press"}]
     at = stated["calendar"]["opens"]
     shown = {"at": at, "participant": "bank", "asset": "BTC", "units": 1, "transaction": "first"}

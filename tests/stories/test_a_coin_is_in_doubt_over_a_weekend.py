@@ -6,15 +6,19 @@ from itertools import takewhile
 import pytest
 
 from exchange.events import (
+    BucketSettled,
     CashDeposited,
     CashPriced,
+    CoinRequestRefused,
     CoinsRedeemed,
     OrderFilled,
     RedemptionRequested,
     RedemptionsProcessed,
     ReserveStatusChanged,
 )
+from exchange.reasons import CashRefusal
 from exchange.units import DAY, HOUR, MINUTE, Time
+from scenarios.config.regime_file import read_regime, with_cash
 from scenarios.config.scenario_file import load_world
 from scenarios.world import World
 from tests.scenarios.small_worlds import Kept, live
@@ -68,6 +72,20 @@ def test_the_money_at_once_runs_out_and_all_who_wait_are_paid_on_monday(weekend:
     assert freed.accessible == freed.book
     handed_in = sum(event.amount for event in kept.events(RedemptionRequested))
     assert handed_in == sum(event.amount for event in kept.events(CoinsRedeemed))
+
+
+def test_the_same_weekend_in_money_proper_is_one_like_others() -> None:
+    """There is no pair to trade, and no reserve to be stuck; the future beside it is traded as it would have been."""
+    regime = with_cash("ru_open_counterfactual", "digital_rouble")
+    world = load_world("depeg_2023_03", cash=read_regime(regime).cash.terms)
+    assert [one.instrument_id for one in world.instruments] == ["BTC_RUBD-13MAR23"]
+    kept = live(world, regime)
+    assert not kept.events(CashPriced)
+    assert {one.reason for one in kept.events(CoinRequestRefused)} == {CashRefusal.NOT_A_COIN}
+    days = {entry.time // DAY for entry in kept.told if isinstance(entry.event, OrderFilled)}
+    assert len(days) == 4
+    (bucket,) = kept.events(BucketSettled)
+    assert bucket.pool > 0
 
 
 def test_what_redeemers_are_paid_comes_back_to_the_venue(weekend: tuple[World, Kept]) -> None:

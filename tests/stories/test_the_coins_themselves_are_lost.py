@@ -105,6 +105,19 @@ def of_two(**coin: object) -> Venue:
     return venue
 
 
+def test_a_share_is_of_what_the_wallet_holds_rounded_down_and_no_more_than_all():
+    venue = Venue(coin=coin_terms())
+    venue.admit(ANN, 1_003)
+    wrong: dict[str, int]
+    for wrong in ({"share_bp": 10_001}, {"share_bp": -1}):
+        (refused,) = lose(venue, 0, **wrong)
+        assert isinstance(refused, CoinRequestRefused) and refused.reason is CashRefusal.SHARE_OUT_OF_RANGE
+    (nothing,) = lose(venue, 0, share_bp=9)  # 0.9 of a unit
+    assert isinstance(nothing, CoinRequestRefused) and nothing.reason is CashRefusal.AMOUNT_NOT_POSITIVE
+    assert [event.loss for event in of_kind(lose(venue, 0, share_bp=2_000), LossAllocated)] == [200]
+    assert [event.loss for event in of_kind(lose(venue, 3), LossAllocated)] == [3]
+
+
 # --- under full cover -----------------------------------------------------------------------------------
 
 
