@@ -21,10 +21,10 @@ from exchange.units import MINUTE, SECOND, Time
 from participants.chance import Dice, generator
 from participants.population import PopulationTerms, draw_population
 from participants.strategies import participant_for
-from scenarios.config.regime_file import shipped_regimes, with_clearing
+from scenarios.config.regime_file import shipped_regimes, with_cash, with_clearing
 from scenarios.run import replay, run, run_cell
 from tests.builders import future
-from tests.scenarios.small_worlds import FAILURES, a_world, live, short_day
+from tests.scenarios.small_worlds import FAILURES, KEYS_PAUSES_AND_OUTAGES, a_world, live, short_day
 
 ROOT = Path(__file__).parents[1]
 OPEN = "ru_open_counterfactual"
@@ -180,6 +180,12 @@ CELLS: list[tuple[str, str, str | None]] = [
     ("gap_move", OPEN, "risk_crypto"),
     ("slow_bleed", OPEN, "risk_t_plus_one"),
     ("depeg_2023_03", OPEN, OWN),
+    *(
+        (scenario, with_cash(OPEN, cash), clearing)
+        for scenario in (*KEYS_PAUSES_AND_OUTAGES, "everything_at_once")
+        for cash in ("rub_bank", "foreign_tether_like")
+        for clearing in ("full", "risk")
+    ),
 ]
 OF_COINS = ("depeg_2023_03",)  # in which no population trades
 
