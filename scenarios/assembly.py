@@ -100,8 +100,7 @@ def assemble(
         )
     simulation = kind(Exchange(), keeper, world.starts)
     found_venue(simulation, world, regime)
-    if regime.clearing.mode is ClearingMode.RISK:
-        _fund_house(simulation, world, regime.clearing)
+    _fund_house(simulation, world, regime.clearing)
     population = draw_population(seed, world.population) if world.population.size else ()
     receipts, margin_bp = count(1), _margin_of_a_position(regime.clearing)
     for issuer in world.issuers:
@@ -177,7 +176,13 @@ def _whole_allowance(command: Command, simulation: Simulation) -> Command:
 
 
 def house_money(world: World, clearing: ClearingRules) -> dict[HouseLayer, Money]:
-    """What the house brings: for each layer what the scenario says, and otherwise what the regime asks for."""
+    """What the house brings: for each layer what the scenario says, and otherwise what the regime asks for.
+
+    Where everything is covered in full, only what bears losses of the coins themselves.
+    """
+    usable = {HouseLayer.LOSS_LAYER, HouseLayer.LOSS_INSURANCE}
+    if clearing.mode is ClearingMode.FULL:
+        return {layer: amount for layer, amount in world.house.items() if layer in usable and amount}
     waterfall = clearing.waterfall
     if waterfall.order is LossOrder.CRYPTO:
         asked = {HouseLayer.INSURANCE: waterfall.insurance_fund}
@@ -188,7 +193,7 @@ def house_money(world: World, clearing: ClearingRules) -> dict[HouseLayer, Money
             HouseLayer.FURTHER_AMOUNT: waterfall.further_amount,
             HouseLayer.EQUITY: waterfall.equity,
         }
-    usable = {*asked, HouseLayer.INSURANCE, HouseLayer.LIQUIDITY}  # fees of liquidation are insurance too
+    usable |= {*asked, HouseLayer.INSURANCE, HouseLayer.LIQUIDITY}  # fees of liquidation are insurance too
     said = {layer: amount for layer, amount in world.house.items() if layer in usable}
     return {layer: amount for layer, amount in (asked | said).items() if amount}
 

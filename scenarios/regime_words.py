@@ -95,6 +95,11 @@ def rules(regime: Regime) -> list[Rule]:
         Rule("settlement", cash_in_words(regime.cash), "cash.settlement_asset"),
         Rule("withdrawals when a venue wallet is frozen", _GATE[regime.cash.gate], "cash.gate"),
         Rule("when a venue wallet is frozen", trading_when_frozen(regime.cash), "cash.halt_on_freeze"),
+        Rule(
+            "what was set aside before a freeze",
+            settled_when_frozen(regime.cash),
+            "cash.freeze_respects_finality",
+        ),
         Rule("when what it settles in is halted", fallback_in_words(regime.cash), "cash.fallback_asset"),
         Rule(
             "refused demand that trades offshore", percent(regime.offshore_share_bp), "offshore_share_percent"
@@ -247,6 +252,10 @@ def cash_in_words(cash: CashRules) -> str:
 
 def trading_when_frozen(cash: CashRules) -> str:
     return "trading is halted at once" if cash.halt_on_freeze else "trading goes on until it is halted"
+
+
+def settled_when_frozen(cash: CashRules) -> str:
+    return "still settles after it" if cash.freeze_respects_finality else "stays where it is"
 
 
 def fallback_in_words(cash: CashRules) -> str:

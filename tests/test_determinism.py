@@ -24,7 +24,15 @@ from participants.strategies import participant_for
 from scenarios.config.regime_file import shipped_regimes, with_cash, with_clearing
 from scenarios.run import replay, run, run_cell
 from tests.builders import future
-from tests.scenarios.small_worlds import CASH_LEG_DAYS, CASH_PROFILES, FAILURES, a_world, live, short_day
+from tests.scenarios.small_worlds import (
+    CASH_LEG_DAYS,
+    CASH_PROFILES,
+    FAILURES,
+    KEYS_PAUSES_AND_OUTAGES,
+    a_world,
+    live,
+    short_day,
+)
 
 ROOT = Path(__file__).parents[1]
 OPEN = "ru_open_counterfactual"
@@ -182,6 +190,12 @@ CELLS: list[tuple[str, str, str | None]] = [
     ("gap_move", OPEN, "risk_crypto"),
     ("slow_bleed", OPEN, "risk_t_plus_one"),
     ("depeg_2023_03", OPEN, OWN),
+    *(
+        (scenario, with_cash(OPEN, cash), clearing)
+        for scenario in (*KEYS_PAUSES_AND_OUTAGES, "everything_at_once")
+        for cash in ("rub_bank", "foreign_tether_like")
+        for clearing in ("full", "risk")
+    ),
 ]
 IN_EVERY_ASSET = ("freeze_2025_03", "freeze_hazard")  # of the days of the cash leg; the others in one
 CASH_CELLS: list[tuple[str, str, str]] = [

@@ -20,6 +20,7 @@ from exchange.cash.terms import (
     BankTerms,
     Circulation,
     CoinTerms,
+    CustodyMode,
     DigitalRoubleTerms,
     InterestRule,
     QueueRule,
@@ -50,6 +51,7 @@ _FIRST_DAY = date(1970, 1, 1)
 
 Hour = Annotated[time, Field(strict=True)]
 Days = Annotated[int, Field(strict=True, ge=0, le=3_650)]
+Seconds = Annotated[int, Field(strict=True, ge=0, le=31_536_000)]  # up to a year
 
 
 class CashKind(StrEnum):
@@ -201,6 +203,7 @@ _COIN, _MONEY = (CashKind.COIN,), (CashKind.BANK, CashKind.DIGITAL_ROUBLE)
 _GO_WITH: Mapping[str, tuple[CashKind, ...]] = {  # what not every kind has
     "freeze_authority": _COIN,  # money proper is frozen by domestic courts alone
     "venue_wallets": (CashKind.COIN, CashKind.DIGITAL_ROUBLE),  # one account at a bank
+    "custody": (CashKind.COIN, CashKind.DIGITAL_ROUBLE),
     "minters": _COIN,
     "mint_needs_receipt": _COIN,
     "mint_needs_reserves": _COIN,
@@ -251,6 +254,20 @@ class SettlementAssetTable(Table):
     ] = None
     transfer_fee_rub: RoublesOrNothing | None = None
     transfer_fee_percent: Percent | None = None
+    custody: Annotated[
+        CustodyMode | None, Field(description="In whose wallets the venue keeps it; left out: sharded.")
+    ] = None
+    longest_pause_seconds: Annotated[
+        Seconds | None,
+        Field(description="So long trading goes on while its keeper is paused; left out: however long."),
+    ] = None
+    expected_recovery_percent: Annotated[
+        Percent | None, Field(description="Of what is frozen, as long as that halts it; left out: all.")
+    ] = None
+    loss_layer_cap_rub: Annotated[
+        RoublesOrNothing | None,
+        Field(description="What the house's layer bears of one loss at most; left out: all that is in it."),
+    ] = None
 
     minters: Annotated[
         dict[Text, Roubles] | None,
@@ -387,6 +404,10 @@ class SettlementAssetTable(Table):
             queues=self.queues,
             transfer_fee=self.transfer_fee_rub,
             transfer_fee_bp=self.transfer_fee_percent,
+            custody=self.custody,
+            longest_pause=None if self.longest_pause_seconds is None else self.longest_pause_seconds * SECOND,
+            expected_recovery_bp=self.expected_recovery_percent,
+            loss_layer_cap=self.loss_layer_cap_rub,
         )
 
     def _coin(self, circulation: tuple[Circulation, ...]) -> CoinTerms:

@@ -20,6 +20,8 @@ _KEYS = {
     HouseLayer.EQUITY: "equity_rub",
     HouseLayer.INSURANCE: "insurance_fund_rub",
     HouseLayer.LIQUIDITY: "liquidity_rub",
+    HouseLayer.LOSS_LAYER: "loss_layer_rub",
+    HouseLayer.LOSS_INSURANCE: "loss_insurance_rub",
 }
 
 _ATTENTION = 10 * SECOND  # an assumption: between two looks of a member that builds a position
@@ -35,6 +37,13 @@ class HouseTable(Table):
     insurance_fund_rub: RoublesOrNothing | None = None
     liquidity_rub: Annotated[
         RoublesOrNothing | None, Field(description="Bridges late payments, and is paid back.")
+    ] = None
+    loss_layer_rub: Annotated[
+        RoublesOrNothing | None,
+        Field(description="Bears losses of the settlement asset itself, also under full cover."),
+    ] = None
+    loss_insurance_rub: Annotated[
+        RoublesOrNothing | None, Field(description="Insures against what of them is beyond that layer.")
     ] = None
     fallback_liquidity_rub: Annotated[
         RoublesOrNothing | None,

@@ -198,6 +198,9 @@ class CashTable(Table):
     halt_on_freeze: Annotated[
         bool, Field(description="Whether a frozen venue wallet halts the settlement asset at once.")
     ] = False
+    freeze_respects_finality: Annotated[
+        Flag, Field(description="Whether what was set aside before a freeze still settles after it.")
+    ] = False
 
     @model_validator(mode="after")
     def _settles_in_what_it_names(self) -> "CashTable":
@@ -222,6 +225,7 @@ class CashTable(Table):
             gate=self.gate,
             fallback_asset=fallback,
             halt_on_freeze=self.halt_on_freeze,
+            freeze_respects_finality=self.freeze_respects_finality,
             denomination=self.denomination,
             collateral_haircut_bp=self.collateral_haircut_percent,
             told="" if self.terms is None else self.terms.in_words(),

@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
-from exchange.cash.terms import BankTerms, Circulation, CoinTerms
+from exchange.cash.terms import BankTerms, Circulation, CoinTerms, CustodyMode
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.clearing.rounding import allocate
@@ -465,6 +465,10 @@ class CoinTable(Table):
     minter_allowance_rub: Roubles | None = None
     venue_wallets: Count | None = None
     finality_seconds: Count | None = None
+    custody: CustodyMode | None = None
+    longest_pause_seconds: Seconds | None = None
+    expected_recovery_percent: Percent | None = None
+    loss_layer_cap_rub: RoublesOrNothing | None = None
     wipe_allowed: Flag | None = None
     own_funds_rub: RoublesOrNothing | None = None
     forced_sales: Annotated[
@@ -507,7 +511,17 @@ class CoinTable(Table):
         return terms.model_copy(update={"eligible_wallets": (*terms.eligible_wallets, *named)})
 
 
-_OF_THE_VENUE = ("venue_wallets", "finality_seconds", "wipe_allowed", "own_funds_rub", "forced_sales")
+_OF_THE_VENUE = (
+    "venue_wallets",
+    "finality_seconds",
+    "custody",
+    "longest_pause_seconds",
+    "expected_recovery_percent",
+    "loss_layer_cap_rub",
+    "wipe_allowed",
+    "own_funds_rub",
+    "forced_sales",
+)
 
 
 class PopulationTable(Table):

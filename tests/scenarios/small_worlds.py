@@ -98,6 +98,9 @@ CASH_LEG_DAYS = (
 )
 CASH_PROFILES = ("rub_bank", "digital_rouble", "domestic_supervised", "foreign_tether_like")
 
+KEYS_PAUSES_AND_OUTAGES = ("minter_key_stolen", "issuer_pause_in_clearing", "settlement_bank_outage")
+"""Each means something in one kind of money; in the others it runs too, and is refused there."""
+
 MIDNIGHT: Time = 1_797_552_000_000_000_000  # of 18 December 2026
 OPENS: Time = MIDNIGHT + 600 * MINUTE
 CLOSES: Time = OPENS + 50 * MINUTE

@@ -7,6 +7,7 @@ import pytest
 from exchange.access.regime import CashRules
 from exchange.cash.losses import LossCause
 from exchange.cash.terms import CoinTerms, keys_of
+from exchange.clearing.terms import ClearingMode
 from exchange.commands import (
     FreezeParticipant,
     FreezeWallet,
@@ -55,13 +56,13 @@ from tests.builders import (
     RUBD,
     SELL,
     Venue,
-    a_regime,
     a_risk_regime,
     coin_terms,
     future,
     of_kind,
     option,
 )
+from tests.stories.modes import BOTH_MODES, regime_of, show_the_price
 
 KEYS = ("issuer", "central_bank")
 FIRST, NEW, THIEF = WalletId("venue-1"), WalletId("venue-new"), WalletId("thief")
@@ -254,13 +255,15 @@ def test_a_loss_that_cannot_be_is_refused_and_changes_nothing(changes, reason):
 # --- wiped, and issued again ----------------------------------------------------------------------------
 
 
-def test_a_foreign_issuer_freezes_and_wipes_after_thirty_days():
+@BOTH_MODES
+def test_a_foreign_issuer_freezes_and_wipes_after_thirty_days(mode):
     """F9: at the freeze the asset is halted and the gate closed; at the wipe claims are cut by their parts."""
     series = future(expiry=EXPIRY + 60 * DAY)
     rules = CashRules(settlement_asset=RUBD, halt_on_freeze=True)
-    venue = Venue(series, coin=a_foreign_coin(expected_recovery_bp=2_500), regime=a_regime(cash=rules))
+    venue = Venue(series, coin=a_foreign_coin(expected_recovery_bp=2_500), regime=regime_of(mode, cash=rules))
     for name, cash in ((ANN, 1_000_000), (BOB, 1_000_000)):
         venue.admit(name, cash)
+    show_the_price(venue)
     venue.trade(ANN, BOB, 1, 80_000)
     frozen = freeze(venue)
     assert frozen[1] == CustodyGated(asset_id=RUBD, mobile=0, frozen=2_000_000)
@@ -271,8 +274,12 @@ def test_a_foreign_issuer_freezes_and_wipes_after_thirty_days():
     (rejected,) = venue.tell(WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=1))
     assert rejected.reason is CashRefusal.GATED
     venue.wait_until(venue.now + 30 * DAY)
-    assert parts(wipe(venue)) == {ANN: (1_000_000, 0, 800_000), BOB: (1_000_000, 0, 800_000)}
-    assert venue.pool(series) == 0
+    in_full, borne = mode is ClearingMode.FULL, parts(wipe(venue))
+    for name in (ANN, BOB):
+        part, from_margin, from_locks = borne[name]
+        assert (part, from_locks) == (1_000_000, 800_000 if in_full else 0)
+        assert (from_margin == 0) is in_full
+    assert venue.free_cash(ANN) == 0 and (not in_full or venue.pool(series) == 0)
 
 
 def test_what_is_issued_again_to_a_new_wallet_restores_whoever_lost():

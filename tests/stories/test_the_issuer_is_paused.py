@@ -1,5 +1,6 @@
 """The issuer pauses its coin for two hours of trading: the venue's own books go on, and money waits at the border."""
 
+from exchange.clearing.terms import ClearingMode
 from exchange.commands import DepositCash, PauseIssuer, UnpauseIssuer, WithdrawCash
 from exchange.events import (
     CashDeposited,
@@ -7,6 +8,7 @@ from exchange.events import (
     ClaimSettled,
     Event,
     IssuerPaused,
+    PositionSettled,
     WithdrawalCompleted,
     WithdrawalRequested,
     WithdrawalReturned,
@@ -14,6 +16,7 @@ from exchange.events import (
 from exchange.reasons import CashRefusal
 from exchange.units import HOUR, MINUTE, SECOND, Money
 from tests.builders import ANN, BOB, OPENS, ROUBLE, RUBD, Venue, future, of_kind
+from tests.stories.modes import BOTH_MODES, regime_of, show_the_price
 from tests.stories.outside import quote_steadily
 
 EXPIRES = OPENS + HOUR
@@ -21,10 +24,11 @@ DEPOSIT: Money = 100_000 * ROUBLE
 SIGNED = ("issuer",)
 
 
-def a_venue() -> Venue:
-    venue = Venue(future(expiry=EXPIRES))
+def a_venue(mode: ClearingMode) -> Venue:
+    venue = Venue(future(expiry=EXPIRES), regime=regime_of(mode))
     for name in (ANN, BOB):
         venue.admit(name, DEPOSIT)
+    show_the_price(venue)
     return venue
 
 
@@ -37,23 +41,24 @@ def withdraw(venue: Venue, amount: Money = 700) -> Event:
     return event
 
 
-def test_trades_and_a_settlement_go_through_while_nothing_moves_outside() -> None:
+@BOTH_MODES
+def test_trades_and_a_settlement_go_through_while_nothing_moves_outside(mode: ClearingMode) -> None:
     """F13: the pause lasts from before the trade until after the settlement."""
-    venue = a_venue()
+    venue = a_venue(mode)
     pause(venue)
     supply = venue.state.holdings[RUBD].issuer.supply
     venue.trade(ANN, BOB, 10, 80_000)
     events = quote_steadily(venue, EXPIRES, 820_000_000)
-    assert {e.participant_id: e.gain for e in of_kind(events, ClaimSettled)} == {
-        ANN: 2_000 * ROUBLE,
-        BOB: -2_000 * ROUBLE,
-    }
+    gains = {e.participant_id: e.gain for e in of_kind(events, ClaimSettled)}
+    gains |= {e.participant_id: e.amount for e in of_kind(events, PositionSettled)}
+    assert gains == {ANN: 2_000 * ROUBLE, BOB: -2_000 * ROUBLE}
     assert (venue.free_cash(ANN), venue.free_cash(BOB)) == (DEPOSIT + 200_000, DEPOSIT - 200_000)
     assert venue.state.holdings[RUBD].issuer.supply == supply
 
 
-def test_money_neither_comes_nor_goes() -> None:
-    venue = a_venue()
+@BOTH_MODES
+def test_money_neither_comes_nor_goes(mode: ClearingMode) -> None:
+    venue = a_venue(mode)
     pause(venue)
     refused = withdraw(venue)
     assert isinstance(refused, CashRequestRejected) and refused.reason is CashRefusal.ISSUER_PAUSED
@@ -62,14 +67,15 @@ def test_money_neither_comes_nor_goes() -> None:
     assert venue.free_cash(ANN) == DEPOSIT
 
 
-def test_what_was_on_its_way_comes_back_and_can_be_asked_for_again() -> None:
-    venue = a_venue()
+@BOTH_MODES
+def test_what_was_on_its_way_comes_back_and_can_be_asked_for_again(mode: ClearingMode) -> None:
+    venue = a_venue(mode)
     assert isinstance(withdraw(venue), WithdrawalRequested)
-    venue.wait_until(OPENS + SECOND)
+    venue.wait_until(venue.now + SECOND)
     pause(venue)
     (returned,) = of_kind(venue.wait_until(OPENS + MINUTE), WithdrawalReturned)
     assert (returned.amount, returned.reason) == (700, CashRefusal.ISSUER_PAUSED)
-    venue.wait_until(OPENS + 2 * HOUR)
+    quote_steadily(venue, OPENS + 2 * HOUR, 800_000_000)
     venue.tell(UnpauseIssuer(asset_id=RUBD, signatures=SIGNED))
     assert isinstance(withdraw(venue), WithdrawalRequested)
     assert of_kind(venue.wait_until(venue.now + 2 * SECOND), WithdrawalCompleted)

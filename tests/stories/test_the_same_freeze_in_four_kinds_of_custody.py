@@ -7,6 +7,7 @@ import pytest
 
 from exchange.access.regime import CashRules, GateRule
 from exchange.cash.terms import CustodyMode
+from exchange.clearing.terms import ClearingMode
 from exchange.commands import (
     EstablishVenue,
     FreezeParticipant,
@@ -45,7 +46,8 @@ from exchange.events import (
 from exchange.reasons import CashRefusal, RejectReason
 from exchange.treasury import withdrawable
 from exchange.units import HOUR, MINUTE, SECOND, WalletId
-from tests.builders import ANN, BOB, BTCF, BUY, CYD, RUBD, SELL, Venue, a_regime, coin_terms, of_kind
+from tests.builders import ANN, BOB, BTCF, BUY, CYD, RUBD, SELL, Venue, coin_terms, of_kind
+from tests.stories.modes import regime_of, show_the_price
 
 KEYS = ("issuer", "central_bank")
 APART = (CustodyMode.SEGREGATED, CustodyMode.NATIVE)
@@ -58,10 +60,15 @@ def own(name: str) -> WalletId:
 
 
 def a_venue(
-    mode: CustodyMode, wallets: int = 1, gate: GateRule = GateRule.PRO_RATA, scale: int = 1, **coin: object
+    mode: CustodyMode,
+    wallets: int = 1,
+    gate: GateRule = GateRule.PRO_RATA,
+    scale: int = 1,
+    clearing: ClearingMode = ClearingMode.FULL,
+    **coin: object,
 ) -> Venue:
     """In steps of 50, so that five wallets come to hold the same."""
-    regime = a_regime(cash=CashRules(settlement_asset=RUBD, gate=gate))
+    regime = regime_of(clearing, cash=CashRules(settlement_asset=RUBD, gate=gate))
     terms = coin_terms(wallets, custody=mode, wipe_allowed=True, **coin)
     venue = Venue(coin=terms, regime=regime)
     for name, claim in CLAIMS.items():
@@ -208,21 +215,24 @@ def unpause(venue: Venue) -> list[Event]:
     return venue.tell(UnpauseIssuer(asset_id=RUBD, signatures=("issuer",)))
 
 
+@pytest.mark.parametrize("clearing", ClearingMode)
 @pytest.mark.parametrize("mode", [CustodyMode.OMNIBUS, CustodyMode.SEGREGATED])
-def test_trading_goes_on_without_the_issuer_for_so_long(mode):
+def test_trading_goes_on_without_the_issuer_for_so_long(mode, clearing):
     """F13: two hours; nothing is swept meanwhile, and all of it after."""
-    venue = a_venue(mode, scale=10_000, longest_pause=2 * HOUR)
+    venue = a_venue(mode, scale=10_000, clearing=clearing, longest_pause=2 * HOUR)
+    show_the_price(venue)
     pause(venue)
     venue.trade(ANN, BOB, 1, 80_000)
-    assert venue.pool() == 1_600_000
+    assert venue.position(ANN) == 1
     events = venue.wait_until(venue.now + 2 * HOUR)
     assert [event.cause for event in of_kind(events, CashHalted)] == [CashHalt.PAUSED]
     assert venue.state.series[BTCF].state is SeriesState.SUSPENDED
     refused = venue.place(ANN, SELL, 1, 80_000)[0]
     assert isinstance(refused, OrderRejected) and refused.reason is RejectReason.INSTRUMENT_HALTED
     assert of_kind(unpause(venue), CashResumed) == [CashResumed(asset_id=RUBD, cause=CashHalt.PAUSED)]
+    venue.quote(800_000_000)
     venue.trade(BOB, ANN, 1, 80_000)
-    assert venue.pool() == 0
+    assert venue.position(ANN) == 0
 
 
 def test_a_second_pause_has_its_own_time():
@@ -244,11 +254,14 @@ def test_where_the_issuers_ledger_is_the_venues_a_pause_stops_trading_at_once():
 # --- finality -------------------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("clearing", ClearingMode)
 @pytest.mark.parametrize("respected", [True, False])
 @pytest.mark.parametrize("reached_by", ["the wallet with us", "a legal order"])
-def test_a_freeze_between_ready_and_settled_counts_unless_finality_is_respected(respected, reached_by):
+def test_a_freeze_between_ready_and_settled_counts_unless_finality_is_respected(
+    clearing, respected, reached_by
+):
     """F10, both outcomes: what was set aside for a payment before the freeze settles, or does not."""
-    regime = a_regime(cash=CashRules(settlement_asset=RUBD, freeze_respects_finality=respected))
+    regime = regime_of(clearing, cash=CashRules(settlement_asset=RUBD, freeze_respects_finality=respected))
     venue = Venue(regime=regime, coin=coin_terms(custody=CustodyMode.SEGREGATED))
     for name in (ANN, BOB):
         venue.admit(name, 1_000)
