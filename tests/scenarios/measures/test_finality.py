@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from  import SettlementModel
+from exchange.commands import SettlementModel
 from exchange.events import (
     AssetSettled,
     CustodySwept,
@@ -39,7 +39,7 @@ def cycle(
     number: int, due: int, whole: int, wait_minutes: int, *assets: AssetSettled
 ) -> SettlementCycleCompleted:
     return SettlementCycleCompleted(
-        cycle_id=number, model=SettlementModel., due=due, settled=whole, partly_settled=0,
+        cycle_id=number, model=SettlementModel.DVP_1, due=due, settled=whole, partly_settled=0,
         recycled=due - whole, failed=0, assets=assets, mean_wait=wait_minutes * MINUTE, longest_wait=0,
     )  # fmt: skip
 
