@@ -6,6 +6,7 @@ from typing import NamedTuple
 from exchange.access.regime import roubles
 from exchange.cash.terms import QueueRule, ReissueRule, RoleName
 from scenarios.config.cash_file import (
+    Authority,
     CashKind,
     HoursTable,
     RedemptionTable,
@@ -17,6 +18,23 @@ from scenarios.config.cash_file import (
 class Trait(NamedTuple):
     about: str
     words: str
+
+
+class FreezeKey(NamedTuple):
+    """Who can freeze an asset: the signers in words, at whose orders, and whether an issuer keeps it."""
+
+    signers: str  # "nobody", "the issuer, and for a wallet of the venue the central bank too"
+    orders: Authority
+    issued: bool
+
+
+def freeze_key(asset: SettlementAssetTable) -> FreezeKey:
+    roles = {role.name: role for role in asset.roles}
+    freezer, beside = roles.get(RoleName.FREEZER), roles.get(RoleName.VENUE_FREEZER)
+    signers = "nobody" if freezer is None else freezer.signers()
+    if beside is not None:
+        signers += f", and for a wallet of the venue {beside.signers()} too"
+    return FreezeKey(signers, asset.obeys, asset.kind is CashKind.COIN)
 
 
 def traits(asset: SettlementAssetTable) -> tuple[Trait, ...]:

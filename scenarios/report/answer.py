@@ -1,9 +1,11 @@
-"""The answer in three sentences of plain words, made from the verdicts and from nothing else."""
+"""The answer in a few sentences of plain words, made from the verdicts, and from who holds which key."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from scenarios.cells import Cell
+from scenarios.config.cash_file import Authority
+from scenarios.config.cash_words import FreezeKey
 from scenarios.findings import Finding, Findings
 from scenarios.measures.measure import ACCESS
 from scenarios.report.background import Face
@@ -19,13 +21,51 @@ class Sentence(NamedTuple):
     text: str
 
 
-def answer(findings: Findings, known: Sequence[Face], cells: Sequence[Cell]) -> list[Sentence]:
-    """Who gets in, what it does, and how sure we are."""
+def answer(
+    findings: Findings, known: Sequence[Face], cells: Sequence[Cell], keys: Mapping[str, FreezeKey]
+) -> list[Sentence]:
+    """Who gets in, what it does, who can stop the money where that differs, and how sure we are."""
+    stops = who_can_stop(known, keys)
     return [
         Sentence("Who gets in", _who_gets_in(findings, known)),
         Sentence("What it does", _what_it_does(findings, known)),
+        *([Sentence("Who can stop the money", f"{stops} {_when_it_left(findings, known)}")] if stops else []),
         Sentence("How sure we are", _how_sure(findings, known, cells)),
     ]
+
+
+def who_can_stop(known: Sequence[Face], keys: Mapping[str, FreezeKey]) -> str:
+    """Who can freeze the money under each regime; nothing where that is the same under all."""
+    names: dict[FreezeKey, list[str]] = {}
+    for face in known:
+        if face.name in keys:
+            names.setdefault(keys[face.name], []).append(face.short)
+    if len(names) < 2:
+        return ""
+    told = [f"{listed(shorts)} by {key.signers}, at {key.orders} orders" for key, shorts in names.items()]
+    sentence = f"The money can be frozen under every one of these: {'; '.join(told)}."
+    if any(key.signers == "nobody" for key in names):
+        sentence = f"Who can freeze the money: {'; '.join(told)}."
+    if any(key.issued and key.orders == Authority.DOMESTIC for key in names):
+        sentence += (
+            " A domestic issuer holds the same keys as a foreign one: what differs is whose orders it follows and "
+            "who must sign, not what a freeze does."
+        )
+    return sentence
+
+
+def _when_it_left(findings: Findings, known: Sequence[Face]) -> str:
+    rows = findings.named(("movable_time",))
+    if not rows or not all(rows[0].levels[face.name].n for face in known):
+        return ""
+    shares: dict[str, list[str]] = {}
+    for face in known:
+        shares.setdefault(level(rows[0], face.name), []).append(face.short)
+    if len(shares) == 1:
+        (share,) = shares
+        return f"In these runs money could leave in {share} of the time under each of them, whoever held the key."
+    told = [f"{share} of the time under {listed(shorts)}" for share, shorts in shares.items()]
+    return f"In these runs money could leave in {listed(told)}."
 
 
 def _who_gets_in(findings: Findings, known: Sequence[Face]) -> str:
