@@ -11,6 +11,7 @@ from scenarios.config.cash_file import (
     HoursTable,
     RedemptionTable,
     ReserveTable,
+    RoleTable,
     SettlementAssetTable,
 )
 
@@ -31,9 +32,9 @@ class FreezeKey(NamedTuple):
 def freeze_key(asset: SettlementAssetTable) -> FreezeKey:
     roles = {role.name: role for role in asset.roles}
     freezer, beside = roles.get(RoleName.FREEZER), roles.get(RoleName.VENUE_FREEZER)
-    signers = "nobody" if freezer is None else freezer.signers()
+    signers = "nobody" if freezer is None else _in_short(freezer)
     if beside is not None:
-        signers += f", and for a wallet of the venue {beside.signers()} too"
+        signers += f", and for a wallet of the venue {_in_short(beside)} too"
     return FreezeKey(signers, asset.obeys, asset.kind is CashKind.COIN)
 
 
@@ -45,6 +46,11 @@ def traits(asset: SettlementAssetTable) -> tuple[Trait, ...]:
         Trait("When it moves", _when_it_moves(asset)),
         Trait("Par", _par(asset)),
     )
+
+
+def _in_short(role: RoleTable) -> str:
+    number = len(role.holders)
+    return role.signers() if number == 1 else f"{role.role().quorum} of {number} signers"
 
 
 def _who_freezes(asset: SettlementAssetTable) -> str:

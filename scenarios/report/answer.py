@@ -1,6 +1,6 @@
 """The answer in a few sentences of plain words, made from the verdicts, and from who holds which key."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from scenarios.cells import Cell
@@ -58,9 +58,7 @@ def _when_it_left(findings: Findings, known: Sequence[Face]) -> str:
     rows = findings.named(("movable_time",))
     if not rows or not all(rows[0].levels[face.name].n for face in known):
         return ""
-    shares: dict[str, list[str]] = {}
-    for face in known:
-        shares.setdefault(level(rows[0], face.name), []).append(face.short)
+    shares = _alike((level(rows[0], face.name), face) for face in known)
     if len(shares) == 1:
         (share,) = shares
         return f"In these runs money could leave in {share} of the time under each of them, whoever held the key."
@@ -74,13 +72,22 @@ def _who_gets_in(findings: Findings, known: Sequence[Face]) -> str:
         return "These runs did not count who is let in."
     finding = rows[0]
     baseline, *others = known
+    alike = _alike((f"{_of_hundred(finding, face)} ({_compared(finding, face)})", face) for face in others)
     told = [
-        f"{face.short} lets in {_of_hundred(finding, face)} ({_compared(finding, face)})" for face in others
+        f"{'each of ' if names[1:] else ''}{listed(names)} lets in {what}" for what, names in alike.items()
     ]
     return (
         f"Of every 100 people and firms who would come, {baseline.short} (the baseline) lets in "
         f"{_of_hundred(finding, baseline)}; {listed(told)}."
     )
+
+
+def _alike(told: Iterable[tuple[str, Face]]) -> dict[str, list[str]]:
+    """The names of all of which the same is told, in their order."""
+    names: dict[str, list[str]] = {}
+    for what, face in told:
+        names.setdefault(what, []).append(face.short)
+    return names
 
 
 def _of_hundred(finding: Finding, face: Face) -> str:
@@ -101,7 +108,7 @@ def _compared(finding: Finding, face: Face) -> str:
 
 def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
     rows = [finding for finding in headline(findings) if finding.measure.group != ACCESS]
-    told = []
+    effects_of: list[tuple[str, Face]] = []
     for face in known[1:]:
         seen = [finding for finding in rows if finding.contrasts[face.name].verdict in SEEN]
         effects = [
@@ -110,8 +117,8 @@ def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
             for finding in seen[:MOST_EFFECTS]
         ]
         what = listed(effects) or "no difference is seen in any other main figure"
-        told.append(f"under {face.short}, {what}")
-    sentence = "; ".join(told)
+        effects_of.append((what, face))
+    sentence = "; ".join(f"under {listed(names)}, {what}" for what, names in _alike(effects_of).items())
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 

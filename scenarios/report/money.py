@@ -33,20 +33,21 @@ MOVEMENT, PRICE, PAR = "movement", "cash_price", 100.0
 
 
 class Look(NamedTuple):
-    """How one state of the money is drawn, and said: in the key, and on the strip itself."""
+    """How one state of the money is drawn, and said: in the key, and on the strip itself. The less can leave, the
+    darker it is, whoever sees it and on whatever paper."""
 
     state: Movement
     words: str
     on_strip: str
     colour: str
-    pattern: str
+    ink: str
 
 
 LOOKS = (
-    Look(Movement.MOVES, "all could leave", "moves", "#009e73", ""),
-    Look(Movement.GATED, "a part could leave", "a part", "#e69f00", "/"),
-    Look(Movement.CLOSED, "its keeper was closed", "closed", "#8a939d", "."),
-    Look(Movement.NOTHING, "nothing could leave", "nothing", "#b03a00", "x"),
+    Look(Movement.MOVES, "all could leave", "moves", "#6fcfa4", "#0f2a1f"),
+    Look(Movement.GATED, "a part could leave", "a part", "#f0b93a", "#2b1f00"),
+    Look(Movement.CLOSED, "its keeper was closed", "closed", "#b9c0c7", "#20262c"),
+    Look(Movement.NOTHING, "nothing could leave", "nothing", "#7d1d1d", "#ffffff"),
 )
 _STRIP, _LABEL, _GAP = 30, 24, 12  # pixels
 _FEWEST_TO_SAY = 0.13  # of the width: the shortest stretch with room for a word on a phone
@@ -72,8 +73,17 @@ class Telling(NamedTuple):
     cost: str
 
 
+class Bearer(NamedTuple):
+    """Who bears a cost, or waits: a part of a bar."""
+
+    measure: str
+    words: str
+    colour: str
+
+
 class Money(NamedTuple):
     looks: Sequence[Look]
+    bearers: Sequence[Bearer]
     figures: Sequence[Figure]
     tellings: Sequence[Telling]
     same_freeze: bool  # nothing tells apart when money could move
@@ -89,6 +99,7 @@ def money(
     figures = [_moves(cells, stays, happened), _worth(cells, known), _costs(findings, known)]
     return Money(
         LOOKS,
+        BEARERS,
         [figure for figure in figures if figure is not None],
         [_telling(stay, findings) for stay in stays],
         all(np.array_equal(stay.shares, stays[0].shares) for stay in stays[1:]),
@@ -128,15 +139,15 @@ def _moves(cells: Sequence[Cell], stays: Sequence[Stay], happened: Sequence[Mark
     hours = hours[: min(stay.shares.shape[1] for stay in stays)]
     traces: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
+    tops: list[float] = []
     bottom = 0.0
     for stay in stays:
         heading, label = heading_of(stay.face.short)
         label -= 2
         notes.append(note_of(heading, x=0, xref="paper", xanchor="left", y=bottom + label / 2))
         bottom += label
-        bars, words = _strip(stay, hours, bottom)
-        traces += bars
-        notes += words
+        traces += _strip(stay, hours, bottom)
+        tops.append(bottom)
         bottom += _STRIP + _GAP
     layout = layout_of(
         int(bottom) + 56,
@@ -150,7 +161,10 @@ def _moves(cells: Sequence[Cell], stays: Sequence[Stay], happened: Sequence[Mark
         yaxis=hidden_axis(range=[bottom, 0]),
         annotations=notes,
         shapes=[
-            upright(at, 0, bottom, line={"color": INK, "dash": "dot", "width": 1})
+            upright(
+                at, top - 4, top + _STRIP + 4, line={"color": INK, "dash": "dot", "width": 1.5}, layer="above"
+            )
+            for top in tops
             for at in sorted({(mark.time - opened) / HOUR for mark in happened})
             if 0 <= at <= hours[-1]
         ],
@@ -173,44 +187,38 @@ def _moves(cells: Sequence[Cell], stays: Sequence[Stay], happened: Sequence[Mark
     )
 
 
-def _strip(stay: Stay, hours: Floats, top: float) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
-    traces, words = [], []
+def _strip(stay: Stay, hours: Floats, top: float) -> list[dict[str, Any]]:
+    """A trace a state: bars, each with its word where the whole height is its own and there is room."""
+    traces = []
     spans = _spans(stay, hours)
     for look in LOOKS:
         mine = [span for span in spans if span.shares[look.state] > 0]
         if not mine:
             continue
-        heights = [float(span.shares[look.state]) * _STRIP for span in mine]
-        bases = [top + _STRIP * float(span.shares[: look.state].sum()) for span in mine]
         traces.append(
             {
                 "type": "bar",
                 "x": [(span.begins + span.ends) / 2 for span in mine],
                 "width": [span.ends - span.begins for span in mine],
-                "y": heights,
-                "base": bases,
-                "marker": {
-                    "color": look.colour,
-                    "line": {"width": 0},
-                    "pattern": {"shape": look.pattern, "fgcolor": "rgba(255,255,255,0.35)", "size": 7},
-                },
+                "y": [float(span.shares[look.state]) * _STRIP for span in mine],
+                "base": [top + _STRIP * float(span.shares[: look.state].sum()) for span in mine],
+                "text": [_word_on(span, look, hours) for span in mine],
+                "textposition": "inside",
+                "insidetextanchor": "middle",
+                "textangle": 0,
+                "constraintext": "none",
+                "textfont": {"size": 12, "color": look.ink},
+                "marker": {"color": look.colour, "line": {"width": 0}},
                 "customdata": [_span_words(span, look) for span in mine],
                 "hovertemplate": f"<b>{stay.face.short}</b><br>%{{customdata}}<extra></extra>",
             }
         )
-        words += [
-            note_of(
-                f"<b>{look.on_strip}</b>",
-                x=(span.begins + span.ends) / 2,
-                y=top + _STRIP / 2,
-                font={"size": 12, "color": "#ffffff"},
-                bgcolor=look.colour,
-                borderpad=2,
-            )
-            for span in mine
-            if span.shares[look.state] == 1 and span.ends - span.begins >= _FEWEST_TO_SAY * hours[-1]
-        ]
-    return traces, words
+    return traces
+
+
+def _word_on(span: "Span", look: Look, hours: Floats) -> str:
+    wide = span.ends - span.begins >= _FEWEST_TO_SAY * hours[-1]
+    return look.on_strip if wide and span.shares[look.state] == 1 else ""
 
 
 class Span(NamedTuple):
@@ -324,29 +332,15 @@ def _price(percent: float) -> str:
 # --- what it cost whom ----------------------------------------------------------------------------------
 
 
-class Bearer(NamedTuple):
-    """Who bears a cost, or waits: a part of a bar."""
-
-    measure: str
-    words: str
-    colour: str
-    pattern: str
-
-
 _COLOURS = ("#0072b2", "#56b4e9", "#cc79a7")
-_PATTERNS = ("", "/", ".")
-_HOLDERS = tuple(zip(CLASSES, _COLOURS, _PATTERNS, strict=True))
+_HOLDERS = tuple(zip(CLASSES, _COLOURS, strict=True))
 WAITING = tuple(
-    Bearer(f"money_not_there_{holders.name}", holders.title, colour, pattern)
-    for holders, colour, pattern in _HOLDERS
+    Bearer(f"money_not_there_{holders.name}", holders.title, colour) for holders, colour in _HOLDERS
 )
 BEARERS = (
-    *(
-        Bearer(f"money_cost_{holders.name}", holders.title, colour, pattern)
-        for holders, colour, pattern in _HOLDERS
-    ),
-    Bearer("money_cost_house", "the house", "#8a939d", "x"),
-    Bearer("money_cost_issuer", "the issuer", "#e69f00", "\\"),
+    *(Bearer(f"money_cost_{holders.name}", holders.title, colour) for holders, colour in _HOLDERS),
+    Bearer("money_cost_house", "the house", "#7b8794"),
+    Bearer("money_cost_issuer", "the issuer", "#e69f00"),
 )
 COSTS = tuple(bearer.measure for bearer in BEARERS)
 _BAR = 20
@@ -435,11 +429,7 @@ def _bar(face: Face, bearers: Sequence[Bearer], means: dict[str, float], y: floa
                 "base": [at],
                 "y": [y],
                 "width": [_BAR - 4],
-                "marker": {
-                    "color": bearer.colour,
-                    "line": {"width": 0},
-                    "pattern": {"shape": bearer.pattern, "fgcolor": "rgba(255,255,255,0.45)", "size": 6},
-                },
+                "marker": {"color": bearer.colour, "line": {"width": 0}},
                 "hovertemplate": f"<b>{face.short}</b><br>{bearer.words}: {written(amount)[0]} RUB<extra></extra>",
             }
         )
@@ -461,7 +451,7 @@ def _telling(stay: Stay, findings: Findings) -> Telling:
         for look in LOOKS[1:]
         if stay.time_share(look.state) > 0
     ]
-    why = f" ({listed(parts)} of it)" if parts else ""
+    why = f"; {listed(parts)} of it" if parts else ""
     return Telling(
         stay.face,
         f"a withdrawal could be made in {_of_time(free)} of the time{why}",
