@@ -111,7 +111,7 @@ def _design(
 
     world = load_world(scenario, population)
     ways: list[str | None] = [*clearings] or [None]
-    assets: list[str | None] = [*_every(cashes)] or [None]
+    assets: list[str | None] = [*cash_profiles(cashes)] or [None]
     names = [
         with_cash(with_clearing(name.strip(), clearing), cash)
         for cash in assets
@@ -124,21 +124,21 @@ def _design(
         rehearse(under, file.regime())
     return Design(
         scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),
-        regimes=tuple(_regime_source(name) for name in names),
+        regimes=tuple(regime_source(name) for name in names),
         seeds=tuple(range(1, seeds + 1)),
         population=population,
         command=shlex.join(["ringfence", *sys.argv[1:]]),
     )
 
 
-def _every(cashes: list[str]) -> list[str]:
+def cash_profiles(cashes: list[str]) -> list[str]:
     """The cash profiles that are named; `all` is every shipped one, money proper first."""
     from scenarios.config.regime_file import every_cash
 
     return list(dict.fromkeys(name for cash in cashes for name in (every_cash() if cash == ALL else [cash])))
 
 
-def _regime_source(name: str) -> "SourceFile":
+def regime_source(name: str) -> "SourceFile":
     """A regime's own file as it is, or what it says once it clears in another way."""
     from scenarios.compare import SourceFile, source_file
     from scenarios.config.reading import stated

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from exchange.cash.hours import is_open
-from exchange.cash.issuer_states import IssuerState
 from exchange.cash.terms import CashHalt
 from exchange.events import (
     BankFailed,
@@ -18,7 +17,9 @@ from exchange.events import (
     CustodyGated,
     CustodyReopened,
     Event,
+    IssuerPaused,
     IssuerStateChanged,
+    IssuerUnpaused,
     OutageBegan,
     OutageEnded,
 )
@@ -98,9 +99,6 @@ def _rows(view: RunView, asset_id: str, kind: type[Event], *columns: str) -> Ite
 def _told(view: RunView, asset_id: str) -> Iterator[Change]:
     for time, sequence, mobile in _rows(view, asset_id, CustodyGated, "mobile"):
         yield Change(time, sequence, "freeze", Movement.GATED if mobile else Movement.NOTHING)
-    for time, sequence, state in _rows(view, asset_id, IssuerStateChanged, "state"):
-        paused = state == IssuerState.PAUSED.value
-        yield Change(time, sequence, "pause", Movement.NOTHING if paused else Movement.MOVES)
     for kind, cause, effect in _STOPS:
         for time, sequence in _rows(view, asset_id, kind):
             yield Change(time, sequence, cause, effect)
@@ -112,6 +110,9 @@ def _told(view: RunView, asset_id: str) -> Iterator[Change]:
 
 _STOPS: tuple[tuple[type[Event], str, Movement], ...] = (
     (CustodyReopened, "freeze", Movement.MOVES),
+    (IssuerPaused, "pause", Movement.NOTHING),
+    (IssuerUnpaused, "pause", Movement.MOVES),
+    (IssuerStateChanged, "pause", Movement.MOVES),  # into default or a wind-down: coins can leave
     (OutageBegan, "outage", Movement.NOTHING),
     (OutageEnded, "outage", Movement.MOVES),
     (BankFailed, "failure", Movement.NOTHING),

@@ -42,7 +42,7 @@ def who_can_stop(known: Sequence[Face], keys: Mapping[str, FreezeKey]) -> str:
             names.setdefault(keys[face.name], []).append(face.short)
     if len(names) < 2:
         return ""
-    told = [f"{listed(shorts)} by {key.signers}, at {key.orders} orders" for key, shorts in names.items()]
+    told = [f"{listed(shorts)} (by {key.signers}, at {key.orders} orders)" for key, shorts in names.items()]
     sentence = f"The money can be frozen under every one of these: {'; '.join(told)}."
     if any(key.signers == "nobody" for key in names):
         sentence = f"Who can freeze the money: {'; '.join(told)}."

@@ -14,7 +14,9 @@ from exchange.events import (
     CustodyGated,
     CustodyReopened,
     Event,
+    IssuerPaused,
     IssuerStateChanged,
+    IssuerUnpaused,
     OutageBegan,
     OutageEnded,
 )
@@ -64,10 +66,8 @@ def test_a_freeze_of_a_part_then_of_all_then_none() -> None:
 @pytest.mark.parametrize(
     ("stops", "goes_on"),
     [
-        (
-            a_state(IssuerState.PAUSED, IssuerState.ACTIVE),
-            a_state(IssuerState.ACTIVE, IssuerState.PAUSED),
-        ),
+        (IssuerPaused(asset_id="RUBD"), IssuerUnpaused(asset_id="RUBD")),
+        (IssuerPaused(asset_id="RUBD"), a_state(IssuerState.WIND_DOWN, IssuerState.PAUSED)),
         (OutageBegan(asset_id="RUBD"), OutageEnded(asset_id="RUBD")),
         (BankFailed(asset_id="RUBD"), BankResolved(asset_id="RUBD", loss_bp=0, lost=0)),
         (
@@ -75,7 +75,7 @@ def test_a_freeze_of_a_part_then_of_all_then_none() -> None:
             CashResumed(asset_id="RUBD", cause=CashHalt.DIRECTIVE),
         ),
     ],
-    ids=["pause", "outage", "failure", "halt"],
+    ids=["pause", "pause until the wind-down", "outage", "failure", "halt"],
 )
 def test_what_stops_it_whole(stops: Event, goes_on: Event) -> None:
     view = Story().at(600, stops).at(2_400, goes_on).seen()
