@@ -1,6 +1,7 @@
 """The money itself, in the report: six assets on one day, and who could move them, at what price, at whose cost."""
 
 import re
+from pathlib import Path
 
 import pytest
 
@@ -14,7 +15,15 @@ from scenarios.measures import MEASURES
 from scenarios.measures.movement import Movement
 from scenarios.report import background_of
 from tests.scenarios import fake_cells
-from tests.scenarios.test_report import Page, Told, changed, figures_of, told
+from tests.scenarios.test_report import (
+    Page,
+    Told,
+    changed,
+    figures_of,
+    needs_chromium,
+    seen_by_a_browser,
+    told,
+)
 
 __all__ = ["told"]  # the fixture of one money under three regimes
 
@@ -167,3 +176,13 @@ def test_names_are_what_tells_the_regimes_apart(six: Told) -> None:
 def test_many_regimes_stand_below_each_other(six: Told, told: Told) -> None:
     assert 'class="measures many"' in six.page()
     assert 'class="measures many"' not in told.page()
+
+
+@needs_chromium
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_browser_draws_the_money_on_a_phone_and_on_a_desk(six: Told, tmp_path: Path, width: int) -> None:
+    html = six.page()
+    seen = seen_by_a_browser(html, tmp_path, width)
+    assert seen["page"] <= seen["width"] == width
+    assert (seen["wide"], seen["drawn"]) == (0, len(figures_of(html)))
+    assert {"money_moves", "money_worth", "money_cost"} <= figures_of(html).keys()
