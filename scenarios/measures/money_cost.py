@@ -1,9 +1,10 @@
 """What the settlement money cost whom: its holders by class, the house and what insures it, the issuer.
 
-What people gain and lose by trading is in none of it.
+What people gain and lose by trading is in none of it, but for trading the money itself: who sells it below par has
+lost so much, and who buys it there has gained it.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
@@ -22,8 +23,10 @@ from exchange.events import (
     SupplyExceedsReserves,
     WithdrawalCompleted,
 )
+from exchange.instruments import Product
 from scenarios.measures.cash_leg import PAR_PPM, asked_amounts, completed, of_coin, price_path, rows
 from scenarios.measures.measure import CASH_LEG, NAN, ROUBLE, Measure, RunView, measure, once
+from scenarios.measures.reading import fills, listings
 from scenarios.measures.redemption import is_coin
 
 
@@ -51,7 +54,8 @@ def classes(view: RunView) -> dict[str, Holders]:
 @once
 def borne(view: RunView) -> dict[str, float]:
     """Kopecks by participant: parts in losses of coins less what came back, keepers' fees, what a conversion
-    took, and what is below par at the close of what one brought and has neither taken out nor lost."""
+    took, what was sold below par less what was bought there, and what is below par at the close of what one brought or
+    bought and has neither taken out nor lost nor sold."""
     left: dict[str, int] = {}
     cost: dict[str, float] = {}
     for who, amount, fee in rows(of_coin(view, view.table(CashDeposited)), "participant_id", "amount", "fee"):
@@ -66,8 +70,28 @@ def borne(view: RunView) -> dict[str, float]:
     converted = of_coin(view, view.table(ClaimConverted))
     for who, amount, received in rows(converted, "participant_id", "amount", "received"):
         left[who], cost[who] = left.get(who, 0) - amount, cost.get(who, 0.0) + amount - received
+    for who, coins, roubles in _traded(view):
+        left[who], cost[who] = left.get(who, 0) + coins, cost.get(who, 0.0) - (coins - roubles)
     below = 1 - min(price_path(view).value[-1] / PAR_PPM, 1.0)
     return {who: cost[who] + below * max(left[who], 0) for who in cost}
+
+
+def _traded(view: RunView) -> Iterator[tuple[str, int, int]]:
+    """Of each fill of the settlement asset against other money: coins bought, and what was paid; sold: negative."""
+    every = fills(view)
+    for at, listing in enumerate(listings(view)):
+        terms = listing.instrument
+        if terms.base != view.regime.cash.settlement_asset or terms.product is not Product.CASH_PAIR:
+            continue
+        assert terms.lot_units is not None
+        mine = every.instrument == at
+        for who, lots, price in zip(
+            every.participant[mine].tolist(),
+            every.signed[mine].tolist(),
+            every.price[mine].tolist(),
+            strict=True,
+        ):
+            yield every.participants[who], lots * terms.lot_units, lots * price * terms.tick_value
 
 
 @once
@@ -110,8 +134,8 @@ def _by_class(
 COST_TO_HOLDERS = _by_class(
     "money_cost",
     "What the money cost its holders",
-    "parts in losses of coins - what came back + keepers' fees + taken by a conversion + (1 - price / par at the "
-    "close) x what is still at the venue of what was brought",
+    "parts in losses of coins - what came back + keepers' fees + taken by a conversion + sold below par - bought "
+    "below par + (1 - price / par at the close) x what is still at the venue of what was brought or bought",
     "liquidators and courts, years later",
     borne,
 )

@@ -61,6 +61,8 @@ def _when_it_left(findings: Findings, known: Sequence[Face]) -> str:
     shares = _alike((level(rows[0], face.name), face) for face in known)
     if len(shares) == 1:
         (share,) = shares
+        if share == "100%":
+            return "In these runs nobody stopped any of it."
         return f"In these runs money could leave in {share} of the time under each of them, whoever held the key."
     told = [f"{share} of the time under {listed(shorts)}" for share, shorts in shares.items()]
     return f"In these runs money could leave in {listed(told)}."

@@ -86,7 +86,7 @@ class Money(NamedTuple):
     bearers: Sequence[Bearer]
     figures: Sequence[Figure]
     tellings: Sequence[Telling]
-    same_freeze: bool  # nothing tells apart when money could move
+    same_stop: bool  # all were stopped, at the same times
 
 
 def money(
@@ -102,7 +102,8 @@ def money(
         BEARERS,
         [figure for figure in figures if figure is not None],
         [_telling(stay, findings) for stay in stays],
-        all(np.array_equal(stay.shares, stays[0].shares) for stay in stays[1:]),
+        any(stay.time_share(Movement.NOTHING) > 0 for stay in stays)
+        and all(np.array_equal(stay.shares, stays[0].shares) for stay in stays[1:]),
     )
 
 
@@ -484,4 +485,14 @@ def _cost_words(face: Face, findings: Findings) -> str:
     first = "all that was asked back was there by the close"
     if waiting:
         first = f"asked back and not there by the close: {listed(waiting)}"
-    return f"{first}; " + (f"borne for good: {listed(lost)}" if lost else "nobody lost any of it for good")
+    gained = [
+        f"{written(-means[bearer.measure])[0]} RUB by {bearer.words}"
+        for bearer in BEARERS
+        if means.get(bearer.measure, 0.0) < 0
+    ]
+    then = f"; gained by who bought it below par: {listed(gained)}" if gained else ""
+    return (
+        f"{first}; "
+        + (f"borne for good: {listed(lost)}" if lost else "nobody lost any of it for good")
+        + then
+    )

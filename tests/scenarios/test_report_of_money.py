@@ -163,6 +163,19 @@ def test_one_money_that_nothing_happens_to_needs_no_section(told: Told) -> None:
     assert "money" not in Page(told.page()).texts  # runs of before, which do not know when it moved
 
 
+def test_who_gained_by_buying_below_par_is_told_and_draws_no_bar(six: Told) -> None:
+    bought = {"money_cost_people": 2e6, "money_cost_professionals": -2e6}
+    html = with_cells(six, *(moved(cell, [MOVES], 90.0, **bought) for cell in six.comparison.cells)).page()
+    text = Page(html).texts["money"]
+    assert (
+        "borne for good: 2.00m RUB by people; gained by who bought it below par: 2.00m RUB by professionals"
+        in text
+    )
+    assert all(trace["x"] == [2e6] for trace in figures_of(html)["money_cost"]["data"])
+    assert "nobody stopped any of it" in Page(html).texts["answer"]
+    assert "stopped and moved at the same times" not in text
+
+
 @pytest.mark.parametrize("disturbed", [{"states": [MOVES, GATED]}, {"states": [MOVES], "price": 97.0}])
 def test_one_money_that_is_disturbed_has_a_section(told: Told, disturbed: dict[str, list[float]]) -> None:
     page = Page(with_cells(told, *(moved(cell, **disturbed) for cell in told.comparison.cells)).page())  # type: ignore[arg-type]

@@ -11,6 +11,7 @@ from exchange.events import (
     CashPriced,
     ClaimConverted,
     CoinsMinted,
+    InstrumentListed,
     LossAllocated,
     LossRestored,
     LossShared,
@@ -22,9 +23,10 @@ from exchange.events import (
     SupplyExceedsReserves,
     WithdrawalCompleted,
 )
+from exchange.instruments import ContractKind, Instrument
 from exchange.reasons import CashRefusal
 from scenarios.measures import MEASURES, RunView, measure_run, money_cost
-from tests.scenarios.measures.made import Story, a_profile
+from tests.scenarios.measures.made import Story, a_listing, a_profile
 from tests.scenarios.measures.test_cash_leg import arrived, asked, deposited, refused
 
 POPULATION = (a_profile("ann"), a_profile("acme", kind=ApplicantKind.COMPANY))
@@ -107,3 +109,23 @@ def test_money_proper_has_no_issuer_and_costs_nothing_on_a_calm_day() -> None:
     assert math.isnan(money_cost.money_cost_issuer.function(view))
     assert by_class(view, "money_cost") == by_class(view, "money_not_there") == [0.0, 0.0, 0.0]
     assert {measure.name for measure in money_cost.MEASURES} <= {measure.name for measure in MEASURES}
+
+
+def test_who_sells_below_par_has_lost_it_to_who_buys() -> None:
+    """A lot of 100 RUB; 1,000 ticks are par. Ann brings 500, sells 3 lots at 880 and holds 2; at the close they are at
+    950: 36 and 10 lost. Acme brings none, buys them: 36 gained, and 15 lost by the close."""
+    pair = a_listing("RUBD_RUB")
+    terms = {name: getattr(pair.instrument, name) for name in pair.instrument.__struct_fields__}
+    pair = InstrumentListed(
+        instrument=Instrument(
+            **terms
+            | {
+                "kind": ContractKind.CASH_PAIR, "base": "RUBD", "cash": "RUB", "lot_units": 10_000, "tick": 1_000,
+                "tick_value": 10, "expiry": 0, "reference": 1_000, "cap": 2_000,
+            }
+        )
+    )  # fmt: skip
+    story = Story().at(0, pair, deposited("ann", 500))
+    story.trade(60, "acme", "ann", 3, 880, instrument_id="RUBD_RUB")
+    view = story.at(90, CashPriced(asset_id="RUBD", price_ppm=950_000, source="book")).seen(POPULATION)
+    assert by_class(view, "money_cost") == pytest.approx([46.0, -21.0, 0.0])
