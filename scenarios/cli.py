@@ -38,6 +38,7 @@ Population = Annotated[
     int | None,
     typer.Option(min=1, max=100_000, help="How many people and firms; the scenario's own if not given."),
 ]
+ALL = "all"
 CASH = "A shipped cash profile (`ringfence regimes cashes`), or the path of a file with a [cash] table"
 CLEARING = (
     "A shipped way of clearing (`ringfence regimes clearings`), or the path of a file with a [clearing] table"
@@ -59,7 +60,8 @@ def compare(
     cash: Annotated[
         list[str] | None,
         typer.Option(
-            help=f"{CASH}; given more than once, each regime settles in each. The scenario's own coin if not given."
+            help=f"{CASH}; given more than once, each regime settles in each; `all` for every shipped one. "
+            "The scenario's own coin if not given."
         ),
     ] = None,
     seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds: 1, 2, ..., N.")] = 15,
@@ -113,7 +115,7 @@ def _design(
 
     world = load_world(scenario, population)
     ways: list[str | None] = [*clearings] or [None]
-    assets: list[str | None] = [*cashes] or [None]
+    assets: list[str | None] = [*cash_profiles(cashes)] or [None]
     names = [
         with_cash(with_clearing(name.strip(), clearing), cash)
         for cash in assets
@@ -126,14 +128,21 @@ def _design(
         rehearse(under, file.regime())
     return Design(
         scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),
-        regimes=tuple(_regime_source(name) for name in names),
+        regimes=tuple(regime_source(name) for name in names),
         seeds=tuple(range(1, seeds + 1)),
         population=population,
         command=shlex.join(["ringfence", *sys.argv[1:]]),
     )
 
 
-def _regime_source(name: str) -> "SourceFile":
+def cash_profiles(cashes: list[str]) -> list[str]:
+    """The cash profiles that are named; `all` is every shipped one, money proper first."""
+    from scenarios.config.regime_file import every_cash
+
+    return list(dict.fromkeys(name for cash in cashes for name in (every_cash() if cash == ALL else [cash])))
+
+
+def regime_source(name: str) -> "SourceFile":
     """A regime's own file as it is, or what it says once it clears in another way."""
     from scenarios.compare import SourceFile, source_file
     from scenarios.config.reading import stated

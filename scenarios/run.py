@@ -138,7 +138,7 @@ def replay(folder: Path) -> str:
         raise ReplayError(f"{folder / RECORD} is not as it was written: {_ANEW}")
     population = draw_population(manifest.provenance.seed, world.population) if world.population.size else ()
     told = read_summary(folder)
-    view = RunView(record, population, rules, world.opens, world.closes)
+    view = RunView(record, population, rules, world.opens, world.closes, world.established.cash)
     for name, value in measure_run(view).items():
         if not _alike(told.get(name), value):
             raise ReplayError(f"{folder / SUMMARY} is not as it was written: {name} is {value}; {_ANEW}")
@@ -246,4 +246,4 @@ def _check_ledger(assembled: Assembled) -> str:
 
 
 def _view(record: Record, assembled: Assembled, regime: Regime, world: World) -> RunView:
-    return RunView(record, assembled.population, regime, world.opens, world.closes)
+    return RunView(record, assembled.population, regime, world.opens, world.closes, world.established.cash)

@@ -129,6 +129,41 @@ PLAIN = {
         "less of the money is frozen",
         "more of the money is frozen",
     ),
+    "movable_time": Words(
+        "Of the whole time, how much somebody who wished could have taken money out, or a part of it.",
+        "there is less time in which money can leave",
+        "there is more time in which money can leave",
+    ),
+    "stopped_time": Words(
+        "Of the whole time, how much nothing could leave because somebody had stopped the money.",
+        "the money is stopped for a shorter time",
+        "the money is stopped for longer",
+    ),
+    "closed_time": Words(
+        "Of the whole time, how much whoever keeps the money was closed, as banks are at night.",
+        "the keeper of the money is closed for a shorter time",
+        "the keeper of the money is closed for longer",
+    ),
+    "peak_discount": Words(
+        "How far one rouble of this money was from being worth a rouble, at the worst moment.",
+        "the money stays closer to a rouble",
+        "the money falls further below a rouble",
+    ),
+    "redemption_queue_peak": Words(
+        "The most that was handed back to the issuer and still waited for roubles.",
+        "the queue at the issuer is shorter",
+        "the queue at the issuer is longer",
+    ),
+    "lowest_reserve_ratio": Words(
+        "At the worst moment, how much of each coin the issuer's reserves covered.",
+        "the issuer's reserves cover less",
+        "the issuer's reserves cover more",
+    ),
+    "books_disagree": Words(
+        "How long a delivery was done on the venue's books while its money could not yet be had outside.",
+        "the venue's books and the keeper's ledger agree more of the time",
+        "the venue's books and the keeper's ledger disagree more of the time",
+    ),
 }
 
 

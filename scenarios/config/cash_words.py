@@ -6,10 +6,12 @@ from typing import NamedTuple
 from exchange.access.regime import roubles
 from exchange.cash.terms import QueueRule, ReissueRule, RoleName
 from scenarios.config.cash_file import (
+    Authority,
     CashKind,
     HoursTable,
     RedemptionTable,
     ReserveTable,
+    RoleTable,
     SettlementAssetTable,
 )
 
@@ -17,6 +19,23 @@ from scenarios.config.cash_file import (
 class Trait(NamedTuple):
     about: str
     words: str
+
+
+class FreezeKey(NamedTuple):
+    """Who can freeze an asset: the signers in words, at whose orders, and whether an issuer keeps it."""
+
+    signers: str  # "nobody", "the issuer, and for a wallet of the venue the central bank too"
+    orders: Authority
+    issued: bool
+
+
+def freeze_key(asset: SettlementAssetTable) -> FreezeKey:
+    roles = {role.name: role for role in asset.roles}
+    freezer, beside = roles.get(RoleName.FREEZER), roles.get(RoleName.VENUE_FREEZER)
+    signers = "nobody" if freezer is None else _in_short(freezer)
+    if beside is not None:
+        signers += f", and for a wallet of the venue {_in_short(beside)} too"
+    return FreezeKey(signers, asset.obeys, asset.kind is CashKind.COIN)
 
 
 def traits(asset: SettlementAssetTable) -> tuple[Trait, ...]:
@@ -27,6 +46,11 @@ def traits(asset: SettlementAssetTable) -> tuple[Trait, ...]:
         Trait("When it moves", _when_it_moves(asset)),
         Trait("Par", _par(asset)),
     )
+
+
+def _in_short(role: RoleTable) -> str:
+    number = len(role.holders)
+    return role.signers() if number == 1 else f"{role.role().quorum} of {number} signers"
 
 
 def _who_freezes(asset: SettlementAssetTable) -> str:

@@ -34,7 +34,7 @@ from exchange.clearing.denomination import Denomination, fault_in_denomination
 from exchange.instruments import Product
 from exchange.units import AssetId
 from matching.terms import SelfTradePrevention
-from scenarios.config.cash_file import SettlementAssetTable
+from scenarios.config.cash_file import CashKind, SettlementAssetTable
 from scenarios.config.clearing_file import ClearingTable
 from scenarios.config.reading import (
     AssetCode,
@@ -456,6 +456,19 @@ def shipped_clearings() -> list[str]:
 def shipped_cashes() -> list[str]:
     """The ids of the cash profiles that come with the package, in alphabetical order."""
     return _CASH.ids()
+
+
+def every_cash() -> list[str]:
+    """The ids of all cash profiles, what is least in question first: bank roubles, digital roubles, domestic coins,
+    foreign ones."""
+    kinds = list(CashKind)
+    profiles = [read_cash(name) for name in shipped_cashes()]
+    return [
+        profile.id
+        for profile in sorted(
+            profiles, key=lambda file: (kinds.index(file.cash.kind), file.cash.obeys, file.id)
+        )
+    ]
 
 
 def with_clearing(regime: str, clearing: str | None) -> str:

@@ -5,10 +5,14 @@ from scenarios.measures import (
     cash_leg,
     concentration,
     defaults,
+    finality,
     house,
     investors,
     liquidity,
+    money_cost,
+    movement,
     price_quality,
+    redemption,
 )
 from scenarios.measures.measure import Measure, RunView
 from scenarios.measures.outcomes import admitted_by_decile, outcomes
@@ -34,6 +38,10 @@ MEASURES: tuple[Measure, ...] = (
     *house.MEASURES,
     *defaults.MEASURES,
     *cash_leg.MEASURES,
+    *movement.MEASURES,
+    *redemption.MEASURES,
+    *money_cost.MEASURES,
+    *finality.MEASURES,
 )
 
 

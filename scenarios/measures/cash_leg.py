@@ -280,13 +280,26 @@ def price_path(view: RunView) -> Path:
 
 
 @measure(
-    CASH_LEG, "Lowest price of the settlement asset", "%",
-    formula="smallest reported price / par; 100 if none was below it",
+    CASH_LEG, "Deepest discount to par", "%",
+    formula="largest 1 - reported price / par; 0 if none was below it",
     published_by="venues and data vendors",
-    better="higher",
+    better="lower",
 )  # fmt: skip
-def lowest_cash_price(view: RunView) -> float:
-    return float(PERCENT * min(price_path(view).value.min() / PAR_PPM, 1.0))
+def peak_discount(view: RunView) -> float:
+    return float(PERCENT * max(1 - price_path(view).value.min() / PAR_PPM, 0.0))
+
+
+@measure(
+    CASH_LEG, "Mean discount to par", "%",
+    formula="mean over time of max(1 - price / par, 0), by the latest report; par before the first",
+    published_by="data vendors and central banks, in studies of stablecoins",
+    better="lower",
+)  # fmt: skip
+def mean_discount(view: RunView) -> float:
+    path = price_path(view)
+    marks = np.unique(np.clip(np.append(path.time, [view.opens, view.closes]), view.opens, view.closes))
+    discount = np.maximum(1 - path.at(marks[:-1]) / PAR_PPM, 0.0)
+    return PERCENT * weighted_mean(discount, np.diff(marks).astype(float))
 
 
 @measure(
@@ -317,6 +330,7 @@ MEASURES = (
     holders_leaving,
     moved_within_hour,
     coins_lost,
-    lowest_cash_price,
+    peak_discount,
+    mean_discount,
     real_value_transfer,
 )

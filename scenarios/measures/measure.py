@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from exchange.access.regime import Regime
+from exchange.cash.terms import AnyCashTerms
 from exchange.events import Event
 from exchange.units import Time
 from participants.profile import Profile
@@ -45,6 +46,7 @@ class RunView:
     regime: Regime
     opens: Time
     closes: Time
+    cash: Sequence[AnyCashTerms] = ()  # of the assets that the venue keeps: their hours are in no event
     _known: dict[object, object] = field(default_factory=dict, repr=False)
 
     def table(self, kind: type[Event]) -> Columns:

@@ -3,9 +3,10 @@
 import numpy as np
 
 from exchange.units import Time
-from scenarios.measures.cash_leg import completed, frozen_path, requests
+from scenarios.measures.cash_leg import PAR_PPM, completed, frozen_path, price_path, requests
 from scenarios.measures.liquidity import depth_at
 from scenarios.measures.measure import BP, NAN, PERCENT, ROUBLE, Columns, Floats, Integers, RunView
+from scenarios.measures.movement import movement_path
 from scenarios.measures.reading import as_of, grid, indices, lead, listings, open_notional, quotes
 
 
@@ -13,9 +14,10 @@ def timeline(view: RunView, step_ns: Time) -> Columns:
     """Series at `opens` and every `step_ns` after it: what was known at that instant.
 
     `time`; `index` and `mid` (roubles for one unit of the underlying) and `spread_bp` of the instrument that
-    traded most; `depth_100bp` and `open_interest` in roubles; `frozen_share` in percent; and how many
-    `withdrawals_asked` and `withdrawals_completed` there had been. Unknown is nan. Raises ValueError if
-    `step_ns` is not positive.
+    traded most; `depth_100bp` and `open_interest` in roubles; `frozen_share` in percent; how many
+    `withdrawals_asked` and `withdrawals_completed` there had been; and of the settlement asset the `movement`, a
+    number of `scenarios.measures.movement.Movement`, and the `cash_price` in percent of par. Unknown is nan.
+    Raises ValueError if `step_ns` is not positive.
     """
     if step_ns < 1:
         raise ValueError(f"step_ns must be a positive number of nanoseconds, not {step_ns}")
@@ -28,6 +30,8 @@ def timeline(view: RunView, step_ns: Time) -> Columns:
         "open_interest": open_notional(view, time) / ROUBLE,
         "withdrawals_asked": _so_far([request.time for request in requests(view)], time),
         "withdrawals_completed": _so_far(completed(view)["time"], time),
+        "movement": movement_path(view).at(time),
+        "cash_price": PERCENT * price_path(view).at(time) / PAR_PPM,
     }
 
 

@@ -1,9 +1,11 @@
-"""The answer in three sentences of plain words, made from the verdicts and from nothing else."""
+"""The answer in a few sentences of plain words, made from the verdicts, and from who holds which key."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from scenarios.cells import Cell
+from scenarios.config.cash_file import Authority
+from scenarios.config.cash_words import FreezeKey
 from scenarios.findings import Finding, Findings
 from scenarios.measures.measure import ACCESS
 from scenarios.report.background import Face
@@ -19,13 +21,51 @@ class Sentence(NamedTuple):
     text: str
 
 
-def answer(findings: Findings, known: Sequence[Face], cells: Sequence[Cell]) -> list[Sentence]:
-    """Who gets in, what it does, and how sure we are."""
+def answer(
+    findings: Findings, known: Sequence[Face], cells: Sequence[Cell], keys: Mapping[str, FreezeKey]
+) -> list[Sentence]:
+    """Who gets in, what it does, who can stop the money where that differs, and how sure we are."""
+    stops = who_can_stop(known, keys)
     return [
         Sentence("Who gets in", _who_gets_in(findings, known)),
         Sentence("What it does", _what_it_does(findings, known)),
+        *([Sentence("Who can stop the money", f"{stops} {_when_it_left(findings, known)}")] if stops else []),
         Sentence("How sure we are", _how_sure(findings, known, cells)),
     ]
+
+
+def who_can_stop(known: Sequence[Face], keys: Mapping[str, FreezeKey]) -> str:
+    """Who can freeze the money under each regime; nothing where that is the same under all."""
+    names: dict[FreezeKey, list[str]] = {}
+    for face in known:
+        if face.name in keys:
+            names.setdefault(keys[face.name], []).append(face.short)
+    if len(names) < 2:
+        return ""
+    told = [f"{listed(shorts)} (by {key.signers}, at {key.orders} orders)" for key, shorts in names.items()]
+    sentence = f"The money can be frozen under every one of these: {'; '.join(told)}."
+    if any(key.signers == "nobody" for key in names):
+        sentence = f"Who can freeze the money: {'; '.join(told)}."
+    if any(key.issued and key.orders == Authority.DOMESTIC for key in names):
+        sentence += (
+            " A domestic issuer holds the same keys as a foreign one: what differs is whose orders it follows and "
+            "who must sign, not what a freeze does."
+        )
+    return sentence
+
+
+def _when_it_left(findings: Findings, known: Sequence[Face]) -> str:
+    rows = findings.named(("movable_time",))
+    if not rows or not all(rows[0].levels[face.name].n for face in known):
+        return ""
+    shares = _alike((level(rows[0], face.name), face) for face in known)
+    if len(shares) == 1:
+        (share,) = shares
+        if share == "100%":
+            return "In these runs nobody stopped any of it."
+        return f"In these runs money could leave in {share} of the time under each of them, whoever held the key."
+    told = [f"{share} of the time under {listed(shorts)}" for share, shorts in shares.items()]
+    return f"In these runs money could leave in {listed(told)}."
 
 
 def _who_gets_in(findings: Findings, known: Sequence[Face]) -> str:
@@ -34,13 +74,22 @@ def _who_gets_in(findings: Findings, known: Sequence[Face]) -> str:
         return "These runs did not count who is let in."
     finding = rows[0]
     baseline, *others = known
+    alike = _alike((f"{_of_hundred(finding, face)} ({_compared(finding, face)})", face) for face in others)
     told = [
-        f"{face.short} lets in {_of_hundred(finding, face)} ({_compared(finding, face)})" for face in others
+        f"{'each of ' if names[1:] else ''}{listed(names)} lets in {what}" for what, names in alike.items()
     ]
     return (
         f"Of every 100 people and firms who would come, {baseline.short} (the baseline) lets in "
         f"{_of_hundred(finding, baseline)}; {listed(told)}."
     )
+
+
+def _alike(told: Iterable[tuple[str, Face]]) -> dict[str, list[str]]:
+    """The names of all of which the same is told, in their order."""
+    names: dict[str, list[str]] = {}
+    for what, face in told:
+        names.setdefault(what, []).append(face.short)
+    return names
 
 
 def _of_hundred(finding: Finding, face: Face) -> str:
@@ -61,7 +110,7 @@ def _compared(finding: Finding, face: Face) -> str:
 
 def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
     rows = [finding for finding in headline(findings) if finding.measure.group != ACCESS]
-    told = []
+    effects_of: list[tuple[str, Face]] = []
     for face in known[1:]:
         seen = [finding for finding in rows if finding.contrasts[face.name].verdict in SEEN]
         effects = [
@@ -70,8 +119,8 @@ def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
             for finding in seen[:MOST_EFFECTS]
         ]
         what = listed(effects) or "no difference is seen in any other main figure"
-        told.append(f"under {face.short}, {what}")
-    sentence = "; ".join(told)
+        effects_of.append((what, face))
+    sentence = "; ".join(f"under {listed(names)}, {what}" for what, names in _alike(effects_of).items())
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 

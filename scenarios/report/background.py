@@ -39,6 +39,7 @@ from exchange.instruments import Product
 from exchange.units import Time
 from participants.population import ValidationRow
 from scenarios.compare import Comparison, Design
+from scenarios.config.cash_words import FreezeKey
 from scenarios.regime_words import (
     cash_in_words,
     clearing_in_words,
@@ -65,12 +66,13 @@ class Background(NamedTuple):
     stated: Mapping[str, Mapping[str, str]]  # by regime and key path: the value in its file, in short
     marks: Sequence[Mark] = ()
     cash: Mapping[str, Sequence[tuple[str, str]]] = {}  # by regime: what its money is like, about and words
+    keys: Mapping[str, FreezeKey] = {}  # by regime: who can freeze its money
 
 
 def background_of(comparison: Comparison) -> Background:
     """From the texts that the comparison keeps, not from files that may have changed since."""
     from participants.population import draw_population, validation
-    from scenarios.config.cash_words import traits
+    from scenarios.config.cash_words import freeze_key, traits
     from scenarios.config.reading import check, key_paths
     from scenarios.config.regime_file import RegimeFile
     from scenarios.config.scenario_file import scenario_path
@@ -79,6 +81,7 @@ def background_of(comparison: Comparison) -> Background:
     scenario = _scenario(design)
     world = scenario.world(Path(str(scenario_path(design.scenario.source))).parent)
     files = {regime.name: check(RegimeFile, _tables(regime.text), regime.source) for regime in design.regimes}
+    assets = {name: scenario.coin.asset(file.cash.terms) for name, file in files.items()}
     population = draw_population(min(design.seeds), world.population) if world.population.size else ()
     return Background(
         title=world.title,
@@ -90,7 +93,8 @@ def background_of(comparison: Comparison) -> Background:
             for regime in design.regimes
         },
         marks=marks(world.directives),
-        cash={name: traits(scenario.coin.asset(file.cash.terms)) for name, file in files.items()},
+        cash={name: traits(asset) for name, asset in assets.items()},
+        keys={name: freeze_key(asset) for name, asset in assets.items()},
     )
 
 
@@ -164,8 +168,11 @@ def marks(directives: Sequence[tuple[Time, Command]]) -> tuple[Mark, ...]:
 
 # Okabe and Ito's colours, told apart by colour-blind readers; never the only sign: a symbol goes with each.
 _COLOURS = ("#7b8794", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9")
-_SIGNS = (("circle", "●"), ("square", "■"), ("diamond", "◆"), ("triangle-up", "▲"), ("cross", "✚"))
-_DASHES = ("solid", "dash", "dot", "dashdot", "longdash")
+_SIGNS = (
+    ("circle", "●"), ("square", "■"), ("diamond", "◆"), ("triangle-up", "▲"), ("cross", "✚"), ("star", "★"),
+    ("hexagon", "⬢"),
+)  # fmt: skip
+_DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px 2px")
 
 STATUS = {
     RegimeStatus.IN_FORCE: "in force",
@@ -257,7 +264,7 @@ class Face(NamedTuple):
 
 
 def faces(names: Sequence[str], regimes: Sequence[Regime]) -> list[Face]:
-    shorts = [regime.title.partition(" (")[0] for regime in regimes]
+    shorts = _without_what_all_share([regime.title.partition(" (")[0] for regime in regimes])
     return [
         Face(
             name=name,
@@ -271,3 +278,12 @@ def faces(names: Sequence[str], regimes: Sequence[Regime]) -> list[Face]:
         )
         for at, (name, regime, short) in enumerate(zip(names, regimes, shorts, strict=True))
     ]
+
+
+def _without_what_all_share(titles: Sequence[str]) -> list[str]:
+    """ "Open, bank roubles" and "Open, a coin" are told apart by "Bank roubles" and "A coin"."""
+    first = {title.partition(", ")[0] for title in titles}
+    rest = [title.partition(", ")[2] for title in titles]
+    if len(first) > 1 or not all(rest) or len(titles) < 2:
+        return list(titles)
+    return [f"{words[0].upper()}{words[1:]}" for words in rest]

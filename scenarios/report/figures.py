@@ -1,12 +1,9 @@
 """The charts of the report: what plotly draws, and beside it the same numbers as a table and in words.
 
-A figure is plain nested lists and dictionaries in plotly's own format, so that plotly itself is needed only
-for the script that draws them. Colours are legible on a light and on a dark page.
+What they are made of lies in `scenarios.report.drawing`; those of the settlement money in `money`.
 """
 
-import math
 from collections.abc import Iterable, Sequence
-from textwrap import wrap
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +13,25 @@ from exchange.units import HOUR
 from scenarios.cells import Cell
 from scenarios.findings import Contrast, Finding, Findings
 from scenarios.report.background import Face, Mark
+from scenarios.report.drawing import (
+    GAP,
+    INK,
+    LINE,
+    Course,
+    Figure,
+    Floats,
+    axis_of,
+    axis_title,
+    course_of,
+    heading_of,
+    hidden_axis,
+    hours_of,
+    layout_of,
+    note_of,
+    sampled,
+    ticks_of,
+    upright,
+)
 from scenarios.statistics import FEWEST_PAIRS, Verdict, mean_interval
 from scenarios.wording import (
     arrow,
@@ -29,104 +45,8 @@ from scenarios.wording import (
     written,
 )
 
-Floats = npt.NDArray[np.float64]
-
-INK = "#66707b"
-RULE = "rgba(127,137,148,0.28)"
-
-
-class Figure(NamedTuple):
-    """`plot` is plotly's figure; `head` and `rows` are its numbers as a table, the first column its names."""
-
-    name: str
-    alt: str
-    plot: dict[str, Any]
-    height: int
-    head: Sequence[str]
-    rows: Sequence[Sequence[str]]
-
-
-def _layout(height: int, **more: Any) -> dict[str, Any]:
-    return {
-        "height": height,
-        "autosize": True,
-        "margin": {"l": 4, "r": 4, "t": 8, "b": 8},
-        "paper_bgcolor": "rgba(0,0,0,0)",
-        "plot_bgcolor": "rgba(0,0,0,0)",
-        "font": {"family": "inherit", "size": 13, "color": INK},
-        "showlegend": False,
-        "hovermode": "closest",
-        "dragmode": False,
-        **more,
-    }
-
-
-def _axis(**more: Any) -> dict[str, Any]:
-    return {
-        "fixedrange": True,
-        "gridcolor": RULE,
-        "zeroline": False,
-        "automargin": True,
-        "ticks": "outside",  # invisible: they keep the labels off the lines
-        "ticklen": 6,
-        "tickcolor": "rgba(0,0,0,0)",
-        **more,
-    }
-
-
-def _ticks(low: float, high: float, suffix: str = "") -> dict[str, Any]:
-    """Three to six round values from `low` to `high`, written as in the rest of the report."""
-    step = _round_step((high - low) / 3)
-    values = [step * at for at in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-    return {"tickvals": values, "ticktext": [_short(value) + suffix for value in values]}
-
-
-def _round_step(rough: float) -> float:
-    """The largest of 1, 2, 2.5 and 5 times a power of ten that is not above `rough`; 1 for nothing."""
-    if rough <= 0:
-        return 1.0
-    power = 10.0 ** math.floor(math.log10(rough))
-    return max(factor * power for factor in (1.0, 2.0, 2.5, 5.0) if factor * power <= rough)
-
-
-def _short(value: float) -> str:
-    """ "40m", "7.5m", "0": no zeros behind the point."""
-    (text,) = written(value)
-    digits, suffix = (text[:-1], text[-1]) if text[-1:] in "kmn" and text[-1:] else (text, "")
-    return (digits.rstrip("0").rstrip(".") if "." in digits else digits) + suffix
-
-
-def _hidden_axis(**more: Any) -> dict[str, Any]:
-    return _axis(visible=False, showgrid=False, **more)
-
-
-def _note(text: str, **more: Any) -> dict[str, Any]:
-    """A text on the chart."""
-    return {"text": text, "showarrow": False, "align": "left", "font": {"size": 13, "color": INK}, **more}
-
-
-def _axis_title(text: str) -> dict[str, Any]:
-    return {"text": text, "font": {"size": 13}, "standoff": 12}
-
-
-def _upright(x: float, bottom: float, top: float, **more: Any) -> dict[str, Any]:
-    """An upright line."""
-    return {
-        "type": "line",
-        "x0": x,
-        "x1": x,
-        "y0": bottom,
-        "y1": top,
-        "line": {"color": INK, "width": 1},
-        "layer": "below",
-        **more,
-    }
-
-
 # --- differences from the baseline ----------------------------------------------------------------------
 
-_LABEL, _LINE, _GAP = 26, 24, 14  # pixels: a title of one line, each regime below it, the space after them
-_TITLE_LINE, _LONGEST = 16, 36  # pixels of a further line, and characters that fit on a phone
 _BARS = 0.62  # of the width; the numbers stand in the rest
 
 
@@ -138,22 +58,22 @@ def differences(rows: Sequence[Finding], findings: Findings, known: Sequence[Fac
     baselines: list[dict[str, Any]] = []
     height = 0.0
     for finding in rows:
-        title, label = _title(finding.measure.title)
-        notes.append(_note(title, x=0, xref="paper", xanchor="left", y=height + label / 2 - 1))
+        title, label = heading_of(finding.measure.title)
+        notes.append(note_of(title, x=0, xref="paper", xanchor="left", y=height + label / 2 - 1))
         height += label
-        baselines.append(_upright(0, height, height + _LINE * len(others)))
+        baselines.append(upright(0, height, height + LINE * len(others)))
         for face in others:
-            bar, note = _interval_line(finding, face, height + _LINE / 2)
+            bar, note = _interval_line(finding, face, height + LINE / 2)
             traces += bar
             notes.append(note)
-            height += _LINE
-        height += _GAP
+            height += LINE
+        height += GAP
     plot = {
         "data": traces,
-        "layout": _layout(
+        "layout": layout_of(
             int(height),
-            xaxis=_hidden_axis(range=[-1.08, 1.08], domain=[0, _BARS]),
-            yaxis=_hidden_axis(range=[height, 0]),
+            xaxis=hidden_axis(range=[-1.08, 1.08], domain=[0, _BARS]),
+            yaxis=hidden_axis(range=[height, 0]),
             annotations=notes,
             shapes=baselines,
         ),
@@ -189,12 +109,6 @@ def differences(rows: Sequence[Finding], findings: Findings, known: Sequence[Fac
     )
 
 
-def _title(text: str) -> tuple[str, int]:
-    """A title in bold, broken where it is too long for a phone, and the pixels that it takes."""
-    lines = wrap(text, _LONGEST)
-    return f"<b>{'<br>'.join(lines)}</b>", _LABEL + _TITLE_LINE * (len(lines) - 1)
-
-
 def _reach(finding: Finding) -> float:
     """The largest distance from 0 in a row; it becomes the whole half-width."""
     ends = [
@@ -211,7 +125,7 @@ def _interval_line(finding: Finding, face: Face, y: float) -> tuple[list[dict[st
     compared = contrast.compared
     column = {"x": 1, "xref": "paper", "xanchor": "right", "align": "right", "y": y}
     if contrast.verdict is Verdict.NO_VERDICT:
-        return [], _note("too few runs", **column)
+        return [], note_of("too few runs", **column)
     low, mid, high = (end / reach for end in (compared.low, compared.difference, compared.high))
     seen = contrast.verdict is not Verdict.NO_DIFFERENCE_SEEN
     words = f"{arrow(contrast)} {difference(finding, face.name)}"
@@ -246,7 +160,7 @@ def _interval_line(finding: Finding, face: Face, y: float) -> tuple[list[dict[st
             "hovertemplate": f"{hover}<extra></extra>",
         },
     ]
-    return traces, _note(words, **column)
+    return traces, note_of(words, **column)
 
 
 def _tally(rows: Sequence[Finding], face: Face) -> str:
@@ -294,16 +208,16 @@ def let_in(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
         }
         for face in known
     ]
-    layout = _layout(
+    layout = layout_of(
         360,
         margin={"l": 4, "r": 12, "t": 12, "b": 8},
-        xaxis=_axis(
+        xaxis=axis_of(
             range=[0.6, 10.4],
             showgrid=False,
             tickvals=list(DECILES),
-            title=_axis_title("tenths, from the poorest to the richest"),
+            title=axis_title("tenths, from the poorest to the richest"),
         ),
-        yaxis=_axis(range=[-3, 103], **_ticks(0, 100, "%")),
+        yaxis=axis_of(range=[-3, 103], **ticks_of(0, 100, "%")),
     )
     return Figure(
         name="let_in",
@@ -388,26 +302,26 @@ def results(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
     notes: list[dict[str, Any]] = []
     bottom = 0
     for spread in spreads:
-        title, label = _title(spread.title)
-        notes.append(_note(title, x=0, xref="paper", xanchor="left", y=bottom + label / 2 - 1))
-        traces += _spread_lines(spread, bottom + label + _LINE / 2)
-        bottom += label + _LINE + _GAP // 2
+        title, label = heading_of(spread.title)
+        notes.append(note_of(title, x=0, xref="paper", xanchor="left", y=bottom + label / 2 - 1))
+        traces += _spread_lines(spread, bottom + label + LINE / 2)
+        bottom += label + LINE + GAP // 2
     height = bottom + 56
     ends = np.concatenate([spread.percentiles for spread in spreads])
     least, most = min(float(ends.min()), 0.0), max(float(ends.max()), 0.0)
     room = 0.06 * (most - least or 1.0)
-    layout = _layout(
+    layout = layout_of(
         height,
         margin={"l": 4, "r": 12, "t": 8, "b": 8},
-        xaxis=_axis(
+        xaxis=axis_of(
             range=[least - room, most + room],
             ticksuffix="%",
             nticks=7,
-            title=_axis_title("gain or loss, in % of what one owns"),
+            title=axis_title("gain or loss, in % of what one owns"),
         ),
-        yaxis=_hidden_axis(range=[bottom, 0]),
+        yaxis=hidden_axis(range=[bottom, 0]),
         annotations=notes,
-        shapes=[_upright(0, 0, bottom)],
+        shapes=[upright(0, 0, bottom)],
     )
     return Figure(
         name="results",
@@ -521,16 +435,6 @@ PANELS = (
     Panel("open_interest", "Open positions, RUB"),
 )
 _STRIP, _HEADING = 124, 46
-_BAND = (10, 90)  # percentiles over the runs
-
-
-class Course(NamedTuple):
-    """One series under one regime: mean over the runs, and the band that holds four runs in five."""
-
-    face: Face
-    mean: Floats
-    low: Floats
-    high: Floats
 
 
 def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Mark]) -> Figure | None:
@@ -538,20 +442,19 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
     timed = [cell for cell in cells if "time" in cell.timeline]
     if not timed:
         return None
-    length = min(len(cell.timeline["time"]) for cell in timed)
-    time = np.array(timed[0].timeline["time"][:length], dtype=np.float64)
-    hours = (time - time[0]) / HOUR
+    hours, opened = hours_of(timed)
+    length = hours.size
     strips = [
         (panel, courses)
         for panel in PANELS
-        if (courses := [course for face in known if (course := _course(timed, face, panel, length))])
+        if (courses := [course for face in known if (course := course_of(timed, face, panel.series, length))])
     ]
     if not strips:
         return None
     height = (_STRIP + _HEADING) * len(strips) + 44
     traces: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
-    layout = _layout(height, margin={"l": 4, "r": 12, "t": 4, "b": 8}, hovermode="x")
+    layout = layout_of(height, margin={"l": 4, "r": 12, "t": 4, "b": 8}, hovermode="x")
     share = 1 / len(strips)
     for place, (panel, courses) in enumerate(strips):
         axis = "" if place == 0 else str(place + 1)
@@ -559,13 +462,13 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
         heading = share * _HEADING / (_STRIP + _HEADING)
         drawn = courses[:1] if panel.shared else courses
         low, high = _extent(drawn)
-        layout[f"yaxis{axis}"] = _axis(
+        layout[f"yaxis{axis}"] = axis_of(
             domain=[top - share, top - heading],
             range=[low - 0.06 * (high - low), high + 0.06 * (high - low)],
-            **_ticks(low, high, panel.suffix),
+            **ticks_of(low, high, panel.suffix),
         )
         notes.append(
-            _note(
+            note_of(
                 f"<b>{panel.title}</b>",
                 x=0,
                 xref="paper",
@@ -576,22 +479,22 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
         )
         for course in drawn:
             traces += _course_lines(course, hours, f"y{axis}", panel, alone=panel.shared)
-    layout["xaxis"] = _axis(
+    layout["xaxis"] = axis_of(
         anchor=f"y{'' if len(strips) == 1 else len(strips)}",
         showgrid=False,
-        title=_axis_title("hours from the opening"),
+        title=axis_title("hours from the opening"),
         range=[0, float(hours[-1])],
     )
     layout["annotations"], layout["shapes"] = notes, []
     for mark in happened:
-        at = (mark.time - time[0]) / HOUR
+        at = (mark.time - opened) / HOUR
         if 0 <= at <= hours[-1]:
             late = at > 0.7 * hours[-1]
             layout["shapes"].append(
-                _upright(at, 0, 1, yref="paper", line={"color": INK, "dash": "dot", "width": 1})
+                upright(at, 0, 1, yref="paper", line={"color": INK, "dash": "dot", "width": 1})
             )
             notes.append(
-                _note(mark.words, x=at, y=1, yref="paper", yanchor="top", xanchor="right" if late else "left",
+                note_of(mark.words, x=at, y=1, yref="paper", yanchor="top", xanchor="right" if late else "left",
                       font={"size": 12, "color": INK}, yshift=2)
             )  # fmt: skip
     return Figure(
@@ -599,33 +502,17 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
         alt=f"The day hour by hour, mean of the runs. {' '.join(_extremes(p, c) for p, c in strips)}",
         plot={"data": traces, "layout": layout},
         height=height,
-        head=("Series", "Regime", *(f"{hours[at]:.1f} h" for at in _sampled(hours))),
+        head=("Series", "Regime", *(f"{hours[at]:.1f} h" for at in sampled(hours))),
         rows=[
             (
                 panel.title,
                 "every regime" if panel.shared else course.face.short,
-                *written(*(float(course.mean[at]) for at in _sampled(hours))),
+                *written(*(float(course.mean[at]) for at in sampled(hours))),
             )
             for panel, courses in strips
             for course in (courses[:1] if panel.shared else courses)
         ],
     )
-
-
-def _course(cells: Sequence[Cell], face: Face, panel: Panel, length: int) -> Course | None:
-    runs = [
-        np.array(cell.timeline[panel.series][:length], dtype=np.float64)
-        for cell in _of(cells, face)
-        if panel.series in cell.timeline
-    ]
-    if not runs or not np.isfinite(runs).any():
-        return None
-    found = np.full((3, length), np.nan)
-    for at, values in enumerate(np.array(runs).T):
-        values = values[np.isfinite(values)]
-        if values.size:
-            found[:, at] = values.mean(), *np.percentile(values, _BAND)
-    return Course(face, *found)
 
 
 def _extent(courses: Sequence[Course]) -> tuple[float, float]:
@@ -678,11 +565,6 @@ def _faint(colour: str) -> str:
     return f"rgba({red},{green},{blue},0.16)"
 
 
-def _sampled(hours: Floats) -> list[int]:
-    """Nine instants, spread evenly over the day."""
-    return sorted({int(at) for at in np.linspace(0, hours.size - 1, 9)})
-
-
 def _extremes(panel: Panel, courses: Sequence[Course]) -> str:
     shown = courses[:1] if panel.shared else courses
     parts = []
@@ -721,14 +603,14 @@ def frontier(findings: Findings, known: Sequence[Face]) -> Figure | None:
         }
         for face in known
     ]
-    layout = _layout(
+    layout = layout_of(
         420,
         margin={"l": 4, "r": 12, "t": 24, "b": 8},
-        xaxis=_axis(ticksuffix="%", title=_axis_title("investors let in")),
-        yaxis=_axis(
-            **_ticks(0, max(harm.levels[face.name].high for face in known)),
+        xaxis=axis_of(ticksuffix="%", title=axis_title("investors let in")),
+        yaxis=axis_of(
+            **ticks_of(0, max(harm.levels[face.name].high for face in known)),
             rangemode="tozero",
-            title=_axis_title("investors' losses, RUB"),
+            title=axis_title("investors' losses, RUB"),
         ),
     )
     return Figure(

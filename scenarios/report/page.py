@@ -15,10 +15,10 @@ from scenarios.cells import write_whole
 from scenarios.compare import Comparison
 from scenarios.findings import Finding, Findings, as_json
 from scenarios.measures.measure import CASH_LEG, DEFAULTS, HOUSE
-from scenarios.report.answer import answer
+from scenarios.report.answer import answer, who_can_stop
 from scenarios.report.background import GRADE, Background, Face, faces
+from scenarios.report.drawing import Figure
 from scenarios.report.figures import (
-    Figure,
     chance,
     differences,
     frontier,
@@ -27,6 +27,7 @@ from scenarios.report.figures import (
     same_way,
     timeline,
 )
+from scenarios.report.money import money
 from scenarios.statistics import Verdict
 from scenarios.wording import (
     QUESTIONS,
@@ -105,6 +106,8 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
 
     known = faces([regime.name for regime in comparison.design.regimes], background.regimes)
     figures = [figure for figure in _figures(findings, comparison, background, known) if figure is not None]
+    of_money = money(findings, comparison.cells, known, background.marks)
+    figures += of_money.figures if of_money else ()
     shelf = files(__package__)
     shop = Environment(
         loader=PackageLoader("scenarios.report", "."),
@@ -118,7 +121,9 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         background=background,
         comparison=comparison,
         faces=known,
-        answer=answer(findings, known, comparison.cells),
+        answer=answer(findings, known, comparison.cells, background.keys),
+        money=of_money,
+        stops=who_can_stop(known, background.keys),
         main=_groups(headline(findings), known),
         firmness=[_firmness(headline(findings), face) for face in known[1:]],
         everything=_groups([finding for finding in findings.rows if not _unknown(finding)], known),

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from scenarios.cli import app
-from scenarios.config.regime_file import clearing_path, regime_path, shipped_regimes
+from scenarios.cli import app, cash_profiles
+from scenarios.config.regime_file import clearing_path, regime_path, shipped_cashes, shipped_regimes
 from scenarios.config.scenario_file import shipped_scenarios
 from tests.scenarios.small_worlds import short_day
 
@@ -630,6 +630,15 @@ def test_regimes_are_compared_under_each_cash_profile(tmp_path: Path) -> None:
     )
     assert report.count("If that money is stopped: trading goes on until it is halted; claims wait") == 2
     assert typed(*words, "--verify").exit_code == 0
+
+
+def test_all_is_every_shipped_cash_profile_and_money_proper_comes_first() -> None:
+    every = cash_profiles(["all"])
+    assert sorted(every) == shipped_cashes()
+    assert every[:2] == ["rub_bank", "digital_rouble"]
+    assert [name.partition("_")[0] for name in every[2:]] == ["domestic"] * 3 + ["foreign"] * 2
+    foreign_first = cash_profiles(["foreign_tether_like", "all"])
+    assert foreign_first[:2] == ["foreign_tether_like", "rub_bank"] and len(foreign_first) == len(every)
 
 
 def test_a_run_in_another_cash_is_kept_under_its_name_and_replays(

@@ -419,13 +419,23 @@ PROBE = """<script>addEventListener("load", () => {
 });</script></body>"""
 
 
-@pytest.mark.skipif(
+needs_chromium = pytest.mark.skipif(
     CHROMIUM is None and "CI" not in os.environ, reason="no Chromium here; RINGFENCE_CHROMIUM names one"
 )
+
+
+@needs_chromium
 @pytest.mark.parametrize("width", [390, 1280])
 def test_a_browser_draws_every_chart_and_nothing_is_wider_than_the_screen(
     html: str, tmp_path: Path, width: int
 ) -> None:
+    seen = seen_by_a_browser(html, tmp_path, width)
+    assert seen["page"] <= seen["width"] == width
+    assert (seen["wide"], seen["drawn"]) == (0, len(FIGURES))
+
+
+def seen_by_a_browser(html: str, tmp_path: Path, width: int) -> dict[str, int]:
+    """How wide the page is and how many elements and charts it has that are too wide, and drawn."""
     (tmp_path / "report.html").write_text(html.replace("</body>", PROBE), encoding="utf-8")
     frame = (
         '<pre id="seen"></pre><script>addEventListener("message",'
@@ -444,6 +454,5 @@ def test_a_browser_draws_every_chart_and_nothing_is_wider_than_the_screen(
     ).stdout  # fmt: skip
     told_by_page = re.search(r'<pre id="seen">(\{.*?\})</pre>', shown)
     assert told_by_page is not None, shown[:500]
-    seen = json.loads(told_by_page[1])
-    assert seen["page"] <= seen["width"] == width
-    assert (seen["wide"], seen["drawn"]) == (0, len(FIGURES))
+    seen: dict[str, int] = json.loads(told_by_page[1])
+    return seen

@@ -6,6 +6,7 @@ import pytest
 
 from exchange.events import (
     CashDeposited,
+    CashPriced,
     CashRequestRejected,
     CoinsRedeemed,
     CustodyGated,
@@ -128,3 +129,16 @@ def test_what_is_asked_after_the_close_has_not_waited() -> None:
     story = Story().at(3_000, asked("ann", 1, 4)).at(3_630, asked("bob", 2, 4))
     view = story.at(3_640, arrived("ann", 1, 4)).seen()
     assert cash_leg.withdrawal_wait.function(view) == 10.0
+
+
+def priced(price_ppm: int) -> CashPriced:
+    return CashPriced(asset_id="RUBD", price_ppm=price_ppm, source="book")
+
+
+def test_a_discount_at_its_deepest_and_over_time() -> None:
+    """At par for half an hour, a quarter at 88%, a quarter above par: what is above makes up for nothing."""
+    view = Story().at(1_800, priced(880_000)).at(2_700, priced(1_010_000)).seen()
+    assert cash_leg.peak_discount.function(view) == pytest.approx(12.0)
+    assert cash_leg.mean_discount.function(view) == pytest.approx(3.0)
+    calm = Story().seen()
+    assert cash_leg.peak_discount.function(calm) == cash_leg.mean_discount.function(calm) == 0.0
