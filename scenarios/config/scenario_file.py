@@ -14,7 +14,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ApplicantKind
-from exchange.cash.terms import ONE_DEPOSIT, BankTerms, Circulation, CoinTerms
+from exchange.cash.terms import BankTerms, Circulation, CoinTerms
 from exchange.clearing.index import OWN_VENUE
 from exchange.clearing.payoffs import NoteKind, PayoffTerms
 from exchange.commands import (
@@ -771,8 +771,9 @@ class ScenarioFile(Table):
             )
 
     def _check_custodian(self, directive: DirectiveTable) -> None:
-        named = [bucket.custodian for bucket in self.reserves or ONE_DEPOSIT]
-        if directive.custodian is not None and directive.custodian not in named:
+        """Of reserves that the file names; those of a cash profile are known only when it is chosen."""
+        named = [bucket.custodian for bucket in self.reserves]
+        if named and directive.custodian is not None and directive.custodian not in named:
             raise fault(
                 f"names {directive.custodian}, who has nothing of the reserves",
                 nearest(directive.custodian, named),

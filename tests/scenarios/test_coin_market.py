@@ -88,6 +88,7 @@ source = "made up"
 SOUND = '[[reserves]]\nid = "sound"\ncustodian = "lake"\nshare_percent = 90\n'
 FAILED = '[[reserves]]\nid = "failed"\ncustodian = "river"\nshare_percent = 10\n'
 BACKWARDS = "opens = 14:00:00\ncloses = 13:00:00"
+LOST = '[[directives]]\nat = 23:30:00\ndo = "report_reserve"\ncustodian = "riber"\nstatus = "lost"\n'
 STUCK = '[[directives]]\nat = 23:30:00\ndo = "report_reserve"\ncustodian = "river"\nstatus = "stuck"\n'
 
 
@@ -169,8 +170,8 @@ def test_the_beliefs_of_the_file_are_those_of_everybody(tmp_path: Path) -> None:
         (("opens = 22:00:00", 'opens = "22:00:00"'), "calendar.opens", "must be an hour"),
         (("at = 2026-12-19T01:00:00", "at = 01:00:00"), "directives", "outside the run"),
         (("at = 2026-12-19T00:30:00", "at = 2026-12-20T00:30:00"), "published", "outside the run"),
-        (("stuck_percent = 8\n", ""), "directives.1.stuck_percent", "goes with do = “disclose_reserves”"),
-        (("covered = false\n", ""), "directives.1.covered", "goes with do = “disclose_reserves”"),
+        (("stuck_percent = 8\n", ""), "directives.1.stuck_percent", "is missing for do = “disclose_reserves”"),
+        (("covered = false\n", ""), "directives.1.covered", "is missing for do = “disclose_reserves”"),
         (("price = 0.88", "percent = 5"), "published.1.price", "is missing"),
         (("percent = 5", "percent = 5\nprice = 0.9"), "published.2.price", "does not go with measure"),
         (("[bank_roubles]", "[bank_roubles]\nopens = 14:00:00"), "bank_roubles.opens", "goes with closes"),
@@ -178,7 +179,7 @@ def test_the_beliefs_of_the_file_are_those_of_everybody(tmp_path: Path) -> None:
         (("[bank_roubles]", f"[bank_roubles]\n{BACKWARDS}"), "bank_roubles.opens", "open before they close"),
         (("[bank_roubles]", f"{SOUND}[bank_roubles]"), "reserves", "make up 90% together"),
         (("[bank_roubles]", f"{SOUND}{SOUND}[bank_roubles]"), "reserves", "share an id"),
-        (("[holders]", f"{STUCK}[holders]"), "directives", "names river, who has nothing of the reserves"),
+        (("[bank_roubles]", f"{SOUND}{FAILED}{LOST}[bank_roubles]"), "directives", "is “river”"),
         (('measure = "lowest"', "since = 23:00:00"), "published.1.since", "lies between two hours"),
     ],
 )  # fmt: skip

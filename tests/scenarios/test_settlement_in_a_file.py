@@ -178,7 +178,7 @@ def test_a_firm_that_the_regime_refuses_is_a_fault(tmp_path: Path) -> None:
         ('asset = "BTC"\nunits = 1.5', 'asset = "BTX"\nunits = 1.5', "deposits.1.asset", "is “BTC”"),
         ('participant = "seller"', 'participant = "selller"', "deposits.1.participant", "is “seller”"),
         ('transaction = "first"', 'transaction = "other"', "directives", "none of the deposits"),
-        ('do = "reorganise_chain"\nasset = "BTC"', 'do = "reorganise_chain"', "directives.3.asset", "is missing for do"),
+            ('do = "reorganise_chain"\nasset = "BTC"', 'do = "reorganise_chain"', "directives.3.asset", "is missing"),
         ("[[deals]]", '[[deposits]]\nat = 10:06:00\nparticipant = "buyer"\nasset = "BTC"\nunits = 1\n'
          'transaction = "first"\n\n[[deals]]', "deposits.2", "has the transaction of another"),
         ("at = 10:01:00", "at = 09:00:00", "deals.1.at", "outside the run"),
