@@ -4,7 +4,6 @@ Tests walk them after every event; a run does so at each session's close. A viol
 the run: the assertion names the invariant.
 """
 
-from collections import Counter
 from collections.abc import Iterator
 
 from exchange import loss_audit, member_audit, unit_audit
@@ -87,7 +86,7 @@ def _books(state: State) -> Iterator[str]:
 
 def _fees(state: State) -> Iterator[str]:
     """I-17: the house has earned what trades in each series have cost both sides, and nothing else."""
-    earned: Counter[AssetId] = Counter()
+    earned = state.fees.copy()
     for series in state.series.values():
         earned[series.instrument.cash] += series.fees
     for asset_id in state.holdings:

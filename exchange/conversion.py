@@ -268,7 +268,8 @@ def _redenominate(asset_id: AssetId, fallback: AssetId, kept: bool, state: State
     _remargin(asset_id, fallback, state)
     for series in every:
         before = series.instrument
-        series.instrument = changed(before, cash=fallback)
+        state.fees[asset_id] += series.fees
+        series.instrument, series.fees = changed(before, cash=fallback), 0
         if before.bucket_id in state.fixings:
             state.fixings[series.instrument.bucket_id] = state.fixings.pop(before.bucket_id)
             _promise_expiry(series, state)

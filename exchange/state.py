@@ -278,6 +278,9 @@ class State:
     trades: int = 0
     # What the audit must know of the past
     auditor: Auditor = field(default_factory=Auditor)
+    fees: Counter[AssetId] = field(
+        default_factory=Counter
+    )  # that trades have cost in what series paid in before
     paid_out: dict[BucketId, PaidOut] = field(default_factory=dict)  # of buckets that were settled
     losses: list[SharedLoss] = field(default_factory=list)  # of defaults
     cuts: list[Cut] = field(default_factory=list)  # of positions, to end a defaulter's contracts

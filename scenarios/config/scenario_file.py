@@ -792,7 +792,8 @@ class ScenarioFile(Table):
             )
 
     def _check_custodian(self, directive: DirectiveTable) -> None:
-        named = [bucket.custodian for bucket in self.reserves]  # else they are those of the run's profile
+        """Of reserves that the file names; those of a cash profile are known only when it is chosen."""
+        named = [bucket.custodian for bucket in self.reserves]
         if named and directive.custodian is not None and directive.custodian not in named:
             raise fault(
                 f"names {directive.custodian}, who has nothing of the reserves",

@@ -89,6 +89,7 @@ SOUND = '[[reserves]]\nid = "sound"\ncustodian = "lake"\nshare_percent = 90\n'
 FAILED = '[[reserves]]\nid = "failed"\ncustodian = "river"\nshare_percent = 10\n'
 BACKWARDS = "opens = 14:00:00\ncloses = 13:00:00"
 WHOLE = SOUND.replace("90", "100")
+LOST = '[[directives]]\nat = 23:30:00\ndo = "report_reserve"\ncustodian = "riber"\nstatus = "lost"\n'
 STUCK = '[[directives]]\nat = 23:30:00\ndo = "report_reserve"\ncustodian = "river"\nstatus = "stuck"\n'
 
 
@@ -180,6 +181,7 @@ def test_the_beliefs_of_the_file_are_those_of_everybody(tmp_path: Path) -> None:
         (("[bank_roubles]", f"{SOUND}[bank_roubles]"), "reserves", "make up 90% together"),
         (("[bank_roubles]", f"{SOUND}{SOUND}[bank_roubles]"), "reserves", "share an id"),
         (("[holders]", f"{WHOLE}{STUCK}[holders]"), "directives", "names river, who has nothing of the reserves"),
+        (("[bank_roubles]", f"{SOUND}{FAILED}{LOST}[bank_roubles]"), "directives", "is “river”"),
         (('measure = "lowest"', "since = 23:00:00"), "published.1.since", "lies between two hours"),
     ],
 )  # fmt: skip
