@@ -20,6 +20,7 @@ from typing import Any, NamedTuple
 
 import exchange
 import matching
+from exchange.clearing.auditor import Auditor
 from exchange.clearing.ledger import Ledger
 from exchange.clearing.transfers import LedgerRecord
 from exchange.core import Exchange
@@ -38,7 +39,8 @@ _OBJECT, _TUPLE, _NAMED, _CHOICE, _MESSAGE, _INSTRUCTIONS, _FROZENSET = range(7)
 _PLAIN = (int, str, bool, float, type(None))
 _BUILT_IN = {kind.__name__: kind for kind in (list, dict, set, deque, Counter)}
 _FOLLOWING = {  # fields that can be reckoned again from the ledger's history
-    Ledger: frozenset({"_known", "_resolved", "_history", "_digest", "_digested", "_seen"})
+    Ledger: frozenset({"_known", "_resolved", "_history", "_digest", "_digested", "_seen"}),
+    Auditor: frozenset(vars(Auditor())),  # which reads it from the beginning
 }
 
 
@@ -339,6 +341,7 @@ def _bare_order() -> RestingOrder:
 
 
 _MADE: dict[type[Any], Callable[[], Any]] = {  # compiled, these cannot be bare; every field is set anyway
+    Auditor: Auditor,  # not compiled, but without any field to set
     Market: lambda: Market(MarketTerms(), 0),
     OrderBook: OrderBook,
     BookSide: lambda: BookSide(Side.BUY),
