@@ -5,6 +5,7 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
+from glob import glob
 from pathlib import Path
 
 import pytest
@@ -23,7 +24,8 @@ from exchange.journal.copying import copy
 from tests.reliability.stream import commands, hash_after
 
 ADDRESS = os.environ.get("RINGFENCE_TEST_POSTGRESQL", "")  # of a server that may be written to
-INITDB = shutil.which("initdb")
+DEBIAN = sorted(glob("/usr/lib/postgresql/*/bin/initdb"))  # which is on nobody's path there
+INITDB = shutil.which("initdb") or (DEBIAN[-1] if DEBIAN else None)
 AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.name == "posix" and os.getuid() == 0 else []
 
 if os.environ.get("CI"):
@@ -40,7 +42,7 @@ def server() -> Iterator[str]:
     if ADDRESS:
         yield ADDRESS
         return
-    assert INITDB is not None, "CI needs PostgreSQL: initdb on the path, or RINGFENCE_TEST_POSTGRESQL"
+    assert INITDB is not None, "CI needs PostgreSQL: initdb, or RINGFENCE_TEST_POSTGRESQL"
     made = subprocess.run([*AS_POSTGRES, "mktemp", "-d"], check=True, capture_output=True, text=True)
     folder = Path(made.stdout.strip())
     tools = Path(INITDB).resolve().parent
