@@ -5,7 +5,6 @@ import shutil
 import socket
 import subprocess
 from collections.abc import Iterator
-from glob import glob
 from pathlib import Path
 
 import pytest
@@ -24,8 +23,8 @@ from exchange.journal.copying import copy
 from tests.reliability.stream import commands, hash_after
 
 ADDRESS = os.environ.get("RINGFENCE_TEST_POSTGRESQL", "")  # of a server that may be written to
-DEBIAN = sorted(glob("/usr/lib/postgresql/*/bin/initdb"))  # which is on nobody's path there
-INITDB = shutil.which("initdb") or (DEBIAN[-1] if DEBIAN else None)
+DEBIAN = max(Path("/usr/lib/postgresql").glob("*/bin/initdb"), default=None)  # on nobody's path there
+INITDB = shutil.which("initdb") or (DEBIAN and str(DEBIAN))
 AS_POSTGRES = ["runuser", "-u", "postgres", "--"] if os.name == "posix" and os.getuid() == 0 else []
 
 if os.environ.get("CI"):
