@@ -6,6 +6,7 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from difflib import get_close_matches
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -614,11 +615,12 @@ def _first(text: str, known: Iterable[str]) -> tuple[str, str]:
 
 
 def _kind_of(over: str) -> str:
-    """Whether a name, or the file at a path, is of a way of clearing or of a cash profile; the first if neither."""
-    if over in _CASH.ids():
-        return "cash"
-    a_file = over not in _CLEARINGS.ids() and Path(over).is_file()
-    return "cash" if a_file and "cash" in read_toml(Path(over)) else "clearing"
+    """Whether a name, or the file at a path, is of a way of clearing or of a cash profile; of what it is most like if
+    it is neither."""
+    if over not in (*_CLEARINGS.ids(), *_CASH.ids()) and Path(over).is_file():
+        return "cash" if "cash" in read_toml(Path(over)) else "clearing"
+    like = get_close_matches(over, [*_CLEARINGS.ids(), *_CASH.ids()], n=1)
+    return "cash" if like and like[0] in _CASH.ids() else "clearing"
 
 
 _OF_THE_ASSET = ("cash.settlement_asset", "cash.profile", "cash.terms")

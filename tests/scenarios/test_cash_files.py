@@ -921,3 +921,8 @@ def test_a_depeg_in_a_scenario_reaches_the_accounts(tmp_path: Path) -> None:
 
 def test_the_profiles_lie_where_they_are_looked_for() -> None:
     assert all(cash_path(name).is_file() for name in shipped_cashes())
+
+
+def test_a_misspelt_profile_is_told_as_one() -> None:
+    with pytest.raises(ConfigurationError, match=r"“foreign_teher_like” is no shipped .*foreign_tether_like"):
+        load_regime("ru_open_counterfactual+foreign_teher_like")
