@@ -12,6 +12,7 @@ from exchange.cash.digital_rouble import DigitalRouble
 from exchange.cash.holding import Holding
 from exchange.cash.losses import LossCause
 from exchange.cash.money import MoneyKeeper
+from exchange.cash_requests import on_bank, on_money, refused
 from exchange.commands import (
     AccrueInterest,
     ConvertCash,
@@ -36,16 +37,15 @@ from exchange.reasons import CashRefusal
 from exchange.state import State
 from exchange.units import DAY, AssetId
 
-MoneyCommand = CreditWallet | ReportOutage | EndOutage | FailBank | ResolveBank | ConvertCash
 
-
-def credit_wallet(command: CreditWallet, state: State) -> Iterator[Event]:
+@on_money
+def credit_wallet(
+    command: CreditWallet, holding: Holding, money: MoneyKeeper, state: State
+) -> Iterator[Event]:
     """Roubles come in from elsewhere, against a reference."""
-    holding, money, reason = _money(command.asset_id, state)
-    if money is not None:
-        reason = money.credit(command.wallet_id, command.amount, command.reference, state.now)
-    if holding is None or reason is not None:
-        yield _refused(command, command.asset_id, reason)
+    reason = money.credit(command.wallet_id, command.amount, command.reference, state.now)
+    if reason is not None:
+        yield refused(command, reason)
         return
     yield WalletCredited(
         asset_id=command.asset_id,
@@ -60,7 +60,9 @@ def convert_cash(command: ConvertCash, state: State) -> Iterator[Event]:
     """Bank money into digital roubles or back, at par, for a wallet of the same name at both."""
     reason = _conversion_refusal(command, state)
     if reason is not None:
-        yield _refused(command, command.source_asset_id, reason)
+        yield CoinRequestRefused(
+            asset_id=command.source_asset_id, request=type(command).__name__, reason=reason
+        )
         return
     source, target = _keepers(command, state)
     source.pay_out(command.wallet_id, command.amount, state.now)
@@ -75,9 +77,11 @@ def convert_cash(command: ConvertCash, state: State) -> Iterator[Event]:
 
 def _conversion_refusal(command: ConvertCash, state: State) -> CashRefusal | None:
     for asset_id in (command.source_asset_id, command.target_asset_id):
-        holding, money, reason = _money(asset_id, state)
-        if holding is None or money is None:
-            return reason
+        holding = state.holdings.get(asset_id)
+        if holding is None:
+            return CashRefusal.UNKNOWN_ASSET
+        if holding.money is None:
+            return CashRefusal.NOT_MONEY
         if holding.is_of_the_venue(command.wallet_id):
             return CashRefusal.WALLET_OF_THE_VENUE
     source, target = _keepers(command, state)
@@ -102,48 +106,50 @@ def _keepers(command: ConvertCash, state: State) -> tuple[MoneyKeeper, MoneyKeep
 # --- outages and failures -------------------------------------------------------------------------------
 
 
-def report_outage(command: ReportOutage, state: State) -> Iterator[Event]:
+@on_money
+def report_outage(
+    command: ReportOutage, holding: Holding, money: MoneyKeeper, state: State
+) -> Iterator[Event]:
     """Nothing moves at the keeper; the venue's own books go on, if not for ever."""
-    holding, money, reason = _money(command.asset_id, state)
-    reason = reason if money is None else money.begin_outage()
-    if holding is None or reason is not None:
-        yield _refused(command, command.asset_id, reason)
+    reason = money.begin_outage()
+    if reason is not None:
+        yield refused(command, reason)
         return
     yield OutageBegan(asset_id=command.asset_id)
     yield from safekeeping.begin_pause(holding, state)
 
 
-def end_outage(command: EndOutage, state: State) -> Iterator[Event]:
+@on_money
+def end_outage(command: EndOutage, holding: Holding, money: MoneyKeeper, state: State) -> Iterator[Event]:
     """What has waited is sent."""
-    holding, money, reason = _money(command.asset_id, state)
-    reason = reason if money is None else money.end_outage()
-    if holding is None or reason is not None:
-        yield _refused(command, command.asset_id, reason)
+    reason = money.end_outage()
+    if reason is not None:
+        yield refused(command, reason)
         return
     yield OutageEnded(asset_id=command.asset_id)
     yield from safekeeping.end_pause(holding, state)
     treasury.try_again(holding, state)
 
 
-def fail_bank(command: FailBank, state: State) -> Iterator[Event]:
+@on_bank
+def fail_bank(command: FailBank, holding: Holding, bank: Bank, state: State) -> Iterator[Event]:
     """The bank pays nobody. What was on its way out comes back, so that all claims bear alike what is lost."""
-    holding, bank, reason = _bank(command.asset_id, state)
-    reason = reason if bank is None else bank.fail()
-    if holding is None or reason is not None:
-        yield _refused(command, command.asset_id, reason)
+    reason = bank.fail()
+    if reason is not None:
+        yield refused(command, reason)
         return
     yield BankFailed(asset_id=command.asset_id)
     for withdrawal in list(holding.pending.values()):
         yield treasury.give_back(withdrawal, CashRefusal.BANK_FAILED, holding, state)
 
 
-def resolve_bank(command: ResolveBank, state: State) -> Iterator[Event]:
+@on_bank
+def resolve_bank(command: ResolveBank, holding: Holding, bank: Bank, state: State) -> Iterator[Event]:
     """What is lost of the venue's own account is borne like any loss of the money itself."""
-    holding, bank, reason = _bank(command.asset_id, state)
-    losses = {} if bank is None else bank.losses(command.loss_bp)
-    reason = reason if bank is None else bank.resolve(command.loss_bp, state.now)
-    if holding is None or reason is not None:
-        yield _refused(command, command.asset_id, reason)
+    losses = bank.losses(command.loss_bp)
+    reason = bank.resolve(command.loss_bp, state.now)
+    if reason is not None:
+        yield refused(command, reason)
         return
     yield BankResolved(asset_id=command.asset_id, loss_bp=command.loss_bp, lost=sum(losses.values()))
     ours = {w: amount for w, amount in losses.items() if amount and holding.is_of_the_venue(w)}
@@ -161,11 +167,10 @@ def promise_interest(asset_id: AssetId, state: State) -> None:
     state.agenda.promise(state.now - state.now % DAY + DAY, AccrueInterest(asset_id=asset_id))
 
 
-def accrue_interest(duty: AccrueInterest, state: State) -> Iterator[Event]:
+@on_bank
+def accrue_interest(duty: AccrueInterest, holding: Holding, bank: Bank, state: State) -> Iterator[Event]:
     """What the venue's own account earns is the house's: its layer against a loss of the money itself."""
     promise_interest(duty.asset_id, state)
-    holding, bank, _ = _bank(duty.asset_id, state)
-    assert holding is not None and bank is not None, "promised for a bank"
     paid = bank.accrue(state.now)
     if paid:
         earned = sum(paid.get(wallet_id, 0) for wallet_id in holding.custody.wallets)
@@ -173,26 +178,3 @@ def accrue_interest(duty: AccrueInterest, state: State) -> Iterator[Event]:
         for wallet_id in holding.custody.wallets:
             if wallet_id in paid:
                 yield from safekeeping.take_in(wallet_id, paid[wallet_id], holding, state)
-
-
-# --- the inner way --------------------------------------------------------------------------------------
-
-
-def _money(asset_id: AssetId, state: State) -> tuple[Holding | None, MoneyKeeper | None, CashRefusal | None]:
-    """The asset and its keeper, if that is a bank or the central bank, or why there is none."""
-    holding = state.holdings.get(asset_id)
-    if holding is None:
-        return None, None, CashRefusal.UNKNOWN_ASSET
-    return holding, holding.money, None if holding.money else CashRefusal.NOT_MONEY
-
-
-def _bank(asset_id: AssetId, state: State) -> tuple[Holding | None, Bank | None, CashRefusal | None]:
-    holding = state.holdings.get(asset_id)
-    if holding is None:
-        return None, None, CashRefusal.UNKNOWN_ASSET
-    return holding, holding.bank, None if holding.bank else CashRefusal.NOT_A_BANK
-
-
-def _refused(command: MoneyCommand, asset_id: AssetId, reason: CashRefusal | None) -> CoinRequestRefused:
-    assert reason is not None, "what is refused has a reason"
-    return CoinRequestRefused(asset_id=asset_id, request=type(command).__name__, reason=reason)

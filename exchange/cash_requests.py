@@ -3,8 +3,10 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeVar
 
+from exchange.cash.bank import Bank
 from exchange.cash.holding import Holding
 from exchange.cash.issuer import Issuer
+from exchange.cash.money import MoneyKeeper
 from exchange.events import CoinRequestRefused, Event
 from exchange.reasons import CashRefusal
 from exchange.state import State
@@ -46,6 +48,34 @@ def on_coin(
             yield refused(command, CashRefusal.NOT_A_COIN)
         else:
             yield from road(command, holding, holding.issuer, state)
+
+    return on_cash(walk)
+
+
+def on_money(
+    road: Callable[[C, Holding, MoneyKeeper, State], Iterator[Event]],
+) -> Callable[[C, State], Iterator[Event]]:
+    """The same for what only a bank or the central bank can do."""
+
+    def walk(command: C, holding: Holding, state: State) -> Iterator[Event]:
+        if holding.money is None:
+            yield refused(command, CashRefusal.NOT_MONEY)
+        else:
+            yield from road(command, holding, holding.money, state)
+
+    return on_cash(walk)
+
+
+def on_bank(
+    road: Callable[[C, Holding, Bank, State], Iterator[Event]],
+) -> Callable[[C, State], Iterator[Event]]:
+    """The same for what only a bank can do."""
+
+    def walk(command: C, holding: Holding, state: State) -> Iterator[Event]:
+        if holding.bank is None:
+            yield refused(command, CashRefusal.NOT_A_BANK)
+        else:
+            yield from road(command, holding, holding.bank, state)
 
     return on_cash(walk)
 
