@@ -67,7 +67,12 @@ class Request(NamedTuple):
 
 def of_coin(view: RunView, table: Columns) -> Columns:
     """The rows of the regime's settlement coin."""
-    mine = table["asset_id"] == view.regime.cash.settlement_asset
+    return of_asset(table, view.regime.cash.settlement_asset)
+
+
+def of_asset(table: Columns, asset_id: str) -> Columns:
+    """The rows of one cash asset."""
+    mine = table["asset_id"] == asset_id
     return {name: column[mine] for name, column in table.items()}
 
 

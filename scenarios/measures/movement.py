@@ -24,10 +24,10 @@ from exchange.events import (
     OutageEnded,
 )
 from exchange.units import DAY, Time
+from scenarios.measures.cash_leg import of_asset, rows
 from scenarios.measures.measure import (
     CASH_LEG,
     PERCENT,
-    Columns,
     Floats,
     Integers,
     RunView,
@@ -63,7 +63,7 @@ def movement_path(view: RunView) -> Path:
     """The `Movement` of the settlement asset; of its fallback once claims on it are converted."""
     settled_in = view.regime.cash.settlement_asset
     path = _path_of(view, settled_in)
-    converted = _of_asset(view, ClaimsConverted, settled_in)
+    converted = of_asset(view.table(ClaimsConverted), settled_in)
     for at, fallback in zip(converted["time"].tolist(), converted["fallback_asset_id"], strict=True):
         before, after = path.time < at, _path_of(view, fallback)
         later = after.time > at
@@ -84,16 +84,8 @@ def _path_of(view: RunView, asset_id: str) -> Path:
     return Path(np.array(times, dtype=np.int64), np.array(values))
 
 
-def _of_asset(view: RunView, kind: type[Event], asset_id: str) -> Columns:
-    table = view.table(kind)
-    mine = table["asset_id"] == asset_id
-    return {name: column[mine] for name, column in table.items()}
-
-
 def _rows(view: RunView, asset_id: str, kind: type[Event], *columns: str) -> Iterator[tuple[Any, ...]]:
-    table = _of_asset(view, kind, asset_id)
-    names = ("time", "sequence", *columns)
-    return zip(*(table[name].tolist() for name in names), strict=True)
+    return rows(of_asset(view.table(kind), asset_id), "time", "sequence", *columns)
 
 
 def _told(view: RunView, asset_id: str) -> Iterator[Change]:
