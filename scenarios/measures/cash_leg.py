@@ -41,7 +41,7 @@ from scenarios.measures.measure import (
     ratio,
     weighted_mean,
 )
-from scenarios.measures.reading import Path
+from scenarios.measures.reading import Path, stretches
 
 BLOCKING = (
     CashRefusal.ISSUER_PAUSED,
@@ -182,9 +182,8 @@ def freeze_time(view: RunView) -> Time | None:
     better="lower",
 )  # fmt: skip
 def frozen_share(view: RunView) -> float:
-    path = frozen_path(view)
-    marks = np.unique(np.clip(np.append(path.time, [view.opens, view.closes]), view.opens, view.closes))
-    return PERCENT * weighted_mean(path.at(marks[:-1]), np.diff(marks).astype(float))
+    shares, lengths = stretches(frozen_path(view), view.opens, view.closes)
+    return PERCENT * weighted_mean(shares, lengths.astype(float))
 
 
 @measure(
@@ -301,10 +300,9 @@ def peak_discount(view: RunView) -> float:
     better="lower",
 )  # fmt: skip
 def mean_discount(view: RunView) -> float:
-    path = price_path(view)
-    marks = np.unique(np.clip(np.append(path.time, [view.opens, view.closes]), view.opens, view.closes))
-    discount = np.maximum(1 - path.at(marks[:-1]) / PAR_PPM, 0.0)
-    return PERCENT * weighted_mean(discount, np.diff(marks).astype(float))
+    prices, lengths = stretches(price_path(view), view.opens, view.closes)
+    discount = np.maximum(1 - prices / PAR_PPM, 0.0)
+    return PERCENT * weighted_mean(discount, lengths.astype(float))
 
 
 @measure(

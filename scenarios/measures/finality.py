@@ -12,8 +12,7 @@ from exchange.events import (
 from exchange.units import MINUTE, SECOND, Time
 from scenarios.measures.cash_leg import of_coin
 from scenarios.measures.measure import CASH_LEG, NAN, PERCENT, RunView, mean, measure, once, ratio
-from scenarios.measures.movement import stretches
-from scenarios.measures.reading import Path
+from scenarios.measures.reading import Path, stretches
 
 SETTLED: tuple[type[Event], ...] = (InstructionSettled, InstructionPartlySettled)
 

@@ -28,14 +28,12 @@ from scenarios.measures.cash_leg import of_asset, rows
 from scenarios.measures.measure import (
     CASH_LEG,
     PERCENT,
-    Floats,
-    Integers,
     RunView,
     measure,
     once,
     ratio,
 )
-from scenarios.measures.reading import Path
+from scenarios.measures.reading import Path, stretches
 
 BEFORE_ALL = int(np.iinfo(np.int64).min)
 
@@ -122,12 +120,6 @@ def _hours(view: RunView, asset_id: str) -> Iterator[Change]:
     marks = {day + at for day in days for at in (hours.opens, hours.closes)}
     for time in sorted(mark for mark in {view.opens, *marks} if view.opens <= mark <= view.closes):
         yield Change(time, -1, "hours", Movement.MOVES if is_open(hours, time) else Movement.CLOSED)
-
-
-def stretches(path: Path, begins: Time, ends: Time) -> tuple[Floats, Integers]:
-    """The values of a path between two times, and how long each lasted."""
-    marks = np.unique(np.clip(np.append(path.time, [begins, ends]), begins, ends))
-    return path.at(marks[:-1]), np.diff(marks)
 
 
 def _time_share(view: RunView, states: Sequence[Movement]) -> float:

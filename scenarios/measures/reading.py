@@ -41,6 +41,12 @@ class Path(NamedTuple):
         return as_of(self.time, self.value, when, before)
 
 
+def stretches(path: Path, begins: Time, ends: Time) -> tuple[Floats, Integers]:
+    """The values of a path between two times, and how long each lasted."""
+    marks = np.unique(np.clip(np.append(path.time, [begins, ends]), begins, ends))
+    return path.at(marks[:-1]), np.diff(marks)
+
+
 class Listing(NamedTuple):
     """One listed instrument and the time during which it could be traded in this run."""
 

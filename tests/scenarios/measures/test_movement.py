@@ -24,6 +24,7 @@ from exchange.units import HOUR, AssetId, WalletId
 from scenarios.measures import RunView, movement
 from scenarios.measures.measure import Measure
 from scenarios.measures.movement import Movement, movement_path
+from scenarios.measures.reading import stretches
 from tests.scenarios.measures.made import Story
 
 
@@ -41,7 +42,7 @@ def a_state(state: IssuerState, before: IssuerState) -> IssuerStateChanged:
 
 def states(view: RunView) -> list[tuple[float, Movement]]:
     """From the opening on: seconds, and what held from then."""
-    values, lengths = movement.stretches(movement_path(view), view.opens, view.closes)
+    values, lengths = stretches(movement_path(view), view.opens, view.closes)
     found, at = [], 0.0
     for value, length in zip(values.tolist(), (lengths / 1e9).tolist(), strict=True):
         if not found or found[-1][1] != value:
