@@ -111,6 +111,14 @@ def test_the_code_map_names_every_module_and_no_other() -> None:
         assert (ROOT / name).exists(), f"docs/architecture.md names {name}, which is not there"
 
 
+def test_every_decision_has_a_number_of_its_own() -> None:
+    """And says it: so a decision is cited by its number alone."""
+    decisions = sorted((DOCS / "decisions").glob("*.md"))
+    numbers = [int(page.name.split("-")[0]) for page in decisions]
+    assert numbers == list(range(1, len(decisions) + 1))
+    assert all(page.read_text().startswith(f"# {page.name.split('-')[0]} ") for page in decisions)
+
+
 WALKS = (*(ROOT / "exchange").glob("*audit.py"), *(ROOT / "exchange").glob("c*/*.py"))
 
 
