@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from exchange.access.regime import Grade, Regime, RegimeStatus
+from exchange.clearing.rounding import divide_up
 from exchange.commands import (
     AddOwnFunds,
     AdoptRegime,
@@ -36,7 +37,7 @@ from exchange.commands import (
     WipeWallet,
 )
 from exchange.instruments import Product
-from exchange.units import Time
+from exchange.units import DAY, Time
 from participants.population import ValidationRow
 from scenarios.compare import Comparison, Design
 from scenarios.config.cash_words import FreezeKey
@@ -62,6 +63,7 @@ class Background(NamedTuple):
     title: str
     question: str
     regimes: tuple[Regime, ...]  # in the order of the design
+    days: int  # that a run goes through, the last one counted whole
     validation: Sequence[ValidationRow]
     stated: Mapping[str, Mapping[str, str]]  # by regime and key path: the value in its file, in short
     marks: Sequence[Mark] = ()
@@ -87,6 +89,7 @@ def background_of(comparison: Comparison) -> Background:
         title=world.title,
         question=world.question,
         regimes=tuple(file.regime() for file in files.values()),
+        days=divide_up(world.closes - world.opens, DAY),
         validation=validation(population, world.population) if population else (),
         stated={
             regime.name: {path: _in_short(value) for path, value in key_paths(_tables(regime.text))}

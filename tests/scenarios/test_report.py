@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from exchange import messages
 from exchange.access.regime import Assumption, Grade, Regime, Source
 from scenarios.cells import Cell
 from scenarios.compare import Comparison, Design, Failure, compare, source_file
@@ -232,6 +233,15 @@ def test_the_answer_is_three_sentences_that_follow_the_verdicts(page: Page, told
     assert "in 8 simulated runs" in answer
     assumed = sum(len(load_regime(name).assumptions) for name in REGIMES)
     assert f"{assumed} values in these regimes are assumed, not law" in answer
+
+
+def test_a_reader_is_told_how_many_runs_there_are_and_how_long_each_is(page: Page, told: Told) -> None:
+    assert "3 regimes, 8 runs each of 1 simulated day, the same people" in page.texts[""]
+    weekend = source_file(
+        "depeg_2023_03", scenario_path("depeg_2023_03")
+    )  # Friday afternoon to Monday evening
+    longer = told.comparison._replace(design=messages.changed(told.comparison.design, scenario=weekend))
+    assert background_of(longer).days == 4
 
 
 def test_without_a_difference_the_answer_says_so(told: Told) -> None:
