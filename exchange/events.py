@@ -304,6 +304,10 @@ class WithdrawalCompleted(PrivateEvent):
     amount: Money
     fee: Money = 0
 
+    @property
+    def arrived(self) -> Money:
+        return self.amount - self.fee
+
 
 class WithdrawalDelayed(PrivateEvent):
     """The keeper is silent or closed; the withdrawal waits until it is not, and is still under way."""

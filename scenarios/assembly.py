@@ -261,7 +261,7 @@ def _member(
         return ClearingMember(profile.participant_id, listed, conduct, world.opens)
     dice = Dice(generator(seed, profile.participant_id))
     holder = HoldingMember(
-        profile, world.quoted[0], dice, world.opens, member.direction, member.reserve, conduct
+        profile, world.quoted[0], dice, world.opens, member.direction, member.reserve, conduct, world.coins
     )
     if margin_bp is not None:
         holder.desk.clear_by_margin(margin_bp)
@@ -310,7 +310,9 @@ def _enter(
 ) -> None:
     if _admitted(simulation, profile):
         _fund(simulation, world, profile, receipt)
-        participant = participant_for(profile, instrument, seed=seed, opens=world.opens, margin_bp=margin_bp)
+        participant = participant_for(
+            profile, instrument, seed=seed, opens=world.opens, margin_bp=margin_bp, coins=world.coins
+        )
         _join(simulation, participant, world.public_link, seed, world.storm)
         _bring(simulation, profile, instrument, world.endowments.get(instrument.instrument_id, 0))
         _subscribe(simulation, world, profile)

@@ -213,13 +213,17 @@ class World:
     freeze_hazard: FreezeHazard | None = None
     fallback: AnyCashTerms | None = None  # into which claims are converted if that is halted
     fallback_liquidity: Money | None = None  # what the house holds of it; None: as much as all bring
+    storm: StormTerms = CALM
+
+    @property
+    def coins(self) -> tuple[AssetId, ...]:
+        """What an issuer stands behind, and takes back; other money is at par where it is."""
+        return tuple(terms.asset_id for terms in self.established.cash if isinstance(terms, CoinTerms))
 
     @property
     def redemption_hours(self) -> BankingHours | None:
         """When the settlement asset is redeemed, if it is a coin with hours for that."""
         return self.coin.redemption.hours if isinstance(self.coin, CoinTerms) else None
-
-    storm: StormTerms = CALM
 
     @property
     def quoted(self) -> tuple[Instrument, ...]:

@@ -1,9 +1,11 @@
 """The strategies that ship, and which profile trades by which."""
 
+from collections.abc import Collection
+
 from exchange.access.regime import ApplicantKind
 from exchange.cash.hours import BankingHours
 from exchange.instruments import Instrument
-from exchange.units import BasisPoints, Money, Time
+from exchange.units import AssetId, BasisPoints, Money, Time
 from matching.terms import Side
 from participants.chance import Dice, generator
 from participants.participant import Participant
@@ -32,19 +34,26 @@ def participant_for(
     opens: Time,
     maker: MarketMakerTerms | None = None,
     margin_bp: BasisPoints | None = None,
+    coins: Collection[AssetId] = (),
 ) -> Participant:
     """The strategy of the profile's style, in one future, with dice of its own.
 
-    `margin_bp` is what it believes that a position needs, as a share of its worth; None: full cover.
+    `margin_bp` is what it believes that a position needs, as a share of its worth; None: full cover. `coins` are
+    the assets that an issuer takes back.
     """
-    trader = _trader(profile, instrument, seed, opens, maker)
+    trader = _trader(profile, instrument, seed, opens, maker, coins)
     if margin_bp is not None:
         trader.desk.clear_by_margin(margin_bp)
     return trader
 
 
 def _trader(
-    profile: Profile, instrument: Instrument, seed: int, opens: Time, maker: MarketMakerTerms | None
+    profile: Profile,
+    instrument: Instrument,
+    seed: int,
+    opens: Time,
+    maker: MarketMakerTerms | None,
+    coins: Collection[AssetId],
 ) -> Trader:
     dice = Dice(generator(seed, profile.participant_id))
     match profile.style:
@@ -54,7 +63,8 @@ def _trader(
             return ValueTrader(profile, instrument, dice, opens)
         case Style.HOLDER:
             long = dice.uniform() < LONG_SHARE[profile.applicant.kind]
-            return CautiousHolder(profile, instrument, dice, opens, Side.BUY if long else Side.SELL)
+            side = Side.BUY if long else Side.SELL
+            return CautiousHolder(profile, instrument, dice, opens, side, coins=coins)
         case Style.MARKET_MAKER:
             return MarketMaker(profile, instrument, dice, opens, maker)
 

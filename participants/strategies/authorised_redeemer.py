@@ -76,9 +76,9 @@ class AuthorisedRedeemer(CoinTrader):
         for event in news:
             match event:
                 case WithdrawalCompleted(asset_id=self.coin):
-                    self.home.coins += event.amount
+                    self.home.coins += event.arrived
                 case WithdrawalCompleted(asset_id=self.instrument.cash):
-                    commands += self._mint(event.amount)
+                    commands += self._mint(event.arrived)
                 case CashRequestRejected(request="DepositCash", asset_id=self.coin):
                     self._mints = False  # the issuer did not mint for it
                 case CashRequestRejected(request="DepositCash", asset_id=self.instrument.cash):

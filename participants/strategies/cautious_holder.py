@@ -1,6 +1,6 @@
-"""Builds one position slowly and keeps it. Frightened, it closes it, takes its money home and redeems it."""
+"""Builds one position slowly and keeps it. Frightened, it closes it and takes its money home; coins it redeems."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from exchange.commands import Command, RedeemCoins, WithdrawCash
@@ -11,7 +11,7 @@ from exchange.events import (
 )
 from exchange.instruments import Instrument
 from exchange.messages import Message
-from exchange.units import HOUR, MINUTE, Money, Time
+from exchange.units import HOUR, MINUTE, AssetId, Money, Time
 from exchange.views import MarketView
 from matching.terms import Side, TimeInForce
 from participants.chance import Dice
@@ -31,7 +31,9 @@ class HolderTerms(Message):
 
 
 class CautiousHolder(Trader):
-    """`direction` is the side of the position it wants: most people buy, most firms hedge by selling."""
+    """`direction` is the side of the position it wants: most people buy, most firms hedge by selling. `coins` are the
+    assets that an issuer takes back: other money is at par where it is.
+    """
 
     follows: ClassVar = (*Trader.follows, CustodyGated)
 
@@ -43,9 +45,11 @@ class CautiousHolder(Trader):
         opens: Time,
         direction: Side = Side.BUY,
         terms: HolderTerms | None = None,
+        coins: Collection[AssetId] = (),
     ) -> None:
         super().__init__(profile, instrument, dice, opens)
         self.terms = terms or HolderTerms()
+        self.coins = coins
         self.direction = direction
         self.frightened = False
         self._best_seen: float | None = None  # the index, in ticks, at its best for this direction
@@ -56,7 +60,8 @@ class CautiousHolder(Trader):
     def decide(self, now: Time, news: Sequence[Event], market: MarketView) -> Decision:
         """As every trader; coins that came home go straight to the issuer, for bank roubles at par."""
         decision = super().decide(now, news, market)
-        redeemed = [self._redeem(event) for event in news if isinstance(event, WithdrawalCompleted)]
+        home = [event for event in news if isinstance(event, WithdrawalCompleted)]
+        redeemed = [self._redeem(event) for event in home if event.asset_id in self.coins]
         return Decision([*redeemed, *decision.commands], decision.wake_at) if redeemed else decision
 
     def pause(self) -> Time:
@@ -82,8 +87,7 @@ class CautiousHolder(Trader):
         return self._withdraw(now) if self.frightened else ()
 
     def _redeem(self, event: WithdrawalCompleted) -> RedeemCoins:
-        arrived = event.amount - event.fee
-        return RedeemCoins(asset_id=event.asset_id, wallet_id=self.profile.wallet_id, amount=arrived)
+        return RedeemCoins(asset_id=event.asset_id, wallet_id=self.profile.wallet_id, amount=event.arrived)
 
     # --- calm
 

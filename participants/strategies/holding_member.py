@@ -1,13 +1,13 @@
 """A clearing member with a position of its own: it builds it as a cautious holder does, takes clients on, and
 answers its calls."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from exchange.commands import DepositCash
 from exchange.events import ClientApplied, Event, MarginCalled, ParticipantAdmitted
 from exchange.instruments import Instrument
-from exchange.units import Money, Time
+from exchange.units import AssetId, Money, Time
 from exchange.views import MarketView
 from matching.terms import Side
 from participants.chance import Dice
@@ -31,8 +31,9 @@ class HoldingMember(CautiousHolder):
         direction: Side = Side.BUY,
         reserve: Money = 0,
         terms: MemberTerms | None = None,
+        coins: Collection[AssetId] = (),
     ) -> None:
-        super().__init__(profile, instrument, dice, opens, direction)
+        super().__init__(profile, instrument, dice, opens, direction, coins=coins)
         self._reserve = reserve
         self._terms = terms or MemberTerms()
 

@@ -77,7 +77,7 @@ class RunningHolder(CoinTrader):
         decision = super().decide(now, news, market)
         for event in news:
             if isinstance(event, WithdrawalCompleted) and event.asset_id == self.coin:
-                self.home.coins += event.amount
+                self.home.coins += event.arrived
         redeemed = () if self.news.shut(now) else self.home.hand_in(now)
         return Decision([*redeemed, *decision.commands], decision.wake_at) if redeemed else decision
 

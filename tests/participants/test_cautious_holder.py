@@ -30,7 +30,15 @@ PATIENCE = HolderTerms().patience_ns
 
 def a_holder(direction: Side = Side.BUY, **terms: float) -> CautiousHolder:
     profile = a_profile(Style.HOLDER, deposit=100_000_000, fear_bp=900)
-    return CautiousHolder(profile, an_instrument(), dice(), OPENS, direction, HolderTerms(**terms))  # type: ignore[arg-type]
+    return CautiousHolder(
+        profile,
+        an_instrument(),
+        dice(),
+        OPENS,
+        direction,
+        HolderTerms(**terms),
+        coins=(RUBD,),  # type: ignore[arg-type]
+    )
 
 
 def a_frightened_holder(market: Market) -> CautiousHolder:
@@ -172,9 +180,17 @@ def test_coins_that_came_home_are_redeemed_at_once() -> None:
     """Frightened or not: whoever has taken its coins out wants roubles, and does not wait for its next look."""
     market, holder = Market(), a_holder()
     holder.next_look = market.now + MINUTE
-    home = WithdrawalCompleted(participant_id=ME, withdrawal_id=1, asset_id=RUBD, amount=700)
+    home = WithdrawalCompleted(participant_id=ME, withdrawal_id=1, asset_id=RUBD, amount=705, fee=5)
     decision = holder.decide(market.now, [home], market.view)
     assert list(decision.commands) == [
         RedeemCoins(asset_id=RUBD, wallet_id=WalletId("wallet-me"), amount=700)
     ]
     assert decision.wake_at == holder.next_look
+
+
+def test_money_that_no_issuer_takes_back_stays_at_home() -> None:
+    """Bank money is at par where it is: a claim to have it redeemed would only be refused."""
+    market, holder = Market(), a_holder()
+    holder.next_look = market.now + MINUTE
+    home = WithdrawalCompleted(participant_id=ME, withdrawal_id=1, asset_id=AssetId("RUB"), amount=700)
+    assert not holder.decide(market.now, [home], market.view).commands

@@ -279,6 +279,16 @@ def test_coins_go_home_and_to_the_issuer_and_the_roubles_come_back() -> None:
     assert back in market.ask(redeemer, after=HOUR)
 
 
+@pytest.mark.parametrize("trader", ["redeemer", "holder"])
+def test_only_what_arrived_at_home_is_handed_in(trader: str) -> None:
+    """The keeper's fee of the way home is gone; a claim for more than is there would be refused for ever."""
+    who = a_redeemer(coins=5 * LOT) if trader == "redeemer" else a_holder(eligible_share=1.0)
+    market = Market()
+    who.first_wake()
+    home = changed(at_home(5 * LOT), fee=ROUBLE)
+    assert handed_in(who.decide(market.now, [home], market.view).commands) == [5 * LOT - ROUBLE]
+
+
 def test_while_redemption_is_shut_coins_at_home_wait_and_go_in_when_it_opens() -> None:
     market, redeemer = Market(), a_redeemer(coins=5 * LOT)
     redeemer.first_wake()
