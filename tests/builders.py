@@ -319,7 +319,7 @@ class Venue:
         self,
         *instruments: Instrument,
         regime: Regime | None = None,
-        coin: CoinTerms | None = None,
+        coin: AnyCashTerms | None = None,
         more_coins: tuple[AnyCashTerms, ...] = (),
         more_assets: tuple[Asset, ...] = (),
         cycles: tuple[SettlementCycleTerms, ...] = (),
@@ -397,19 +397,27 @@ class Venue:
         self.mint(WalletId(f"wallet-{name}"), cash, asset_id)
         return self.tell(DepositCash(participant_id=name, asset_id=asset_id, amount=cash))
 
-    def fund_house(self, layer: HouseLayer, amount: Money) -> None:
-        self.mint(WalletId("house"), amount)
-        self.tell(FundHouse(asset_id=RUBD, source=WalletId("house"), layer=layer, amount=amount))
+    def fund_house(self, layer: HouseLayer, amount: Money, asset_id: AssetId = RUBD) -> None:
+        self.mint(WalletId("house"), amount, asset_id)
+        self.tell(FundHouse(asset_id=asset_id, source=WalletId("house"), layer=layer, amount=amount))
 
     def mint(self, wallet: WalletId, amount: Money, asset_id: AssetId = RUBD) -> None:
+        """New coins against a receipt, by whoever may mint, or money that a bank credits."""
         self.minted += 1
-        receipt = f"receipt-{self.minted}"
-        if self.state.holdings[asset_id].money is not None:
+        receipt, terms = f"receipt-{self.minted}", self.state.holdings[asset_id].terms
+        if not isinstance(terms, CoinTerms):
             self.tell(CreditWallet(asset_id=asset_id, wallet_id=wallet, amount=amount, reference=receipt))
             return
         self.tell(RecordFiatReceipt(asset_id=asset_id, receipt_id=receipt, amount=amount))
         self.tell(
-            MintCoins(asset_id=asset_id, minter="minter", receipt_id=receipt, wallet_id=wallet, amount=amount)
+            MintCoins(
+                asset_id=asset_id,
+                minter=next(iter(terms.minters)),
+                receipt_id=receipt,
+                wallet_id=wallet,
+                amount=amount,
+                signatures=terms.signatures(RoleName.MINTER),
+            )
         )
 
     def bring(self, name: ParticipantId, amount: int, transaction: str = "") -> list[Event]:

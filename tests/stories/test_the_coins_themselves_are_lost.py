@@ -45,7 +45,7 @@ from exchange.events import (
 )
 from exchange.instruments import ContractKind
 from exchange.reasons import CashRefusal, RejectReason
-from exchange.units import DAY, SECOND, WalletId
+from exchange.units import DAY, MINUTE, SECOND, WalletId
 from tests.builders import (
     ANN,
     BOB,
@@ -56,13 +56,14 @@ from tests.builders import (
     RUBD,
     SELL,
     Venue,
+    a_patient_index,
     a_risk_regime,
     coin_terms,
     future,
     of_kind,
     option,
 )
-from tests.stories.modes import BOTH_MODES, regime_of, show_the_price
+from tests.stories.modes import BOTH_MODES, regime_of
 
 KEYS = ("issuer", "central_bank")
 FIRST, NEW, THIEF = WalletId("venue-1"), WalletId("venue-new"), WalletId("thief")
@@ -270,10 +271,16 @@ def test_a_foreign_issuer_freezes_and_wipes_after_thirty_days(mode):
     """F9: at the freeze the asset is halted and the gate closed; at the wipe claims are cut by their parts."""
     series = future(expiry=EXPIRY + 60 * DAY)
     rules = CashRules(settlement_asset=RUBD, halt_on_freeze=True)
-    venue = Venue(series, coin=a_foreign_coin(expected_recovery_bp=2_500), regime=regime_of(mode, cash=rules))
+    venue = Venue(
+        series,
+        coin=a_foreign_coin(expected_recovery_bp=2_500),
+        regime=regime_of(mode, cash=rules),
+        index=a_patient_index(interval=MINUTE),
+    )
     for name, cash in ((ANN, 1_000_000), (BOB, 1_000_000)):
         venue.admit(name, cash)
-    show_the_price(venue)
+    venue.quote(800_000_000)
+    venue.wait_until(venue.now + MINUTE)
     venue.trade(ANN, BOB, 1, 80_000)
     frozen = freeze(venue)
     assert frozen[1] == CustodyGated(asset_id=RUBD, mobile=0, frozen=2_000_000)
