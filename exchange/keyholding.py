@@ -202,8 +202,7 @@ def unfreeze_wallet(command: UnfreezeWallet, holding: Holding, state: State) -> 
     yield WalletUnfrozen(asset_id=command.asset_id, wallet_id=command.wallet_id, order_ref=command.order_ref)
     yield from safekeeping.review_owner(command.wallet_id, command.order_ref, holding, state)
     yield from safekeeping.review(holding, state)
-    if holding.issuer is not None:  # it may have waited for its roubles
-        yield from redeeming.review(holding, holding.issuer, state)
+    yield from redeeming.review_after_thaw(holding, state)
     if shut is not None and holding.shut(state.now) is None:
         yield from margining.renew_calls(command.asset_id, state)
 

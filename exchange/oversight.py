@@ -9,7 +9,7 @@ from exchange.access.regime import AccessClass, CashRules, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
 from exchange.cash.founding import fault_in_cash
 from exchange.cash.holding import Holding
-from exchange.cash.terms import FEES, BankTerms
+from exchange.cash.terms import FEES, BankTerms, CoinTerms
 from exchange.clearing import accounts, house
 from exchange.clearing.denomination import Conversion, fault_in_denomination
 from exchange.clearing.expiry import is_over, is_trading
@@ -120,6 +120,7 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
     for asset_terms in command.cash:
         if fault := fault_in_cash(asset_terms):
             yield fault
+    yield from _redemption_faults(command)
     yield from cash_prices.price_terms_faults(command)
     closed = state.now
     for session in command.sessions:
@@ -129,6 +130,14 @@ def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
     for cycle in command.settlement_cycles:
         if cycle.at < state.now or min(cycle.penalty_bp, cycle.lasts) < 0:
             yield "settlement cycles must lie ahead, and neither last nor penalise by less than nothing"
+
+
+def _redemption_faults(command: EstablishVenue) -> Iterator[str]:
+    """A coin is redeemed in bank roubles: what the venue keeps under that name is at a bank."""
+    kept = {terms.asset_id: terms for terms in command.cash}
+    for terms in command.cash:
+        if isinstance(terms, CoinTerms) and not isinstance(kept.get(terms.pays_in), BankTerms | None):
+            yield f"{terms.asset_id}: pays_in is {terms.pays_in}, which no bank keeps; name bank roubles"
 
 
 # --- sessions -------------------------------------------------------------------------------------------

@@ -6,11 +6,10 @@ pays on in a wind-down, and sees to it that a queue is processed when there is s
 
 from collections.abc import Iterator
 
-from exchange.cash.coin_books import Payment
+from exchange.cash.coin_books import Arrives, Payment, anywhere
 from exchange.cash.holding import Holding
 from exchange.cash.issuer import Issuer
 from exchange.cash.issuer_states import IssuerState
-from exchange.cash.money import MoneyKeeper
 from exchange.cash.redemption import Ticket
 from exchange.cash.reserves import Sale
 from exchange.cash.secondary_price import reserves_value_ppm
@@ -64,7 +63,7 @@ def redeem_coins(command: RedeemCoins, holding: Holding, issuer: Issuer, state: 
         amount=ticket.amount,
         fee=ticket.fee_due,
     )
-    if issuer.can_pay_at_once(ticket, state.now) and _bank_pays(issuer, state):
+    if issuer.can_pay_at_once(ticket, state.now, _arrives(issuer, state)) and _bank_pays(issuer, state):
         yield _pay_out(issuer.pay(ticket, ticket.open, state.now), issuer, state)
     yield from review(holding, issuer, state)
 
@@ -102,7 +101,7 @@ def process_redemptions(
         _promise_processing(issuer, state)
         return
     yield from _raise_money(issuer, state)
-    parts = issuer.plan_payout(state.now, rule)
+    parts = issuer.plan_payout(state.now, rule, _arrives(issuer, state))
     for part in parts:
         yield _pay_out(issuer.pay(part.ticket, part.amount, state.now), issuer, state)
     if parts:
@@ -115,24 +114,32 @@ def process_redemptions(
     yield from review(holding, issuer, state)
 
 
-def _bank(issuer: Issuer, state: State) -> MoneyKeeper | None:
-    """That keeps what the issuer pays in, if the venue knows it."""
+def _at_the_bank(issuer: Issuer, state: State) -> Holding | None:
+    """What the issuer pays in, if the venue knows the bank that keeps it."""
     holding = state.holdings.get(issuer.terms.pays_in)
-    return None if holding is None else holding.money
+    return None if holding is None or holding.bank is None else holding
+
+
+def _arrives(issuer: Issuer, state: State) -> Arrives:
+    """To which wallets the bank can pay: to none that may not receive there, nor to one that is the venue's there."""
+    roubles = _at_the_bank(issuer, state)
+    if roubles is None:
+        return anywhere
+    return lambda wallet: not (roubles.keeper.is_frozen_in(wallet) or roubles.is_of_the_venue(wallet))
 
 
 def _bank_pays(issuer: Issuer, state: State) -> bool:
     """Not while that bank is closed, out or has failed: whoever waits keeps its place."""
-    bank = _bank(issuer, state)
-    return bank is None or bank.standstill(state.now) is None
+    roubles = _at_the_bank(issuer, state)
+    return roubles is None or roubles.keeper.standstill(state.now) is None
 
 
 def _pay_out(payment: Payment, issuer: Issuer, state: State) -> Event:
     """To the same wallet at the bank, if the venue knows it."""
-    bank = _bank(issuer, state)
-    if bank is not None and payment.roubles:
-        reference = f"redemption {issuer.terms.asset_id} {payment.number}"
-        bank.credit(payment.wallet_id, payment.roubles, reference, state.now)
+    roubles = _at_the_bank(issuer, state)
+    if roubles is not None and roubles.bank is not None and payment.roubles:
+        assert roubles.bank.pay_in_refusal(payment.wallet_id, payment.roubles, state.now) is None
+        roubles.bank.pay_in(payment.wallet_id, payment.roubles, state.now)
     return CoinsRedeemed(
         asset_id=issuer.terms.asset_id,
         wallet_id=payment.wallet_id,
@@ -159,7 +166,7 @@ def _raise_money(issuer: Issuer, state: State) -> Iterator[Event]:
 
 
 def _need(issuer: Issuer, state: State) -> Money:
-    return sum(ticket.open for ticket in issuer.payable(state.now))
+    return sum(ticket.open for ticket in issuer.payable(state.now, _arrives(issuer, state)))
 
 
 def _order_sales(need: Money, issuer: Issuer, state: State) -> Iterator[Event]:
@@ -235,6 +242,14 @@ def review(holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
     _promise_processing(issuer, state)
 
 
+def review_after_thaw(holding: Holding, state: State) -> Iterator[Event]:
+    """Somebody may have waited for its roubles, at this issuer or at one that pays in this money."""
+    for coin in state.holdings.values():
+        issuer = coin.issuer
+        if issuer is not None and holding.terms.asset_id in (issuer.terms.asset_id, issuer.terms.pays_in):
+            yield from review(coin, issuer, state)
+
+
 def _shortfall(issuer: Issuer) -> Event:
     asset_id, supply, book = issuer.terms.asset_id, issuer.supply, issuer.reserves.book
     if issuer.shortfall:
@@ -245,8 +260,9 @@ def _shortfall(issuer: Issuer) -> Event:
 def _wind_down(issuer: Issuer, state: State) -> Iterator[Event]:
     """Sell everything, whole, and pay what is money at once."""
     yield from _order_sales(issuer.reserves.accessible, issuer, state)
-    for payment in issuer.pay_holders(state.now) if _bank_pays(issuer, state) else ():
-        yield _pay_out(payment, issuer, state)
+    if _bank_pays(issuer, state):
+        for payment in issuer.pay_holders(state.now, _arrives(issuer, state)):
+            yield _pay_out(payment, issuer, state)
 
 
 def _promise_processing(issuer: Issuer, state: State) -> None:
@@ -254,7 +270,7 @@ def _promise_processing(issuer: Issuer, state: State) -> None:
     queue = issuer.redemptions
     if not queue.backlog or queue.processing_at is not None or issuer.payout_rule() is None:
         return
-    wanted = issuer.wanted()
+    wanted = issuer.wanted(_arrives(issuer, state))
     if wanted and issuer.reserves.can_raise(wanted - issuer.reserves.liquid):
         queue.processing_at = queue.next_processing(state.now)
         state.agenda.promise(queue.processing_at, ProcessRedemptions(asset_id=issuer.terms.asset_id))

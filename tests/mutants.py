@@ -380,6 +380,14 @@ MUTANTS = (
         ("tests/exchange/test_reserves.py", "tests/exchange/test_redeeming.py"),
     ),
     Mutant(
+        "roubles-are-paid-into-a-frozen-account",
+        "lost payment",
+        "exchange/redeeming.py",
+        "    return lambda wallet: not (roubles.keeper.is_frozen_in(wallet) or roubles.is_of_the_venue(wallet))\n",
+        "    return anywhere\n",
+        ("tests/exchange/test_redeeming.py",),
+    ),
+    Mutant(
         "a-shortfall-is-not-told",
         "silent loss",
         "exchange/redeeming.py",

@@ -6,8 +6,8 @@ against, what was wiped, own funds, interest that is set aside. So reserves fall
 than what is on the books as lost or as unbacked.
 """
 
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TypeAlias
 
 from exchange.cash.interest import Interest
 from exchange.cash.issuer_states import ALLOWED, REFUSED_IN, Answer, IssuerState, Operation
@@ -32,6 +32,14 @@ _MIRRORS = (RESERVES, RESERVE_LOSSES, UNBACKED)
 _LIABILITIES = (RECEIVED, WIPED, OWN_FUNDS, INTEREST_DUE)
 
 
+Arrives: TypeAlias = Callable[[WalletId], bool]  # whether roubles that are paid for a wallet's coins would
+
+
+def anywhere(_wallet_id: WalletId) -> bool:
+    """Whoever pays the roubles out, it is not looked at where to."""
+    return True
+
+
 class Payment(NamedTuple):
     """Coins that were burned, and the roubles that were paid for them; the fee stays with the issuer."""
 
@@ -40,7 +48,6 @@ class Payment(NamedTuple):
     burned: Money
     fee: Money
     roubles: Money
-    number: int = 0  # of all that were made
 
 
 class CoinBooks(Keeper):
@@ -57,7 +64,6 @@ class CoinBooks(Keeper):
         self.told_shortfall: Money = 0
         self._paid_interest: Money = 0
         self._redeemed: Money = 0
-        self._payments = 0
         for account in _MIRRORS:
             self._ledger.open(account, terms.asset_id, Rule.MIRROR)
         for account in _LIABILITIES:
@@ -202,14 +208,14 @@ class CoinBooks(Keeper):
             return True
         return wallet_id in terms.eligible_wallets or class_id in terms.eligible_classes
 
-    def can_pay_at_once(self, ticket: Ticket, now: Time) -> bool:
+    def can_pay_at_once(self, ticket: Ticket, now: Time, arrives: Arrives = anywhere) -> bool:
         """Nobody waits before it, the hours allow it, and the money is there."""
         return (
             self.terms.redemption.instant
             and ALLOWED[Operation.PAYOUT, self.state] is Answer.YES
             and self.redemptions.backlog == ticket.open <= self.reserves.liquid
             and ticket.payable_from <= now
-            and self._can_be_paid(ticket)
+            and self._can_be_paid(ticket, arrives)
         )
 
     def payout_rule(self) -> QueueRule | None:
@@ -219,19 +225,19 @@ class CoinBooks(Keeper):
             return QueueRule.PRO_RATA if self.terms.redemption.gated_payout else None
         return self.terms.redemption.queue if answer is Answer.YES else None
 
-    def payable(self, now: Time) -> list[Ticket]:
-        return self.redemptions.payable(now, self._can_be_paid)
+    def payable(self, now: Time, arrives: Arrives = anywhere) -> list[Ticket]:
+        return self.redemptions.payable(now, lambda ticket: self._can_be_paid(ticket, arrives))
 
-    def wanted(self) -> Money:
+    def wanted(self, arrives: Arrives = anywhere) -> Money:
         """What waits and could be paid if it were its turn."""
-        return sum(ticket.open for ticket in self.redemptions.waiting() if self._can_be_paid(ticket))
+        return sum(ticket.open for ticket in self.redemptions.waiting() if self._can_be_paid(ticket, arrives))
 
-    def _can_be_paid(self, ticket: Ticket) -> bool:
-        """Who is frozen stays in the queue and does not hold up those behind."""
-        return not self.is_frozen_out(ticket.wallet_id)
+    def _can_be_paid(self, ticket: Ticket, arrives: Arrives) -> bool:
+        """Who is frozen, here or where the roubles go, stays in the queue and does not hold up those behind."""
+        return not self.is_frozen_out(ticket.wallet_id) and arrives(ticket.wallet_id)
 
-    def plan_payout(self, now: Time, rule: QueueRule) -> list[Part]:
-        return self.redemptions.plan(self.reserves.liquid, self.payable(now), rule)
+    def plan_payout(self, now: Time, rule: QueueRule, arrives: Arrives = anywhere) -> list[Part]:
+        return self.redemptions.plan(self.reserves.liquid, self.payable(now, arrives), rule)
 
     def pay(self, ticket: Ticket, amount: Money, now: Time) -> Payment:
         """Burn so many coins of the ticket and pay as many roubles, less the fee."""
@@ -251,8 +257,7 @@ class CoinBooks(Keeper):
             self._move(account, OWN_FUNDS, payment.fee, now, "fee")
         self._redeemed += payment.burned
         self.supply -= payment.burned
-        self._payments += 1
-        return payment._replace(number=self._payments)
+        return payment
 
     def cancel_refusal(self, ticket_id: int) -> CashRefusal | None:
         ticket = self.redemptions.ticket(ticket_id)

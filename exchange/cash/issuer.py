@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from exchange.cash import hours
-from exchange.cash.coin_books import WIPED, CoinBooks, Payment
+from exchange.cash.coin_books import WIPED, Arrives, CoinBooks, Payment, anywhere
 from exchange.cash.issuer_states import CHANGES, PAUSABLE, IssuerState, Operation
 from exchange.cash.keeper import ParRedemption
 from exchange.cash.keys import fault_in_role
@@ -219,11 +219,12 @@ class Issuer(CoinBooks):
 
     # --- winding down -------------------------------------------------------------------------------
 
-    def pay_holders(self, now: Time) -> list[Payment]:
+    def pay_holders(self, now: Time, arrives: Arrives = anywhere) -> list[Payment]:
         """Pay every holder its part of what is money at once, without being asked and without a fee.
 
-        A wallet that is frozen keeps its coins, and its part stays in the reserves until it can be paid. So do
-        the wallets of the venue, whose coins are its participants': they take them out, and are paid then.
+        A wallet that is frozen, here or where the roubles go, keeps its coins, and its part stays in the reserves
+        until it can be paid. So do the wallets of the venue, whose coins are its participants': they take them out,
+        and are paid then.
         """
         held = {w: amount for w, amount in self.balances().items() if w != self.terms.issuer_wallet}
         for ticket in self.redemptions.waiting():
@@ -231,7 +232,8 @@ class Issuer(CoinBooks):
             held[ticket.wallet_id] = held.get(ticket.wallet_id, 0) + ticket.open
         payments: list[Payment] = []
         for wallet_id, due in self.winding_down.dues(self.reserves.liquid, held).items():
-            if not self.is_frozen_out(wallet_id) and wallet_id not in self._of_the_venue:
+            kept = self.is_frozen_out(wallet_id) or wallet_id in self._of_the_venue
+            if not kept and arrives(wallet_id):
                 payments += self._pay_holder(wallet_id, due, now)
                 self.winding_down.paid(wallet_id, due)
         return payments

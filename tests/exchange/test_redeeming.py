@@ -5,6 +5,7 @@ import pytest
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.cash.hours import BankingHours
 from exchange.cash.terms import (
+    DigitalRoubleTerms,
     QueueRule,
     RedemptionTerms,
     ReserveClass,
@@ -16,6 +17,7 @@ from exchange.commands import (
     CancelRedemption,
     ChangeIssuerState,
     Command,
+    CreditWallet,
     EndOutage,
     EstablishVenue,
     FreezeWallet,
@@ -51,7 +53,7 @@ from exchange.events import (
 from exchange.instruments import Asset
 from exchange.messages import changed
 from exchange.reasons import CashRefusal
-from exchange.units import DAY, HOUR, MINUTE, SECOND, Money, WalletId
+from exchange.units import DAY, HOUR, MINUTE, SECOND, AssetId, Money, WalletId
 from exchange.wellformed import MalformedCommand
 from matching.terms import ParticipantId
 from tests.builders import OPENS, RUB, RUBD, Venue, coin_terms, of_kind, rouble_terms
@@ -418,10 +420,54 @@ def test_nobody_is_paid_while_the_bank_moves_nothing_and_nobody_loses_its_place(
     assert at_the_bank(venue, ANN_W) == 50
 
 
+def by_court(venue: Venue, kind: type[FreezeWallet] | type[UnfreezeWallet], wallet: WalletId) -> list[Event]:
+    """At the bank; at the issuer the wallet is as free as before."""
+    return venue.tell(kind(asset_id=RUB, wallet_id=wallet, order_ref="case 1", signatures=("court",)))
+
+
+def test_who_may_receive_nothing_at_the_bank_keeps_its_coins_and_its_place():
+    """No coin is burned for roubles that would not arrive."""
+    venue = a_venue_with_a_bank()
+    by_court(venue, FreezeWallet, ANN_W)
+    assert paid(redeem(venue, ANN_W, 50)) == []
+    assert paid(redeem(venue, BOB_W, 20)) == []  # somebody waits before it
+    assert paid(slot(venue)) == [(BOB_W, 20)]
+    assert (at_the_bank(venue, ANN_W), at_the_bank(venue, BOB_W)) == (0, 20)
+    issuer = venue.state.holdings[RUBD].issuer
+    assert (issuer.supply, issuer.redemptions.backlog, issuer.redemptions.processing_at) == (230, 50, None)
+    by_court(venue, UnfreezeWallet, ANN_W)
+    assert paid(slot(venue)) == [(ANN_W, 50)]
+    assert at_the_bank(venue, ANN_W) == 50
+
+
+def test_no_roubles_are_paid_into_what_is_the_venues_account_at_the_bank():
+    """Somebody's wallet of coins may bear that name; the roubles would be nobody's on the venue's books."""
+    venue = a_venue_with_a_bank()
+    ours = rouble_terms().venue_wallets[0]
+    venue.mint(ours, 10)
+    assert paid(redeem(venue, ours, 10) + slot(venue)) == []
+    assert at_the_bank(venue, ours) == 0
+
+
+def test_a_reference_that_somebody_else_has_used_stops_no_payment():
+    venue = a_venue_with_a_bank()
+    venue.tell(CreditWallet(asset_id=RUB, wallet_id=BOB_W, amount=1, reference=f"redemption {RUBD} 1"))
+    assert paid(redeem(venue, ANN_W, 50)) == [(ANN_W, 50)]
+    assert at_the_bank(venue, ANN_W) == 50
+
+
 def test_in_a_wind_down_each_holder_is_paid_at_the_bank():
     venue = a_venue_with_a_bank()
     assert paid(into(venue, IssuerState.WIND_DOWN)) == [(ANN_W, 45), (BOB_W, 30)]
     assert (at_the_bank(venue, ANN_W), at_the_bank(venue, BOB_W)) == (45, 30)
+
+
+def test_in_a_wind_down_the_part_of_who_may_receive_nothing_at_the_bank_is_kept_for_it():
+    venue = a_venue_with_a_bank()
+    by_court(venue, FreezeWallet, ANN_W)
+    assert paid(into(venue, IssuerState.WIND_DOWN)) == [(BOB_W, 30)]
+    assert paid(by_court(venue, UnfreezeWallet, ANN_W)) == [(ANN_W, 45)]
+    assert at_the_bank(venue, ANN_W) == 45
 
 
 def test_a_venue_is_not_founded_on_reserves_that_do_not_add_up():
@@ -430,6 +476,15 @@ def test_a_venue_is_not_founded_on_reserves_that_do_not_add_up():
     (entry,) = Exchange().handle(command, 0)
     assert isinstance(entry.event, DirectiveRefused)
     assert "reserves of 0 for 5 in circulation and own funds" in entry.event.explanation
+
+
+def test_a_coin_is_not_redeemed_in_what_no_bank_keeps():
+    platform = DigitalRoubleTerms(asset_id=AssetId("DRUB"), venue_wallets=(WalletId("venue-d"),))
+    terms = coin_terms(pays_in=platform.asset_id)
+    command: Command = EstablishVenue(assets=(), indices=(), cash=(terms, platform), sessions=())
+    (entry,) = Exchange().handle(command, 0)
+    assert isinstance(entry.event, DirectiveRefused)
+    assert "RUBD: pays_in is DRUB, which no bank keeps; name bank roubles" in entry.event.explanation
 
 
 def test_nobody_may_ask_for_a_duty_of_the_issuer():

@@ -2,6 +2,8 @@
 step, and whoever reads only the record comes to the issuer's own figures.
 """
 
+from typing import Any
+
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -70,17 +72,22 @@ from exchange.commands import (
     WithdrawCash,
 )
 from exchange.events import (
+    BankResolved,
     CoinRequestRefused,
     CoinsMinted,
     CoinsRedeemed,
     Event,
+    InterestPaid,
     IssuerState,
+    LossAllocated,
     RedemptionCanceled,
     RedemptionRequested,
     ReservesCoverSupply,
     SupplyExceedsReserves,
+    WalletCredited,
 )
-from exchange.units import DAY, HOUR, MINUTE, SECOND, AssetId, WalletId
+from exchange.instruments import Instrument
+from exchange.units import DAY, HOUR, MINUTE, SECOND, AssetId, Time, WalletId
 from matching.terms import ParticipantId, Side
 from tests.builders import (
     BTCF,
@@ -114,6 +121,8 @@ either = st.sampled_from((RUBD, RUB))
 large = st.integers(1, 90 * LOT) | st.integers(-1, 5)
 BOTH_KEYS = ("issuer", "central_bank", "court")
 HOUSE = WalletId("house")
+GONE = "it is gone"  # the grounds of a loss that the machine reports
+WRITTEN_OFF = (LossCause.ISSUER_DEFAULT, LossCause.BANK_INSOLVENCY)  # and paid to nobody
 
 
 def bucket(name: str, weight_bp: int, days: int = 0, haircut_bp: int = 0) -> ReserveTerms:
@@ -295,6 +304,24 @@ TestCashLegMachine.settings = settings(max_examples=120, stateful_step_count=50,
 # --- the venue around it --------------------------------------------------------------------------------
 
 
+class RecordedVenue(Venue):
+    """Keeps what has happened since it was last read."""
+
+    def __init__(self, *instruments: Instrument, **terms: Any) -> None:
+        self.record: list[Event] = []
+        super().__init__(*instruments, **terms)
+
+    def tell(self, command: Command) -> list[Event]:
+        events = super().tell(command)
+        self.record += events
+        return events
+
+    def wait_until(self, time: Time) -> list[Event]:
+        events = super().wait_until(time)
+        self.record += events
+        return events
+
+
 class WholeCashLegMachine(RuleBasedStateMachine):
     """Issuer, bank, authority and participants on one venue with a coin, bank roubles, their pair and a future.
 
@@ -337,7 +364,8 @@ class WholeCashLegMachine(RuleBasedStateMachine):
             interest_share_bp=5_000,
         )
         clearing = ClearingRules(mode=mode, variation=cleared_at(20 * MINUTE))
-        self.venue = Venue(
+        self.roubles = 0  # that all wallets at the bank should hold together, by the record
+        self.venue = RecordedVenue(
             future(cash=settled_in, fee_taker=7),
             cash_pair(fee_maker=20, fee_taker=60),
             assets=BOTH,
@@ -510,7 +538,7 @@ class WholeCashLegMachine(RuleBasedStateMachine):
         self.lose_coins(
             RecordCashLoss(
                 asset_id=asset_id, wallet_id=self.wallet(asset_id, choice), amount=amount, cause=cause,
-                grounds="it is gone", target=OUTSIDE[0],
+                grounds=GONE, target=OUTSIDE[0],
             )
         )  # fmt: skip
 
@@ -558,6 +586,27 @@ class WholeCashLegMachine(RuleBasedStateMachine):
             if holding.gate is not None and holding.gate.rule is GateRule.PRO_RATA:
                 allowed = sum(treasury.withdrawable(self.venue.state, who, asset_id) for who in PEOPLE)
                 assert allowed <= sum(holding.spendable(self.venue.state.ledger).values())
+
+    @invariant()
+    def every_coin_that_is_burned_is_paid_for_at_the_bank(self) -> None:
+        """Roubles at the bank are those that came in, were earned or were paid for coins, less what was lost."""
+        for event in self.venue.record:
+            match event:
+                case WalletCredited():
+                    self.roubles += event.amount
+                case CoinsRedeemed():
+                    self.roubles += event.amount - event.fee
+                case InterestPaid():
+                    self.roubles += event.amount
+                case BankResolved():
+                    self.roubles -= event.lost
+                case LossAllocated() if (event.asset_id, event.grounds) == (
+                    RUB,
+                    GONE,
+                ) and event.cause in WRITTEN_OFF:
+                    self.roubles -= event.loss
+        self.venue.record.clear()
+        assert self.venue.state.holdings[RUB].bank.owed == self.roubles
 
 
 def of_size(examples: int, steps: int) -> settings:
