@@ -6,7 +6,7 @@ the other at par. What reaches or leaves the venue's own wallets is then for saf
 
 from collections.abc import Iterator
 
-from exchange import margining, safekeeping, treasury
+from exchange import safekeeping, treasury
 from exchange.cash.bank import Bank
 from exchange.cash.digital_rouble import DigitalRouble
 from exchange.cash.holding import Holding
@@ -111,29 +111,35 @@ def report_outage(
     command: ReportOutage, holding: Holding, money: MoneyKeeper, state: State
 ) -> Iterator[Event]:
     """Nothing moves at the keeper; the venue's own books go on, if not for ever."""
+    stood_still = money.halted(state.now) is not None
     reason = money.begin_outage()
     if reason is not None:
         yield refused(command, reason)
         return
     yield OutageBegan(asset_id=command.asset_id)
-    yield from safekeeping.begin_pause(holding, state)
+    if not stood_still:
+        yield from safekeeping.begin_pause(holding, state)
 
 
 @on_money
 def end_outage(command: EndOutage, holding: Holding, money: MoneyKeeper, state: State) -> Iterator[Event]:
-    """What has waited is sent."""
+    """What has waited is sent, unless the keeper has failed meanwhile."""
     reason = money.end_outage()
     if reason is not None:
         yield refused(command, reason)
         return
     yield OutageEnded(asset_id=command.asset_id)
-    yield from safekeeping.end_pause(holding, state)
+    if money.halted(state.now) is None:
+        yield from safekeeping.end_pause(holding, state)
     treasury.try_again(holding, state)
 
 
 @on_bank
 def fail_bank(command: FailBank, holding: Holding, bank: Bank, state: State) -> Iterator[Event]:
-    """The bank pays nobody. What was on its way out comes back, so that all claims bear alike what is lost."""
+    """The bank pays nobody. What was on its way out comes back, so that all claims bear alike what is lost. The venue's
+    own books go on for as long as in an outage.
+    """
+    stood_still = bank.halted(state.now) is not None
     reason = bank.fail()
     if reason is not None:
         yield refused(command, reason)
@@ -141,6 +147,8 @@ def fail_bank(command: FailBank, holding: Holding, bank: Bank, state: State) -> 
     yield BankFailed(asset_id=command.asset_id)
     for withdrawal in list(holding.pending.values()):
         yield treasury.give_back(withdrawal, CashRefusal.BANK_FAILED, holding, state)
+    if not stood_still:
+        yield from safekeeping.begin_pause(holding, state)
 
 
 @on_bank
@@ -156,7 +164,8 @@ def resolve_bank(command: ResolveBank, holding: Holding, bank: Bank, state: Stat
     if ours:
         grounds = f"{command.loss_bp} bp of what nobody insures are lost"
         yield from safekeeping.bear(ours, LossCause.BANK_INSOLVENCY, grounds, holding, state)
-    yield from margining.renew_calls(command.asset_id, state)
+    if bank.halted(state.now) is None:
+        yield from safekeeping.end_pause(holding, state)
 
 
 # --- interest -------------------------------------------------------------------------------------------

@@ -4,11 +4,14 @@ import pytest
 
 from exchange.cash.losses import LossCause
 from exchange.clearing import accounts
-from exchange.commands import ConvertCash, FailBank, ResolveBank
+from exchange.commands import ConvertCash, EndOutage, FailBank, ReportOutage, ResolveBank
 from exchange.events import (
     BankFailed,
     BankResolved,
     CashConverted,
+    CashHalt,
+    CashHalted,
+    CashResumed,
     InterestPaid,
     LossAllocated,
     LossShared,
@@ -54,6 +57,20 @@ def test_first_everything_is_stuck() -> None:
     assert why(venue.withdraw(ANN, 1)) is CashRefusal.BANK_FAILED
     assert why(venue.credit(wallet_of(ANN), 1)) is CashRefusal.BANK_FAILED
     assert why(venue.tell(FailBank(asset_id=RUB))) is CashRefusal.BANK_FAILED
+
+
+def test_trading_goes_on_for_so_long_and_until_the_bank_pays_again() -> None:
+    """An outage that begins and ends meanwhile neither prolongs that nor cuts it short."""
+    venue = a_venue(longest_pause=HOUR)
+    venue.tell(FailBank(asset_id=RUB))
+    venue.wait_until(venue.now + HOUR // 2)
+    for outage in (ReportOutage(asset_id=RUB), EndOutage(asset_id=RUB)):
+        assert not of_kind(venue.tell(outage), CashHalted)
+    halted = venue.wait_until(venue.now + HOUR // 2)
+    assert [event.cause for event in of_kind(halted, CashHalted)] == [CashHalt.PAUSED]
+    venue.tell(ReportOutage(asset_id=RUB))
+    assert not of_kind(venue.tell(ResolveBank(asset_id=RUB, loss_bp=0)), CashResumed)
+    assert of_kind(venue.tell(EndOutage(asset_id=RUB)), CashResumed)
 
 
 def test_then_the_house_bears_its_part_and_the_holders_theirs() -> None:
