@@ -213,7 +213,7 @@ def run(
         from scenarios.config.regime_file import regime_name, with_cash, with_clearing
         from scenarios.config.scenario_file import scenario_path
         from scenarios.run import run as run_once
-        from scenarios.terminal import fit_table
+        from scenarios.terminal import fit_in_words, fit_table
 
         regime = with_cash(with_clearing(regime, clearing), cash)
         names = [Path(str(scenario_path(scenario))).stem, regime_name(regime)]
@@ -228,6 +228,7 @@ def run(
             typer.echo(f"{who} sent at {time} what is no command: {fault}", err=True)
         if finished.fit:
             Console().print(fit_table(finished.fit))
+            typer.echo(fit_in_words(finished.fit))
         typer.echo(f"kept in {folder}")
         typer.echo(f"digest {finished.digest}")
 

@@ -4,12 +4,22 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from exchange.events import CashPriced, CoinsMinted, CoinsRedeemed
+from exchange.events import (
+    CashPriced,
+    CoinsMinted,
+    CoinsRedeemed,
+    Event,
+    RedemptionCanceled,
+    RedemptionRequested,
+)
 from exchange.instruments import PAR_PPM
 from exchange.messages import Message
 from exchange.units import AssetId, Time
 from scenarios.measures.measure import NAN, RunView
 from scenarios.world import PublishedMeasure, PublishedPoint
+
+_OF_PAR, _TENTH = 0.01, 10
+_DIGITS = 6  # as many as prices have
 
 
 class FitRow(Message, tag=False):
@@ -25,6 +35,13 @@ class FitRow(Message, tag=False):
     @property
     def difference(self) -> float | None:
         return None if self.simulated is None else self.simulated - self.published
+
+    @property
+    def met(self) -> bool:
+        """Whether the run is within a hundredth of par or, of what was redeemed, within a tenth of the figure."""
+        of_supply = self.measure == PublishedMeasure.REDEEMED.value
+        within = self.published / _TENTH if of_supply else _OF_PAR
+        return self.difference is not None and round(abs(self.difference), _DIGITS) <= round(within, _DIGITS)
 
 
 def fit(view: RunView, points: Sequence[PublishedPoint], coin: AssetId) -> tuple[FitRow, ...]:
@@ -64,11 +81,18 @@ def _prices(view: RunView, coin: AssetId, since: Time, until: Time) -> list[int]
 
 
 def _redeemed(view: RunView, coin: AssetId, since: Time, until: Time) -> float:
-    """What holders handed in, as a share of the supply when the count begins."""
-    table = view.table(CoinsRedeemed)
-    mine = (table["asset_id"] == coin) & (table["time"] > since) & (table["time"] <= until)
+    """What holders handed in, paid by then or not, less what was minted: net, as a share of the supply when the count
+    begins. Coins that are handed in are out of circulation, which is what a chain shows.
+    """
+
+    def amount(kind: type[Event]) -> int:
+        table = view.table(kind)
+        mine = (table["asset_id"] == coin) & (table["time"] > since) & (table["time"] <= until)
+        return int(table["amount"][mine].sum())
+
     supply = _supply(view, coin, since)
-    return float(table["amount"][mine].sum() / supply) if supply else NAN
+    net = amount(RedemptionRequested) - amount(RedemptionCanceled) - amount(CoinsMinted)
+    return net / supply if supply else NAN
 
 
 def _supply(view: RunView, coin: AssetId, at: Time) -> int:

@@ -29,6 +29,7 @@ from scenarios.wording import (
     headline,
     level,
     level_interval,
+    listed,
     tone,
 )
 
@@ -37,20 +38,33 @@ _PLAIN_LINES = 10  # how many lines a comparison prints where no bar can be draw
 
 
 def fit_table(rows: Sequence[FitRow]) -> Table:
-    """What was published beside what the run gave. A figure that was used, to set a number of the scenario, proves
-    nothing.
-    """
-    table = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for heading in ("time (UTC)", "measure", "published", "run", "difference", "figure was"):
+    """What was published beside what the run gave. That a figure is met to which a number was fitted proves nothing."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    for heading in ("UTC", "measure", "published", "run", "off by", "met", "fitted"):
         table.add_column(heading, no_wrap=True)
     table.add_column("source")
     for row in rows:
-        at = datetime.fromtimestamp(row.at // SECOND, UTC).strftime("%a %d %b %H:%M")
-        used = "used" if row.calibrated else "not used"
+        at = datetime.fromtimestamp(row.at // SECOND, UTC).strftime("%d %b %H:%M")
         numbers = [_number(value) for value in (row.published, row.simulated)]
         off = "-" if row.difference is None else f"{row.difference:+.4f}"
-        table.add_row(at, row.measure, *numbers, off, used, escape(row.source))
+        table.add_row(at, row.measure, *numbers, off, _yes(row.met), _yes(row.calibrated), escape(row.source))
     return table
+
+
+def fit_in_words(rows: Sequence[FitRow]) -> str:
+    """Which of the figures the run meets, and which not; those that chose a number of the file are told apart."""
+    told = []
+    for fitted, words in ((False, "nothing"), (True, "a number")):
+        mine = [row for row in rows if row.calibrated is fitted]
+        missed = [f"{row.measure} {_number(row.published)} ({row.source})" for row in mine if not row.met]
+        if mine:
+            met = f"{len(mine) - len(missed)} of {counted(len(mine), 'figure')} to which {words} was fitted"
+            told.append(f"Met: {met}." + (f" Not met: {listed(missed)}." if missed else ""))
+    return " ".join((*told, "Met is within 0.01 of par, or within a tenth of what was redeemed."))
+
+
+def _yes(answer: bool) -> str:
+    return "yes" if answer else "no"
 
 
 def _number(value: float | None) -> str:

@@ -479,6 +479,12 @@ class CoinTable(Table):
         tuple[Text, ...],
         Field(description="Participants who may redeem, beside those whom the profile lets."),
     ] = ()
+    redemption_instant: Annotated[
+        Flag | None, Field(description="Paid at once if nobody waits and money is there.")
+    ] = None
+    redemption_interval_seconds: Annotated[
+        Count | None, Field(description="Between two turns of those who wait, from the opening on.")
+    ] = None
     circulation: tuple[CirculationTable, ...] = ()
 
     def asset(self, profile: SettlementAssetTable | None) -> SettlementAssetTable:
@@ -503,12 +509,19 @@ class CoinTable(Table):
         return {**usual.minters, next(iter(usual.minters)): self.minter_allowance_rub}
 
     def _redemption(self, usual: SettlementAssetTable) -> RedemptionTable | None:
-        """Where everybody may redeem, nobody need be named."""
-        terms = usual.redemption
-        if terms is None or not (terms.eligible_classes or terms.eligible_wallets):
+        """Of a coin. Where everybody may redeem, nobody need be named."""
+        if usual.kind is not CashKind.COIN:
             return None
-        named = tuple(wallet_of(ParticipantId(who)) for who in self.eligible)
-        return terms.model_copy(update={"eligible_wallets": (*terms.eligible_wallets, *named)})
+        terms = usual.redemption or RedemptionTable()
+        changes: dict[str, Any] = {}
+        if self.redemption_instant is not None:
+            changes["instant"] = self.redemption_instant
+        if self.redemption_interval_seconds is not None:
+            changes["processing_interval_seconds"] = self.redemption_interval_seconds
+        if terms.eligible_classes or terms.eligible_wallets:
+            named = (wallet_of(ParticipantId(who)) for who in self.eligible)
+            changes["eligible_wallets"] = (*terms.eligible_wallets, *named)
+        return terms.model_copy(update=changes) if changes else None
 
 
 _OF_THE_VENUE = (

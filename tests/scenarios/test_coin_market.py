@@ -12,11 +12,13 @@ from exchange.commands import AddOwnFunds, DiscloseReserves, ReportReserve
 from exchange.events import (
     CashDeposited,
     CashPriced,
-    CoinsRedeemed,
+    CoinsMinted,
     DepthReported,
     IndexPublished,
     IndexStatus,
     OrderFilled,
+    RedemptionCanceled,
+    RedemptionRequested,
     SessionClosed,
     SessionOpened,
     TradeReported,
@@ -28,7 +30,9 @@ from scenarios.cli import app
 from scenarios.config.reading import ConfigurationError
 from scenarios.config.regime_file import load_regime
 from scenarios.config.scenario_file import load_world
+from scenarios.fit import FitRow
 from scenarios.run import let_time_pass, replay, run, run_cell
+from scenarios.terminal import fit_in_words
 from scenarios.world import PublishedMeasure, World
 from tests.scenarios.small_worlds import SHORT_DAY, Kept, live
 
@@ -280,10 +284,43 @@ def test_the_fit_is_what_the_record_says(tmp_path: Path) -> None:
     assert since is not None
     prices = [e.event.price_ppm for e in kept.told if isinstance(e.event, CashPriced) and e.time <= until]
     assert lowest.simulated == min(prices) / 1_000_000
-    handed_in = [e.event.amount for e in kept.told if isinstance(e.event, CoinsRedeemed) and e.time > since]
+    amounts = [
+        {RedemptionRequested: 1, RedemptionCanceled: -1, CoinsMinted: -1}[type(e.event)] * e.event.amount
+        for e in kept.told
+        if isinstance(e.event, RedemptionRequested | RedemptionCanceled | CoinsMinted) and e.time > since
+    ]
     brought = sum(event.amount for event in kept.events(CashDeposited) if event.asset_id == AssetId("RUBD"))
-    assert redeemed.simulated == sum(handed_in) / brought  # nobody redeemed before
+    assert redeemed.simulated == sum(amounts) / brought  # nobody redeemed before
     assert redeemed.simulated > 0
+
+
+@pytest.mark.parametrize(
+    ("measure", "published", "simulated", "met"),
+    [
+        ("lowest", 0.88, 0.87, True),
+        ("lowest", 0.88, 0.869999, False),
+        ("price", 1.0, 1.01, True),
+        ("price", 1.0, None, False),
+        ("redeemed", 0.05, 0.055, True),
+        ("redeemed", 0.05, 0.0449, False),
+    ],
+)
+def test_a_figure_is_met_within_a_hundredth_of_par_or_a_tenth_of_what_was_redeemed(
+    measure: str, published: float, simulated: float | None, met: bool
+) -> None:
+    assert fit_row(measure, published, simulated).met is met
+
+
+def fit_row(measure: str, published: float, simulated: float | None, calibrated: bool = False) -> FitRow:
+    return FitRow(
+        at=0, measure=measure, published=published, simulated=simulated, calibrated=calibrated, source="s"
+    )
+
+
+def test_words_tell_what_is_not_met_apart_from_what_a_number_was_chosen_by() -> None:
+    words = fit_in_words([fit_row("lowest", 0.8, 0.9), fit_row("price", 1.0, 1.0, calibrated=True)])
+    nothing = "Met: 0 of 1 figure to which nothing was fitted. Not met: lowest 0.8000 (s). "
+    assert words.startswith(f"{nothing}Met: 1 of 1 figure to which a number was fitted. ")
 
 
 def test_the_command_line_shows_the_fit(tmp_path: Path) -> None:
@@ -291,11 +328,13 @@ def test_the_command_line_shows_the_fit(tmp_path: Path) -> None:
     arguments = ["run", written(tmp_path), "--regime", "ru_open_counterfactual", "--out", out]
     result = CliRunner().invoke(app, arguments, env={"COLUMNS": "160"})
     assert result.exit_code == 0
-    rows = [line.split() for line in result.stdout.splitlines() if "made up" in line]
-    assert [(row[4], row[5], row[8]) for row in rows] == [
-        ("lowest", "0.8800", "used"),
-        ("redeemed", "0.0500", "not"),
+    rows = [line.split() for line in result.stdout.splitlines() if line.strip().endswith("made up")]
+    assert [(row[3], row[4], row[7], row[8]) for row in rows] == [
+        ("lowest", "0.8800", "yes", "yes"),
+        ("redeemed", "0.0500", "no", "no"),
     ]
+    told = "Met: 0 of 1 figure to which nothing was fitted. Not met: redeemed 0.0500 (made up)."
+    assert told in result.stdout
 
 
 def test_a_scenario_without_published_figures_keeps_no_fit(tmp_path: Path) -> None:
