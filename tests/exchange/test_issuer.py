@@ -324,6 +324,17 @@ def test_a_receipt_may_be_minted_against_in_parts_until_it_is_used_up():
     assert (issuer.supply, issuer.reserves.book) == (900, 900)
 
 
+@pytest.mark.parametrize(
+    "operation", [RECEIPT, ("add_own_funds", 10, 9), ("distribute", 10, 9)], ids=lambda one: one[0]
+)
+def test_where_all_reserves_are_lost_nobody_is_left_to_take_money_in(operation):
+    issuer = an_issuer(changed(TERMS, interest_share_bp=5_000))
+    lose(issuer, 10_000, 5)
+    before = picture(issuer)
+    assert do(issuer, operation) is CashRefusal.RESERVES_LOST
+    assert picture(issuer) == before
+
+
 def test_minting_uses_up_the_allowance_and_redeeming_does_not_restore_it():
     issuer = an_issuer()
     assert issuer.mint("mint-2", "r-2", ANN, 40, 3) is None

@@ -757,6 +757,18 @@ def test_who_may_redeem_beside_whom_the_profile_lets(tmp_path: Path) -> None:
     assert isinstance(everybody, CoinTerms) and everybody.redemption.eligible_wallets == ()
 
 
+def test_how_the_coins_of_a_scenario_are_paid_for(tmp_path: Path) -> None:
+    """All else is as the profile says; and money proper is not redeemed at all."""
+    said = "[coin]\nredemption_instant = false\nredemption_interval_seconds = 86_400"
+    path = str(short_day(tmp_path, ("[coin]", said)))
+    for cash in ("domestic_supervised", "foreign_circle_like"):
+        usual = read_cash(cash).cash
+        coin, plain = load_world(path, cash=usual).coin, usual.terms()
+        assert isinstance(coin, CoinTerms) and isinstance(plain, CoinTerms)
+        assert coin.redemption == changed(plain.redemption, instant=False, processing_interval=DAY)
+    assert load_world(path, cash=read_cash("rub_bank").cash).coin.asset_id == "RUB"
+
+
 # --- what the venue falls back on -----------------------------------------------------------------------
 
 
