@@ -19,7 +19,6 @@ from exchange.events import (
     CashRequestRejected,
     Event,
     ParticipantAdmitted,
-    PublicEvent,
     WithdrawalCompleted,
 )
 from exchange.instruments import PAR_PPM, Instrument
@@ -29,10 +28,10 @@ from exchange.views import MarketView
 from matching.terms import Side, TimeInForce
 from participants.chance import Dice
 from participants.coin_news import Beliefs, Tone
-from participants.coins_at_home import PATIENCE, CoinsAtHome
+from participants.coins_at_home import PATIENCE
 from participants.participant import Decision
 from participants.profile import Profile
-from participants.strategies.coin_trader import CoinTrader
+from participants.strategies.coin_trader import CoinRedeemer
 
 
 class RedeemerTerms(Message):
@@ -46,11 +45,10 @@ class RedeemerTerms(Message):
     beliefs: Beliefs = Beliefs()
 
 
-class AuthorisedRedeemer(CoinTrader):
+class AuthorisedRedeemer(CoinRedeemer):
     """Bids at each look for a part of its capital, and brings home and redeems what it has bought."""
 
     wakes_for: ClassVar[Collection[type[Event]]] = (ParticipantAdmitted, WithdrawalCompleted)
-    follows: ClassVar[Collection[type[PublicEvent]]] = (*CoinTrader.follows, *CoinsAtHome.follows)
 
     def __init__(
         self,
@@ -64,7 +62,6 @@ class AuthorisedRedeemer(CoinTrader):
     ) -> None:
         super().__init__(profile, pair, dice, opens, coins, hours)
         self.terms = terms or RedeemerTerms()
-        self.home = CoinsAtHome(self.coin, profile.wallet_id)
         self._fetches_from: Time = 0
         self._receipts = 0
         self._mints = self.terms.minter is not None
@@ -75,8 +72,6 @@ class AuthorisedRedeemer(CoinTrader):
         commands: list[Command] = []
         for event in news:
             match event:
-                case WithdrawalCompleted(asset_id=self.coin):
-                    self.home.coins += event.arrived
                 case WithdrawalCompleted(asset_id=self.instrument.cash):
                     commands += self._mint(event.arrived)
                 case CashRequestRejected(request="DepositCash", asset_id=self.coin):
@@ -84,13 +79,8 @@ class AuthorisedRedeemer(CoinTrader):
                 case CashRequestRejected(request="DepositCash", asset_id=self.instrument.cash):
                     self.home.paid_out += event.amount  # the bank is closed
                     self._fetches_from = now + PATIENCE
-        if not self.news.shut(now):
-            commands += self.home.hand_in(now)
+        commands += self.hand_in(now, news)
         return Decision([*commands, *decision.commands], decision.wake_at) if commands else decision
-
-    def listen(self, now: Time, event: Event) -> None:
-        self.home.hear(event)
-        super().listen(now, event)
 
     def react(self, now: Time, tone: Tone) -> None:
         self.next_look = min(self.next_look, now + self.pause())
@@ -99,7 +89,7 @@ class AuthorisedRedeemer(CoinTrader):
         return (
             *self._cancel(),
             *self._fetch(now),
-            *self._take_home(now),
+            *self.take_home(now),
             *self._sell(now, market),
             *self._bid(now),
         )
@@ -130,13 +120,6 @@ class AuthorisedRedeemer(CoinTrader):
 
     def _cancel(self) -> Sequence[Command]:
         return (self.cancel_all(),) if self.desk.orders else ()
-
-    def _take_home(self, now: Time) -> Sequence[Command]:
-        """Coins go home to be redeemed, while they can be."""
-        amount = self.desk.free_cash(self.coin)
-        if self.news.shut(now) or amount <= 0:
-            return ()
-        return (WithdrawCash(participant_id=self.participant_id, asset_id=self.coin, amount=amount),)
 
     def _fetch(self, now: Time) -> Sequence[Command]:
         """Roubles that the issuer paid come back to the venue."""

@@ -1,16 +1,27 @@
-"""What all share who trade a coin against another money: two purses, and an ear for the coin's issuer."""
+"""What all share who trade a coin against another money: two purses, and an ear for the coin's issuer; and those of
+them who take coins home, to redeem them there.
+"""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import ClassVar
 
 from exchange.cash.hours import BankingHours
-from exchange.events import Event, ParticipantAdmitted, PublicEvent, SessionClosed, SessionOpened
+from exchange.commands import RedeemCoins, WithdrawCash
+from exchange.events import (
+    Event,
+    ParticipantAdmitted,
+    PublicEvent,
+    SessionClosed,
+    SessionOpened,
+    WithdrawalCompleted,
+)
 from exchange.instruments import Instrument
 from exchange.units import Money, Time
 from exchange.views import MarketView
 from matching.terms import Price, Side
 from participants.chance import Dice
 from participants.coin_news import CoinNews, Tone
+from participants.coins_at_home import CoinsAtHome
 from participants.desk import Desk
 from participants.profile import Profile
 from participants.strategies.trader import Trader
@@ -82,3 +93,39 @@ class CoinTrader(Trader):
         lowest = max(self.instrument.lowest_price, self.instrument.reference - band)
         highest = min(self.instrument.highest_price, self.instrument.reference + band)
         return min(max(price, lowest), highest)
+
+
+class CoinRedeemer(CoinTrader):
+    """A trader of the coin that takes coins home and hands them in to the issuer, while that redeems."""
+
+    follows: ClassVar[Collection[type[PublicEvent]]] = (*CoinTrader.follows, *CoinsAtHome.follows)
+
+    def __init__(
+        self,
+        profile: Profile,
+        pair: Instrument,
+        dice: Dice,
+        opens: Time,
+        coins: Money,
+        hours: BankingHours | None = None,
+    ) -> None:
+        super().__init__(profile, pair, dice, opens, coins, hours)
+        self.home = CoinsAtHome(self.coin, profile.wallet_id)
+
+    def listen(self, now: Time, event: Event) -> None:
+        self.home.hear(event)
+        super().listen(now, event)
+
+    def hand_in(self, now: Time, news: Sequence[Event]) -> Sequence[RedeemCoins]:
+        """All that is at home, with what has come home by this news."""
+        for event in news:
+            if isinstance(event, WithdrawalCompleted) and event.asset_id == self.coin:
+                self.home.coins += event.arrived
+        return () if self.news.shut(now) else self.home.hand_in(now)
+
+    def take_home(self, now: Time) -> Sequence[WithdrawCash]:
+        """All coins that are free, while they can be redeemed."""
+        amount = self.desk.free_cash(self.coin)
+        if self.news.shut(now) or amount <= 0:
+            return ()
+        return (WithdrawCash(participant_id=self.participant_id, asset_id=self.coin, amount=amount),)

@@ -4,12 +4,11 @@ Below 0.99 a coin "breaks the buck": redemptions jump from there (Anadu et al., 
 Stablecoins the New Money Market Funds?", Federal Reserve Bank of New York, 2023).
 """
 
-from collections.abc import Collection, Sequence
-from typing import ClassVar
+from collections.abc import Sequence
 
 from exchange.cash.hours import BankingHours
-from exchange.commands import Command, WithdrawCash
-from exchange.events import Event, PublicEvent, WithdrawalCompleted
+from exchange.commands import Command
+from exchange.events import Event
 from exchange.instruments import Instrument
 from exchange.messages import Message, changed
 from exchange.units import Money, Time
@@ -17,10 +16,9 @@ from exchange.views import MarketView
 from matching.terms import Side, TimeInForce
 from participants.chance import Dice
 from participants.coin_news import Beliefs, Tone
-from participants.coins_at_home import CoinsAtHome
 from participants.participant import Decision
 from participants.profile import Profile
-from participants.strategies.coin_trader import CoinTrader
+from participants.strategies.coin_trader import CoinRedeemer
 
 
 class RunningHolderTerms(Message):
@@ -39,12 +37,10 @@ class RunningHolderTerms(Message):
     beliefs: Beliefs = Beliefs()
 
 
-class RunningHolder(CoinTrader):
+class RunningHolder(CoinRedeemer):
     """Each has a nerve, a threshold and an aversion to risk, drawn when it is made. While it is not frightened it
     buys, with what roubles it has, a coin that is offered for less than it is worth to it.
     """
-
-    follows: ClassVar[Collection[type[PublicEvent]]] = (*CoinTrader.follows, *CoinsAtHome.follows)
 
     def __init__(
         self,
@@ -58,7 +54,6 @@ class RunningHolder(CoinTrader):
     ) -> None:
         super().__init__(profile, pair, dice, opens, coins, hours)
         self.terms = terms or RunningHolderTerms()
-        self.home = CoinsAtHome(self.coin, profile.wallet_id)
         self.frightened, self.buys = False, True
         below = int(dice.exponential() * self.terms.threshold_spread_ppm)
         self.threshold_ppm = self.terms.breaks_at_ppm - below
@@ -75,15 +70,8 @@ class RunningHolder(CoinTrader):
     def decide(self, now: Time, news: Sequence[Event], market: MarketView) -> Decision:
         """As every trader; coins that came home go to the issuer, while it redeems."""
         decision = super().decide(now, news, market)
-        for event in news:
-            if isinstance(event, WithdrawalCompleted) and event.asset_id == self.coin:
-                self.home.coins += event.arrived
-        redeemed = () if self.news.shut(now) else self.home.hand_in(now)
+        redeemed = self.hand_in(now, news)
         return Decision([*redeemed, *decision.commands], decision.wake_at) if redeemed else decision
-
-    def listen(self, now: Time, event: Event) -> None:
-        self.home.hear(event)
-        super().listen(now, event)
 
     def react(self, now: Time, tone: Tone) -> None:
         """Some take fright, or heart, as soon as they hear of it; the others go by the price."""
@@ -135,18 +123,12 @@ class RunningHolder(CoinTrader):
 
     def _run(self, now: Time, market: MarketView) -> Sequence[Command]:
         if self.eligible and not self.news.shut(now):
-            return self._take_home()
+            return self.take_home(now)
         bid = self.opposite(market, Side.SELL)
         if bid is None or bid < self.ticks(self.floor_ppm(now)):
             return ()
         quantity = self.affordable(Side.SELL, bid, self._step)
         return (self.order(Side.SELL, quantity, bid, TimeInForce.IOC),) if quantity else ()
-
-    def _take_home(self) -> Sequence[Command]:
-        amount: Money = self.desk.free_cash(self.coin)
-        if amount <= 0:
-            return ()
-        return (WithdrawCash(participant_id=self.participant_id, asset_id=self.coin, amount=amount),)
 
     def _buy(self, now: Time, market: MarketView) -> Sequence[Command]:
         ask = self.opposite(market, Side.BUY)

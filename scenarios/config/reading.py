@@ -181,12 +181,18 @@ def _cut(text: str) -> str:
     return text if len(text) <= 40 else f"{text[:39]}…"
 
 
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that begins with an unknown one, or else is most like it; None if none is near."""
+    choices = list(known)
+    begun = [choice for choice in choices if word and choice.startswith(word)]
+    return next(iter(begun or get_close_matches(word, choices, n=1, cutoff=0.5)), None)
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """The remedy for an unknown word: the nearest known one, or all of them if none is near."""
     choices = list(known)
-    begun = [choice for choice in choices if word and choice.startswith(word)]
-    if near := begun or get_close_matches(word, choices, n=1, cutoff=0.5):
-        return f"the nearest that is valid is “{near[0]}”"
+    if near := closest(word, choices):
+        return f"the nearest that is valid is “{near}”"
     return f"valid are {', '.join(f'“{choice}”' for choice in choices)}" if choices else "remove it"
 
 

@@ -6,7 +6,6 @@
 
 from collections.abc import Iterable, Mapping
 from decimal import Decimal
-from difflib import get_close_matches
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -50,6 +49,7 @@ from scenarios.config.reading import (
     Table,
     Text,
     check,
+    closest,
     fault,
     key_paths,
     nearest,
@@ -619,8 +619,7 @@ def _kind_of(over: str) -> str:
     it is neither."""
     if over not in (*_CLEARINGS.ids(), *_CASH.ids()) and Path(over).is_file():
         return "cash" if "cash" in read_toml(Path(over)) else "clearing"
-    like = get_close_matches(over, [*_CLEARINGS.ids(), *_CASH.ids()], n=1)
-    return "cash" if like and like[0] in _CASH.ids() else "clearing"
+    return "cash" if closest(over, [*_CLEARINGS.ids(), *_CASH.ids()]) in _CASH.ids() else "clearing"
 
 
 _OF_THE_ASSET = ("cash.settlement_asset", "cash.profile", "cash.terms")
