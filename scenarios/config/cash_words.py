@@ -21,6 +21,9 @@ class Trait(NamedTuple):
     words: str
 
 
+NOBODY = "nobody"
+
+
 class FreezeKey(NamedTuple):
     """Who can freeze an asset: the signers in words, at whose orders, and whether an issuer keeps it."""
 
@@ -32,8 +35,8 @@ class FreezeKey(NamedTuple):
 def freeze_key(asset: SettlementAssetTable) -> FreezeKey:
     roles = {role.name: role for role in asset.roles}
     freezer, beside = roles.get(RoleName.FREEZER), roles.get(RoleName.VENUE_FREEZER)
-    signers = "nobody" if freezer is None else _in_short(freezer)
-    if beside is not None:
+    signers = NOBODY if freezer is None else _in_short(freezer)
+    if freezer is not None and beside is not None:
         signers += f", and for a wallet of the venue {_in_short(beside)} too"
     return FreezeKey(signers, asset.obeys, asset.kind is CashKind.COIN)
 
@@ -57,7 +60,7 @@ def _who_freezes(asset: SettlementAssetTable) -> str:
     roles = {role.name: role for role in asset.roles}
     freezer, beside = roles.get(RoleName.FREEZER), roles.get(RoleName.VENUE_FREEZER)
     if freezer is None:
-        return "nobody"
+        return NOBODY
     parts = [f"{freezer.signers()}, at {asset.obeys} orders"]
     if beside is not None:
         parts.append(f"for a wallet of the venue {beside.signers()} must sign too")

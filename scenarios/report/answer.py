@@ -5,15 +5,16 @@ from typing import NamedTuple
 
 from scenarios.cells import Cell
 from scenarios.config.cash_file import Authority
-from scenarios.config.cash_words import FreezeKey
+from scenarios.config.cash_words import NOBODY, FreezeKey
 from scenarios.findings import Finding, Findings
 from scenarios.measures.measure import ACCESS
-from scenarios.report.background import Face
+from scenarios.report.background import Face, lets_in_alike
 from scenarios.statistics import Verdict
 from scenarios.wording import counted, headline, level, listed, phrase
 
 SEEN = (Verdict.HIGHER, Verdict.LOWER)
 MOST_EFFECTS = 4  # told of one regime; the table has the others
+_NONE_SEEN = "no difference is seen in any other main figure"
 
 
 class Sentence(NamedTuple):
@@ -24,34 +25,45 @@ class Sentence(NamedTuple):
 def answer(
     findings: Findings, known: Sequence[Face], cells: Sequence[Cell], keys: Mapping[str, FreezeKey]
 ) -> list[Sentence]:
-    """Who gets in, what it does, who can stop the money where that differs, and how sure we are."""
-    stops = who_can_stop(known, keys)
-    return [
-        Sentence("Who gets in", _who_gets_in(findings, known)),
-        Sentence("What it does", _what_it_does(findings, known)),
-        *([Sentence("Who can stop the money", f"{stops} {_when_it_left(findings, known)}")] if stops else []),
-        Sentence("How sure we are", _how_sure(findings, known, cells)),
+    """Who gets in, what it does, who can stop the money where that differs, and how sure we are. Where the same people
+    get in on the same terms the money comes first: then it is what is compared.
+    """
+    of_money = [
+        Sentence("Who can stop the money", _who_can_stop(known, keys)),
+        Sentence("When it could leave", _when_it_left(findings, known)),
     ]
+    gets_in = Sentence("Who gets in", _who_gets_in(findings, known))
+    does = Sentence("What it does", _what_it_does(findings, known))
+    sure = Sentence("How sure we are", _how_sure(findings, known, cells))
+    if not of_money[0].text:
+        return [gets_in, does, sure]
+    told = [*of_money, does, gets_in, sure] if lets_in_alike(known) else [gets_in, does, *of_money, sure]
+    return [sentence for sentence in told if sentence.text]
 
 
-def who_can_stop(known: Sequence[Face], keys: Mapping[str, FreezeKey]) -> str:
-    """Who can freeze the money under each regime; nothing where that is the same under all."""
+def _who_can_stop(known: Sequence[Face], keys: Mapping[str, FreezeKey]) -> str:
+    """Who can freeze the money under each regime, by whose orders; nothing where that is the same under all."""
     names: dict[FreezeKey, list[str]] = {}
     for face in known:
         if face.name in keys:
             names.setdefault(keys[face.name], []).append(face.short)
     if len(names) < 2:
         return ""
-    told = [f"{listed(shorts)} (by {key.signers}, at {key.orders} orders)" for key, shorts in names.items()]
-    sentence = f"The money can be frozen under every one of these: {'; '.join(told)}."
-    if any(key.signers == "nobody" for key in names):
-        sentence = f"Who can freeze the money: {'; '.join(told)}."
+    safe = [short for key, shorts in names.items() if key.signers == NOBODY for short in shorts]
+    told: dict[str, list[str]] = {}
+    for key, shorts in names.items():
+        if key.signers != NOBODY:
+            told.setdefault(key.orders, []).append(f"{listed(shorts)} (by {key.signers})")
+    sentences = [] if safe else ["The money can be frozen under every one of these."]
+    sentences += [f"At {orders} orders: {'; '.join(parts)}." for orders, parts in told.items()]
+    if safe:
+        sentences.append(f"Nobody can freeze {listed(safe)}.")
     if any(key.issued and key.orders == Authority.DOMESTIC for key in names):
-        sentence += (
-            " A domestic issuer holds the same keys as a foreign one: what differs is whose orders it follows and "
+        sentences.append(
+            "A domestic issuer holds the same keys as a foreign one: what differs is whose orders it follows and "
             "who must sign, not what a freeze does."
         )
-    return sentence
+    return " ".join(sentences)
 
 
 def _when_it_left(findings: Findings, known: Sequence[Face]) -> str:
@@ -65,7 +77,7 @@ def _when_it_left(findings: Findings, known: Sequence[Face]) -> str:
             return "In these runs nobody stopped any of it."
         return f"In these runs money could leave in {share} of the time under each of them, whoever held the key."
     told = [f"{share} of the time under {listed(shorts)}" for share, shorts in shares.items()]
-    return f"In these runs money could leave in {listed(told)}."
+    return f"In these runs money could leave in {'; in '.join(told)}."
 
 
 def _who_gets_in(findings: Findings, known: Sequence[Face]) -> str:
@@ -75,6 +87,10 @@ def _who_gets_in(findings: Findings, known: Sequence[Face]) -> str:
     finding = rows[0]
     baseline, *others = known
     alike = _alike((f"{_of_hundred(finding, face)} ({_compared(finding, face)})", face) for face in others)
+    as_the_baseline = f"{_of_hundred(finding, baseline)} ({_compared(finding, others[0])})" if others else ""
+    if len(others) > 1 and lets_in_alike(known) and list(alike) == [as_the_baseline]:
+        share = _of_hundred(finding, baseline)
+        return f"Of every 100 people and firms who would come, each of these lets in {share}."
     told = [
         f"{'each of ' if names[1:] else ''}{listed(names)} lets in {what}" for what, names in alike.items()
     ]
@@ -118,9 +134,12 @@ def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
             f"({level(finding, face.name)} instead of {level(finding, findings.baseline)})"
             for finding in seen[:MOST_EFFECTS]
         ]
-        what = listed(effects) or "no difference is seen in any other main figure"
+        what = listed(effects) or _NONE_SEEN
         effects_of.append((what, face))
-    sentence = "; ".join(f"under {listed(names)}, {what}" for what, names in _alike(effects_of).items())
+    alike = _alike(effects_of)
+    if list(alike) == [_NONE_SEEN] and len(effects_of) > 1:
+        return f"{_NONE_SEEN[0].upper()}{_NONE_SEEN[1:]}, under any of them."
+    sentence = "; ".join(f"under {listed(names)}, {what}" for what, names in alike.items())
     return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
 
 

@@ -266,6 +266,15 @@ class Face(NamedTuple):
         return [key for key in dict.fromkeys(weak) if key not in better]
 
 
+def lets_in_alike(known: Sequence[Face]) -> bool:
+    """Whether all of them let in the same people, on the same terms: what differs is the money, or the clearing."""
+    first = known[0].regime
+    return all(
+        (face.regime.classes, face.regime.institutions) == (first.classes, first.institutions)
+        for face in known[1:]
+    )
+
+
 def faces(names: Sequence[str], regimes: Sequence[Regime]) -> list[Face]:
     shorts = _without_what_all_share([regime.title.partition(" (")[0] for regime in regimes])
     return [

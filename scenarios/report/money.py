@@ -94,7 +94,7 @@ def money(
 ) -> Money | None:
     """The section, where regimes settle in different money or the money was disturbed; else None."""
     stays = [stay for face in known if (stay := _stay(cells, face)) is not None]
-    if len(stays) < len(known) or not (_differ(known) or _disturbed(findings, stays)):
+    if len(stays) < len(known) or not (differ(known) or _disturbed(findings, stays)):
         return None
     figures = [_moves(cells, stays, happened), _worth(cells, known), _costs(findings, known)]
     return Money(
@@ -107,7 +107,7 @@ def money(
     )
 
 
-def _differ(known: Sequence[Face]) -> bool:
+def differ(known: Sequence[Face]) -> bool:
     """Whether regimes settle in different money; several may be of one asset."""
     return len({(face.regime.cash.settlement_asset, face.regime.cash.told) for face in known}) > 1
 

@@ -15,8 +15,8 @@ from scenarios.cells import write_whole
 from scenarios.compare import Comparison
 from scenarios.findings import Finding, Findings, as_json
 from scenarios.measures.measure import CASH_LEG, DEFAULTS, HOUSE
-from scenarios.report.answer import answer, who_can_stop
-from scenarios.report.background import GRADE, Background, Face, faces
+from scenarios.report.answer import answer
+from scenarios.report.background import GRADE, Background, Face, faces, lets_in_alike
 from scenarios.report.drawing import Figure
 from scenarios.report.figures import (
     chance,
@@ -27,7 +27,7 @@ from scenarios.report.figures import (
     same_way,
     timeline,
 )
-from scenarios.report.money import money
+from scenarios.report.money import differ, money
 from scenarios.statistics import Verdict
 from scenarios.wording import (
     QUESTIONS,
@@ -108,6 +108,7 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
     figures = [figure for figure in _figures(findings, comparison, background, known) if figure is not None]
     of_money = money(findings, comparison.cells, known, background.marks)
     figures += of_money.figures if of_money else ()
+    money_first = differ(known) and lets_in_alike(known)
     shelf = files(__package__)
     shop = Environment(
         loader=PackageLoader("scenarios.report", "."),
@@ -123,7 +124,8 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         faces=known,
         answer=answer(findings, known, comparison.cells, background.keys),
         money=of_money,
-        stops=who_can_stop(known, background.keys),
+        money_first=money_first,
+        compared="settlement assets" if money_first else "access regimes",
         main=_groups(headline(findings), known),
         firmness=[_firmness(headline(findings), face) for face in known[1:]],
         everything=_groups([finding for finding in findings.rows if not _unknown(finding)], known),

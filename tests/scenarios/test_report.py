@@ -252,7 +252,7 @@ def test_without_a_difference_the_answer_says_so(told: Told) -> None:
     kept = [measure for measure in MEASURES if measure.name in ("admitted_share", "quoted_spread")]
     page = Page(told.page(findings=analyse(cells, kept)))
     assert "lets in 40 (no difference seen)" in page.texts["answer"]
-    assert "no difference is seen in any other main figure" in page.texts["answer"]
+    assert "No difference is seen in any other main figure, under any of them." in page.texts["answer"]
 
 
 def test_every_assumption_is_listed(page: Page) -> None:
