@@ -49,6 +49,11 @@ LOOKS = (
     Look(Movement.CLOSED, "its keeper was closed", "closed", "#b9c0c7", "#20262c"),
     Look(Movement.NOTHING, "nothing could leave", "nothing", "#7d1d1d", "#ffffff"),
 )
+_STOPPED = (
+    "gated_time",
+    "closed_time",
+    "stopped_time",
+)  # measures, in the order of the looks beyond the first
 _STRIP, _LABEL, _GAP = 30, 24, 12  # pixels
 _FEWEST_TO_SAY = 0.13  # of the width: the shortest stretch with room for a word on a phone
 
@@ -446,11 +451,11 @@ def _amount(value: float | None) -> str:
 
 
 def _telling(stay: Stay, findings: Findings) -> Telling:
-    free = stay.time_share(Movement.MOVES) + stay.time_share(Movement.GATED)
+    free, *stops = (_time_in(name, stay.face, findings) for name in ("movable_time", *_STOPPED))
     parts = [
-        f"{look.words} in {_of_time(stay.time_share(look.state))}"
-        for look in LOOKS[1:]
-        if stay.time_share(look.state) > 0
+        f"{look.words} in {_of_time(share)}"
+        for look, share in zip(LOOKS[1:], stops, strict=True)
+        if share > 0
     ]
     why = f"; {listed(parts)} of it" if parts else ""
     return Telling(
@@ -459,6 +464,12 @@ def _telling(stay: Stay, findings: Findings) -> Telling:
         _worth_words(stay.face, findings),
         _cost_words(stay.face, findings),
     )
+
+
+def _time_in(name: str, face: Face, findings: Findings) -> float:
+    """Percent of the time, to the instant, as the measure has it: strips only sample it. 0 where it is unknown."""
+    levels = [row.levels[face.name] for row in findings.named((name,))]
+    return levels[0].mean if levels and levels[0].n else 0.0
 
 
 def _worth_words(face: Face, findings: Findings) -> str:

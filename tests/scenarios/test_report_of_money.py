@@ -44,8 +44,17 @@ def moved(cell: Cell, states: list[float], price: float = 100.0, **measures: flo
     """The cell with the money in the given states, each for an equal part of the day, at `price` from half-way on."""
     movement = [states[at * len(states) // STEPS] for at in range(STEPS)]
     prices = [100.0 if at < STEPS // 2 else price for at in range(STEPS)]
-    free = 100 * sum(state in (MOVES, GATED) for state in movement[:-1]) / (STEPS - 1)
-    told = {"peak_discount": 100 - price, "mean_discount": (100 - price) / 2, "movable_time": free} | measures
+    shares = {
+        state: 100 * movement[:-1].count(state) / (STEPS - 1) for state in (MOVES, GATED, CLOSED, NOTHING)
+    }
+    told = {
+        "peak_discount": 100 - price,
+        "mean_discount": (100 - price) / 2,
+        "movable_time": shares[MOVES] + shares[GATED],
+        "gated_time": shares[GATED],
+        "closed_time": shares[CLOSED],
+        "stopped_time": shares[NOTHING],
+    } | measures
     return changed(
         cell,
         timeline={**cell.timeline, "movement": movement, "cash_price": prices},
@@ -145,6 +154,15 @@ def test_the_strips_and_the_table_beside_them_tell_the_same(six: Told) -> None:
         widths[name] = widths.get(name, 0.0) + sum(trace["width"])
     assert len(widths) == 6
     assert all(width == pytest.approx(fake_cells.HOURS) for width in widths.values())
+
+
+def test_words_and_answer_tell_the_same_share_of_time(six: Told) -> None:
+    """To the instant, as it was measured; the strips sample it."""
+    measured = {"movable_time": 92.1, "gated_time": 0.0, "stopped_time": 7.9}
+    page = Page(with_cells(six, *(moved(cell, [MOVES], **measured) for cell in six.comparison.cells)).page())
+    assert "money could leave in 92.1% of the time" in page.texts["answer"]
+    told = "a withdrawal could be made in 92.1% of the time; nothing could leave in 7.90% of it."
+    assert page.texts["money"].count(told) == 6
 
 
 def test_runs_that_differ_share_the_height(six: Told) -> None:
