@@ -31,6 +31,7 @@ def answer(
     of_money = [
         Sentence("Who can stop the money", _who_can_stop(known, keys)),
         Sentence("When it could leave", _when_it_left(findings, known)),
+        Sentence("What it was worth", _what_it_was_worth(findings, known)),
     ]
     gets_in = Sentence("Who gets in", _who_gets_in(findings, known))
     does = Sentence("What it does", _what_it_does(findings, known))
@@ -78,6 +79,21 @@ def _when_it_left(findings: Findings, known: Sequence[Face]) -> str:
         return f"In these runs money could leave in {share} of the time under each of them, whoever held the key."
     told = [f"{share} of the time under {listed(shorts)}" for share, shorts in shares.items()]
     return f"In these runs money could leave in {'; in '.join(told)}."
+
+
+def _what_it_was_worth(findings: Findings, known: Sequence[Face]) -> str:
+    """Nothing where nobody priced any of it below par."""
+    rows = findings.named(("peak_discount",))
+    if not rows or not any(found.n and found.mean > 0 for found in rows[0].levels.values()):
+        return ""
+    below = [face for face in known if rows[0].levels[face.name].mean > 0]
+    told = [
+        f"{share} less under {listed(shorts)}"
+        for share, shorts in _alike((level(rows[0], face.name), face) for face in below).items()
+    ]
+    others = [face.short for face in known if face not in below]
+    at_par = f" Nobody priced {listed(others)} below a rouble." if others else ""
+    return f"At worst a rouble of it was worth {'; '.join(told)}.{at_par}"
 
 
 def _who_gets_in(findings: Findings, known: Sequence[Face]) -> str:

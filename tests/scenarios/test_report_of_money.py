@@ -106,8 +106,14 @@ def test_where_the_money_is_all_that_differs_it_comes_first(six: Told, told: Tol
     """A reader who asks about money is not told first, and seven times, that the same people get in."""
     of_money, of_access = Page(six.page()), Page(told.page())
     assert re.findall("class=.about.>(.*?)<", six.page()) == [
-        "Who can stop the money", "When it could leave", "What it does", "Who gets in", "How sure we are",
+        "Who can stop the money", "When it could leave", "What it was worth", "What it does", "Who gets in",
+        "How sure we are",
     ]  # fmt: skip
+    answer = " ".join(re.sub("[●■◆▲✚★⬢] ", "", of_money.texts["answer"]).split())
+    assert (
+        "worth 8.00% less under Foreign coin, frozen by order and Foreign coin, frozen at request" in answer
+    )
+    assert "Nobody priced Bank roubles" in answer and "below a rouble" in answer
     places = {page: list(page.texts) for page in (of_money, of_access)}
     assert places[of_money].index("money") < places[of_money].index("main")
     assert "settlement assets compared" in of_money.texts[""]
@@ -199,6 +205,7 @@ def test_without_a_discount_no_prices_are_drawn(six: Told) -> None:
     par = with_cells(six, *(moved(cell, [MOVES]) for cell in six.comparison.cells))
     html = par.page()
     assert "money_worth" not in figures_of(html)
+    assert "What it was worth" not in Page(html).texts["answer"]
     assert "Nobody priced any of it below a rouble" in Page(html).texts["money"]
 
 
