@@ -72,7 +72,7 @@ class Reserves:
     def can_raise(self, need: Money) -> bool:
         """Whether there is money at once, or something that nobody has bought yet to raise `need` with."""
         ordered = sum(sale.amount for sale in self._ordered.values())
-        return self.liquid > 0 or (need > ordered and any(self._unsold(b) for b in self._for_sale()))
+        return self.liquid > 0 or (need > ordered and any(self._unsold(b) > 0 for b in self._for_sale()))
 
     # --- money in and out ---------------------------------------------------------------------------
 
@@ -122,7 +122,7 @@ class Reserves:
         sales = []
         for bucket in self._for_sale():
             kept = _WHOLE - bucket.terms.haircut_bp
-            amount = min(self._unsold(bucket), divide_up(need * _WHOLE, kept) if kept else 0)
+            amount = min(self._unsold(bucket), divide_up(need * _WHOLE, kept))
             if need > 0 and amount > 0:
                 sale = Sale(bucket.terms.name, amount, amount * kept // _WHOLE, 0)
                 self._settle(sale)
@@ -159,7 +159,7 @@ class Reserves:
         return sorted(paper, key=lambda bucket: bucket.terms.liquidity_days)  # stable: then as in the terms
 
     def _unsold(self, bucket: Bucket) -> Money:
-        """What of a bucket has no buyer yet."""
+        """What of a bucket has no buyer yet; below nothing where more was sold than has not been lost since."""
         return bucket.amount - sum(s.amount for s in self._ordered.values() if s.bucket == bucket.terms.name)
 
     def _settle(self, sale: Sale) -> None:

@@ -116,6 +116,14 @@ def test_money_can_be_raised_while_there_is_some_or_paper_that_nobody_bought_yet
     assert not reserves.can_raise(10**9)
 
 
+def test_what_was_sold_and_is_lost_since_raises_nothing():
+    """All of the bills has a buyer, and a tenth is gone before it pays: nobody is promised a turn for that."""
+    reserves = Reserves((bucket("bills", 70_000, days=1),))
+    reserves.order_sales(70_000)
+    reserves.report("bank of bills", LOST, 1_000)
+    assert not reserves.can_raise(80_000)
+
+
 def test_nothing_is_paid_for_paper_that_is_stuck_by_then():
     reserves = a_third_is_money()
     (sale_id,) = reserves.order_sales(40_000)
