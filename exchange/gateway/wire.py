@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from exchange.gateway.faults import TOO_SMALL, WRONG_TICK, fault, invalid
-from exchange.instruments import ContractKind, Instrument, Product
+from exchange.instruments import PAR_PPM, ContractKind, Instrument, Product
 from exchange.units import INDEX_DECIMALS, Money, Time
 from matching.terms import Price, Quantity
 
@@ -22,6 +22,7 @@ KINDS: Final = {
     Product.OPTION: "option",
     Product.SPOT: "spot",
     Product.NOTE: "note",
+    Product.CASH_PAIR: "spot",  # units of one coin against another
 }
 
 
@@ -93,7 +94,10 @@ class Pair:
         self.kind = KINDS[instrument.product]
         self.quote: str = instrument.cash
         note = instrument.product is Product.NOTE
-        self.price_unit = Fraction(1, CASH_SCALE) if note else Fraction(instrument.tick, INDEX_UNIT)
+        if instrument.product is Product.CASH_PAIR:
+            self.price_unit = Fraction(instrument.tick, PAR_PPM)
+        else:
+            self.price_unit = Fraction(1, CASH_SCALE) if note else Fraction(instrument.tick, INDEX_UNIT)
         self.base: str = (
             instrument.base if instrument.base and not note else instrument.underlying.partition("_")[0]
         )

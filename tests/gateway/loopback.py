@@ -65,10 +65,11 @@ def venue(
     regime: str = "ru_open_counterfactual",
     limits: Limits | None = None,
     change: Callable[[Gateway], None] | None = None,
+    scenario: str = "market_day",
     **options: Any,
 ) -> Iterator[Venue]:
-    """Open the venue of the live scenario, with nobody inside, on a port that is free."""
-    founded = found("market_day", regime, **({"population": 0, "makers": False} | options))
+    """Open the venue of a scenario, if none is named the live one, with nobody inside, on a port that is free."""
+    founded = found(scenario, regime, **({"population": 0, "makers": False} | options))
     gateway = founded.gateway
     if limits is not None:
         gateway.limits = gateway.throttle.limits = limits
