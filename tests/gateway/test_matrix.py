@@ -33,7 +33,8 @@ UNTESTED = {"kind": "individual", "deals_per_quarter": 100}
 CANNOT_TRADE_AT_ONCE = ("no_opposite_price", "unfillable_at_once")  # told as canceled orders, not as refusals
 # What a demonstration account lacks although the regime lets it: notes to sell, and bank roubles to buy coins with.
 LACKS = {("note", "sell"): "insufficient_units", ("cash_pair", "buy"): "insufficient_cash"}
-NEVER_LOOKED_AT = ("market", "market fok", "market limit", "limit fill_or_kill", "reduce only")
+OWNED = (("spot", "sell"), ("cash_pair", "sell"))  # units that can be sold from the beginning
+MEETS_NOBODY = ("market", "market fok", "market limit", "limit fill_or_kill")  # so that no more is looked at
 
 
 def listed(gateway: Gateway) -> list[Listed]:
@@ -49,18 +50,15 @@ def listed(gateway: Gateway) -> list[Listed]:
 
 def expected(way: Way, product: str, told: Told) -> str | None:
     """Why the order is refused; None if it is taken, or could have been had it met somebody."""
-    if way.waits and told.opening == "reduce_only":
-        return None  # it may wait; it is looked at again when it fires
-    if told.opening is not None:
-        return told.opening
-    if way.reduces:
-        return "reduce_only" if (product, way.word) not in OWNED else None
-    if way.waits or way.title in NEVER_LOOKED_AT:
-        return None
+    reduces = (product, way.word) in OWNED
+    against = told.reducing if reduces and not way.waits else told.opening
+    if against not in (None, "reduce_only"):
+        return against
+    if way.waits or way.title in MEETS_NOBODY:
+        return None  # that it may only reduce is looked at when it fires, or meets somebody
+    if against is not None or (way.reduces and not reduces):
+        return "reduce_only"
     return LACKS.get((product, way.word))
-
-
-OWNED = (("spot", "sell"), ("cash_pair", "sell"))  # units that can be sold from the beginning
 
 
 def reason_over_the_wire(way: Way, answer: dict[str, Any]) -> str | None:
