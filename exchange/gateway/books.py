@@ -25,6 +25,7 @@ from exchange.events import (
     OrderAmended,
     OrderCanceled,
     OrderFilled,
+    OrderRejected,
     OrderTriggered,
     OrderWaiting,
     PerpetualRolled,
@@ -42,6 +43,8 @@ from exchange.events import (
 )
 from exchange.gateway.wire import Pair, milliseconds
 from exchange.instruments import ContractKind
+from exchange.reasons import RejectReason
+from exchange.rules.prices import furthest_price
 from exchange.state import State
 from exchange.units import Money, Time
 from matching.terms import ParticipantId, Price, Quantity, Side, TimeInForce
@@ -52,6 +55,8 @@ MINUTES_KEPT: Final = 7 * 1440  # candles
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
 LOGGED: Final = 10_000  # rows of one participant's log of transactions
+# Orders that were to trade at once and met nobody, or too few: the dialect tells them as canceled, not as refused.
+MET_TOO_FEW: Final = (RejectReason.NO_OPPOSITE_PRICE, RejectReason.UNFILLABLE_AT_ONCE)
 
 
 class OrderRecord:
@@ -439,6 +444,11 @@ class Books:
             case OrderTriggered():
                 record = owner.live[event.order_id]
                 record.triggered, record.changed_at = True, at
+            case OrderRejected():
+                owner.refusals.append((at, event))
+                if isinstance(command, PlaceOrder) and _met_too_few(event, command):
+                    record = self._untraded(owner, event, at, command)
+                    news.orders[record.order_id] = record
             case _:
                 self._take_account(owner, event, at)
 
@@ -466,6 +476,19 @@ class Books:
         else:
             record.state, record.price = "open", event.price
         record.changed_at = at
+        return record
+
+    def _untraded(self, owner: Owner, event: OrderRejected, at: Time, command: PlaceOrder) -> OrderRecord:
+        """An order that met too few, which the core has given no id: its sender's number stands in, below nought."""
+        series = self._state.series[event.instrument_id]
+        pair = self.pairs[event.instrument_id]
+        record = OrderRecord(
+            -command.client_order_id, owner.participant_id, pair, event.side, event.quantity, at
+        )
+        record.command = command
+        record.price = furthest_price(event.side, series) if command.price is None else command.price
+        record.cancel_word = event.reason.value
+        owner.end(record, "cancelled", at)
         return record
 
     def _filled(self, owner: Owner, event: OrderFilled, at: Time, news: News) -> None:
@@ -629,6 +652,12 @@ class Books:
             owner.trades.append(done)
             news.trades.append(done)
             self._log(owner, "trade", pair.quote, -filled.fee, at, pair, done)
+
+
+def _met_too_few(event: OrderRejected, command: PlaceOrder) -> bool:
+    """Whether this is the order of the command, and it was refused only because nobody was there to trade with."""
+    own = (event.participant_id, event.client_order_id) == (command.participant_id, command.client_order_id)
+    return own and event.reason in MET_TOO_FEW and not command.minimum
 
 
 def is_option(pair: Pair) -> bool:

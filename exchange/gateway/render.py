@@ -73,7 +73,8 @@ STATES: Final = {
 
 
 def order_id(number: int, pair: Pair) -> str:
-    return f"{pair.quote}-{number}"
+    """A number below nought is that of its sender: the order was canceled before the core gave it one."""
+    return f"{pair.quote}-{number}" if number > 0 else f"{pair.quote}-UNTRADED-{-number}"
 
 
 def trade_id(trade: PublicTrade) -> str:

@@ -21,7 +21,10 @@ class Listed(NamedTuple):
 
     def price(self, percent: int) -> float:
         """A price so far from the mark, on a tick."""
-        return self.ticks(percent) * self.tick
+        return self.wire(self.ticks(percent))
+
+    def wire(self, ticks: int) -> float:
+        return round(ticks * self.tick, 6)
 
     def ticks(self, percent: int) -> int:
         return max(1, self.mark * percent // 100)
@@ -73,7 +76,7 @@ class Way:
         return listed.ticks(97 if self.side > 0 else 103)
 
     def _price(self, listed: Listed) -> float:
-        return self._ticks(listed) * listed.tick
+        return listed.wire(self._ticks(listed))
 
 
 def ways() -> Iterator[Way]:
@@ -119,4 +122,5 @@ TIMES = {
     "immediate_or_cancel": TimeInForce.IOC,
     "fill_or_kill": TimeInForce.FOK,
 }
-WAYS = tuple(ways())
+MEETS_NOBODY = ("market", "market fok", "market limit", "limit fill_or_kill")  # in an empty book
+WAYS = tuple(sorted(ways(), key=lambda way: way.title not in MEETS_NOBODY))  # which it is for those only

@@ -339,7 +339,7 @@ def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
     triggered = params.type.startswith(("stop", "take", "trailing"))
     price = pair.ticks(params.price) if limited and params.price is not None else None
     if params.type == "market_limit":
-        price = _best_opposite(call, pair, side)
+        price = _best_opposite(call, pair, side)  # if there is none it is a market order, and meets nobody
     if not triggered and (params.trigger_price is not None or params.trigger_offset is not None):
         raise invalid("trigger_price", f"does not go with an order of type {params.type}")
     shown = params.display_amount if params.display_amount is not None else params.max_show
@@ -403,11 +403,9 @@ def _post_only(asked: bool, reject: bool) -> PostOnly:
     return PostOnly.REJECT if reject else PostOnly.SLIDE
 
 
-def _best_opposite(call: Call, pair: Pair, side: Side) -> Price:
+def _best_opposite(call: Call, pair: Pair, side: Side) -> Price | None:
     best = call.gateway.hub.market.series(pair.name).book.opposite(side).best
-    if best is None:
-        raise rejected(RejectReason.NO_OPPOSITE_PRICE)
-    return best.price
+    return None if best is None else best.price
 
 
 def _placed(call: Call, command: PlaceOrder, entries: list[Entry]) -> OrderWithTrades:
@@ -422,6 +420,8 @@ def _placed(call: Call, command: PlaceOrder, entries: list[Entry]) -> OrderWithT
             and event.participant_id == who
             and event.client_order_id == number
         ):
+            if call.owner.order(-number) is not None:
+                return _with_trades(call, -number, entries)
             raise rejected(event.reason, **_why(call, event.reason, command.side, command.instrument_id))
     raise fault(OTHER_REJECT, reason="nothing_happened")
 
@@ -475,8 +475,10 @@ def close_position(call: Call, params: CloseParams) -> Ask[OrderWithTrades]:
 
 def record_of(call: Call, text: str) -> OrderRecord:
     """The caller's order of that id; somebody else's is as unknown as none at all."""
-    number = text.rpartition("-")[2]
-    record = call.owner.order(int(number)) if number.isdecimal() and len(number) < 19 else None
+    rest, _, digits = text.rpartition("-")
+    record = None
+    if digits.isdecimal() and len(digits) < 20:
+        record = call.owner.order(-int(digits) if rest.endswith("-UNTRADED") else int(digits))
     if record is None or render.order_id(record.order_id, record.pair) != text:
         raise fault(NO_SUCH_ORDER, param="order_id", reason=RejectReason.UNKNOWN_ORDER.value)
     return record
@@ -890,11 +892,11 @@ def set_self_trading_config(call: Call, params: SelfTradingParams) -> str:
 # --- quotes ---------------------------------------------------------------------------------------------
 
 
-@REGISTRY.method("private/mass_quote", Access.SEATED, pool=Pool.MATCHING, cost=2)
+@REGISTRY.method("private/mass_quote", Access.SEATED, pool=Pool.MATCHING, cost=2, websocket_only=True)
 def mass_quote(call: Call, params: MassQuoteParams) -> Ask[dict[str, Any]]:
     """Replace the caller's quotes in each instrument that is named. An amount of 0 takes a side off."""
     _may_trade(call)
-    if call.connection is not None and not call.connection.cancels_on_disconnect:
+    if call.connection is None or not call.connection.cancels_on_disconnect:
         raise fault(NEEDS_CANCEL_ON_DISCONNECT, reason="enable cancel on disconnect before quoting")
     names = [one.instrument_name for one in params.quotes]
     if len(set(names)) < len(names):
