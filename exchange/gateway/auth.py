@@ -40,6 +40,13 @@ class Role(StrEnum):
     OPERATOR = "operator"
 
 
+SEATED: Final = (
+    Role.PARTICIPANT,
+    Role.MARKET_MAKER,
+    Role.MEMBER,
+)  # whose keys are somebody's on the exchange
+
+
 @dataclass(frozen=True, slots=True)
 class Key:
     """Who has it acts for `participant_id`, if there is one, in one role."""
@@ -57,7 +64,7 @@ class Key:
             case Access.PUBLIC | Access.SIGNED_IN:
                 return True
             case Access.SEATED:
-                return self.participant_id is not None
+                return self.participant_id is not None and self.role in SEATED
             case Access.ISSUER:
                 return self.role in (Role.ISSUER, Role.OPERATOR)
             case Access.AUTHORITY:

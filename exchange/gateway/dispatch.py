@@ -18,7 +18,7 @@ from exchange.gateway.faults import (
     fault,
 )
 from exchange.gateway.jsonrpc import METHOD_NOT_FOUND, Fault, Request, answer, now_us, refusal
-from exchange.gateway.registry import REGISTRY, Access, Ask, Then, read_params
+from exchange.gateway.registry import REGISTRY, Access, Ask, Method, Then, read_params
 from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits, Throttle
 from exchange.gateway.venue import LiveVenue, Source
@@ -152,7 +152,7 @@ class Gateway:
             token = params.get("access_token") or request.access_token
             if isinstance(token, str):
                 call.key = self.door.by_token(token).key
-            self._check_access(method.access, call)
+            self._check_access(method, call)
         if method.websocket_only and call.connection is None:
             raise fault(WEBSOCKET_ONLY, reason=f"{method.name} needs a websocket")
         if self.limits.rates is not None:
@@ -164,14 +164,16 @@ class Gateway:
             self._submit(result, request.id, call, came, send)
         return result
 
-    def _check_access(self, access: Access, call: Call) -> None:
-        key = call.key
+    def _check_access(self, method: Method, call: Call) -> None:
+        key, access = call.key, method.access
         if key is None:
             raise fault(UNAUTHORIZED, reason="invalid_token")
         if key.client_id not in self.ring.keys:
             raise fault(UNAUTHORIZED, reason="invalid_token", told="the key was taken back")
         if not key.may(access):
             raise fault(FORBIDDEN, reason="role_may_not", role=key.role.value, needs=access.value)
+        if method.changes and key.read_only:
+            raise fault(FORBIDDEN, reason="key_only_reads")
 
     def _submit(
         self, ask: Ask[Any], number: Any, call: Call, came: int, send: Callable[[bytes, Fault | None], None]

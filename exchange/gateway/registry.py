@@ -1,7 +1,9 @@
 """The one list of methods: name, who may call it, what it costs, its parameters, its result and its handler.
 
 Requests are dispatched from it, and documents are written from it, so that neither can know a method that the
-other does not. A method that does not say who may call it cannot be entered.
+other does not. A method that does not say who may call it cannot be entered, nor one whose name promises more than
+it asks for: the server does not start with it. Whatever gives commands to the exchange changes something, and is
+refused to keys that only read.
 """
 
 import json
@@ -41,6 +43,13 @@ class Access(StrEnum):
     ISSUER = "issuer"  # who holds the keys of a coin
     AUTHORITY = "authority"
     OPERATOR = "operator"
+
+
+# Who may be let at the methods of a namespace, where that is not anybody.
+NAMESPACES: Final = {
+    "private": (Access.SIGNED_IN, Access.SEATED),
+    "admin": (Access.AUTHORITY, Access.OPERATOR),
+}
 
 
 class Pool(StrEnum):
@@ -122,6 +131,7 @@ class Method:
     result: Any  # a type; what it looks like as JSON is told in the documents
     group: str
     websocket_only: bool
+    changes: bool  # not for keys that only read
 
     @property
     def told(self) -> str:
@@ -150,12 +160,21 @@ class Registry:
         pool: Pool = Pool.READ,
         cost: int = 1,
         websocket_only: bool = False,
+        changes: bool = False,
     ) -> Callable[[F], F]:
-        """Enter the function under a name. Its parameters and its result are those that it declares."""
+        """Enter the function under a name. Its parameters and its result are those that it declares.
+
+        `changes`: it changes something without giving a command. Raises TypeError if nobody, or somebody whom the
+        namespace does not know, may call it.
+        """
+        namespace = name.partition("/")[0]
+        if access not in NAMESPACES.get(namespace, tuple(Access)):
+            raise TypeError(f"{name}: methods of {namespace} are not for {access}")
 
         def enter(handler: F) -> F:
             hints = get_type_hints(handler, localns={"Call": object})
             result = hints.pop("return")
+            commands = get_origin(result) is Ask
             if get_origin(result) in (Ask, Then):
                 result = get_args(result)[0]
             params = next(
@@ -165,7 +184,7 @@ class Registry:
             assert handler.__doc__, f"{name} does not say what it does"
             group = handler.__module__.rpartition(".")[2]
             self._methods[name] = Method(
-                name, access, pool, cost, params, handler, result, group, websocket_only
+                name, access, pool, cost, params, handler, result, group, websocket_only, changes or commands
             )
             return handler
 

@@ -33,7 +33,9 @@ UNTESTED = {"kind": "individual", "deals_per_quarter": 100}
 CANNOT_TRADE_AT_ONCE = ("no_opposite_price", "unfillable_at_once")  # told as canceled orders, not as refusals
 # What a demonstration account lacks although the regime lets it: notes to sell, and bank roubles to buy coins with.
 LACKS = {("note", "sell"): "insufficient_units", ("cash_pair", "buy"): "insufficient_cash"}
-OWNED = {"untested": ("cash_pair",)}  # units that can be sold from the beginning; demonstration accounts have both
+OWNED = {
+    "untested": ("cash_pair",)
+}  # units that can be sold from the beginning; demonstration accounts have both
 
 
 def listed(gateway: Gateway) -> list[Listed]:
@@ -147,7 +149,9 @@ def test_in_process_the_core_says_of_each_order_what_the_regime_says(gate: Gate)
             if heard in CANNOT_TRADE_AT_ONCE:
                 heard = None
             if heard != expected(way, account, product, told):
-                wrong.append((account, one.name, way.title, way.word, heard, expected(way, account, product, told)))
+                wrong.append(
+                    (account, one.name, way.title, way.word, heard, expected(way, account, product, told))
+                )
             gateway.venue.world.put(CancelAll(participant_id=who), gateway.venue.now)
     assert not wrong and number >= len(gate.classes) * (len(ContractKind) - 1) * len(WAYS)
 

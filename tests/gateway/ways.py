@@ -62,8 +62,12 @@ class Way:
         if self.method == "private/mass_quote":
             quote = Quote(side=self.side, price=self._ticks(listed), quantity=1)
             return QuoteMarket(
-                participant_id=who, client_order_id=number, instrument_id=name, quotes=(quote,), post_only=PostOnly.REJECT
-            )  # fmt: skip
+                participant_id=who,
+                client_order_id=number,
+                instrument_id=name,
+                quotes=(quote,),
+                post_only=PostOnly.REJECT,
+            )
         core = {
             key: listed.ticks(value) if key in ("price", "trigger_price", "trail") else value
             for key, value in self.core.items()
@@ -103,7 +107,8 @@ def ways() -> Iterator[Way]:
             trigger = {"trigger": "last_price", "trigger_price": at}
             core = {"trigger_source": PriceSource.LAST, "trigger_price": at, "take_profit": kind == "take"}
             core["time_in_force"] = TimeInForce.GTC
-            yield Way(f"{kind} limit", method, side, {"type": f"{kind}_limit", "price": behind} | trigger, core | {"price": behind}, waits=True)  # fmt: skip
+            priced = {"type": f"{kind}_limit", "price": behind} | trigger
+            yield Way(f"{kind} limit", method, side, priced, core | {"price": behind}, waits=True)
             yield Way(f"{kind} market", method, side, {"type": f"{kind}_market"} | trigger, core, waits=True)
         yield Way(
             "trailing stop",

@@ -234,14 +234,12 @@ def get_statistics(call: Call, params: NoParams) -> dict[str, Any]:
     }
 
 
-@REGISTRY.method("access/create_key", Access.SEATED)
+@REGISTRY.method("access/create_key", Access.SEATED, changes=True)
 def create_key(call: Call, params: KeyParams) -> dict[str, Any]:
     """One more key for the caller, to trade or to read alone."""
     mine = [one for one in call.gateway.ring if one.participant_id == call.participant_id]
     if len(mine) >= MOST_KEYS:
         raise fault(FORBIDDEN, reason=f"no more than {MOST_KEYS} keys")
-    if call.speaker.read_only and not params.read_only:
-        raise fault(FORBIDDEN, reason="the key may only read")
     speaker = call.speaker
     key = call.gateway.ring.create(
         speaker.role, call.participant_id, speaker.wallet_id, params.title, read_only=params.read_only
@@ -249,7 +247,7 @@ def create_key(call: Call, params: KeyParams) -> dict[str, Any]:
     return {"client_id": key.client_id, "client_secret": key.secret, "read_only": key.read_only}
 
 
-@REGISTRY.method("access/remove_key", Access.SEATED)
+@REGISTRY.method("access/remove_key", Access.SEATED, changes=True)
 def remove_key(call: Call, params: ClientIdParams) -> str:
     """Take back one of the caller's keys, with all that is signed in with it."""
     key = call.gateway.ring.keys.get(params.client_id)

@@ -19,7 +19,7 @@ from exchange.commands import (
     UnfreezeParticipant,
 )
 from exchange.events import DirectiveRefused, Entry
-from exchange.gateway.auth import Role
+from exchange.gateway.auth import SEATED, Role
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import FORBIDDEN, OTHER_REJECT, fault, invalid
 from exchange.gateway.registry import (
@@ -172,21 +172,23 @@ def get_state(call: Call, params: NoParams) -> dict[str, Any]:
     }
 
 
-@REGISTRY.method("admin/create_key", Access.OPERATOR)
+@REGISTRY.method("admin/create_key", Access.OPERATOR, changes=True)
 def create_key(call: Call, params: RoleParams) -> dict[str, Any]:
     """A key in a role; for a participant only if it was let in."""
     who = None if params.participant_id is None else ParticipantId(params.participant_id)
     if who is not None and who not in call.state.seats:
         raise invalid("participant_id", "was not let in: it must apply first")
-    if who is None and params.role in (Role.PARTICIPANT, Role.MARKET_MAKER, Role.MEMBER):
+    if who is None and params.role in SEATED:
         raise fault(FORBIDDEN, reason="such a key is somebody's: name a participant_id")
+    if who is not None and params.role not in SEATED:
+        raise fault(FORBIDDEN, reason="such a key is nobody's: leave participant_id out")
     wallet = None if who is None else call.state.seats[who].wallet_id
     key = call.gateway.ring.create(params.role, who, wallet, params.title, read_only=params.read_only)
     call.gateway.follow(key)
     return {"client_id": key.client_id, "client_secret": key.secret, "role": key.role.value}
 
 
-@REGISTRY.method("admin/remove_key", Access.OPERATOR)
+@REGISTRY.method("admin/remove_key", Access.OPERATOR, changes=True)
 def remove_key(call: Call, params: ClientIdParams) -> str:
     """Take back any key."""
     key = call.gateway.ring.keys.get(params.client_id)

@@ -14,7 +14,7 @@ from exchange.events import (
     RedemptionRequested,
 )
 from exchange.gateway.dispatch import Call
-from exchange.gateway.faults import FORBIDDEN, NOT_FOUND, OTHER_REJECT, fault, refused
+from exchange.gateway.faults import NOT_FOUND, OTHER_REJECT, fault, refused
 from exchange.gateway.registry import REGISTRY, Access, Ask, Name, NoParams, Params, Positive, StrictParams
 from exchange.gateway.wire import money, whole_money
 from exchange.treasury import withdrawable
@@ -120,8 +120,6 @@ def get_my_cash(call: Call, params: CurrencyParams) -> dict[str, Any]:
 @REGISTRY.method("cash/redeem", Access.SEATED)
 def redeem(call: Call, params: RedeemParams) -> Ask[dict[str, Any]]:
     """Hand coins in the caller's own wallet back to their issuer: paid at once, or against a ticket."""
-    if call.speaker.read_only:
-        raise fault(FORBIDDEN, reason="the key may only read")
     _holding(call, params.currency)
     wallet = call.seat.wallet_id
     command = RedeemCoins(

@@ -314,13 +314,7 @@ def sell(call: Call, params: OrderParams) -> Ask[OrderWithTrades]:
     return _place(call, params, Side.SELL)
 
 
-def _may_trade(call: Call) -> None:
-    if call.speaker.read_only:
-        raise fault(FORBIDDEN, reason="the key may only read")
-
-
 def _place(call: Call, params: OrderParams, side: Side) -> Ask[OrderWithTrades]:
-    _may_trade(call)
     command = _order(call, params, side)
     until = None if params.valid_until is None else nanoseconds(params.valid_until)
     return Ask((command,), lambda told: _placed(call, command, told[0]), until)
@@ -508,7 +502,6 @@ def _edit(
     price: Decimal | None,
     valid_until: int | None,
 ) -> Ask[OrderWithTrades]:
-    _may_trade(call)
     pair = record.pair
     total = record.quantity if amount is None and contracts is None else _lots(pair, amount, contracts)
     command = AmendOrder(
@@ -557,7 +550,6 @@ def edit_by_label(call: Call, params: EditByLabelParams) -> Ask[OrderWithTrades]
 @REGISTRY.method("private/link_orders", Access.SEATED, pool=Pool.MATCHING)
 def link_orders(call: Call, params: LinkParams) -> Ask[list[OrderShape]]:
     """Make two open orders in one instrument cancel each other: once one trades or ends, the other goes."""
-    _may_trade(call)
     first, second = _open_one(call, params.first_order_id), _open_one(call, params.second_order_id)
     command = LinkOrders(
         participant_id=call.participant_id,
@@ -578,7 +570,6 @@ def link_orders(call: Call, params: LinkParams) -> Ask[list[OrderShape]]:
 @REGISTRY.method("private/cancel", Access.SEATED, pool=Pool.CANCEL)
 def cancel(call: Call, params: OrderIdParams) -> Ask[OrderShape]:
     """Cancel an order."""
-    _may_trade(call)
     record = _open_one(call, params.order_id)
     command = CancelOrder(participant_id=call.participant_id, order_id=OrderId(record.order_id))
 
@@ -591,7 +582,6 @@ def cancel(call: Call, params: OrderIdParams) -> Ask[OrderShape]:
 
 def _cancel(call: Call, records: Iterable[OrderRecord], *, detailed: bool) -> Ask[int | list[OrderShape]]:
     """Cancel these; how many were, or which."""
-    _may_trade(call)
     who = call.participant_id
     commands = [CancelOrder(participant_id=who, order_id=OrderId(one.order_id)) for one in records]
     return Ask(commands, lambda told: _canceled(call, told, detailed=detailed))
@@ -618,7 +608,6 @@ def _canceled_by(call: Call, told: list[list[Entry]]) -> list[int]:
 @REGISTRY.method("private/cancel_all", Access.SEATED, pool=Pool.CANCEL)
 def cancel_all(call: Call, params: FilterParams) -> Ask[int | list[OrderShape]]:
     """Cancel every order; how many, or with `detailed` which."""
-    _may_trade(call)
     command = CancelAll(participant_id=call.participant_id)
     return Ask((command,), lambda told: _canceled(call, told, detailed=params.detailed))
 
@@ -630,7 +619,6 @@ def cancel_all_by_instrument(call: Call, params: ByInstrumentParams) -> Ask[int 
     if params.type != "all":
         found = _matching(call, params, lambda one: one is pair)
         return _cancel(call, found, detailed=params.detailed)
-    _may_trade(call)
     command = CancelAll(participant_id=call.participant_id, instrument_id=pair.instrument.instrument_id)
     return Ask((command,), lambda told: _canceled(call, told, detailed=params.detailed))
 
@@ -661,7 +649,6 @@ def cancel_all_by_currency_pair(call: Call, params: ByPairParams) -> Ask[int | l
 @REGISTRY.method("private/cancel_by_label", Access.SEATED, pool=Pool.CANCEL)
 def cancel_by_label(call: Call, params: ByLabelParams) -> Ask[int]:
     """Cancel every order with a label; how many."""
-    _may_trade(call)
     if params.currency.lower() == "any":
         command = CancelAll(participant_id=call.participant_id, label=params.label)
         return Ask((command,), lambda told: len(_canceled_by(call, told)))
@@ -670,7 +657,6 @@ def cancel_by_label(call: Call, params: ByLabelParams) -> Ask[int]:
         for one in call.owner.live.values()
         if one.label == params.label and settles_in(one.pair, params.currency)
     ]
-    _may_trade(call)
     who = call.participant_id
     commands = [CancelOrder(participant_id=who, order_id=OrderId(one.order_id)) for one in found]
     return Ask(commands, lambda told: len(_canceled_by(call, told)))
@@ -895,7 +881,6 @@ def set_self_trading_config(call: Call, params: SelfTradingParams) -> str:
 @REGISTRY.method("private/mass_quote", Access.SEATED, pool=Pool.MATCHING, cost=2, websocket_only=True)
 def mass_quote(call: Call, params: MassQuoteParams) -> Ask[dict[str, Any]]:
     """Replace the caller's quotes in each instrument that is named. An amount of 0 takes a side off."""
-    _may_trade(call)
     if call.connection is None or not call.connection.cancels_on_disconnect:
         raise fault(NEEDS_CANCEL_ON_DISCONNECT, reason="enable cancel on disconnect before quoting")
     names = [one.instrument_name for one in params.quotes]
@@ -986,7 +971,6 @@ def cancel_quotes(call: Call, params: CancelQuotesParams) -> Ask[int | list[Orde
 def set_mmp_config(call: Call, params: ProtectionParams) -> Ask[list[dict[str, Any]]]:
     """Market-maker protection for all instruments on an index: once quotes have traded more than `quantity_limit`
     within `interval` seconds, they go, and none are taken for `frozen_time` seconds."""
-    _may_trade(call)
     if params.delta_limit or params.vega_limit or params.trade_count_limit:
         raise fault(UNSUPPORTED, reason="protection counts quantity alone")
     index_id = index_of(call, params.index_name)
