@@ -180,6 +180,11 @@ class SettlementRefusal(StrEnum):
     DATE_PASSED = "date_passed"
     MIN_LOT_OUT_OF_RANGE = "min_lot_out_of_range"
     RECYCLES_NEGATIVE = "recycles_negative"
+    # of a deal that the regime does not let its sender make, in the words of an order
+    SPOT_OUTSIDE_TEST_ENVIRONMENT = "spot_outside_test_environment"
+    PRODUCT_NOT_PERMITTED = "product_not_permitted"
+    KNOWLEDGE_TEST_REQUIRED = "knowledge_test_required"
+    REDUCE_ONLY = "reduce_only"
     # of a cancellation or a release
     UNKNOWN_INSTRUCTION = "unknown_instruction"
     ALREADY_ENDED = "already_ended"

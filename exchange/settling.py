@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 
+from exchange.access import permissions
 from exchange.cash.terms import CashHalt
 from exchange.clearing import accounts
 from exchange.clearing.ledger import Rule
@@ -55,8 +56,9 @@ from exchange.events import (
     UnitsCredited,
     UnitsDebited,
 )
-from exchange.reasons import CashRefusal, SettlementRefusal
-from exchange.state import State
+from exchange.instruments import Product
+from exchange.reasons import CashRefusal, RejectReason, SettlementRefusal
+from exchange.state import Seat, State
 from exchange.units import DAY, AssetId, Money, Time
 from matching.terms import ParticipantId
 
@@ -91,10 +93,10 @@ def instruct_settlement(command: InstructSettlement, state: State) -> Iterator[E
 
 
 def _instruction_refusal(command: InstructSettlement, state: State) -> SettlementRefusal | None:
-    money = command.asset_id in state.holdings
+    money, seat = command.asset_id in state.holdings, state.seats.get(command.participant_id)
     payer, paid = command.payment_asset_id, command.payment_asset_id is not None
     checks = (
-        (command.participant_id not in state.seats, SettlementRefusal.UNKNOWN_PARTICIPANT),
+        (seat is None, SettlementRefusal.UNKNOWN_PARTICIPANT),
         (command.counterparty_id not in state.seats, SettlementRefusal.UNKNOWN_COUNTERPARTY),
         (command.counterparty_id == command.participant_id, SettlementRefusal.OWN_COUNTERPARTY),
         (not (money or command.asset_id in state.assets), SettlementRefusal.UNKNOWN_ASSET),
@@ -107,7 +109,24 @@ def _instruction_refusal(command: InstructSettlement, state: State) -> Settlemen
         (not 1 <= command.min_lot <= command.amount, SettlementRefusal.MIN_LOT_OUT_OF_RANGE),
         (command.max_recycles < 0, SettlementRefusal.RECYCLES_NEGATIVE),
     )
-    return next((reason for applies, reason in checks if applies), None)
+    reason = next((reason for applies, reason in checks if applies), None)
+    return reason if reason or seat is None else _access_refusal(command, seat, state)
+
+
+def _access_refusal(command: InstructSettlement, seat: Seat, state: State) -> SettlementRefusal | None:
+    """What the regime says of the deal to its sender, as it would of an order: to receive is to buy, to deliver to
+    sell what one has. Money that is only paid is no deal.
+    """
+    if command.payment_asset_id is None:
+        return None
+    assert state.regime is not None, "whoever has a seat entered under a regime"
+    product = Product.CASH_PAIR if command.asset_id in state.holdings else Product.SPOT
+    reason = permissions.refusal(
+        state.regime, seat.access_class, product, seat.applicant, reducing=command.delivers
+    )
+    if reason is None and not command.delivers and seat.barred:
+        reason = RejectReason.REDUCE_ONLY
+    return None if reason is None else SettlementRefusal(reason.value)
 
 
 def _terms(command: InstructSettlement, state: State) -> Terms:

@@ -73,7 +73,9 @@ async def order(client: Client, side: str, one: Listed, lots: int, percent: int,
     params = {"instrument_name": one.name, "amount": lots * one.lot, "type": "limit"} | more
     if params["type"].endswith("limit"):
         params["price"] = one.price(percent)
-    answer = await client.whole({"id": f"{side} {one.name} {more}", "method": f"private/{side}", "params": params})
+    answer = await client.whole(
+        {"id": f"{side} {one.name} {more}", "method": f"private/{side}", "params": params}
+    )
     return answer.get("result") or answer["error"]["data"]["reason"]
 
 
@@ -222,3 +224,60 @@ async def _closing(client: Client, buyer: Client, one: Listed, told: Told) -> No
     else:
         assert answer["error"]["data"]["reason"] == told.reducing
     await buyer("private/cancel_all_by_instrument", instrument_name=one.name)
+
+
+# --- limits ---------------------------------------------------------------------------------------------
+
+LIMIT: Money = 20_000_00
+READINGS = 480
+
+
+def test_no_reading_ever_shows_more_at_risk_than_the_limit_whoever_sends_what_at_once() -> None:
+    """Two sockets and edits race for what is left; a third looks, and so does the core after every command."""
+
+    async def story(opened: Venue) -> None:
+        name = "everyone-1"
+        one, two, watcher = [await dial(opened, name) for _ in range(3)]
+        authority, other = await dial(opened, "authority"), await dial(opened, "everyone-2")
+        await authority("admin/set_limit", participant_id=name, limit=LIMIT / 100)
+        perpetual = next(each for each in listed(opened.gateway) if each.kind == "perp_rolling")
+        state = opened.gateway.venue.exchange.state
+        seen: list[Money] = []
+        opened.gateway.venue.followers.append(
+            lambda _: seen.append(state.covers.at_risk(ParticipantId(name)))
+        )
+
+        async def flood(client: Client, number: int) -> list[Any]:
+            """Both sides, crossing and resting, cancels and edits upwards."""
+            told = []
+            for step in range(40):
+                side = "buy" if (step + number) % 2 else "sell"
+                percent = {"buy": (97, 100), "sell": (103, 100)}[side][step % 3 == 0]
+                told.append(order(client, side, perpetual, 1 + step % 7, percent, label=f"{number}-{step}"))
+                if step % 5 == 4:
+                    asked = {"label": f"{number}-{step}", "instrument_name": perpetual.name, "amount": 0.05}
+                    told.append(
+                        client.whole({"id": f"e{step}", "method": "private/edit_by_label", "params": asked})
+                    )
+                if step % 11 == 10:
+                    told.append(
+                        client.whole({"id": f"c{step}", "method": "private/cancel_all", "params": {}})
+                    )
+            return list(await asyncio.gather(*told))
+
+        async def counter() -> None:
+            for step in range(30):
+                await order(other, "sell" if step % 2 else "buy", perpetual, 5, 100)
+
+        async def look() -> list[float]:
+            return [(await watcher("access/get_my_limits"))["used"] for _ in range(READINGS)]
+
+        first, second, _, readings = await asyncio.gather(flood(one, 1), flood(two, 2), counter(), look())
+        assert "exposure_limit" in [told for told in (*first, *second) if isinstance(told, str)]
+        assert len(readings) == READINGS and max(readings) <= LIMIT / 100
+        assert 0 < max(seen) <= LIMIT, "the limit was reached for, and never passed"
+        for client in (one, two, watcher, authority, other):
+            await client.close()
+
+    with venue("ru_open_counterfactual", scenario=SCENARIO) as opened:
+        play(story(opened))

@@ -86,5 +86,6 @@ class Gate:
         counting = self.file.get("asset_counting", {"crypto_share_percent": 0})
         crypto = applicant.get("crypto_assets_rub", 0) * counting["crypto_share_percent"] / 100
         return float(
-            applicant.get("securities_and_deposits_rub", 0) + min(crypto, counting.get("crypto_max_rub", crypto))
+            applicant.get("securities_and_deposits_rub", 0)
+            + min(crypto, counting.get("crypto_max_rub", crypto))
         )

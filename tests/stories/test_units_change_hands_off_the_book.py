@@ -2,15 +2,18 @@
 
 import pytest
 
-from exchange.access.regime import Regime
+from exchange.access.regime import AccessClass, Applicant, ApplicantKind, Criterion, Permission, Regime
 from exchange.commands import (
+    AdoptRegime,
     DebitUnits,
     InstructSettlement,
     ReportReorganisation,
     RunSettlementCycle,
     SettlementModel,
 )
-from exchange.events import UnitsLossShared
+from exchange.events import InstructionRefused, UnitsLossShared
+from exchange.instruments import Product
+from exchange.reasons import SettlementRefusal
 from exchange.units import Money
 from matching.terms import ParticipantId
 from tests.builders import (
@@ -26,6 +29,7 @@ from tests.builders import (
     RUBD,
     SATOSHI_LOT,
     Venue,
+    a_regime,
     of_kind,
     spot,
     with_btc,
@@ -124,3 +128,80 @@ def test_under_model_2_the_cost_moves_with_the_units_before_the_cash_is_paid_out
     assert (venue.at_risk(ANN), venue.at_risk(CYD)) == (0, 40_000 * ROUBLE)
     venue.wait_until(venue.now + 2 * BLOCK)
     assert (venue.at_risk(ANN), venue.at_risk(CYD)) == (0, 40_000 * ROUBLE)
+
+
+def under(word: Permission, **changes: object) -> Regime:
+    """A regime in which one class has that word of spot, whether it has passed the test or not."""
+    everyone = AccessClass(
+        class_id="everyone",
+        title="Everyone",
+        any_of=(Criterion(),),
+        permissions={Product.FUTURE: Permission.ALLOWED, Product.SPOT: word},
+    )
+    return a_regime(classes=(everyone,), **changes)
+
+
+@pytest.mark.parametrize(
+    ("regime", "receives", "delivers"),
+    [
+        (under(Permission.ALLOWED), None, None),
+        (under(Permission.REDUCE_ONLY), SettlementRefusal.REDUCE_ONLY, None),
+        (under(Permission.AFTER_TEST), SettlementRefusal.KNOWLEDGE_TEST_REQUIRED, None),
+        (
+            under(Permission.DENIED),
+            SettlementRefusal.PRODUCT_NOT_PERMITTED,
+            SettlementRefusal.PRODUCT_NOT_PERMITTED,
+        ),
+        (
+            under(Permission.ALLOWED, test_environment=False),
+            SettlementRefusal.SPOT_OUTSIDE_TEST_ENVIRONMENT,
+            SettlementRefusal.SPOT_OUTSIDE_TEST_ENVIRONMENT,
+        ),
+    ],
+    ids=["allowed", "reduce only", "after the test", "denied", "no test environment"],
+)
+def test_off_the_book_nobody_deals_in_what_the_regime_does_not_let_it_buy_or_sell(
+    regime: Regime, receives: SettlementRefusal | None, delivers: SettlementRefusal | None
+) -> None:
+    """Both came under a regime without such words; then this one is adopted. Money alone may still be paid."""
+    venue = Venue(assets=with_btc())
+    for name in (ANN, BOB):
+        venue.admit(name, 1_000_000 * ROUBLE, Applicant(kind=ApplicantKind.INDIVIDUAL))
+    venue.bring(BOB, 10 * LOT, "of bob")
+    venue.wait_until(max(venue.now, OPENS) + 3 * BLOCK)
+    venue.tell(AdoptRegime(regime=regime))
+
+    def said(who: ParticipantId, other: ParticipantId, *, hands_over: bool, **deal: object) -> object:
+        terms = {"asset_id": BTC, "amount": LOT, "payment_asset_id": RUBD, "payment": 8_000 * ROUBLE} | deal
+        told = venue.tell(
+            InstructSettlement(
+                participant_id=who, counterparty_id=other, delivers=hands_over, intended=venue.now, **terms
+            )  # type: ignore[arg-type]
+        )
+        reasons = [event.reason for event in told if isinstance(event, InstructionRefused)]
+        return reasons[0] if reasons else None
+
+    assert said(ANN, BOB, hands_over=False) is receives
+    assert said(BOB, ANN, hands_over=True) is delivers
+    money = {"asset_id": RUBD, "amount": 5 * ROUBLE, "payment_asset_id": None, "payment": 0}
+    assert said(ANN, BOB, hands_over=True, **money) is None
+
+
+def test_whoever_the_regime_no_longer_admits_may_deliver_what_it_has_and_receive_nothing() -> None:
+    venue = a_venue(a_regime())
+    companies = AccessClass(
+        class_id="companies",
+        title="Companies",
+        any_of=(Criterion(kinds=(ApplicantKind.INSTITUTION,)),),
+        permissions=dict.fromkeys(Product, Permission.ALLOWED),
+    )
+    venue.tell(AdoptRegime(regime=a_regime(classes=(companies,))))
+    deal = {"asset_id": BTC, "amount": LOT, "payment_asset_id": RUBD, "payment": 8_000 * ROUBLE}
+    for who, other, delivers in ((ANN, BOB, False), (BOB, ANN, True)):
+        told = venue.tell(
+            InstructSettlement(
+                participant_id=who, counterparty_id=other, delivers=delivers, intended=venue.now, **deal
+            )  # type: ignore[arg-type]
+        )
+        refused = [event.reason for event in told if isinstance(event, InstructionRefused)]
+        assert refused == ([] if delivers else [SettlementRefusal.REDUCE_ONLY])
