@@ -173,6 +173,122 @@ def test_an_edit_counts_the_whole_order_and_one_by_label_needs_one(open_venue: V
     play(story())
 
 
+def test_an_edit_passes_over_nothing_that_it_is_asked(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        low = await around(one, 0.95)
+        asked = {"display_amount": 0.01, "post_only": True, "reject_post_only": True}
+        order = (await limit(one, "buy", 0.03, low, **asked))["order"]
+        number = order["order_id"]
+        for change in (
+            {"post_only": False},
+            {"reject_post_only": False},
+            {"reduce_only": True},
+            {"display_amount": 0.02},
+            {"mmp": True},
+            {"trigger_price": low},
+            {"trigger_offset": 100.0},
+            {"advanced": "usd"},
+        ):
+            code, _ = await code_of(one("private/edit", order_id=number, amount=0.03, **change))
+            assert code == 11047, change
+        assert await one("private/get_order_state", order_id=number) == order
+        same = await one("private/edit", order_id=number, amount=0.03, price=low - 100, **asked)
+        assert (same["order"]["price"], same["order"]["post_only"]) == (low - 100, True)
+        await limit(other, "sell", 0.01, await inside(one))
+        crossing = one("private/edit", order_id=number, amount=0.03, price=await inside(one))
+        assert await code_of(crossing) == (11054, "post_only_would_trade")
+        less = one("private/edit", order_id=number, amount=0.0005)
+        assert (await code_of(less))[0] == 10002
+        waiting = {"type": "stop_market", "trigger": "mark_price", "trigger_price": low}
+        stop = await one("private/sell", instrument_name=PERPETUAL, amount=0.01, **waiting)
+        edit = one("private/edit", order_id=stop["order"]["order_id"], amount=0.02)
+        assert await code_of(edit) == (11044, "not_on_book")
+        for client in (one, other):
+            await client("private/cancel_all")
+            await client.close()
+
+    play(story())
+
+
+def test_cancels_and_lists_are_of_the_kind_and_type_that_are_asked_for(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, _ = await two(open_venue)
+        low = await around(one, 0.95)
+        high = await around(one, 1.05)
+        stop = {"type": "stop_market", "trigger": "mark_price", "trigger_price": low}
+        take = {"type": "take_limit", "trigger": "mark_price", "trigger_price": high, "price": high}
+        trail = {"type": "trailing_stop", "trigger": "mark_price", "trigger_offset": 100_000.0}
+        await limit(one, "buy", 0.01, low, label="plain")
+        for asked in (stop, take, trail):
+            await one("private/sell", instrument_name=PERPETUAL, amount=0.01, label="waits", **asked)
+        counts = {
+            "all": 4,
+            "limit": 1,
+            "trigger_all": 3,
+            "stop_all": 1,
+            "stop_market": 1,
+            "stop_limit": 0,
+            "take_all": 1,
+            "take_limit": 1,
+            "take_market": 0,
+            "trailing_all": 1,
+            "trailing_stop": 1,
+        }
+        for word, count in counts.items():
+            assert len(await one("private/get_open_orders", type=word)) == count, word
+            found = await one("private/get_open_orders_by_instrument", instrument_name=PERPETUAL, type=word)
+            assert len(found) == count, word
+        assert len(await one("private/get_open_orders_by_label", currency="RUBD", label="waits")) == 3
+        assert len(await one("private/get_open_orders_by_label", currency="RUBD")) == 4
+        assert await one("private/cancel_all", kind="option") == 0
+        assert await one("private/cancel_all", type="take_all") == 1
+        assert [
+            row["order_type"] for row in await one("private/cancel_all", type="limit", detailed=True)
+        ] == ["limit"]
+        by_instrument = {"instrument_name": PERPETUAL, "type": "stop_all"}
+        assert await one("private/cancel_all_by_instrument", **by_instrument) == 1
+        page = await one("private/get_trigger_order_history", currency="RUBD", count=1)
+        assert len(page["entries"]) == 1 and page["continuation"] == "1"
+        rest = await one("private/get_trigger_order_history", currency="RUBD", **{**page, "count": 1})
+        assert rest["entries"][0]["order_id"] != page["entries"][0]["order_id"]
+        assert await one("private/cancel_all") == 1
+        await one.close()
+
+    play(story())
+
+
+def test_a_stop_that_has_fired_is_in_the_history_without_what_it_waited_for(open_venue: Venue) -> None:
+    """Some clients give up at a row of the history with a trigger price."""
+
+    async def story() -> None:
+        one, other = await two(open_venue)
+        fair = await inside(one)
+        asked = {
+            "type": "stop_limit",
+            "trigger": "last_price",
+            "trigger_price": fair + 100,
+            "price": fair + 200,
+        }
+        stop = await one("private/buy", instrument_name=PERPETUAL, amount=0.01, **asked)
+        number = stop["order"]["order_id"]
+        await limit(other, "sell", 0.02, fair + 100)
+        await limit(one, "buy", 0.01, fair + 100)
+        history = await one("private/get_order_history_by_instrument", instrument_name=PERPETUAL)
+        row = next(row for row in history if row["order_id"] == number)
+        assert row["order_state"] == "filled" and not {"trigger_price", "trigger", "triggered"} & set(row)
+        told = await one("private/get_order_state", order_id=number)
+        assert told["triggered"] and told["trigger_price"] == fair + 100
+        trades = await one("private/get_user_trades_by_order", order_id=number)
+        assert await one("private/get_user_trades_by_order", order_id=number, sorting="desc") == trades[::-1]
+        await limit(other, "buy", 0.02, fair)
+        await limit(one, "sell", 0.02, fair)
+        for client in (one, other):
+            await client.close()
+
+    play(story())
+
+
 def test_orders_that_wait_for_a_price(open_venue: Venue) -> None:
     async def story() -> None:
         one, other = await two(open_venue)

@@ -41,7 +41,7 @@ from exchange.gateway.faults import (
     invalid,
     rejected,
 )
-from exchange.gateway.methods.market import Count, Kind, RangeParams, index_of, of_kind, pair_of
+from exchange.gateway.methods.market import Count, Kind, RangeParams, Sorting, index_of, of_kind, pair_of
 from exchange.gateway.registry import (
     REGISTRY,
     Access,
@@ -84,9 +84,35 @@ OrderType = Literal[
     "market_limit",
     "trailing_stop",
 ]
-TypeFilter = Literal["all", "limit", "trigger_all", "stop", "take", "trailing_stop", "market"]
+TypeFilter = Literal[
+    "all",
+    "limit",
+    "market",
+    "trigger_all",
+    "stop",
+    "stop_all",
+    "stop_limit",
+    "stop_market",
+    "take",
+    "take_all",
+    "take_limit",
+    "take_market",
+    "trailing_all",
+    "trailing_stop",
+]
 Label = Annotated[str, Field(max_length=64)]
 MOST_QUOTES = 100
+# What an order is told once, when it is placed.
+FIXED = (
+    "post_only",
+    "reject_post_only",
+    "reduce_only",
+    "trigger_price",
+    "trigger_offset",
+    "display_amount",
+    "mmp",
+    "advanced",
+)
 
 
 class OrderParams(StrictParams):
@@ -119,36 +145,38 @@ class OrderParams(StrictParams):
     otoco_config: Any = None
 
 
-class EditParams(StrictParams):
-    order_id: Name
+class ChangeParams(StrictParams):
+    """What an order is to become. What an order is told about itself may be repeated, but not changed."""
+
     amount: Positive | None = None
     contracts: Positive | None = None
     price: Number | None = None
-    post_only: bool = False
-    reject_post_only: bool = False
-    reduce_only: bool = False
+    post_only: bool | None = None
+    reject_post_only: bool | None = None
+    reduce_only: bool | None = None
     trigger_price: Number | None = None
     trigger_offset: Positive | None = None
     display_amount: Number | None = None
-    mmp: bool = False
+    mmp: bool | None = None
     valid_until: Milliseconds | None = None
     advanced: Literal["usd", "implv"] | None = None
 
 
-class EditByLabelParams(StrictParams):
+class EditParams(ChangeParams):
+    order_id: Name
+
+
+class EditByLabelParams(ChangeParams):
     label: Label
     instrument_name: Name
-    amount: Positive | None = None
-    contracts: Positive | None = None
-    price: Number | None = None
-    post_only: bool = False
-    reject_post_only: bool = False
-    reduce_only: bool = False
-    valid_until: Milliseconds | None = None
 
 
 class OrderIdParams(Params):
     order_id: Name
+
+
+class OrderTradesParams(OrderIdParams):
+    sorting: Sorting = "default"
 
 
 class FilterParams(Params):
@@ -175,6 +203,11 @@ class ByPairParams(FilterParams):
 
 class ByLabelParams(Params):
     label: Label
+    currency: str = "any"
+
+
+class LabeledParams(Params):
+    label: Label | None = None  # any
     currency: str = "any"
 
 
@@ -223,7 +256,7 @@ class TriggerHistoryParams(Params):
     currency: Name = "any"
     instrument_name: str | None = None
     count: Count = 20
-    continuation: str | None = None
+    continuation: Annotated[int, Field(ge=0)] = 0  # how many of the latest to leave out
 
 
 class SelfTradingParams(Params):
@@ -489,21 +522,14 @@ def _open_one(call: Call, text: str) -> OrderRecord:
 def edit(call: Call, params: EditParams) -> Ask[OrderWithTrades]:
     """Change price or amount (of the whole order, what has traded included). With the same price and no more amount
     the order keeps its place."""
-    record = _open_one(call, params.order_id)
-    until = params.valid_until
-    return _edit(call, record, params.amount, params.contracts, params.price, until)
+    return _edit(call, _open_one(call, params.order_id), params)
 
 
-def _edit(
-    call: Call,
-    record: OrderRecord,
-    amount: Decimal | None,
-    contracts: Decimal | None,
-    price: Decimal | None,
-    valid_until: int | None,
-) -> Ask[OrderWithTrades]:
-    pair = record.pair
-    total = record.quantity if amount is None and contracts is None else _lots(pair, amount, contracts)
+def _edit(call: Call, record: OrderRecord, params: ChangeParams) -> Ask[OrderWithTrades]:
+    _check_nothing_else_changes(record, params)
+    pair, price, total = record.pair, params.price, record.quantity
+    if params.amount is not None or params.contracts is not None:
+        total = _lots(pair, params.amount, params.contracts)
     command = AmendOrder(
         participant_id=call.participant_id,
         order_id=OrderId(record.order_id),
@@ -515,7 +541,22 @@ def _edit(
         _check_request(call, told[0], record)
         return _with_trades(call, record.order_id, told[0])
 
-    return Ask((command,), answer, None if valid_until is None else nanoseconds(valid_until))
+    until = params.valid_until
+    return Ask((command,), answer, None if until is None else nanoseconds(until))
+
+
+def _check_nothing_else_changes(record: OrderRecord, params: ChangeParams) -> None:
+    """Raises Fault if the edit asks for what only a new order can be: nothing that is asked for is passed over."""
+    present = render.order(record)
+    asked = params.model_dump(exclude_none=True)
+    for name in FIXED:
+        value = float(asked[name]) if isinstance(asked.get(name), Decimal) else asked.get(name)
+        if value is not None and value != present.get(name, False):
+            raise fault(
+                UNSUPPORTED,
+                param=name,
+                reason="an edit changes price and amount; for anything else cancel the order and place another",
+            )
 
 
 def _check_request(call: Call, entries: list[Entry], record: OrderRecord) -> None:
@@ -543,8 +584,7 @@ def edit_by_label(call: Call, params: EditByLabelParams) -> Ask[OrderWithTrades]
         raise fault(NO_SUCH_ORDER, param="label", reason=RejectReason.UNKNOWN_ORDER.value)
     if len(found) > 1:
         raise fault(NOT_UNIQUE, param="label", orders=len(found))
-    until = params.valid_until
-    return _edit(call, found[0], params.amount, params.contracts, params.price, until)
+    return _edit(call, found[0], params)
 
 
 @REGISTRY.method("private/link_orders", Access.SEATED, pool=Pool.MATCHING)
@@ -607,7 +647,9 @@ def _canceled_by(call: Call, told: list[list[Entry]]) -> list[int]:
 
 @REGISTRY.method("private/cancel_all", Access.SEATED, pool=Pool.CANCEL)
 def cancel_all(call: Call, params: FilterParams) -> Ask[int | list[OrderShape]]:
-    """Cancel every order; how many, or with `detailed` which."""
+    """Cancel every order, or those of a kind or type; how many, or with `detailed` which."""
+    if (params.kind, params.type) != ("any", "all"):
+        return _cancel(call, _matching(call, params, lambda _: True), detailed=params.detailed)
     command = CancelAll(participant_id=call.participant_id)
     return Ask((command,), lambda told: _canceled(call, told, detailed=params.detailed))
 
@@ -616,7 +658,7 @@ def cancel_all(call: Call, params: FilterParams) -> Ask[int | list[OrderShape]]:
 def cancel_all_by_instrument(call: Call, params: ByInstrumentParams) -> Ask[int | list[OrderShape]]:
     """Cancel every order in an instrument."""
     pair = pair_of(call, params.instrument_name)
-    if params.type != "all":
+    if (params.kind, params.type) != ("any", "all"):
         found = _matching(call, params, lambda one: one is pair)
         return _cancel(call, found, detailed=params.detailed)
     command = CancelAll(participant_id=call.participant_id, instrument_id=pair.instrument.instrument_id)
@@ -682,8 +724,8 @@ def _of_type(record: OrderRecord, asked: str) -> bool:
             return True
         case "trigger_all":
             return kind.startswith(("stop", "take", "trailing"))
-        case "stop" | "take" | "trailing_stop":
-            return kind.startswith(asked)
+        case "stop" | "take" | "stop_all" | "take_all" | "trailing_all":
+            return kind.startswith(asked.removesuffix("_all"))
     return kind == asked
 
 
@@ -697,13 +739,13 @@ def get_order_state(call: Call, params: OrderIdParams) -> OrderShape:
 
 
 @REGISTRY.method("private/get_order_state_by_label", Access.SEATED)
-def get_order_state_by_label(call: Call, params: ByLabelParams) -> list[OrderShape]:
+def get_order_state_by_label(call: Call, params: LabeledParams) -> list[OrderShape]:
     """Every order with a label, open or ended, the latest first."""
     records = [*call.owner.ended.values(), *call.owner.live.values()]
     return [
         render.order(one)
-        for one in sorted(records, key=lambda one: one.order_id, reverse=True)
-        if one.label == params.label and settles_in(one.pair, params.currency)
+        for one in sorted(records, key=lambda one: (one.created_at, one.order_id), reverse=True)
+        if params.label in (None, one.label) and settles_in(one.pair, params.currency)
     ]
 
 
@@ -731,12 +773,12 @@ def get_open_orders_by_currency(call: Call, params: ByCurrencyParams) -> list[Or
 
 
 @REGISTRY.method("private/get_open_orders_by_label", Access.SEATED)
-def get_open_orders_by_label(call: Call, params: ByLabelParams) -> list[OrderShape]:
+def get_open_orders_by_label(call: Call, params: LabeledParams) -> list[OrderShape]:
     """The open orders with a label."""
     return [
         render.order(one)
         for one in call.owner.live.values()
-        if one.label == params.label and settles_in(one.pair, params.currency)
+        if params.label in (None, one.label) and settles_in(one.pair, params.currency)
     ]
 
 
@@ -749,7 +791,15 @@ def _history(call: Call, params: HistoryParams, wanted: Callable[[Pair], bool]) 
         and (one.filled or params.include_unfilled)
         and (one.triggered or not _waits_for_price(one))
     )
-    return [render.order(one) for one in islice(found, params.offset, params.offset + params.count)]
+    return [_no_longer_waiting(one) for one in islice(found, params.offset, params.offset + params.count)]
+
+
+def _no_longer_waiting(record: OrderRecord) -> OrderShape:
+    """As it went to the book; what it had waited for is told in the history of triggers, where clients look for it."""
+    told = render.order(record)
+    for key in ("trigger", "triggered", "trigger_price", "trigger_offset"):
+        told.pop(key, None)  # type: ignore[misc]
+    return told
 
 
 def _waits_for_price(record: OrderRecord) -> bool:
@@ -786,9 +836,10 @@ def get_trigger_order_history(call: Call, params: TriggerHistoryParams) -> dict[
             "trigger_order_id": render.order_id(one.order_id, one.pair),
             "is_secondary_oto": False,
         }
-        for one in found[: params.count]
+        for one in found[params.continuation : params.continuation + params.count]
     ]
-    return {"entries": entries, "continuation": ""}
+    after = params.continuation + params.count
+    return {"entries": entries, "continuation": str(after) if after < len(found) else ""}
 
 
 def _user_trades(
@@ -845,9 +896,10 @@ def get_user_trades_by_currency_and_time(call: Call, params: CurrencyUserTradesP
 
 
 @REGISTRY.method("private/get_user_trades_by_order", Access.SEATED)
-def get_user_trades_by_order(call: Call, params: OrderIdParams) -> list[UserTradeShape]:
-    """The trades of one order, in a plain list."""
-    return [render.user_trade(one) for one in record_of(call, params.order_id).trades]
+def get_user_trades_by_order(call: Call, params: OrderTradesParams) -> list[UserTradeShape]:
+    """The trades of one order, in a plain list, the first one first."""
+    told = [render.user_trade(one) for one in record_of(call, params.order_id).trades]
+    return told[::-1] if params.sorting == "desc" else told
 
 
 @REGISTRY.method("private/get_margins", Access.SEATED)
