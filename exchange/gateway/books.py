@@ -10,17 +10,25 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
 
+from exchange.clearing import accounts
 from exchange.commands import Command, PlaceOrder
 from exchange.events import (
     BookChanged,
     CancelCause,
     CashDeposited,
     ClaimSettled,
+    CouponPaid,
+    CryptoDepositAnnounced,
+    CryptoDepositCredited,
+    CryptoDepositVoided,
     Entry,
     FundingPaid,
     IndexPublished,
     InstrumentListed,
+    InterestCredited,
     Liquidity,
+    NotesRedeemed,
+    NotesSubscribed,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
@@ -37,16 +45,20 @@ from exchange.events import (
     SeriesStateChanged,
     SettlementPriceFinal,
     TradeReported,
+    UnitsWithdrawalCompleted,
+    UnitsWithdrawalRequested,
+    UnitsWithdrawalReturned,
+    VariationPaid,
     WithdrawalCompleted,
     WithdrawalRequested,
     WithdrawalReturned,
 )
-from exchange.gateway.wire import Pair, milliseconds
+from exchange.gateway.wire import CASH_SCALE, Pair, milliseconds
 from exchange.instruments import ContractKind
 from exchange.reasons import RejectReason
 from exchange.rules.prices import furthest_price
 from exchange.state import State
-from exchange.units import Money, Time
+from exchange.units import AssetId, Money, Time
 from matching.terms import ParticipantId, Price, Quantity, Side, TimeInForce
 
 TRADES_KEPT: Final = 10_000  # of one instrument, and of one participant
@@ -54,7 +66,7 @@ ORDERS_KEPT: Final = 10_000  # of one participant, ended
 MINUTES_KEPT: Final = 7 * 1440  # candles
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
-LOGGED: Final = 10_000  # rows of one participant's log of transactions
+LOGGED: Final = 10_000  # rows of one participant's log of transactions, and its transfers
 # Orders that were to trade at once and met nobody, or too few: the dialect tells them as canceled, not as refused.
 MET_TOO_FEW: Final = (RejectReason.NO_OPPOSITE_PRICE, RejectReason.UNFILLABLE_AT_ONCE)
 
@@ -166,6 +178,8 @@ class UserTrade:
     fee: Money
     profit: float  # realised by it
     order_state: str
+    closes: bool  # it made the position smaller
+    position: int  # lots after it
 
 
 @dataclass(slots=True)
@@ -297,30 +311,33 @@ class Shown:
 
 @dataclass(slots=True)
 class LogRow:
-    """One movement of a participant's money."""
+    """One movement of a participant's money or units, in minor units, of which `scale` make one."""
 
     number: int
     at: Time
     kind: str
     currency: str
-    change: Money
-    balance: Money
+    change: int
+    balance: int
+    scale: int
     pair: Pair | None = None
     trade: UserTrade | None = None
 
 
 @dataclass(slots=True)
 class Transfer:
-    """A deposit or a withdrawal, in the words of the dialect."""
+    """A deposit or a withdrawal, in the words of the dialect. Amounts are minor units, of which `scale` make one."""
 
     number: int
     at: Time
     changed_at: Time
     currency: str
-    amount: Money
+    amount: int
     state: str
     is_deposit: bool
-    fee: Money = 0
+    scale: int
+    transaction: str
+    fee: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -333,10 +350,11 @@ class Owner:
     trades: deque[UserTrade] = field(default_factory=lambda: deque(maxlen=TRADES_KEPT))
     costs: dict[str, Cost] = field(default_factory=dict)
     log: deque[LogRow] = field(default_factory=lambda: deque(maxlen=LOGGED))
-    transfers: dict[int, Transfer] = field(default_factory=dict)
+    transfers: dict[str, Transfer] = field(default_factory=dict)  # by transaction
     settlements: deque[tuple[Time, PrivateEvent]] = field(default_factory=lambda: deque(maxlen=LOGGED))
     refusals: deque[tuple[Time, PrivateEvent]] = field(default_factory=lambda: deque(maxlen=100))
-    logged: int = 0
+    logged: int = 0  # rows
+    moved: int = 0  # transfers
 
     def order(self, order_id: int) -> OrderRecord | None:
         return self.live.get(order_id) or self.ended.get(order_id)
@@ -506,23 +524,36 @@ class Books:
         """What moves money or positions without an order, and what was refused."""
         match event:
             case CashDeposited():
-                number = len(owner.transfers) + 1
-                owner.transfers[-number] = Transfer(
-                    number, at, at, event.asset_id, event.amount, "completed", True, event.fee
-                )
+                deposit = self._transfer(owner, event.asset_id, event.amount, at, f"d-{owner.moved + 1}")
+                deposit.fee, deposit.state, deposit.is_deposit = event.fee, "completed", True
                 self._log(owner, "deposit", event.asset_id, event.amount, at)
-            case WithdrawalRequested():
-                owner.transfers[event.withdrawal_id] = Transfer(
-                    event.withdrawal_id, at, at, event.asset_id, event.amount, "confirmed", False
-                )
+            case CryptoDepositAnnounced():
+                deposit = self._transfer(owner, event.asset_id, event.amount, at, event.transaction)
+                deposit.is_deposit = True
+            case CryptoDepositCredited() | CryptoDepositVoided():
+                credited = isinstance(event, CryptoDepositCredited)
+                self._end(owner, event.transaction, at, "completed" if credited else "rejected")
+                if credited:
+                    self._log(owner, "deposit", event.asset_id, event.amount, at)
+            case WithdrawalRequested() | UnitsWithdrawalRequested():
+                withdrawal = self._transfer(owner, event.asset_id, event.amount, at, _withdrawal(event))
+                withdrawal.number, withdrawal.state = event.withdrawal_id, "confirmed"
                 self._log(owner, "withdrawal", event.asset_id, -event.amount, at)
-            case WithdrawalCompleted() | WithdrawalReturned():
-                transfer = owner.transfers.get(event.withdrawal_id)
-                returned = isinstance(event, WithdrawalReturned)
-                if transfer is not None:
-                    transfer.changed_at, transfer.state = at, "rejected" if returned else "completed"
-                if returned:
-                    self._log(owner, "correction", event.asset_id, event.amount, at)
+            case WithdrawalCompleted() | UnitsWithdrawalCompleted():
+                self._end(owner, _withdrawal(event), at, "completed")
+            case WithdrawalReturned() | UnitsWithdrawalReturned():
+                self._end(owner, _withdrawal(event), at, "rejected")
+                self._log(owner, "correction", event.asset_id, event.amount, at)
+            case VariationPaid() | InterestCredited():
+                kind = "settlement" if isinstance(event, VariationPaid) else "interest"
+                self._log(owner, kind, event.asset_id, event.amount, at)
+            case NotesSubscribed():
+                self._log(
+                    owner, "trade", event.asset_id, -event.paid, at, self.pairs.get(event.instrument_id)
+                )
+            case CouponPaid() | NotesRedeemed():
+                kind = "delivery" if isinstance(event, NotesRedeemed) else "settlement"
+                self._log(owner, kind, event.asset_id, event.paid, at, self.pairs.get(event.instrument_id))
             case PositionRolled() | PositionClosedAtRoll():
                 pair, cost = self.pairs[event.instrument_id], owner.cost(event.instrument_id)
                 cost.trade(-event.quantity, event.price, pair)
@@ -557,21 +588,44 @@ class Books:
             if cost is not None and not rolls:
                 cost.lots, cost.average = 0, 0.0
 
+    def _transfer(self, owner: Owner, currency: str, amount: int, at: Time, transaction: str) -> Transfer:
+        """A transfer that has begun."""
+        owner.moved += 1
+        transfer = Transfer(
+            owner.moved, at, at, currency, amount, "pending", False, self._scale(currency), transaction
+        )
+        owner.transfers[transaction] = transfer
+        if len(owner.transfers) > LOGGED:
+            del owner.transfers[next(iter(owner.transfers))]
+        return transfer
+
+    def _end(self, owner: Owner, transaction: str, at: Time, state: str) -> None:
+        transfer = owner.transfers.get(transaction)
+        if transfer is not None:
+            transfer.changed_at, transfer.state = at, state
+
+    def _scale(self, currency: str) -> int:
+        """Minor units of an asset in one."""
+        asset = self._state.assets.get(AssetId(currency))
+        return 10**asset.scale if asset else CASH_SCALE
+
     def _log(
         self,
         owner: Owner,
         kind: str,
         currency: str,
-        change: Money,
+        change: int,
         at: Time,
         pair: Pair | None = None,
         trade: UserTrade | None = None,
     ) -> None:
-        account = f"cash:{owner.participant_id}:{currency}"
-        ledger = self._state.ledger
+        who, asset_id, ledger = owner.participant_id, AssetId(currency), self._state.ledger
+        is_cash = asset_id in self._state.holdings
+        account = accounts.cash(who, asset_id) if is_cash else accounts.units(who, asset_id)
         balance = ledger.posted(account) if account in ledger else 0
         owner.logged += 1
-        owner.log.append(LogRow(owner.logged, at, kind, currency, change, balance, pair, trade))
+        row = LogRow(owner.logged, at, kind, currency, change, balance, self._scale(currency), pair, trade)
+        owner.log.append(row)
 
     # --- public -------------------------------------------------------------------------------------
 
@@ -641,17 +695,50 @@ class Books:
         news.public.append(trade)
         news.touched[name] = None
         for filled, record in self._pending.pop(event.trade_id, ()):
-            owner = self.owners[record.owner]
-            lots = filled.quantity * record.side
-            profit = 0.0 if pair.kind == "spot" else owner.cost(name).trade(lots, event.price, pair)
+            owner, lots = self.owners[record.owner], filled.quantity * record.side
+            cost = owner.cost(name)
+            closes = cost.lots * lots < 0
+            profit = 0.0 if pair.kind == "spot" else cost.trade(lots, event.price, pair)
             trade.liquidation |= record.liquidation
             done = UserTrade(
-                trade, record, record.owner, record.side, filled.liquidity, filled.fee, profit, record.state
+                trade,
+                record,
+                record.owner,
+                record.side,
+                filled.liquidity,
+                filled.fee,
+                profit,
+                record.state,
+                closes,
+                cost.lots,
             )
             record.trades.append(done)
             owner.trades.append(done)
             news.trades.append(done)
-            self._log(owner, "trade", pair.quote, -filled.fee, at, pair, done)
+            self._log_trade(owner, done, at)
+
+    def _log_trade(self, owner: Owner, done: UserTrade, at: Time) -> None:
+        """What a trade moves: of a claim its fee, for what it gains is told when it is settled; of units both sides."""
+        pair, lots = done.public.pair, done.public.quantity * done.side
+        if not pair.in_units:
+            self._log(owner, "trade", pair.quote, -done.fee, at, pair, done)
+            return
+        paid = lots * done.public.price * pair.instrument.tick_value
+        self._log(owner, "trade", pair.quote, -paid - done.fee, at, pair, done)
+        if pair.instrument.lot_units and AssetId(pair.base) in self._state.assets and pair.kind == "spot":
+            self._log(owner, "trade", pair.base, lots * pair.instrument.lot_units, at, pair, done)
+
+
+def _withdrawal(
+    event: WithdrawalRequested
+    | WithdrawalCompleted
+    | WithdrawalReturned
+    | UnitsWithdrawalRequested
+    | UnitsWithdrawalCompleted
+    | UnitsWithdrawalReturned,
+) -> str:
+    """The transaction of a withdrawal: cash and units are counted apart."""
+    return f"{'u' if type(event).__name__.startswith('Units') else 'w'}-{event.withdrawal_id}"
 
 
 def _met_too_few(event: OrderRejected, command: PlaceOrder) -> bool:

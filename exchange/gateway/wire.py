@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Final
 
 from exchange.gateway.faults import TOO_SMALL, WRONG_TICK, fault, invalid
-from exchange.instruments import PAR_PPM, ContractKind, Instrument, Product
+from exchange.instruments import IN_UNITS, PAR_PPM, ContractKind, Instrument, Product
 from exchange.units import INDEX_DECIMALS, Money, Time
 from matching.terms import Price, Quantity
 
@@ -41,6 +41,11 @@ def money(amount: Money) -> float:
 def whole_money(amount: Decimal, param: str = "amount") -> Money:
     """Minor units of a cash amount. Raises Fault for a part of one, and for what no account could hold."""
     return _whole(amount, Fraction(1, CASH_SCALE), param)
+
+
+def whole(amount: Decimal, scale: int, param: str = "amount") -> int:
+    """Minor units of an amount, of which `scale` make one. Raises Fault for a part of one."""
+    return _whole(amount, Fraction(1, scale), param)
 
 
 def _whole(amount: Decimal, unit: Fraction, param: str) -> int:
@@ -115,6 +120,11 @@ class Pair:
     @property
     def is_perpetual(self) -> bool:
         return self.instrument.kind is ContractKind.PERP_ROLLING
+
+    @property
+    def in_units(self) -> bool:
+        """Units change hands; nothing is promised that could be gained or lost."""
+        return self.instrument.product in IN_UNITS
 
     @property
     def settlement_currency(self) -> str | None:

@@ -404,6 +404,63 @@ def test_private_lists_match_the_currency_that_is_paid_in(open_venue: Venue) -> 
     play(story())
 
 
+def test_the_log_says_what_opened_and_what_closed_and_both_sides_of_what_is_delivered(
+    open_venue: Venue,
+) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        price = await inside(one)
+        since = await one("public/get_time")
+
+        async def logged(currency: str) -> list[dict[str, Any]]:
+            span = {"currency": currency, "start_timestamp": since, "end_timestamp": 2**45}
+            rows: list[dict[str, Any]] = (await one("private/get_transaction_log", **span))["logs"]
+            return rows
+
+        for side, amount in (("sell", 0.03), ("buy", 0.01), ("buy", 0.02)):
+            await limit(other, "buy" if side == "sell" else "sell", amount, price)
+            await limit(one, side, amount, price)
+        rows = await logged("RUBD")
+        assert [(row["side"], row["position"]) for row in rows] == [
+            ("close buy", 0.0),
+            ("close buy", -0.02),
+            ("open sell", -0.03),
+        ], "though it closed at the price at which it had opened"
+        assert [row["change"] for row in rows] == [-row["commission"] for row in rows]
+        spot = {"instrument_name": "BTC_RUBD", "type": "limit", "price": price}
+        await other("private/sell", amount=0.01, **spot)
+        bought = (await one("private/buy", amount=0.01, **spot))["trades"][0]
+        paid, came = (await logged("RUBD"))[0], (await logged("BTC"))[0]
+        assert paid["change"] == pytest.approx(-0.01 * price - bought["fee"])
+        assert (came["change"], came["balance"]) == (0.01, 5.01)
+        assert paid["trade_id"] == came["trade_id"] == bought["trade_id"]
+        await other("private/buy", amount=0.01, **spot)
+        await one("private/sell", amount=0.01, **spot)
+        for client in (one, other):
+            await client.close()
+
+    play(story())
+
+
+def test_units_come_and_go_like_money_and_exactly(open_venue: Venue) -> None:
+    async def story() -> None:
+        one = await dial(open_venue, "everyone-2")
+        deposits = await one("private/get_deposits", currency="BTC")
+        assert [(row["amount"], row["transaction_id"]) for row in deposits["data"]] == [
+            (5.0, "endowment of everyone-2")
+        ]
+        part = one("private/withdraw", currency="BTC", amount=0.000000001)
+        assert (await code_of(part))[0] == -32602
+        assert (await code_of(one("private/withdraw", currency="BTC", amount=6)))[0] == 10009
+        asked = await one("private/withdraw", currency="BTC", amount=0.00000001)
+        rows = await one("private/get_withdrawals", currency="BTC")
+        assert rows["count"] == 1 and rows["data"][0] == asked
+        assert (asked["amount"], asked["transaction_id"]) == (1e-08, f"u-{asked['id']}")
+        await one.close()
+
+    play(story())
+
+
 def test_money_leaves_to_its_owners_wallet_alone(open_venue: Venue) -> None:
     async def story() -> None:
         one = await dial(open_venue, "everyone-1")

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from exchange.events import ClaimSettled, FundingPaid, PositionRolled, PrivateEvent
+from exchange.events import ClaimSettled, FundingPaid, Liquidity, PositionRolled, PrivateEvent
 from exchange.gateway import render
 from exchange.gateway.books import LogRow
 from exchange.gateway.dispatch import Call
@@ -13,7 +13,7 @@ from exchange.gateway.methods.market import Kind, SettlementsParams, of_kind, pa
 from exchange.gateway.methods.trading import settles_in
 from exchange.gateway.registry import REGISTRY, Access, Milliseconds, Name, Params
 from exchange.gateway.shapes import AccountSummary, FeeShape, PositionShape
-from exchange.gateway.wire import milliseconds, money
+from exchange.gateway.wire import index_price, milliseconds, money
 
 
 class SummaryParams(Params):
@@ -176,10 +176,10 @@ def _log_row(call: Call, row: LogRow) -> dict[str, Any]:
         "timestamp": milliseconds(row.at),
         "type": row.kind,
         "currency": row.currency,
-        "change": money(row.change),
-        "cashflow": money(row.change),
-        "balance": money(row.balance),
-        "equity": money(row.balance),
+        "change": row.change / row.scale,
+        "cashflow": row.change / row.scale,
+        "balance": row.balance / row.scale,
+        "equity": row.balance / row.scale,
         "commission": 0.0,
         "info": {},
     }
@@ -188,13 +188,19 @@ def _log_row(call: Call, row: LogRow) -> dict[str, Any]:
     trade = row.trade
     if trade is not None:
         public = trade.public
+        role = "taker" if trade.liquidity is Liquidity.TAKER else "maker"
         told |= {
-            "side": f"{'reduce' if trade.profit else 'open'} {render.DIRECTIONS[trade.side]}",
+            "side": f"{'close' if trade.closes else 'open'} {render.DIRECTIONS[trade.side]}",
+            "position": public.pair.amount(trade.position),
+            "user_role": role,
+            "fee_role": role,
+            "price_currency": public.pair.quote,
+            "contracts": float(public.quantity),
             "amount": public.pair.amount(public.quantity),
             "price": public.pair.price(public.price),
             "commission": money(trade.fee),
             "mark_price": public.pair.price(public.mark),
-            "index_price": public.index / 100,
+            "index_price": index_price(public.index),
             "trade_id": render.trade_id(public),
             "order_id": render.order_id(trade.order.order_id, public.pair),
             "profit_as_cashflow": False,

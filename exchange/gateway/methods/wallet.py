@@ -19,7 +19,7 @@ from exchange.gateway.faults import FORBIDDEN, NOT_FOUND, OTHER_REJECT, fault, r
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.methods.market import Count
 from exchange.gateway.registry import REGISTRY, Access, Ask, Name, Params, Positive, StrictParams
-from exchange.gateway.wire import milliseconds, money, whole_money
+from exchange.gateway.wire import milliseconds, money, whole, whole_money
 from exchange.reasons import CashRefusal
 from exchange.units import AssetId
 
@@ -68,12 +68,12 @@ def _shape(call: Call, one: Transfer) -> dict[str, Any]:
     told: dict[str, Any] = {
         "id": one.number,
         "address": call.seat.wallet_id,
-        "amount": money(one.amount),
+        "amount": one.amount / one.scale,
         "currency": one.currency,
         "state": one.state,
-        "transaction_id": f"{'d' if one.is_deposit else 'w'}-{one.number}",
+        "transaction_id": one.transaction,
         "updated_timestamp": milliseconds(one.changed_at),
-        "fee": money(one.fee),
+        "fee": one.fee / one.scale,
     }
     word = "received_timestamp" if one.is_deposit else "created_timestamp"
     told[word] = milliseconds(one.at)
@@ -134,7 +134,7 @@ def withdraw(call: Call, params: WithdrawParams) -> Ask[dict[str, Any]]:
     if params.address and params.address != call.seat.wallet_id:
         raise fault(FORBIDDEN, param="address", reason="money leaves to the caller's own wallet alone")
     if currency in call.state.assets and currency not in call.state.holdings:
-        amount = int(params.amount * 10 ** call.state.assets[currency].scale)
+        amount = whole(params.amount, 10 ** call.state.assets[currency].scale)
         units = WithdrawUnits(participant_id=call.participant_id, asset_id=currency, amount=amount)
         return Ask((units,), lambda told: _withdrawn(call, told[0]))
     command = WithdrawCash(
@@ -149,12 +149,13 @@ def _withdrawn(call: Call, entries: list[Entry]) -> dict[str, Any]:
             case CashRequestRejected() if event.participant_id == call.participant_id:
                 raise refused(event.reason, available=money(event.available))
             case UnitRequestRejected() if event.participant_id == call.participant_id:
-                raise refused(event.reason, available=event.available)
-            case WithdrawalRequested() if event.participant_id == call.participant_id:
-                transfer = call.owner.transfers[event.withdrawal_id]
-                return _shape(call, transfer)
-            case UnitsWithdrawalRequested() if event.participant_id == call.participant_id:
-                return {"id": event.withdrawal_id, "currency": event.asset_id, "state": "confirmed"}
+                scale = 10 ** call.state.assets[event.asset_id].scale
+                raise refused(event.reason, available=event.available / scale)
+            case WithdrawalRequested() | UnitsWithdrawalRequested() if (
+                event.participant_id == call.participant_id
+            ):
+                latest = next(reversed(call.owner.transfers.values()))
+                return _shape(call, latest)
             case _:
                 pass
     raise fault(OTHER_REJECT, reason="nothing_happened")
@@ -174,7 +175,7 @@ def deposit(call: Call, params: DepositParams) -> Ask[dict[str, Any]]:
             if isinstance(event, CashRequestRejected) and event.participant_id == call.participant_id:
                 raise refused(event.reason, available=money(event.available))
             if isinstance(event, CashDeposited) and event.participant_id == call.participant_id:
-                return _shape(call, list(call.owner.transfers.values())[-1])
+                return _shape(call, next(reversed(call.owner.transfers.values())))
         raise fault(OTHER_REJECT, reason="nothing_happened")
 
     return Ask((command,), answer)
