@@ -54,7 +54,6 @@ from exchange.events import (
     WithdrawalReturned,
 )
 from exchange.gateway.wire import CASH_SCALE, Pair, milliseconds
-from exchange.instruments import ContractKind
 from exchange.reasons import RejectReason
 from exchange.rules.prices import furthest_price
 from exchange.state import State
@@ -745,7 +744,3 @@ def _met_too_few(event: OrderRejected, command: PlaceOrder) -> bool:
     """Whether this is the order of the command, and it was refused only because nobody was there to trade with."""
     own = (event.participant_id, event.client_order_id) == (command.participant_id, command.client_order_id)
     return own and event.reason in MET_TOO_FEW and not command.minimum
-
-
-def is_option(pair: Pair) -> bool:
-    return pair.instrument.kind in (ContractKind.CALL, ContractKind.PUT)

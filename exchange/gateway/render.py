@@ -6,9 +6,11 @@ from typing import Final
 from exchange.clearing import accounts
 from exchange.clearing.expiry import is_over
 from exchange.clearing.liquidation import MarginState
-from exchange.clearing.scenario_margin import maintenance_margin
+from exchange.clearing.scenario_margin import maintenance_margin, scenario_margin
+from exchange.clearing.terms import ClearingRules
 from exchange.events import CancelCause, Liquidity, SeriesState
-from exchange.gateway.books import Books, OrderRecord, Owner, PublicTrade, UserTrade, is_option
+from exchange.gateway.books import Books, OrderRecord, Owner, PublicTrade, UserTrade
+from exchange.gateway.greeks import greeks, implied_volatility
 from exchange.gateway.shapes import (
     AccountSummary,
     BookSummary,
@@ -22,8 +24,10 @@ from exchange.gateway.shapes import (
 )
 from exchange.gateway.wire import Pair, index_name, index_price, milliseconds, money
 from exchange.instruments import ContractKind
+from exchange.reports.standings import holdings
 from exchange.rules.prices import furthest_price
 from exchange.state import Seat, Series, State
+from exchange.treasury import withdrawable
 from exchange.units import AssetId
 from matching.phases import collects
 from matching.terms import BUY, SELL, ParticipantId, PostOnly, Side, TimeInForce
@@ -70,6 +74,9 @@ STATES: Final = {
     SeriesState.DELISTED: "archivized",
     SeriesState.TERMINATED_AT_LAST_MARK: "delivered",
 }
+
+
+CALLS: Final = (ContractKind.CALL, ContractKind.DIGITAL_CALL)
 
 
 def order_id(number: int, pair: Pair) -> str:
@@ -219,13 +226,26 @@ class Market:
             told["settlement_currency"] = pair.quote
             told["settlement_period"] = "perpetual" if pair.is_perpetual else "day"
         if pair.kind == "future":
+            rules = self.margin_rules(pair)
             told["future_type"] = "linear"
-            told["max_leverage"] = 1 if self._state.covers.margin is None else 10
-            told["max_liquidation_commission"] = 0.0075
-        if is_option(pair) and terms.strike is not None:
+            told["max_leverage"] = max(1, 10_000 // rules.scenarios.price_range_bp) if rules else 1
+            told["max_liquidation_commission"] = rules.liquidation.fee_bp / 10_000 if rules else 0.0
+        if pair.kind == "option" and terms.strike is not None:
             told["strike"] = pair.price(terms.strike)
-            told["option_type"] = "call" if terms.kind is ContractKind.CALL else "put"
+            told["option_type"] = "call" if terms.kind in CALLS else "put"
         return told
+
+    def margin_rules(self, pair: Pair) -> ClearingRules | None:
+        """Those by which positions in the instrument are margined; None: they are covered in full."""
+        covers = self._state.covers
+        in_full = pair.in_units or pair.instrument.bucket_id in covers.full.buckets
+        return None if in_full or covers.margin is None else covers.margin.rules
+
+    def prior_settlement(self, pair: Pair) -> float:
+        """The price at which it was last marked at a session's close; the present mark, if there was none."""
+        fixing = self._state.fixings.get(pair.instrument.bucket_id)
+        is_one = fixing is not None and pair.kind == "future"
+        return pair.price(fixing.prior if is_one and fixing else self.series(pair.name).mark)
 
     def quote(self, pair: Pair) -> Quote:
         """The best of each side; an empty side is told as zero, which every client can read."""
@@ -264,7 +284,7 @@ class Market:
             "index_price": index,
             "mark_price": mark,
             "last_price": pair.price(last.price) if last else mark,
-            "settlement_price": mark,
+            "settlement_price": self.prior_settlement(pair),
             "estimated_delivery_price": index,
             "min_price": pair.price(furthest_price(SELL, series)),
             "max_price": pair.price(furthest_price(BUY, series)),
@@ -283,22 +303,25 @@ class Market:
         return rolls[-1][1].funding_rate_ppb / 1e9 if rolls else 0.0
 
     def _add_greeks(self, told: Ticker, pair: Pair, series: Series) -> None:
-        from exchange.gateway.greeks import greeks  # only options need it
-
         rules = self._state.regime.clearing if self._state.regime else None
         volatility = rules.scenarios.volatility_bp / 10_000 if rules else 0.6
         forward = series.future.mark if series.future else told["index_price"] / pair.tick
         told["underlying_price"] = pair.price(forward)
         told["underlying_index"] = series.future.instrument.instrument_id if series.future else "index_price"
         told["mark_iv"] = volatility * 100
-        told["bid_iv"] = told["ask_iv"] = 0.0
         told["interest_rate"] = 0.0
         terms = pair.instrument
         years = max(terms.expiry - self._state.now, 1) / (365 * 86_400 * 1e9)
-        strike = pair.price(terms.strike or 0)
-        told["greeks"] = greeks(
-            told["underlying_price"], strike, years, volatility, is_call=terms.kind is ContractKind.CALL
-        )
+        at, strike = told["underlying_price"], pair.price(terms.strike or 0)
+        if terms.kind not in (ContractKind.CALL, ContractKind.PUT):  # a digital one is not told by these
+            told["bid_iv"] = told["ask_iv"] = 0.0
+            told["greeks"] = {"delta": 0.0, "gamma": 0.0, "rho": 0.0, "theta": 0.0, "vega": 0.0}
+            return
+        is_call = terms.kind is ContractKind.CALL
+        bid, ask = told["best_bid_price"], told["best_ask_price"]
+        told["bid_iv"] = implied_volatility(bid, at, strike, years, is_call=is_call) * 100
+        told["ask_iv"] = implied_volatility(ask, at, strike, years, is_call=is_call) * 100
+        told["greeks"] = greeks(at, strike, years, volatility, is_call=is_call)
 
     def summary(self, pair: Pair) -> BookSummary:
         ticker = self.ticker(pair)
@@ -369,7 +392,11 @@ class Accounts:
         average = cost.average if cost and lots else 0.0
         latest = series.latest_index
         floating = pair.cash(lots, series.mark - average)
-        initial, maintenance = self._margin_of(pair, series, lots, average)
+        initial, maintenance = self._margin_of(owner.participant_id, pair, series, lots, average)
+        at_work = self._state.covers.account(
+            self.seat(owner.participant_id), pair.instrument.instrument_id, BUY
+        )
+        notional = abs(pair.cash(lots, series.mark))
         size = pair.amount(lots)
         realised = cost.realised if cost else 0.0
         told: PositionShape = {
@@ -381,12 +408,12 @@ class Accounts:
             "average_price": pair.price(average),
             "mark_price": pair.price(series.mark),
             "index_price": index_price(latest.value) if latest else pair.price(series.mark),
-            "settlement_price": pair.price(series.mark),
+            "settlement_price": self._market.prior_settlement(pair),
             "delta": size,
             "initial_margin": initial,
             "maintenance_margin": maintenance,
-            "open_orders_margin": 0.0,
-            "leverage": 1,
+            "open_orders_margin": money(at_work.hold),
+            "leverage": max(1, round(notional / initial)) if initial else 1,
             "estimated_liquidation_price": 0.0,
             "floating_profit_loss": floating,
             "realized_profit_loss": realised,
@@ -406,18 +433,21 @@ class Accounts:
             told["floating_profit_loss_usd"] = floating
         return told
 
-    def _margin_of(self, pair: Pair, series: Series, lots: int, average: float) -> tuple[float, float]:
-        """Under full cover what can be lost at the far end of the collar; under margin its part of the account's."""
-        if not lots or pair.kind == "spot":
+    def _margin_of(
+        self, who: ParticipantId, pair: Pair, series: Series, lots: int, average: float
+    ) -> tuple[float, float]:
+        """Under full cover what can be lost at the far end of the collar; under margin what the position would need
+        if it were all that its holder has."""
+        if not lots or pair.in_units:
             return 0.0, 0.0
-        far = series.lowest_price if lots > 0 else series.highest_price
-        covered = max(0.0, pair.cash(lots, average - far))
-        margin = self._state.covers.margin
-        if margin is None or pair.is_perpetual:
+        rules = self._market.margin_rules(pair)
+        if rules is None:
+            far = series.lowest_price if lots > 0 else series.highest_price
+            covered = max(0.0, pair.cash(lots, average - far))
             return covered, covered
-        notional = abs(pair.cash(lots, series.mark))
-        initial = notional * margin.rules.scenarios.price_range_bp / 10_000
-        return initial, initial * 0.75
+        alone = [one for one in holdings(who, self._state) if one.instrument.instrument_id == pair.name]
+        margin = scenario_margin(alone, rules.scenarios)
+        return money(margin.initial), money(margin.maintenance)
 
     def summary(self, who: ParticipantId, name: str) -> AccountSummary:
         """One asset of a participant. Of an asset that it has none of, all is zero."""
@@ -428,6 +458,7 @@ class Accounts:
         initial = maintenance = 0
         state = MarginState.NORMAL
         scale = 10 ** (self._state.assets[currency].scale if currency in self._state.assets else 2)
+        leaves = 0
         if currency in self._state.holdings:
             cash, hold = accounts.cash(who, currency), accounts.hold(who, currency)
             free = ledger.available(cash) if cash in ledger else 0
@@ -436,6 +467,7 @@ class Accounts:
             locked = covers.locked(who) if currency == settles else 0
             total = posted + held + locked
             initial, maintenance = locked + held, locked
+            leaves = 0 if seat.frozen else withdrawable(self._state, who, currency)
             account = covers.margin.accounts.get(who) if covers.margin and currency == settles else None
             if account is not None and covers.margin is not None:
                 initial = account.required
@@ -443,13 +475,14 @@ class Accounts:
                 state = account.state
         elif currency in self._state.assets:
             total = covers.spot.units(who, currency)
-            free = covers.spot.free_units(who, currency)
+            free = leaves = covers.spot.free_units(who, currency)
         owner = self._books.owners[who]
         mine = currency == settles
         rows = list(self.positions(who)) if mine else []
+        options = [row for row in rows if row["kind"] == "option"]
         floating = sum(row["floating_profit_loss"] for row in rows)
-        realised = sum(cost.realised for cost in owner.costs.values()) if mine else 0.0
         futures = sum(row["floating_profit_loss"] for row in rows if row["kind"] == "future")
+        realised, realised_by_options = self._realised(owner) if mine else (0.0, 0.0)
         delta = sum(row["delta"] for row in rows)
         balance = total / scale
         equity = balance + floating
@@ -460,7 +493,7 @@ class Accounts:
             "equity": equity,
             "margin_balance": equity,
             "available_funds": free / scale,
-            "available_withdrawal_funds": free / scale,
+            "available_withdrawal_funds": leaves / scale,
             "initial_margin": initial / scale,
             "maintenance_margin": maintenance / scale,
             "projected_initial_margin": initial / scale,
@@ -469,17 +502,21 @@ class Accounts:
             "session_rpl": realised,
             "session_upl": floating,
             "futures_pl": futures,
-            "futures_session_rpl": realised,
+            "futures_session_rpl": realised - realised_by_options,
             "futures_session_upl": futures,
             "options_pl": floating - futures,
-            "options_session_rpl": 0.0,
+            "options_session_rpl": realised_by_options,
             "options_session_upl": floating - futures,
-            "options_value": 0.0,
-            "options_delta": 0.0,
-            "options_gamma": 0.0,
-            "options_theta": 0.0,
-            "options_vega": 0.0,
+            "options_value": sum(row["size"] * row["mark_price"] for row in options),
+            "options_delta": sum(row["delta"] for row in options),
+            "options_gamma": sum(row["gamma"] for row in options),
+            "options_theta": sum(row["theta"] for row in options),
+            "options_vega": sum(row["vega"] for row in options),
+            "options_gamma_map": self._by_index(options, "gamma"),
+            "options_theta_map": self._by_index(options, "theta"),
+            "options_vega_map": self._by_index(options, "vega"),
             "delta_total": delta,
+            "delta_total_map": self._by_index(rows, "delta"),
             "projected_delta_total": delta,
             "fee_balance": 0.0,
             "spot_reserve": held / scale,
@@ -496,3 +533,16 @@ class Accounts:
             "security_keys_enabled": False,
             "mmp_enabled": bool(seat.protections),
         }
+
+    def _realised(self, owner: Owner) -> tuple[float, float]:
+        """What has been realised, and what of that by options."""
+        found = [(self._books.pairs[name].kind, cost.realised) for name, cost in owner.costs.items()]
+        return sum(one for _, one in found), sum(one for kind, one in found if kind == "option")
+
+    def _by_index(self, rows: list[PositionShape], figure: str) -> dict[str, float]:
+        """A figure of positions, summed over those on each index."""
+        told: dict[str, float] = {}
+        for row in rows:
+            name = index_name(self._books.pairs[row["instrument_name"]].instrument.underlying)
+            told[name] = told.get(name, 0.0) + row[figure]  # type: ignore[literal-required]
+        return told

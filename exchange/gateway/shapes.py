@@ -262,7 +262,11 @@ class AccountSummary(TypedDict):
     options_gamma: float
     options_theta: float
     options_vega: float
+    options_gamma_map: dict[str, float]
+    options_theta_map: dict[str, float]
+    options_vega_map: dict[str, float]
     delta_total: float
+    delta_total_map: dict[str, float]
     projected_delta_total: float
     fee_balance: float
     spot_reserve: float

@@ -17,7 +17,7 @@ from exchange.clearing.standard_margin import StandardTerms, standard_margin
 from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.clearing.waterfall import assessed_within
 from exchange.events import ParticipantState
-from exchange.instruments import Instrument, Product
+from exchange.instruments import IN_UNITS, Instrument, Product
 from exchange.membership import clients_of
 from exchange.reports.stress import losses_by_group
 from exchange.state import Seat, State
@@ -131,7 +131,8 @@ def holdings(participant_id: ParticipantId, state: State) -> list[Holding]:
 
 
 def _mode(terms: Instrument, state: State) -> ClearingMode:
-    return ClearingMode.FULL if terms.bucket_id in state.covers.full.buckets else ClearingMode.RISK
+    paid_for = terms.product in IN_UNITS or terms.bucket_id in state.covers.full.buckets
+    return ClearingMode.FULL if paid_for else ClearingMode.RISK
 
 
 def _forward(terms: Instrument, state: State) -> Price:

@@ -219,7 +219,7 @@ def test_a_key_that_is_taken_back_is_of_no_use_on_a_socket_that_lives(open_venue
             client_secret=told["client_secret"],
         )
         assert await other("private/get_positions") == []
-        with pytest.raises(Refused, match="only read"):
+        with pytest.raises(Refused, match="key_only_reads"):
             await other("private/cancel_all")
         assert await owner("access/remove_key", client_id=told["client_id"]) == "ok"
         with pytest.raises(Refused, match="taken back"):

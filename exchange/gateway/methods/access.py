@@ -6,7 +6,7 @@ from pydantic import Field
 
 from exchange.access.caps import tightest
 from exchange.access.classes import classify, explain, requirements
-from exchange.access.permissions import refusal
+from exchange.access.permissions import granted, refusal
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.commands import ApplyForAccess
 from exchange.events import (
@@ -24,6 +24,8 @@ from exchange.gateway.faults import FORBIDDEN, OTHER_REJECT, UNAVAILABLE, fault,
 from exchange.gateway.registry import REGISTRY, Access, Ask, Name, NoParams, Params, StrictParams
 from exchange.gateway.wire import milliseconds, money
 from exchange.instruments import Product
+from exchange.reasons import RejectReason
+from exchange.rules.permitted import must_reduce
 from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
 
@@ -141,15 +143,14 @@ def get_my_class(call: Call, params: NoParams) -> dict[str, Any]:
 
 @REGISTRY.method("access/get_my_permissions", Access.SEATED)
 def get_my_permissions(call: Call, params: NoParams) -> dict[str, Any]:
-    """What the caller may do in each product, with the reason where it may not open a position."""
+    """What the regime lets the caller's class do in each product, with the reason where it may not open a position."""
     seat, regime = call.seat, call.state.regime
     assert regime is not None, "whoever has a seat entered under a regime"
     told: dict[str, Any] = {}
     for product in Product:
-        word = seat.access_class.permissions.get(product)
         reason = refusal(regime, seat.access_class, product, seat.applicant, reducing=False)
         told[product.value] = {
-            "permission": "denied" if word is None else word.value,
+            "permission": granted(seat.access_class, product).value,
             "may_open": reason is None,
             "reason": None if reason is None else reason.value,
         }
@@ -206,6 +207,8 @@ def may_i_trade(call: Call, params: MayParams) -> dict[str, Any]:
     seat, regime = call.seat, call.state.regime
     assert regime is not None
     reason = refusal(regime, seat.access_class, series.instrument.product, seat.applicant, reducing=False)
+    if reason is None and must_reduce(seat, series, call.state):
+        reason = RejectReason.REDUCE_ONLY
     return {
         "may_open": reason is None and seat.state.value == "active",
         "reason": None if reason is None else reason.value,

@@ -11,7 +11,7 @@ from exchange.gateway.books import LogRow
 from exchange.gateway.dispatch import Call
 from exchange.gateway.methods.market import Kind, SettlementsParams, of_kind, pair_of
 from exchange.gateway.methods.trading import settles_in
-from exchange.gateway.registry import REGISTRY, Access, Milliseconds, Name, Params
+from exchange.gateway.registry import REGISTRY, Access, Milliseconds, Name, Params, Pool
 from exchange.gateway.shapes import AccountSummary, FeeShape, PositionShape
 from exchange.gateway.wire import index_price, milliseconds, money
 
@@ -89,9 +89,8 @@ def get_account_summaries(call: Call, params: SummariesParams) -> dict[str, Any]
     accounts = call.gateway.hub.accounts
     return {
         **_user(call),
-        "creation_timestamp": 0,
         "interuser_transfers_enabled": False,
-        "mmp_enabled": False,
+        "mmp_enabled": bool(call.seat.protections),
         "summaries": [_summary(call, one, extended=params.extended) for one in accounts.currencies()],
     }
 
@@ -135,9 +134,16 @@ def _limits(call: Call) -> dict[str, Any]:
     told: dict[str, Any] = {"limits_per_currency": False}
     if rates is None:
         return told
-    for pool, rate in rates.items():
-        told[pool.value] = {"rate": rate.rate, "burst": rate.burst}
-    return told
+    words = {pool: {"rate": rate.rate, "burst": rate.burst} for pool, rate in rates.items()}
+    return told | {
+        "non_matching_engine": words[Pool.READ],
+        "matching_engine": {
+            "trading": {"total": words[Pool.MATCHING]},
+            "spot": words[Pool.MATCHING],
+            "quotes": words[Pool.MATCHING],
+            "cancel_all": words[Pool.CANCEL],
+        },
+    }
 
 
 @REGISTRY.method("private/get_subaccounts", Access.SEATED)

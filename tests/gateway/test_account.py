@@ -1,0 +1,124 @@
+"""What is told of money, positions and limits, against the books that they are told from."""
+
+from typing import Any
+
+import pytest
+
+from exchange.clearing.scenario_margin import maintenance_margin
+from exchange.gateway.throttle import STANDARD, Limits
+from matching.terms import ParticipantId
+from tests.gateway.loopback import PERPETUAL, Client, Venue, dial, limit, play, venue
+
+NAMES = ("everyone-1", "everyone-2")
+
+
+def named(opened: Venue, *marks: str) -> str:
+    """The instrument with these in its name, and the fewest others."""
+    names = [n for n in opened.gateway.venue.exchange.state.series if all(mark in n for mark in marks)]
+    return min(names, key=len)
+
+
+async def trade(buyer: Client, seller: Client, name: str, amount: float) -> float:
+    """At the mark, on a tick."""
+    mark = (await buyer("public/ticker", instrument_name=name))["mark_price"]
+    price = round(mark / 100) * 100.0
+    await limit(seller, "sell", amount, price, instrument_name=name)
+    told = await limit(buyer, "buy", amount, price, instrument_name=name)
+    assert told["order"]["order_state"] == "filled"
+    return price
+
+
+async def summary(client: Client, **more: Any) -> dict[str, Any]:
+    told: dict[str, Any] = await client("private/get_account_summary", currency="RUBD", **more)
+    return told
+
+
+def test_under_full_cover_the_summary_is_what_lies_in_each_account() -> None:
+    async def story(opened: Venue) -> None:
+        one, other = [await dial(opened, name) for name in NAMES]
+        before = await summary(one)
+        assert before["available_funds"] == before["available_withdrawal_funds"] == before["equity"]
+        future, call = PERPETUAL, named(opened, "-C")
+        price = await trade(one, other, future, 0.1)
+        paid = await trade(one, other, call, 0.2)
+        await limit(one, "buy", 0.05, price - 100_000, instrument_name=future)
+        told, rows = await summary(one), await one("private/get_positions", currency="RUBD")
+        by_name = {row["instrument_name"]: row for row in rows}
+        held, option = by_name[future], by_name[call]
+        assert held["leverage"] == round(abs(held["size"] * held["mark_price"]) / held["initial_margin"])
+        assert held["open_orders_margin"] > 0 == option["open_orders_margin"]
+        assert option["initial_margin"] == pytest.approx(0.2 * paid), "no more can be lost than was paid"
+        fees = before["balance"] - told["balance"]
+        assert told["available_funds"] == pytest.approx(
+            before["balance"] - fees - told["initial_margin"], abs=0.01
+        )
+        assert told["options_value"] == pytest.approx(option["size"] * option["mark_price"])
+        assert told["options_delta"] == pytest.approx(option["delta"]) and option["delta"] > 0
+        assert told["options_vega_map"] == {"btc_rub": pytest.approx(option["vega"])}
+        assert told["delta_total_map"]["btc_rub"] == pytest.approx(held["delta"] + option["delta"])
+        assert told["total_pl"] == pytest.approx(told["futures_pl"] + told["options_pl"])
+        for client in (one, other):
+            await client("private/cancel_all")
+            await client.close()
+
+    with venue() as opened:
+        play(story(opened))
+
+
+def test_under_margin_it_is_the_margin_account() -> None:
+    async def story(opened: Venue) -> None:
+        one, other = [await dial(opened, name) for name in NAMES]
+        future = next(name for name in opened.gateway.venue.exchange.state.series if name.count("-") == 1
+                      and not name.endswith("PERPETUAL"))  # fmt: skip
+        row = await one("public/get_instrument", instrument_name=future)
+        margin = opened.gateway.venue.exchange.state.covers.margin
+        assert margin is not None
+        scenarios = margin.rules.scenarios
+        assert row["max_leverage"] == 10_000 // scenarios.price_range_bp > 1
+        assert row["max_liquidation_commission"] == margin.rules.liquidation.fee_bp / 10_000
+        await trade(one, other, future, 1.0)
+        told = await summary(one)
+        account = margin.accounts[ParticipantId(NAMES[0])]
+        assert told["initial_margin"] == account.required / 100
+        assert told["maintenance_margin"] == maintenance_margin(account.initial, scenarios) / 100
+        held = await one("private/get_position", instrument_name=future)
+        assert held["initial_margin"] == account.initial / 100, "it is all that there is"
+        assert 0 < held["maintenance_margin"] <= held["initial_margin"] and held["leverage"] > 1
+        assert told["portfolio_margining_enabled"] and told["margin_state"] == "normal"
+        for client in (one, other):
+            await client.close()
+
+    with venue("ru_open_counterfactual+risk") as opened:
+        play(story(opened))
+
+
+def test_the_rates_in_force_are_told_where_clients_look_for_them() -> None:
+    async def story(opened: Venue) -> None:
+        one = await dial(opened, NAMES[0])
+        told = (await summary(one, extended=True))["limits"]
+        assert set(told) == {"limits_per_currency", "non_matching_engine", "matching_engine"}
+        assert told["matching_engine"]["trading"]["total"]["burst"] > 0
+        assert set(told["matching_engine"]) == {"trading", "spot", "quotes", "cancel_all"}
+        await one.close()
+
+    with venue(limits=Limits(rates=STANDARD)) as opened:
+        play(story(opened))
+
+
+def test_an_option_is_told_with_what_bid_and_ask_imply(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = [await dial(open_venue, name) for name in NAMES]
+        call = named(open_venue, "-C")
+        ticker = await one("public/ticker", instrument_name=call)
+        assert (ticker["bid_iv"], ticker["ask_iv"]) == (0.0, 0.0), "where there is neither"
+        mark = ticker["mark_price"]
+        low, high = round(mark / 200) * 100.0, round(mark / 50) * 100.0
+        await limit(one, "buy", 0.01, low, instrument_name=call)
+        await limit(other, "sell", 0.01, high, instrument_name=call)
+        ticker = await one("public/ticker", instrument_name=call)
+        assert 0 < ticker["bid_iv"] < ticker["mark_iv"] < ticker["ask_iv"]
+        for client in (one, other):
+            await client("private/cancel_all")
+            await client.close()
+
+    play(story())
