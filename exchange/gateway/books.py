@@ -339,6 +339,20 @@ class Transfer:
     fee: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """What a roll or an expiry has done with a participant's position in one instrument."""
+
+    at: Time
+    kind: str
+    pair: Pair
+    index: int
+    mark: Price  # at which it was settled
+    position: int  # lots, signed
+    profit: float  # in the cash asset, since it was opened or last settled
+    funding: float
+
+
 @dataclass(slots=True, eq=False)
 class Owner:
     """Everything that is kept for one participant."""
@@ -350,7 +364,7 @@ class Owner:
     costs: dict[str, Cost] = field(default_factory=dict)
     log: deque[LogRow] = field(default_factory=lambda: deque(maxlen=LOGGED))
     transfers: dict[str, Transfer] = field(default_factory=dict)  # by transaction
-    settlements: deque[tuple[Time, PrivateEvent]] = field(default_factory=lambda: deque(maxlen=LOGGED))
+    settlements: deque[Settled] = field(default_factory=lambda: deque(maxlen=LOGGED))
     refusals: deque[tuple[Time, PrivateEvent]] = field(default_factory=lambda: deque(maxlen=100))
     logged: int = 0  # rows
     moved: int = 0  # transfers
@@ -404,6 +418,7 @@ class Books:
         self.deliveries: dict[str, list[tuple[Time, SettlementPriceFinal]]] = {}  # by index
         self.rolls: dict[str, list[tuple[Time, PerpetualRolled, int]]] = {}  # with the index of then
         self.indices: dict[str, deque[tuple[Time, int]]] = {}
+        self._finals: dict[str, Price] = {}  # settlement prices, by bucket
         self._pending: dict[int, list[tuple[OrderFilled, OrderRecord]]] = {}
         self._public: deque[tuple[int, Time, PublicEvent]] = deque(maxlen=1_000)
         self._liquidating: set[ParticipantId] = set()
@@ -555,19 +570,21 @@ class Books:
                 self._log(owner, kind, event.asset_id, event.paid, at, self.pairs.get(event.instrument_id))
             case PositionRolled() | PositionClosedAtRoll():
                 pair, cost = self.pairs[event.instrument_id], owner.cost(event.instrument_id)
-                cost.trade(-event.quantity, event.price, pair)
+                profit = cost.trade(-event.quantity, event.price, pair)
                 if isinstance(event, PositionRolled):
                     cost.trade(event.quantity, event.price, pair)
-                owner.settlements.append((at, event))
+                self._keep_settled(owner, "settlement", pair, event.price, event.quantity, profit, at)
             case PositionTransferred():
                 owner.cost(event.instrument_id).trade(
                     event.lots, event.price, self.pairs[event.instrument_id]
                 )
             case FundingPaid():
-                pair = self.pairs[event.instrument_id]
+                pair, series = self.pairs[event.instrument_id], self._state.series[event.instrument_id]
                 owner.cost(event.instrument_id).funding += event.amount / 100
                 self._log(owner, "settlement", pair.quote, event.amount, at, pair)
-                owner.settlements.append((at, event))
+                self._keep_settled(
+                    owner, "settlement", pair, series.mark, owner.cost(pair.name).lots, 0.0, at, event.amount
+                )
             case ClaimSettled():
                 self._settled(owner, event, at)
             case _ if type(event).__name__.endswith(_REFUSALS):
@@ -581,11 +598,30 @@ class Books:
         rolls = any(pair.is_perpetual for pair in pairs)
         currency = event.bucket_id.rpartition(":")[2].partition("#")[0]
         self._log(owner, "settlement" if rolls else "delivery", currency, event.payout, at)
-        owner.settlements.append((at, event))
+        final = self._finals.get(event.bucket_id)
         for pair in pairs:
             cost = owner.costs.get(pair.name)
-            if cost is not None and not rolls:
-                cost.lots, cost.average = 0, 0.0
+            if cost is not None and cost.lots and not rolls and final is not None:
+                worth = pair.instrument.payoff(final) + (
+                    pair.instrument.floor if pair.kind == "future" else 0
+                )
+                lots = cost.lots
+                self._keep_settled(owner, "delivery", pair, worth, lots, cost.trade(-lots, worth, pair), at)
+
+    def _keep_settled(
+        self,
+        owner: Owner,
+        kind: str,
+        pair: Pair,
+        mark: Price,
+        position: int,
+        profit: float,
+        at: Time,
+        funding: Money = 0,
+    ) -> None:
+        latest = self._state.series[pair.instrument.instrument_id].latest_index
+        index = latest.value if latest else 0
+        owner.settlements.append(Settled(at, kind, pair, index, mark, position, profit, funding / CASH_SCALE))
 
     def _transfer(self, owner: Owner, currency: str, amount: int, at: Time, transaction: str) -> Transfer:
         """A transfer that has begun."""
@@ -660,6 +696,7 @@ class Books:
                 self.rolls.setdefault(name, []).append((at, event, index))
             case SettlementPriceFinal():
                 index_id = event.bucket_id.partition("@")[0]
+                self._finals[event.bucket_id] = event.price
                 self.deliveries.setdefault(index_id, []).append((at, event))
             case _:
                 pass

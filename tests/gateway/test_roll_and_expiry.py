@@ -118,10 +118,25 @@ def test_a_roll_and_an_expiry_as_the_wire_tells_them() -> None:
         settled = await long.ask("public/get_last_settlements_by_instrument", instrument_name=PERPETUAL)
         assert [row["type"] for row in settled["settlements"]] == ["settlement"]
         own = await long.ask("private/get_settlement_history_by_instrument", instrument_name=PERPETUAL)
-        assert 0.01 in [row["position"] for row in own["settlements"]]
+        assert [(row["type"], row["position"], row["mark_price"]) for row in own["settlements"]] == [
+            ("settlement", 0.01, 8_000_000.0)
+        ] * len(own["settlements"])
+        chart = await long.ask("public/get_funding_chart_data", instrument_name=PERPETUAL, length="24h")
+        assert [row["interest_8h"] for row in chart["data"]] == [rates[0]["interest_8h"]]
 
         await until(gateway, clock, opens + 84 * MINUTE)  # the future has expired
         assert [row["instrument_name"] for row in await long.ask("private/get_positions")] == [PERPETUAL]
+        ended = await short.ask(
+            "private/get_settlement_history_by_currency", currency="RUBD", type="delivery"
+        )
+        row = {key: ended["settlements"][0][key] for key in ("instrument_name", "position", "profit_loss")}
+        assert row == {"instrument_name": FUTURE, "position": -0.01, "profit_loss": 0.0}
+        assert len(ended["settlements"]) == 1 and ended["continuation"] == "none"
+        page = {"currency": "RUBD", "count": 1}
+        first = await long.ask("private/get_settlement_history_by_currency", **page)
+        next_page = page | {"continuation": first["continuation"]}
+        second = await long.ask("private/get_settlement_history_by_currency", **next_page)
+        assert first["settlements"][0]["timestamp"] > second["settlements"][0]["timestamp"]
         told = await long.ask("public/get_delivery_prices", index_name="btc_rub")
         assert told["data"] == [{"date": "2026-12-18", "delivery_price": 8_000_000.0}]
         row = await long.ask("public/get_instrument", instrument_name=FUTURE)

@@ -5,11 +5,17 @@ from typing import Annotated, Any
 
 from pydantic import Field
 
-from exchange.events import ClaimSettled, FundingPaid, Liquidity, PositionRolled, PrivateEvent
+from exchange.events import Liquidity
 from exchange.gateway import render
-from exchange.gateway.books import LogRow
+from exchange.gateway.books import LogRow, Settled
 from exchange.gateway.dispatch import Call
-from exchange.gateway.methods.market import Kind, SettlementsParams, of_kind, pair_of
+from exchange.gateway.methods.market import (
+    Kind,
+    SettlementsParams,
+    of_kind,
+    page_of_settlements,
+    pair_of,
+)
 from exchange.gateway.methods.trading import settles_in
 from exchange.gateway.registry import REGISTRY, Access, Milliseconds, Name, Params, Pool
 from exchange.gateway.shapes import AccountSummary, FeeShape, PositionShape
@@ -35,6 +41,11 @@ class PositionsParams(Params):
 
 class PositionParams(Params):
     instrument_name: Name
+
+
+class DetailsParams(Params):
+    currency: Name
+    with_open_orders: bool = False
 
 
 class SubaccountsParams(Params):
@@ -218,68 +229,47 @@ def _log_row(call: Call, row: LogRow) -> dict[str, Any]:
 
 @REGISTRY.method("private/get_settlement_history_by_instrument", Access.SEATED)
 def get_settlement_history_by_instrument(call: Call, params: SettlementsParams) -> dict[str, Any]:
-    """What settlements and deliveries of an instrument brought the caller, the latest first."""
+    """What rolls and expiries of an instrument brought the caller, the latest first."""
     pair = pair_of(call, params.instrument_name or "")
-    rows = [row for row in _settlements(call) if row["instrument_name"] == pair.name]
-    return _page(rows, params)
+    return page_of_settlements([_settlement(one) for one in _settled(call) if one.pair is pair], params)
 
 
 @REGISTRY.method("private/get_settlement_history_by_currency", Access.SEATED)
 def get_settlement_history_by_currency(call: Call, params: SettlementsParams) -> dict[str, Any]:
     """The same of a currency."""
     asked = params.currency or "any"
-    rows = [row for row in _settlements(call) if settles_in(call.books.pairs[row["instrument_name"]], asked)]
-    return _page(rows, params)
+    rows = [_settlement(one) for one in _settled(call) if settles_in(one.pair, asked)]
+    return page_of_settlements(rows, params)
 
 
-def _page(rows: list[dict[str, Any]], params: SettlementsParams) -> dict[str, Any]:
-    found = [row for row in rows if params.type in (None, row["type"])]
-    return {"settlements": found[: params.count], "continuation": "none"}
+def _settled(call: Call) -> Iterator[Settled]:
+    return reversed(call.owner.settlements)
 
 
-def _settlements(call: Call) -> Iterator[dict[str, Any]]:
-    for at, event in reversed(call.owner.settlements):
-        yield from _settlement(call, at, event)
-
-
-def _settlement(call: Call, at: int, event: PrivateEvent) -> Iterator[dict[str, Any]]:
-    base = {
-        "timestamp": milliseconds(at),
-        "index_price": 0.0,
-        "mark_price": 0.0,
-        "position": 0.0,
-        "funding": 0.0,
+def _settlement(one: Settled) -> dict[str, Any]:
+    return {
+        "type": one.kind,
+        "timestamp": milliseconds(one.at),
+        "instrument_name": one.pair.name,
+        "index_price": index_price(one.index),
+        "mark_price": one.pair.price(one.mark),
+        "position": one.pair.amount(one.position),
+        "profit_loss": one.profit,
+        "session_profit_loss": one.profit,
+        "funding": one.funding,
     }
-    match event:
-        case FundingPaid():
-            yield {
-                **base,
-                "type": "settlement",
-                "instrument_name": event.instrument_id,
-                "funding": money(event.amount),
-                "profit_loss": money(event.amount),
-                "session_profit_loss": money(event.amount),
-            }
-        case PositionRolled():
-            pair = call.books.pairs[event.instrument_id]
-            yield {
-                **base,
-                "type": "settlement",
-                "instrument_name": event.instrument_id,
-                "mark_price": pair.price(event.price),
-                "position": pair.amount(event.quantity),
-                "profit_loss": 0.0,
-                "session_profit_loss": 0.0,
-            }
-        case ClaimSettled():
-            for pair in call.books.pairs.values():
-                if pair.instrument.bucket_id == event.bucket_id:
-                    yield {
-                        **base,
-                        "type": "delivery",
-                        "instrument_name": pair.name,
-                        "profit_loss": money(event.gain),
-                        "session_profit_loss": money(event.gain),
-                    }
-        case _:
-            return
+
+
+@REGISTRY.method("private/get_subaccounts_details", Access.SEATED)
+def get_subaccounts_details(call: Call, params: DetailsParams) -> list[dict[str, Any]]:
+    """Positions of the caller's one account in a currency, and its open orders if they are asked for."""
+    positions = PositionsParams(currency=params.currency)
+    told: dict[str, Any] = {
+        "uid": call.books.number_of(call.participant_id),
+        "positions": get_positions(call, positions),
+    }
+    if params.with_open_orders:
+        told["open_orders"] = [
+            render.order(one) for one in call.owner.live.values() if settles_in(one.pair, params.currency)
+        ]
+    return [told]

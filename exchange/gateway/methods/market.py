@@ -81,6 +81,11 @@ class SpanParams(Params):
     end_timestamp: Milliseconds
 
 
+class LengthParams(Params):
+    instrument_name: Name
+    length: Literal["8h", "24h", "1m"] = "8h"
+
+
 class IndexParams(Params):
     index_name: Name
 
@@ -103,7 +108,7 @@ class SettlementsParams(Params):
     currency: str | None = None
     type: Literal["settlement", "delivery", "bankruptcy"] | None = None
     count: Count = 20
-    continuation: str | None = None
+    continuation: Annotated[str, Field(pattern=r"^(none|[0-9]{1,9})$")] | None = None
     search_start_timestamp: Milliseconds | None = None
 
 
@@ -500,6 +505,22 @@ def get_funding_rate_history(call: Call, params: SpanParams) -> list[dict[str, A
     return told[-744:]
 
 
+@REGISTRY.method("public/get_funding_chart_data", Access.PUBLIC)
+def get_funding_chart_data(call: Call, params: LengthParams) -> dict[str, Any]:
+    """The funding rate of a perpetual at each roll of the last eight hours, day or month."""
+    pair = pair_of(call, params.instrument_name)
+    now, hours = milliseconds(call.state.now), {"8h": 8, "24h": 24, "1m": 744}[params.length]
+    span = SpanParams(
+        instrument_name=pair.name, start_timestamp=max(0, now - hours * 3_600_000), end_timestamp=now
+    )
+    rows = get_funding_rate_history(call, span)
+    return {
+        "current_interest": call.gateway.hub.market.funding_rate(pair),
+        "interest_8h": get_funding_rate_value(call, span),
+        "data": [{key: row[key] for key in ("timestamp", "index_price", "interest_8h")} for row in rows],
+    }
+
+
 @REGISTRY.method("public/get_historical_volatility", Access.PUBLIC)
 def get_historical_volatility(call: Call, params: CurrencyParams) -> list[tuple[int, float]]:
     """Pairs of time and the yearly deviation of the index, in percent, from its minutes of the last hour."""
@@ -519,7 +540,8 @@ def get_historical_volatility(call: Call, params: CurrencyParams) -> list[tuple[
 
 @REGISTRY.method("public/get_last_settlements_by_instrument", Access.PUBLIC)
 def get_last_settlements_by_instrument(call: Call, params: SettlementsParams) -> dict[str, Any]:
-    """Settlements, deliveries and bankruptcies of an instrument, the latest first."""
+    """Settlements, deliveries and bankruptcies of an instrument, the latest first; over everybody, so that what one
+    gains another loses, and positions, gains and funding add up to nothing."""
     pair = pair_of(call, params.instrument_name or "")
     return _settlements(call, params, lambda one: one is pair)
 
@@ -545,11 +567,24 @@ def _settlements(call: Call, params: SettlementsParams, wanted: Any) -> dict[str
                     for at, event in told
                     if event.bucket_id == pair.instrument.bucket_id
                 ]
-    rows = [row for row in rows if params.type in (None, row["type"])]
-    since = params.search_start_timestamp
-    rows = [row for row in rows if since is None or row["timestamp"] <= since]
     rows.sort(key=lambda row: row["timestamp"], reverse=True)
-    return {"settlements": rows[: params.count], "continuation": "none"}
+    return page_of_settlements(rows, params)
+
+
+def page_of_settlements(rows: list[dict[str, Any]], params: SettlementsParams) -> dict[str, Any]:
+    """Of rows that begin with the latest: those of a type and not after a time; `continuation` leads on."""
+    until = params.search_start_timestamp
+    found = [
+        row
+        for row in rows
+        if params.type in (None, row["type"]) and (until is None or row["timestamp"] <= until)
+    ]
+    first = int(params.continuation) if params.continuation not in (None, "none") else 0
+    after = first + params.count
+    return {
+        "settlements": found[first:after],
+        "continuation": str(after) if after < len(found) else "none",
+    }
 
 
 def _settlement(pair: Pair, at: int, kind: str, index: float, mark: int) -> dict[str, Any]:
