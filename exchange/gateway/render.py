@@ -520,6 +520,7 @@ class Accounts:
             "projected_delta_total": delta,
             "fee_balance": 0.0,
             "spot_reserve": held / scale,
+            "additional_reserve": 0.0,
             "margin_model": "segregated_sm" if covers.margin is None else "segregated_pm",
             "margin_state": state.value,
             "portfolio_margining_enabled": covers.margin is not None,

@@ -270,6 +270,7 @@ class AccountSummary(TypedDict):
     projected_delta_total: float
     fee_balance: float
     spot_reserve: float
+    additional_reserve: float
     margin_model: str
     margin_state: str
     portfolio_margining_enabled: bool

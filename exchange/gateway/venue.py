@@ -166,6 +166,7 @@ class LiveVenue:
         if self._journal is not None:
             sys.setswitchinterval(SWITCH)
         self.standing = Standing.OPEN
+        self._wake.set()  # something may be due before anybody asks for anything
         self._task = asyncio.get_running_loop().create_task(self._run(), name="venue")
 
     async def stop(self) -> None:

@@ -24,6 +24,9 @@ from exchange.reasons import CashRefusal
 from exchange.units import AssetId
 
 
+CLEARANCE = {"pending": "in_progress", "completed": "success", "rejected": "failed"}
+
+
 class PageParams(Params):
     currency: Name
     count: Count = 10
@@ -75,6 +78,9 @@ def _shape(call: Call, one: Transfer) -> dict[str, Any]:
         "updated_timestamp": milliseconds(one.changed_at),
         "fee": one.fee / one.scale,
     }
+    if one.is_deposit:
+        told["source_address"] = call.seat.wallet_id
+        told["clearance_state"] = CLEARANCE[one.state]
     word = "received_timestamp" if one.is_deposit else "created_timestamp"
     told[word] = milliseconds(one.at)
     if not one.is_deposit:
