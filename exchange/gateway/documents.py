@@ -259,7 +259,10 @@ def _methods_page() -> Iterator[str]:
             yield method.told
             yield ""
             where = "websocket alone" if method.websocket_only else "websocket, GET, POST"
-            yield f"For: {method.access.value.replace('_', ' ')}. Over: {where}. Credits from: {method.pool.value}."
+            who = method.access.value.replace("_", " ")
+            if method.changes and method.access is not Access.PUBLIC:
+                who += ", but no keys that only read"
+            yield f"For: {who}. Over: {where}. Credits from: {method.pool.value}."
             yield from _parameters(method)
     yield ""
     yield "## Channels"

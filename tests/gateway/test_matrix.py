@@ -13,12 +13,12 @@ from typing import Any
 import httpx
 import pytest
 
-from exchange.commands import ApplyForAccess, CancelAll
-from exchange.events import OrderRejected, ParticipantAdmitted
+from exchange.commands import ApplyForAccess, CancelAll, SubscribeNotes
+from exchange.events import OrderRejected, ParticipantAdmitted, SubscriptionRejected
 from exchange.gateway.dispatch import Gateway
 from exchange.gateway.methods.access import ApplicationParams, applicant_of
 from exchange.instruments import ContractKind
-from exchange.units import WalletId
+from exchange.units import InstrumentId, WalletId
 from matching.terms import ParticipantId
 from scenarios.serve_cli import found
 from tests.gateway.loopback import Client, Venue, dial, play, venue
@@ -153,6 +153,12 @@ def test_in_process_the_core_says_of_each_order_what_the_regime_says(gate: Gate)
                     (account, one.name, way.title, way.word, heard, expected(way, account, product, told))
                 )
             gateway.venue.world.put(CancelAll(participant_id=who), gateway.venue.now)
+        if product == "note":
+            taken = SubscribeNotes(participant_id=who, instrument_id=InstrumentId(one.name), quantity=1)
+            (told_of_it,) = [e.event for e in gateway.venue.world.put(taken, gateway.venue.now)]
+            assert isinstance(told_of_it, SubscriptionRejected)
+            if told_of_it.reason.value != (told.opening or "not_placing"):
+                wrong.append((account, one.name, "subscription", told_of_it.reason.value, told))
     assert not wrong and number >= len(gate.classes) * (len(ContractKind) - 1) * len(WAYS)
 
 
@@ -187,10 +193,22 @@ def test_over_the_websocket_each_order_is_answered_so(opened: Venue, gate: Gate)
 
 @pytest.mark.parametrize("road", ["get", "post"])
 def test_over_http_each_order_is_answered_so(opened: Venue, gate: Gate, road: str) -> None:
+    over_http(opened, gate, road, one_of_each_product=True)
+
+
+@pytest.mark.nightly
+@pytest.mark.parametrize("road", ["get", "post"])
+def test_over_http_in_every_instrument_each_order_is_answered_so(
+    opened: Venue, gate: Gate, road: str
+) -> None:
+    over_http(opened, gate, road, one_of_each_product=False)
+
+
+def over_http(opened: Venue, gate: Gate, road: str, *, one_of_each_product: bool) -> None:
     wrong, seen = [], set()
     with httpx.Client(base_url=opened.http, timeout=20) as http:
         for account, one, product, told in cells(opened.gateway, gate, opened.keys):
-            if (account, product) in seen:
+            if one_of_each_product and (account, product) in seen:
                 continue
             seen.add((account, product))
             key = opened.keys[account]
