@@ -362,7 +362,12 @@ class IndexChannel(Channel):
     def _told(self, at: int, value: int) -> dict[str, Any]:
         price = index_price(value)
         if self._estimated:
-            return {"seconds": 0, "price": price, "is_estimated": False}
+            estimate = self._hub.market.expiration_estimate(self._index_id)
+            return {
+                "seconds": estimate.seconds,
+                "price": estimate.price,
+                "is_estimated": estimate.is_estimated,
+            }
         return {"timestamp": milliseconds(at), "price": price, "index_name": index_name(self._index_id)}
 
 

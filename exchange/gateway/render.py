@@ -1,11 +1,13 @@
 """What the wire shows of orders, trades, positions, accounts and markets: from state and read models to shapes."""
 
 from collections.abc import Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 from exchange.clearing import accounts
 from exchange.clearing.expiry import is_over
+from exchange.clearing.fixing import take_samples
 from exchange.clearing.liquidation import MarginState
+from exchange.clearing.portfolio import Holding
 from exchange.clearing.scenario_margin import maintenance_margin, scenario_margin
 from exchange.clearing.terms import ClearingRules
 from exchange.events import CancelCause, Liquidity, SeriesState
@@ -23,14 +25,14 @@ from exchange.gateway.shapes import (
     UserTradeShape,
 )
 from exchange.gateway.wire import Pair, index_name, index_price, milliseconds, money
-from exchange.instruments import ContractKind
+from exchange.instruments import ContractKind, SettlementRule
 from exchange.reports.standings import holdings
 from exchange.rules.prices import furthest_price
 from exchange.state import Seat, Series, State
 from exchange.treasury import withdrawable
-from exchange.units import AssetId
+from exchange.units import SECOND, AssetId, IndexId, Time
 from matching.phases import collects
-from matching.terms import BUY, SELL, ParticipantId, PostOnly, Side, TimeInForce
+from matching.terms import BUY, SELL, ParticipantId, PostOnly, Price, Quantity, Side, TimeInForce
 
 TIMES_IN_FORCE: Final = {
     TimeInForce.DAY: "good_til_day",
@@ -184,12 +186,21 @@ def user_trade(one: UserTrade) -> UserTradeShape:
 # --- markets --------------------------------------------------------------------------------------------
 
 
+class Estimate(NamedTuple):
+    """What an expiry would settle at, and how many seconds are left until then."""
+
+    price: float
+    seconds: int
+    is_estimated: bool  # the window has begun
+
+
 class Market:
     """What is asked of instruments."""
 
     def __init__(self, state: State, books: Books) -> None:
         self._state = state
         self._books = books
+        self._means: dict[tuple[IndexId, Time], tuple[Time, float]] = {}  # of windows so far, by expiry
 
     def series(self, name: str) -> Series:
         return self._state.series[name]  # type: ignore[index]
@@ -235,11 +246,59 @@ class Market:
             told["option_type"] = "call" if terms.kind in CALLS else "put"
         return told
 
+    def expiration_estimate(self, name: str, expiry: Time | None = None) -> Estimate:
+        """What an expiry would settle at if the index stayed as it is: its mean so far, once the window has begun.
+
+        Without an `expiry` that of the next one on the index.
+        """
+        index_id, now = IndexId(name), self._state.now
+        index = self._state.indices[index_id]
+        price = index_price(index.latest.value) if index.latest else 0.0
+        if expiry is None:
+            ahead = [
+                one.instrument.expiry
+                for one in self._state.series.values()
+                if one.instrument.underlying == index_id
+            ]
+            expiry = min((at for at in ahead if at > now), default=0)
+        if not expiry:
+            return Estimate(price, 0, is_estimated=False)
+        count, spacing = index.terms.fixing_samples, index.terms.fixing_spacing
+        taken = min((now - expiry) // spacing + count, count)
+        if taken < 1:
+            return Estimate(price, max(0, expiry - now) // SECOND, is_estimated=False)
+        last = expiry - (count - taken) * spacing
+        known = self._means.get((index_id, expiry))
+        if known is None or known[0] != last:
+            samples = take_samples(index.history, until=last, count=taken, spacing=spacing)
+            valid = [one for one in samples if one is not None]
+            known = (last, index_price(sum(valid)) / len(valid) if valid else price)
+            self._means[index_id, expiry] = known
+        return Estimate(known[1], max(0, expiry - now) // SECOND, is_estimated=True)
+
     def margin_rules(self, pair: Pair) -> ClearingRules | None:
         """Those by which positions in the instrument are margined; None: they are covered in full."""
         covers = self._state.covers
         in_full = pair.in_units or pair.instrument.bucket_id in covers.full.buckets
         return None if in_full or covers.margin is None else covers.margin.rules
+
+    def need(self, pair: Pair, side: Side, lots: Quantity, price: Price) -> float:
+        """What an order would need alone: what it can lose, under margin what its position would need. Fees apart."""
+        if not lots or (pair.in_units and side is SELL):
+            return 0.0
+        if pair.in_units:
+            return pair.cash(lots, price)
+        series, rules = self.series(pair.name), self.margin_rules(pair)
+        margin = self._state.covers.margin
+        if rules is None or margin is None:
+            far = series.lowest_price if side is BUY else series.highest_price
+            return max(0.0, pair.cash(side * lots, price - far))
+        portfolio = margin.portfolio(series.instrument.instrument_id)
+        mark = portfolio.marks[series.instrument.instrument_id]
+        forward = portfolio.forward if pair.kind == "option" else mark
+        left = max(series.instrument.expiry - self._state.now, 0)
+        alone = Holding(series.instrument, side * lots, mark, forward, left)
+        return money(scenario_margin((alone,), rules.scenarios).initial)
 
     def prior_settlement(self, pair: Pair) -> float:
         """The price at which it was last marked at a session's close; the present mark, if there was none."""
@@ -285,7 +344,7 @@ class Market:
             "mark_price": mark,
             "last_price": pair.price(last.price) if last else mark,
             "settlement_price": self.prior_settlement(pair),
-            "estimated_delivery_price": index,
+            "estimated_delivery_price": self._estimated_delivery(pair, index),
             "min_price": pair.price(furthest_price(SELL, series)),
             "max_price": pair.price(furthest_price(BUY, series)),
         }
@@ -296,6 +355,12 @@ class Market:
         if pair.kind == "option":
             self._add_greeks(told, pair, series)
         return told
+
+    def _estimated_delivery(self, pair: Pair, index: float) -> float:
+        expiry = pair.instrument.expiry
+        if not expiry or pair.instrument.settlement_rule is not SettlementRule.TWAP_CAPPED:
+            return index
+        return self.expiration_estimate(pair.instrument.underlying, expiry).price or index
 
     def funding_rate(self, pair: Pair) -> float:
         """That of the last roll, for eight hours."""

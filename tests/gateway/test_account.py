@@ -41,7 +41,14 @@ def test_under_full_cover_the_summary_is_what_lies_in_each_account() -> None:
         future, call = PERPETUAL, named(opened, "-C")
         price = await trade(one, other, future, 0.1)
         paid = await trade(one, other, call, 0.2)
+        asked = {"instrument_name": future, "amount": 0.05, "price": price - 100_000}
+        needs = await one("private/get_margins", **asked)
+        held_before = (await summary(one))["spot_reserve"]
         await limit(one, "buy", 0.05, price - 100_000, instrument_name=future)
+        held = (await summary(one))["spot_reserve"] - held_before
+        row = await one("public/get_instrument", instrument_name=future)
+        fee = round(row["taker_commission"] * row["contract_size"] * price, 2) * 50
+        assert held == pytest.approx(needs["buy"] + fee, abs=1.0)
         told, rows = await summary(one), await one("private/get_positions", currency="RUBD")
         by_name = {row["instrument_name"]: row for row in rows}
         held, option = by_name[future], by_name[call]
@@ -76,8 +83,22 @@ def test_under_margin_it_is_the_margin_account() -> None:
         scenarios = margin.rules.scenarios
         assert row["max_leverage"] == 10_000 // scenarios.price_range_bp > 1
         assert row["max_liquidation_commission"] == margin.rules.liquidation.fee_bp / 10_000
+        asked = {"instrument_name": future, "amount": 1.0, "price": 8_000_000.0}
+        needs = await one("private/get_margins", **asked)
+        resting = await limit(one, "buy", 1.0, 7_900_000.0, instrument_name=future)
+        number = resting["order"]["order_id"]
+        (alone,) = await one("private/get_order_margin_by_ids", ids=[number])
+        assert alone == {
+            "order_id": number,
+            "initial_margin": needs["buy"],
+            "initial_margin_currency": "RUBD",
+        }
+        await one("private/cancel", order_id=number)
+        (gone,) = await one("private/get_order_margin_by_ids", ids=[number])
+        assert gone["initial_margin"] == 0.0
         await trade(one, other, future, 1.0)
         told = await summary(one)
+        assert needs["buy"] == pytest.approx(told["initial_margin"], rel=0.01) and needs["sell"] > 0
         account = margin.accounts[ParticipantId(NAMES[0])]
         assert told["initial_margin"] == account.required / 100
         assert told["maintenance_margin"] == maintenance_margin(account.initial, scenarios) / 100

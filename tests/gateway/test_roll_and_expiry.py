@@ -12,7 +12,7 @@ from exchange.gateway.dispatch import Call, Gateway
 from exchange.gateway.jsonrpc import Fault, Request, now_us
 from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits
-from exchange.units import MINUTE, Time
+from exchange.units import MINUTE, IndexId, InstrumentId, Time
 from scenarios.serve_cli import found
 
 DAY = str(Path(__file__).with_name("short_day.toml"))
@@ -123,6 +123,29 @@ def test_a_roll_and_an_expiry_as_the_wire_tells_them() -> None:
         ] * len(own["settlements"])
         chart = await long.ask("public/get_funding_chart_data", instrument_name=PERPETUAL, length="24h")
         assert [row["interest_8h"] for row in chart["data"]] == [rates[0]["interest_8h"]]
+
+        index = venue.exchange.state.indices[IndexId("BTC_RUB")]
+        window = (index.terms.fixing_samples - 1) * index.terms.fixing_spacing
+        expiry = venue.exchange.state.series[InstrumentId(FUTURE)].instrument.expiry
+        await until(gateway, clock, expiry - window - MINUTE)
+        estimate = gateway.hub.market.expiration_estimate(index.terms.index_id, expiry)
+        assert (estimate.price, estimate.is_estimated) == (8_000_000.0, False)
+        await until(gateway, clock, expiry - 5 * MINUTE)
+        known = list(index.history)  # as if the index had stood elsewhere for the last five minutes
+        moved = [
+            one._replace(value=8_800_000_00) if one.time > expiry - 10 * MINUTE else one for one in known
+        ]
+        index.history.clear()
+        index.history.extend(moved)
+        gateway.hub.market._means.clear()
+        estimate = gateway.hub.market.expiration_estimate(index.terms.index_id, expiry)
+        ticker = await long.ask("public/ticker", instrument_name=FUTURE)
+        share = 5 * MINUTE / (window - 5 * MINUTE)
+        assert estimate.is_estimated and 295 <= estimate.seconds <= 300
+        assert ticker["estimated_delivery_price"] == estimate.price
+        assert estimate.price == pytest.approx(8_000_000 + 800_000 * share, rel=1e-3)
+        index.history.clear()
+        index.history.extend(known)
 
         await until(gateway, clock, opens + 84 * MINUTE)  # the future has expired
         assert [row["instrument_name"] for row in await long.ask("private/get_positions")] == [PERPETUAL]

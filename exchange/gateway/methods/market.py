@@ -272,10 +272,14 @@ def get_book_summary_by_currency(call: Call, params: CurrencyParams) -> list[Boo
 
 @REGISTRY.method("public/get_index_price", Access.PUBLIC)
 def get_index_price(call: Call, params: IndexParams) -> dict[str, float]:
-    """The index as it was last published."""
-    latest = call.state.indices[index_of(call, params.index_name)].latest
-    value = index_price(latest.value) if latest else 0.0
-    return {"index_price": value, "estimated_delivery_price": value}
+    """The index as it was last published, and what the next expiry on it would settle at."""
+    index_id = index_of(call, params.index_name)
+    latest = call.state.indices[index_id].latest
+    estimate = call.gateway.hub.market.expiration_estimate(index_id)
+    return {
+        "index_price": index_price(latest.value) if latest else 0.0,
+        "estimated_delivery_price": estimate.price,
+    }
 
 
 @REGISTRY.method("public/get_index_price_names", Access.PUBLIC)

@@ -53,6 +53,7 @@ from exchange.gateway.registry import (
     Pool,
     Positive,
     StrictParams,
+    Texts,
 )
 from exchange.gateway.shapes import OrderShape, OrderWithTrades, UserTrades, UserTradeShape
 from exchange.gateway.wire import Pair, milliseconds, nanoseconds
@@ -173,6 +174,10 @@ class EditByLabelParams(ChangeParams):
 
 class OrderIdParams(Params):
     order_id: Name
+
+
+class OrderIdsParams(Params):
+    ids: Texts = Field(min_length=1, max_length=100)
 
 
 class OrderTradesParams(OrderIdParams):
@@ -904,16 +909,33 @@ def get_user_trades_by_order(call: Call, params: OrderTradesParams) -> list[User
 
 @REGISTRY.method("private/get_margins", Access.SEATED)
 def get_margins(call: Call, params: MarginsParams) -> dict[str, float]:
-    """What an order of that amount and price would need at most, and how far orders may be priced."""
-    pair = pair_of(call, params.instrument_name)
-    series = call.gateway.hub.market.series(pair.name)
-    lots, price = pair.lots(params.amount), pair.ticks(params.price)
+    """What an order of that amount and price would need if it were all that the caller has, and how far orders may be
+    priced."""
+    market, pair = call.gateway.hub.market, pair_of(call, params.instrument_name)
+    series, lots, price = market.series(pair.name), pair.lots(params.amount), pair.ticks(params.price)
     return {
-        "buy": max(0.0, pair.cash(lots, price - series.lowest_price if pair.kind != "spot" else price)),
-        "sell": max(0.0, pair.cash(lots, series.highest_price - price)) if pair.kind != "spot" else 0.0,
+        "buy": market.need(pair, Side.BUY, lots, price),
+        "sell": market.need(pair, Side.SELL, lots, price),
         "min_price": pair.price(furthest_price(Side.SELL, series)),
         "max_price": pair.price(furthest_price(Side.BUY, series)),
     }
+
+
+@REGISTRY.method("private/get_order_margin_by_ids", Access.SEATED)
+def get_order_margin_by_ids(call: Call, params: OrderIdsParams) -> list[dict[str, Any]]:
+    """What each of the orders would need if it were all that the caller has."""
+    market = call.gateway.hub.market
+    return [
+        {
+            "order_id": text,
+            "initial_margin": market.need(
+                one.pair, one.side, one.quantity - one.filled if one.is_live else 0, one.price
+            ),
+            "initial_margin_currency": one.pair.quote,
+        }
+        for text in params.ids
+        for one in (record_of(call, text),)
+    ]
 
 
 @REGISTRY.method("private/set_self_trading_config", Access.SEATED)

@@ -23,7 +23,6 @@ from exchange.gateway.wire import milliseconds, money, whole, whole_money
 from exchange.reasons import CashRefusal
 from exchange.units import AssetId
 
-
 CLEARANCE = {"pending": "in_progress", "completed": "success", "rejected": "failed"}
 
 
@@ -204,4 +203,10 @@ def submit_transfer_to_subaccount(call: Call, params: TransferParams) -> dict[st
 @REGISTRY.method("private/submit_transfer_to_user", Access.SEATED)
 def submit_transfer_to_user(call: Call, params: TransferParams) -> dict[str, Any]:
     """Refused: the venue moves nothing from one participant to another without a trade or an instruction."""
+    raise _no_transfer()
+
+
+@REGISTRY.method("private/submit_transfer_between_subaccounts", Access.SEATED)
+def submit_transfer_between_subaccounts(call: Call, params: TransferParams) -> dict[str, Any]:
+    """Refused: there are no subaccounts."""
     raise _no_transfer()
