@@ -42,7 +42,7 @@ def test_over_the_limit_one_is_told_how_long_to_wait_and_cancels_still_pass() ->
         assert await client("private/cancel_all") >= 10
         assert (await limit(other, "buy", 0.001, low))["order"]["order_state"] == "open"
         told = await client("private/get_account_summary", currency="RUBD", extended=True)
-        assert told["limits"]["matching_engine"] == {"rate": 5, "burst": 10}
+        assert told["limits"]["matching_engine"]["trading"]["total"] == {"rate": 5, "burst": 10}
         for one in (client, other):
             await one.close()
 
