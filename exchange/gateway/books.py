@@ -98,6 +98,7 @@ class OrderRecord:
         "trades",
         "trigger_price",
         "triggered",
+        "untraded_because",
     )
 
     def __init__(
@@ -121,6 +122,7 @@ class OrderRecord:
         self.cancel_word = ""  # what the wire calls the reason, if that says more than the core's
         self.connection: int | None = None  # that placed it
         self.trades: list[UserTrade] = []
+        self.untraded_because: RejectReason | None = None  # it was to trade at once, and met too few
 
     @property
     def is_live(self) -> bool:
@@ -519,7 +521,7 @@ class Books:
         )
         record.command = command
         record.price = furthest_price(event.side, series) if command.price is None else command.price
-        record.cancel_word = event.reason.value
+        record.untraded_because = event.reason
         owner.end(record, "cancelled", at)
         return record
 

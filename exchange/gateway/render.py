@@ -135,6 +135,8 @@ def order(record: OrderRecord) -> OrderShape:
     if record.state == "cancelled":
         cause = record.canceled_because or CancelCause.REQUESTED
         told["cancel_reason"] = record.cancel_word or CANCEL_REASONS[cause]
+    if record.untraded_because is not None:
+        told["cancel_reason"] = record.untraded_because.value
     return told
 
 

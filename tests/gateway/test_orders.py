@@ -213,7 +213,8 @@ def test_an_edit_passes_over_nothing_that_it_is_asked(open_venue: Venue) -> None
 
 def test_cancels_and_lists_are_of_the_kind_and_type_that_are_asked_for(open_venue: Venue) -> None:
     async def story() -> None:
-        one, _ = await two(open_venue)
+        one = await dial(open_venue, "everyone-1")
+        await one("private/cancel_all")
         low = await around(one, 0.95)
         high = await around(one, 1.05)
         stop = {"type": "stop_market", "trigger": "mark_price", "trigger_price": low}
