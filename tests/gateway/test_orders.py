@@ -89,6 +89,10 @@ def test_each_refusal_has_its_code_and_its_reason(open_venue: Venue) -> None:
         await one("private/cancel", order_id=moved["order_id"])
         assert (await code_of(one("private/cancel", order_id=moved["order_id"])))[0] == 11044
         assert (await code_of(one("private/edit", order_id=moved["order_id"], amount=0.01)))[0] == 11044
+        told_otherwise = limit(one, "buy", 0.01, low, direction="sell")
+        assert (await code_of(told_otherwise))[0] == -32602
+        await limit(one, "buy", 0.01, low, direction="buy")
+        await one("private/cancel_all")
         late = limit(one, "buy", 0.01, low, valid_until=1)
         assert (await code_of(late))[0] == 13888
         assert await one("private/get_open_orders") == []

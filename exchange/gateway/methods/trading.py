@@ -144,6 +144,7 @@ class OrderParams(StrictParams):
     linked_order_type: str | None = None
     trigger_fill_condition: str | None = None
     otoco_config: Any = None
+    direction: Literal["buy", "sell"] | None = None  # as some clients repeat it
 
 
 class ChangeParams(StrictParams):
@@ -365,6 +366,8 @@ def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
         raise fault(
             UNSUPPORTED, reason="orders are linked by private/link_orders; there are no advanced ones"
         )
+    if params.direction not in (None, render.DIRECTIONS[side]):
+        raise invalid("direction", "is not that of the method")
     limited = params.type in ("limit", "stop_limit", "take_limit")
     if limited and params.price is None:
         raise invalid("price", f"is needed for an order of type {params.type}")
