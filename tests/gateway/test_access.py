@@ -1,58 +1,12 @@
-"""The regime's gate as it is met from outside: every class in every product, over every way in, with the reason."""
+"""The regime's gate as it is met from outside: who is let in, with what, and what directives do to whom."""
 
 from typing import Any
 
 import pytest
 
-from exchange.access.regime import Permission
-from exchange.instruments import Product
 from tests.gateway.loopback import PERPETUAL, Refused, Venue, around, dial, limit, play, venue
 
-REGIMES = ["ru_derivs_qual_2025", "ru_elr_super_2025", "ru_open_counterfactual"]
 SAVER = {"kind": "individual", "securities_and_deposits_rub": 300_000, "incomes_rub": [900_000]}
-
-
-def instruments(opened: Venue) -> dict[Product, str]:
-    """One instrument of each product that there is."""
-    series = opened.gateway.venue.exchange.state.series.values()
-    return {one.instrument.product: one.instrument.instrument_id for one in series}
-
-
-@pytest.mark.parametrize("regime", REGIMES)
-def test_each_class_may_do_over_the_wire_what_the_regime_says_and_nothing_else(regime: str) -> None:
-    async def story(opened: Venue) -> None:
-        state = opened.gateway.venue.exchange.state
-        assert state.regime is not None
-        named = instruments(opened)
-        for access_class in state.regime.classes:
-            account = f"{access_class.class_id}-1"
-            client, key = await dial(opened, account), opened.keys[account]
-            told = await client("access/get_my_permissions")
-            for product, name in named.items():
-                allowed = access_class.permissions.get(product) is Permission.ALLOWED
-                assert told[product.value]["may_open"] is allowed
-                ticker = await client("public/ticker", instrument_name=name)
-                row = await client("public/get_instrument", instrument_name=name)
-                tick, lot = row["tick_size"], row["min_trade_amount"]
-                price = round(ticker["mark_price"] * 0.95 / tick) * tick
-                order = {"instrument_name": name, "amount": lot, "type": "limit", "price": price}
-                over_ws = await client.whole({"id": name, "method": "private/buy", "params": order})
-                auth = (key.client_id, key.secret)
-                over_get = opened.get("/api/v2/private/buy", params=order, auth=auth).json()
-                body = {"id": 1, "method": "private/buy", "params": order}
-                over_post = opened.post("/api/v2", json=body, auth=auth).json()
-                for message in (over_ws, over_get, over_post):
-                    if allowed:
-                        assert message["result"]["order"]["order_state"] == "open", (account, name, message)
-                    else:
-                        assert message["error"]["code"] == 13021
-                        assert message["error"]["data"]["reason"] == told[product.value]["reason"]
-                        assert message["error"]["data"]["class"] == access_class.class_id
-            await client("private/cancel_all")
-            await client.close()
-
-    with venue(regime) as opened:
-        play(story(opened))
 
 
 def test_an_ordinary_saver_is_refused_at_the_door_with_the_reason_and_gets_no_key() -> None:

@@ -29,6 +29,7 @@ HERE = Path(__file__).parent
 SCENARIO = str(HERE / "every_product.toml")
 SHIPPED = sorted((HERE.parents[1] / "scenarios" / "regimes").glob("*.toml"))
 REGIMES = [*SHIPPED, HERE / "words.toml"]
+FORBIDDEN = ("spot_outside_test_environment", "product_not_permitted", "knowledge_test_required")
 UNTESTED = {"kind": "individual", "deals_per_quarter": 100}
 CANNOT_TRADE_AT_ONCE = ("no_opposite_price", "unfillable_at_once")  # told as canceled orders, not as refusals
 # What a demonstration account lacks although the regime lets it: notes to sell, and bank roubles to buy coins with.
@@ -64,7 +65,10 @@ def expected(way: Way, account: str, product: str, told: Told) -> str | None:
 
 def reason_over_the_wire(way: Way, answer: dict[str, Any]) -> str | None:
     if "error" in answer:
-        reason: str = answer["error"]["data"]["reason"]
+        error = answer["error"]
+        reason: str = error["data"]["reason"]
+        if reason in FORBIDDEN:
+            assert error["code"] == 13021 and error["data"]["class"], error
         return reason
     result = answer["result"]
     if way.method == "private/mass_quote":
@@ -176,9 +180,12 @@ def test_over_the_websocket_each_order_is_answered_so(opened: Venue, gate: Gate)
         for account in (row[0] for row in accounts(gate, opened.keys)):
             client = await dial(opened, account)
             await client("private/enable_cancel_on_disconnect")
+            permissions = await client("access/get_my_permissions")
             for name, one, product, told in cells(opened.gateway, gate, opened.keys):
                 if name != account:
                     continue
+                row = permissions[product]
+                assert (row["may_open"], row["reason"]) == (told.opening is None, told.opening)
                 answers = await ask_all(client, [(way, way.params(one)) for way in WAYS])
                 for way, answer in zip(WAYS, answers, strict=True):
                     heard = reason_over_the_wire(way, answer)
