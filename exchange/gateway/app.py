@@ -113,33 +113,38 @@ class WebSocketDoor:
             await _finish(tasks)
 
     async def _read(self, connection: Connection, receive: Receive) -> None:
-        """Requests as they come, until the other side goes."""
-        gateway, slots = self._gateway, connection.slots
-        call = Call(gateway, None, connection, connection.address)
+        """Requests as they come, until the other side goes. After each, everybody else has a turn; whoever has asked
+        too much is read no further for a while, so that what it sends waits on its own machine."""
+        gateway = self._gateway
 
-        def send(message: bytes, _: Fault | None) -> None:
-            slots.release()
-            connection.send(message)
+        def send(message: bytes, refused: Fault | None) -> None:
+            connection.slots.release()
+            connection.answer(message, refused)
 
         while True:
             message = await receive()
             if message["type"] == "websocket.disconnect":
                 return
-            text = message.get("text")
             came = now_us()
             connection.hear()
-            if text is None:
-                told = Fault(INVALID_REQUEST, "invalid_request", reason="text frames only")
-                connection.send(gateway.refuse(told))
-                continue
+            await connection.room()  # it does not read its answers: no more of them for now
+            call = Call(gateway, connection.key, connection, connection.address)
             try:
-                request = read(text)
+                request = _request(message.get("text"))
             except Fault as refused:
-                connection.send(gateway.refuse(refused))
-                continue
-            await slots.acquire()  # too many are waiting: read no further until some are answered
-            call.key = connection.key
-            gateway.handle(request, call, came, send)
+                connection.answer(*gateway.refuse(call, refused))
+            else:
+                await (
+                    connection.slots.acquire()
+                )  # too many are waiting: read no further until some are answered
+                gateway.handle(request, call, came, send)
+            await asyncio.sleep(gateway.limits.pause if connection.is_over() else 0)
+
+
+def _request(text: str | None) -> Request:
+    if text is None:
+        raise Fault(INVALID_REQUEST, "invalid_request", reason="text frames only")
+    return read(text)
 
 
 async def _write(connection: Connection, send: Send) -> None:
@@ -186,20 +191,20 @@ class HttpDoor:
 
     async def _answer(self, scope: Scope, receive: Receive, came: int) -> tuple[int, bytes]:
         headers = dict(scope["headers"])
+        call = Call(self._gateway, None, None, _address(scope))
         if self._door.refuses(headers):
-            return REFUSED_ORIGIN, self._gateway.refuse(
-                Fault(INVALID_REQUEST, "invalid_request", reason="this Host or Origin is not served")
-            )
+            foreign = Fault(INVALID_REQUEST, "invalid_request", reason="this Host or Origin is not served")
+            return REFUSED_ORIGIN, self._gateway.refuse(call, foreign)[0]
         number = None
         try:
             body = await _body(receive)
             request = self._request(scope, body)
             number = request.id
-            key = self._key(scope, headers, body)
+            call.key = self._key(scope, headers, body)
         except Fault as refused:
             refused.told.setdefault("id", number)
-            return http_status(refused), self._gateway.refuse(refused)
-        call = Call(self._gateway, key, None, _address(scope))
+            told, refused = self._gateway.refuse(call, refused)
+            return http_status(refused), told
         waiting: asyncio.Future[tuple[bytes, Fault | None]] = asyncio.get_running_loop().create_future()
 
         def reply(message: bytes, refused: Fault | None) -> None:

@@ -18,7 +18,7 @@ from exchange.gateway.faults import (
     fault,
 )
 from exchange.gateway.jsonrpc import METHOD_NOT_FOUND, Fault, Request, answer, now_us, refusal
-from exchange.gateway.registry import REGISTRY, Access, Ask, Method, Then, read_params
+from exchange.gateway.registry import REGISTRY, Access, Ask, Method, Pool, Then, read_params
 from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits, Throttle
 from exchange.gateway.venue import LiveVenue, Source
@@ -155,14 +155,18 @@ class Gateway:
             self._check_access(method, call)
         if method.websocket_only and call.connection is None:
             raise fault(WEBSOCKET_ONLY, reason=f"{method.name} needs a websocket")
-        if self.limits.rates is not None:
-            self.throttle.check(call.key.client_id if call.key else call.address, method)
+        self._charge(call, method.pool, method.cost)
         if "access_token" in params:
             params = {key: value for key, value in params.items() if key != "access_token"}
         result = method.handler(call, read_params(method, params))
         if isinstance(result, Ask):
             self._submit(result, request.id, call, came, send)
         return result
+
+    def _charge(self, call: Call, pool: Pool, cost: float) -> None:
+        """Take the credits of whoever calls. Raises Fault if there are none left."""
+        if self.limits.rates is not None:
+            self.throttle.check(call.key.client_id if call.key else call.address, pool, cost)
 
     def _check_access(self, method: Method, call: Call) -> None:
         key, access = call.key, method.access
@@ -200,11 +204,16 @@ class Gateway:
         counted[refused.code] = counted.get(refused.code, 0) + 1
         send(refusal(number, refused, came), refused)
 
-    def refuse(self, refused: Fault) -> bytes:
-        """The answer to what was no request at all."""
+    def refuse(self, call: Call, refused: Fault) -> tuple[bytes, Fault]:
+        """The answer to what was no request at all. It costs its sender what a read does, so that nonsense is no
+        cheaper than sense."""
+        try:
+            self._charge(call, Pool.READ, 1)
+        except Fault as over:
+            refused = over
         counted = self.counters.faults
         counted[refused.code] = counted.get(refused.code, 0) + 1
-        return refusal(None, refused, now_us())
+        return refusal(None, refused, now_us()), refused
 
     # --- connections --------------------------------------------------------------------------------
 

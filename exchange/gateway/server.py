@@ -1,6 +1,8 @@
 """The server: the application on uvicorn, with guards where its stack leaves something open."""
 
 import asyncio
+import contextlib
+import logging
 import socket
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -9,13 +11,16 @@ from typing import Any
 
 import uvicorn
 
-from exchange.gateway.guard import GuardedHttp, GuardedWebSocket
+from exchange.gateway.guard import Crowd, GuardedHttp, GuardedWebSocket, Rarely, counted
+from exchange.gateway.throttle import Limits
 
 MOST_FRAME = (
     65_536  # bytes; what is longer than a request may be is still answered, what is longer than this is not
 )
 BACKLOG = 2_048  # connections that may wait to be taken
 SEND_BUFFER = 65_536  # of the kernel, so that a slow reader is noticed soon
+UNHEARD_MS = 10_000  # after which the kernel gives up a peer that acknowledges nothing, or never makes room
+OTHER_FILES = 256  # that a venue may have open beside its sockets
 
 Application = Callable[[Any, Any, Any], Awaitable[None]]
 
@@ -34,6 +39,8 @@ def listen(host: str, port: int) -> socket.socket:
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    if hasattr(socket, "TCP_USER_TIMEOUT"):
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_MS)
     try:
         bound.bind((host, port))
         bound.listen(BACKLOG)
@@ -60,14 +67,23 @@ async def _nothing() -> None:
     pass
 
 
+_rarely = Rarely()
+
+
 def make_server(
-    app: Application, tls: Tls | None = None, before_stop: Callable[[], Awaitable[None]] = _nothing
+    app: Application,
+    tls: Tls | None = None,
+    before_stop: Callable[[], Awaitable[None]] = _nothing,
+    limits: Limits | None = None,
 ) -> uvicorn.Server:
-    """To be run with `run`."""
+    """To be run with `run`. It takes so many sockets as `limits` say, and no more than the system lets it."""
+    limits = limits or Limits()
+    crowd = Crowd(_room_for(limits.sockets), limits.sockets_per_address)
+    logging.getLogger("uvicorn.error").addFilter(_rarely)
     config = uvicorn.Config(
         app,
-        http=GuardedHttp,
-        ws=GuardedWebSocket,
+        http=counted(GuardedHttp, crowd),
+        ws=counted(GuardedWebSocket, crowd),
         ws_max_size=MOST_FRAME,
         ws_per_message_deflate=False,
         ws_ping_interval=20.0,
@@ -81,6 +97,23 @@ def make_server(
         ssl_keyfile=str(tls.key) if tls else None,
     )
     return VenueServer(config, before_stop)
+
+
+def _room_for(sockets: int) -> int:
+    """How many sockets fit among the files that this process may have open; that bound is raised as far as it goes."""
+    try:
+        import resource
+    except ImportError:  # not a system with such bounds
+        return sockets
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = sockets + OTHER_FILES
+    if soft == resource.RLIM_INFINITY or soft >= wanted:
+        return sockets
+    allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    with contextlib.suppress(ValueError, OSError):
+        resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))
+        soft = allowed
+    return max(soft - OTHER_FILES, soft // 2)
 
 
 def run(server: uvicorn.Server, bound: socket.socket) -> None:

@@ -10,8 +10,9 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from exchange.gateway.auth import Key
-from exchange.gateway.jsonrpc import heartbeat
-from exchange.gateway.throttle import Limits
+from exchange.gateway.faults import BUSY, QUEUE_FULL
+from exchange.gateway.jsonrpc import Fault, heartbeat
+from exchange.gateway.throttle import Bucket, Limits
 from exchange.gateway.venue import Source
 
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 NORMAL, GOING_AWAY, POLICY, RESTARTING = 1000, 1001, 1008, 1012
 SILENCE: Final = 600.0  # seconds after which whoever asked for it is taken to be gone
+ROOM: Final = 65_536  # bytes that may wait before its sender is read no further
+TOO_MUCH: Final = (BUSY.number, QUEUE_FULL.number)
 
 
 class Connection:
@@ -27,7 +30,10 @@ class Connection:
         "_asked_at",
         "_bytes",
         "_outbox",
+        "_over",
         "_ready",
+        "_room",
+        "_strikes",
         "address",
         "cancels_on_disconnect",
         "channels",
@@ -66,6 +72,10 @@ class Connection:
         self._age: deque[float] = deque()
         self._bytes = 0
         self._ready = asyncio.Event()
+        self._room = asyncio.Event()
+        self._room.set()
+        self._strikes = Bucket(limits.patience)
+        self._over = False
 
     @property
     def is_closing(self) -> bool:
@@ -86,7 +96,27 @@ class Connection:
         self._outbox.append(message)
         self._age.append(time.monotonic())
         self._bytes += len(message)
+        if self._bytes > ROOM:
+            self._room.clear()
         self._ready.set()
+
+    def answer(self, message: bytes, refused: Fault | None) -> None:
+        """Send an answer. One that says that too much was asked is a strike; too many of those, and it is closed."""
+        self.send(message)
+        if refused is not None and refused.code in TOO_MUCH and not self._over:
+            self._over = True
+            if self._strikes.take(1, time.monotonic()):
+                self.close(POLICY, "too_many_requests", at_once=False)
+
+    def is_over(self) -> bool:
+        """Whether it has asked too much since this was asked last."""
+        over, self._over = self._over, False
+        return over
+
+    async def room(self) -> None:
+        """Wait until not too much is on the way to it, or it is to be closed."""
+        if self._bytes > ROOM and self.close_code is None:
+            await self._room.wait()
 
     def close(self, code: int, reason: str = "", *, at_once: bool = True) -> None:
         """Close; unless `at_once`, what waits is sent before."""
@@ -95,6 +125,7 @@ class Connection:
             if at_once:
                 self._drop()
             self._ready.set()
+            self._room.set()
 
     def _drop(self) -> None:
         self._outbox.clear()
@@ -108,6 +139,8 @@ class Connection:
         self._age.popleft()
         message = self._outbox.popleft()
         self._bytes -= len(message)
+        if self._bytes <= ROOM:
+            self._room.set()
         return message
 
     async def ready(self) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from exchange.gateway.faults import BUSY, fault
-from exchange.gateway.registry import Method, Pool
+from exchange.gateway.registry import Pool
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,11 @@ class Limits:
     """Everything that is bounded for one connection, key or address. `rates` None: nothing is counted."""
 
     rates: dict[Pool, Rate] | None = None
-    connections_per_address: int = 1_200
+    pause: float = 0.25  # seconds for which nothing is read from whoever has just asked too much
+    patience: Rate = Rate(1, 30)  # how often somebody may ask too much before its socket is closed
+    sockets_per_address: int = 1_500  # of any kind, those included that have said nothing yet
+    sockets: int = 6_000
+    connections_per_address: int = 1_200  # websockets
     connections: int = 5_000
     sessions_per_key: int = 1_200
     participants: int = 20_000  # who have been let in
@@ -68,18 +72,18 @@ class Throttle:
     monotonic: Callable[[], float] = time.monotonic
     buckets: dict[tuple[str, Pool], Bucket] = field(default_factory=dict)
 
-    def check(self, who: str, method: Method) -> None:
+    def check(self, who: str, pool: Pool, cost: float) -> None:
         """Count one call. Raises Fault with the seconds to `wait`."""
         rates = self.limits.rates
         if rates is None:
             return
-        bucket = self.buckets.get((who, method.pool))
+        bucket = self.buckets.get((who, pool))
         now = self.monotonic()
         if bucket is None:
             if len(self.buckets) > 50_000:
                 self._forget_the_full(now)
-            bucket = self.buckets[who, method.pool] = Bucket(rates[method.pool], at=now)
-        wait = bucket.take(method.cost, now)
+            bucket = self.buckets[who, pool] = Bucket(rates[pool], at=now)
+        wait = bucket.take(cost, now)
         if wait:
             raise fault(BUSY, wait=round(wait, 3), retry_after_ms=int(wait * 1000) + 1, reason="rate_limit")
 

@@ -196,6 +196,7 @@ def test_a_reader_who_does_not_read_is_dropped_and_nobody_else_notices(
         await asyncio.sleep(0.3)
         assert len(reader.of(channel)) == placed, "the other has missed nothing"
         stuck.socket.transport.abort()
+        await stuck._reader
         for client in (trader, reader):
             await client.close()
 
