@@ -166,7 +166,7 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None], *, 
     app = create_app(founded.gateway, Door(hosts), on_ready=ready)
     gateway = founded.gateway
     with rare_collections():  # a whole one would be felt by everybody
-        serve_on(make_server(app, certificate, lambda: finish(gateway)), bound)
+        serve_on(make_server(app, certificate, lambda: finish(gateway), gateway.limits), bound)
 
 
 if TYPE_CHECKING:

@@ -39,7 +39,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("ringfence.gateway")
 JSON: Final = b"application/json"
-TOO_MANY, REFUSED_ORIGIN = 429, 403
+TOO_MANY, REFUSED_ORIGIN, NEVER_CAME = 429, 403, 408
+SLOW = 10.0  # seconds for which a body may be on its way
 PREFIX: Final = "/api/v2"
 SOCKET: Final = "/ws/api/v2"
 ROUTE: Final = re.compile(r"/api/v2(?:/(?P<method>[a-z]+/[a-z0-9_]+))?/?")
@@ -180,13 +181,10 @@ class HttpDoor:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         came = now_us()
         status, body = await self._answer(scope, receive, came)
-        await send(
-            {
-                "type": "http.response.start",
-                "status": status,
-                "headers": [(b"content-type", JSON), (b"content-length", str(len(body)).encode())],
-            }
-        )
+        headers = [(b"content-type", JSON), (b"content-length", str(len(body)).encode())]
+        if status == NEVER_CAME:
+            headers.append((b"connection", b"close"))
+        await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
     async def _answer(self, scope: Scope, receive: Receive, came: int) -> tuple[int, bytes]:
@@ -195,9 +193,17 @@ class HttpDoor:
         if self._door.refuses(headers):
             foreign = Fault(INVALID_REQUEST, "invalid_request", reason="this Host or Origin is not served")
             return REFUSED_ORIGIN, self._gateway.refuse(call, foreign)[0]
+        try:
+            async with asyncio.timeout(SLOW):
+                body = await _body(receive)
+        except TimeoutError:
+            late = Fault(INVALID_REQUEST, "invalid_request", reason="the body does not come")
+            return NEVER_CAME, self._gateway.refuse(call, late)[0]
+        except Fault as refused:
+            told, refused = self._gateway.refuse(call, refused)
+            return http_status(refused), told
         number = None
         try:
-            body = await _body(receive)
             request = self._request(scope, body)
             number = request.id
             call.key = self._key(scope, headers, body)

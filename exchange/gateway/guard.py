@@ -15,7 +15,6 @@ from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIO
 STUCK: Final = 5.0  # seconds that a peer may take nothing
 SILENT: Final = 5.0  # seconds until a request's head must be complete
 HEAD: Final = 65_536  # bytes of it
-PINGED: Final = 1_048_576  # bytes of answers to pings that may wait
 CONTROLS: Final = 100  # pings and pongs of one peer in a second
 FRAGMENTS: Final = 64  # of one message
 PIECE: Final = 4_096  # bytes that are parsed before anybody else has a turn
@@ -93,9 +92,6 @@ class GuardedWebSocket(_Guarded, WebSocketsSansIOProtocol):
     _controls_since = 0.0
 
     def data_received(self, data: bytes) -> None:
-        if self.transport.get_write_buffer_size() > PINGED:
-            self._abort()
-            return
         self._unread += data
         self._parse()
 

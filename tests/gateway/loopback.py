@@ -85,7 +85,9 @@ def venue(
     bound = listen("127.0.0.1", 0)
     opened.port = bound.getsockname()[1]
     opened.http, opened.ws = f"http://127.0.0.1:{opened.port}", f"ws://127.0.0.1:{opened.port}/ws/api/v2"
-    server = make_server(create_app(gateway, on_ready=on_ready), before_stop=lambda: finish(gateway))
+    server = make_server(
+        create_app(gateway, on_ready=on_ready), before_stop=lambda: finish(gateway), limits=gateway.limits
+    )
     opened.stop = lambda: setattr(server, "should_exit", True)
     thread = threading.Thread(target=run, args=(server, bound), daemon=True)
     thread.start()
