@@ -52,7 +52,7 @@ class Key:
     """Who has it acts for `participant_id`, if there is one, in one role."""
 
     client_id: str
-    secret: str
+    secret: str = field(repr=False)
     role: Role
     participant_id: ParticipantId | None = None
     wallet_id: WalletId | None = None

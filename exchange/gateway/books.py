@@ -61,7 +61,7 @@ from exchange.units import AssetId, Money, Time
 from matching.terms import ParticipantId, Price, Quantity, Side, TimeInForce
 
 TRADES_KEPT: Final = 10_000  # of one instrument, and of one participant
-ORDERS_KEPT: Final = 10_000  # of one participant, ended
+ORDERS_KEPT: Final = 1_000  # of one participant, ended
 MINUTES_KEPT: Final = 7 * 1440  # candles
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
+from weakref import WeakValueDictionary
 
 from exchange.commands import CancelOrder
 from exchange.gateway.auth import Doorkeeper, Key, KeyRing
@@ -99,7 +100,7 @@ class Gateway:
         ] = {}  # settings of MMP, as they were set
         self.counters = Counters()
         self.started = time.time()
-        self._http = Source()
+        self._http: WeakValueDictionary[str, Source] = WeakValueDictionary()  # while something waits
         self._client_order_id = 0
         venue.followers.append(self.hub.take)
         for key in ring:
@@ -160,6 +161,8 @@ class Gateway:
             params = {key: value for key, value in params.items() if key != "access_token"}
         result = method.handler(call, read_params(method, params))
         if isinstance(result, Ask):
+            if result.commands and call.key is not None and call.key.read_only:
+                raise fault(FORBIDDEN, reason="the key may only read")
             self._submit(result, request.id, call, came, send)
         return result
 
@@ -194,8 +197,14 @@ class Gateway:
         if not ask.commands:
             reply(ask.answer([]))
             return
-        source = call.connection.source if call.connection else self._http
-        self.venue.submit(source, ask, reply)
+        self.venue.submit(self._source_of(call), ask, reply)
+
+    def _source_of(self, call: Call) -> Source:
+        """In whose name a request waits: its connection's, or over HTTP that of the key."""
+        if call.connection is not None:
+            return call.connection.source
+        who = call.key.client_id if call.key else call.address
+        return self._http.setdefault(who, Source())
 
     def _refuse(
         self, number: Any, refused: Fault, came: int, send: Callable[[bytes, Fault | None], None]
@@ -243,6 +252,7 @@ class Gateway:
         commands = [CancelOrder(participant_id=who, order_id=OrderId(record.order_id)) for record in mine]
         if commands:
             try:
-                self.venue.submit(connection.source, Ask(commands, lambda _: None), lambda _: None)
+                ask: Ask[None] = Ask(commands, lambda _: None)
+                self.venue.submit(connection.source, ask, lambda _: None, must=True)
             except Fault as refused:
                 log.error("orders of a lost connection could not be canceled: %s", refused.name)

@@ -16,7 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol
 
-from exchange.commands import Command
+from exchange.commands import CancelAll, CancelOrder, Command
 from exchange.core import Exchange
 from exchange.events import Entry
 from exchange.gateway.books import Books, News
@@ -103,10 +103,14 @@ class _Waiting(NamedTuple):
     reply: Reply
 
 
+def _only_cancels(ask: Ask[Any]) -> bool:
+    return all(isinstance(one, CancelOrder | CancelAll) for one in ask.commands)
+
+
 class Source:
     """The requests of one sender that wait. Senders take turns, so that a flood delays whoever sends it."""
 
-    __slots__ = ("waiting",)
+    __slots__ = ("__weakref__", "waiting")
 
     def __init__(self) -> None:
         self.waiting: deque[_Waiting] = deque()
@@ -187,11 +191,13 @@ class LiveVenue:
         if self.standing is not Standing.FAILED:
             self.standing = Standing.CLOSED
 
-    def submit(self, source: Source, ask: Ask[Any], reply: Reply) -> None:
-        """Queue what is asked. Raises Fault if nothing is taken, or if it is no command at all."""
+    def submit(self, source: Source, ask: Ask[Any], reply: Reply, *, must: bool = False) -> None:
+        """Queue what is asked. Cancels still find room when orders do not, and what `must` be done always does.
+        Raises Fault if nothing is taken, or if it is no command at all."""
         if self.standing is not Standing.OPEN:
             raise fault(UNAVAILABLE, reason=f"the venue is {self.standing}")
-        if self._queued >= self._intake:
+        room = self._intake * (2 if _only_cancels(ask) else 1)
+        if self._queued >= room and not must:
             raise fault(QUEUE_FULL, retry_after_ms=250, wait=0.25)
         for command in ask.commands:
             try:

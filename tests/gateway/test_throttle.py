@@ -1,11 +1,17 @@
 """How much may be asked: credits that leak, a pool of its own for cancels, and an answer that says how long to wait."""
 
+import asyncio
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchange.gateway.dispatch import Call
+from exchange.gateway.jsonrpc import Request
 from exchange.gateway.registry import Pool
 from exchange.gateway.throttle import Bucket, Limits, Rate
+from exchange.gateway.venue import Standing
+from scenarios.serve_cli import found
 from tests.gateway.loopback import Refused, around, dial, limit, play, venue
 
 
@@ -57,3 +63,77 @@ def test_http_says_429() -> None:
     with venue(limits=Limits(rates=rates)) as opened:
         statuses = [opened.get("/api/v2/public/get_time").status_code for _ in range(3)]
         assert statuses == [200, 200, 429]
+
+
+OPEN = {Pool.READ: Rate(1_000, 1_000), Pool.CANCEL: Rate(1_000, 1_000)}
+
+
+def test_over_the_limit_one_is_told_once_and_read_no_further_and_nobody_else_waits() -> None:
+    """The pause is an hour here: what is sent in it stays where it is, and another socket of the same key goes on."""
+    rates = OPEN | {Pool.MATCHING: Rate(0.001, 1)}
+
+    async def story() -> None:
+        client, other = await dial(opened, "everyone-1"), await dial(opened, "everyone-1")
+        low = await around(client, 0.95)
+        await limit(client, "buy", 0.001, low)
+        with pytest.raises(Refused) as refused:
+            await limit(client, "buy", 0.001, low)
+        assert refused.value.code == 10028 and refused.value.told["retry_after_ms"] > 0
+        before = len(client.messages)
+        for _ in range(50):
+            await client.socket.send('{"id":7,"method":"private/buy","params":{}}')
+        assert await other("private/cancel_all") == 1
+        assert len(client.messages) == before
+        client.socket.transport.abort()
+        await other.close()
+
+    with venue(limits=Limits(rates=rates, pause=3_600.0)) as opened:
+        play(story())
+
+
+def test_who_goes_on_asking_too_much_is_closed_after_so_many_times() -> None:
+    rates = OPEN | {Pool.MATCHING: Rate(0.001, 1)}
+
+    async def story() -> None:
+        client = await dial(opened, "everyone-1")
+        for _ in range(50):
+            await client.socket.send('{"id":7,"method":"private/buy","params":{"instrument_name":"x"}}')
+        await client._reader
+        codes = [one["error"]["code"] for one in client.messages if one["id"] == 7]
+        assert codes == [13020, 10028, 10028, 10028, 10028]
+        assert (client.socket.close_code, client.socket.close_reason) == (1008, "too_many_requests")
+
+    with venue(limits=Limits(rates=rates, pause=0.0, patience=Rate(0.001, 3))) as opened:
+        play(story())
+
+
+def test_nonsense_is_no_cheaper_than_sense() -> None:
+    rates = OPEN | {Pool.READ: Rate(0.001, 5), Pool.MATCHING: Rate(1, 1)}
+
+    async def story() -> None:
+        client = await dial(opened)
+        for frame in ("{nonsense", b"\x00", "[]", '{"id":1}', "17", "18", "19"):
+            await client.socket.send(frame)
+        while len(client.messages) < 7:
+            await asyncio.sleep(0.01)
+        codes = [one["error"]["code"] for one in client.messages]
+        assert codes == [-32700, -32600, -32600, -32600, -32600, 10028, 10028]
+        await client.close()
+
+    with venue(limits=Limits(rates=rates, pause=0.0)) as opened:
+        play(story())
+        assert opened.post("/api/v2", content=b"{nonsense").status_code == 429
+
+
+def test_over_http_each_key_waits_in_its_own_name() -> None:
+    founded = found("market_day", "ru_open_counterfactual", population=0, makers=False)
+    gateway = founded.gateway
+    gateway.venue.standing = Standing.OPEN
+    keys = [demo.key for demo in founded.demos if demo.key and demo.key.participant_id]
+    waiting = []
+    for _ in range(5):
+        for key in keys:
+            call = Call(gateway, key, None, "here")
+            gateway.handle(Request(1, "private/cancel_all", {}), call, 0, lambda *_: None)
+            waiting.append(len(gateway.venue._turns))
+    assert waiting[-1] == len(keys) > 1

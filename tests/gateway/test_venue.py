@@ -9,14 +9,14 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.commands import CancelAll, Command
+from exchange.commands import CancelAll, Command, HaltInstrument
 from exchange.core import Exchange
 from exchange.events import Entry
 from exchange.gateway.clock import WallClock
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import Ask
 from exchange.gateway.venue import Alone, LiveVenue, Source, Standing
-from exchange.units import SECOND, Time
+from exchange.units import SECOND, InstrumentId, Time
 from matching.terms import ParticipantId
 from scenarios.serve_cli import found
 from tests.gateway.loopback import Refused, around, dial, limit, play, venue
@@ -39,6 +39,9 @@ class Written:
 
     def close(self) -> None:
         pass
+
+
+HALT = HaltInstrument(instrument_id=InstrumentId("NOPE"))
 
 
 def request(name: str) -> CancelAll:
@@ -143,7 +146,7 @@ def test_the_intake_is_bounded_and_says_when_to_come_again() -> None:
         refused = 0
         for _ in range(15):
             try:
-                live.submit(Source(), *asked("one", told))
+                live.submit(Source(), Ask((HALT,), lambda entries: entries), told.append)
             except Fault as fault:
                 refused += 1
                 assert fault.code == 10047 and fault.told["retry_after_ms"] > 0
@@ -151,6 +154,30 @@ def test_the_intake_is_bounded_and_says_when_to_come_again() -> None:
         live.start()
         await live.stop()
         assert len(told) == 10
+
+    asyncio.run(story())
+
+
+def test_when_orders_find_no_room_cancels_do_and_what_must_be_done_is() -> None:
+    async def story() -> None:
+        live = LiveVenue(Alone(Exchange()), WallClock(SECOND), intake=10)
+        live.standing = Standing.OPEN
+        told: list[Any] = []
+        cancel = CancelAll(participant_id=ParticipantId("one"))
+        counts = {"orders": 0, "cancels": 0}
+        for _ in range(15):
+            for name, command in (("orders", HALT), ("cancels", cancel)):
+                try:
+                    live.submit(Source(), Ask((command,), lambda entries: entries), told.append)
+                except Fault as fault:
+                    assert fault.code == 10047
+                else:
+                    counts[name] += 1
+        live.submit(Source(), Ask((cancel,), lambda entries: entries), told.append, must=True)
+        assert counts["orders"] == 5 and counts["cancels"] == 15
+        live.start()
+        await live.stop()
+        assert len(told) == 21
 
     asyncio.run(story())
 
