@@ -1,11 +1,12 @@
 """A socket that can break every rule: frames by hand, and what comes back."""
 
-import os
 import socket
 import struct
+from contextlib import suppress
 from typing import NamedTuple
 
 CONT, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+MASK = b"\x37\xfa\x21\x3d"
 HELLO = (
     "GET /ws/api/v2 HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
     "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -26,7 +27,7 @@ def frame(
         head += bytes([bit | 127]) + struct.pack("!Q", size)
     if not masked:
         return head + payload
-    mask = os.urandom(4)
+    mask = MASK
     stream = (mask * (size // 4 + 1))[:size]
     return head + mask + bytes(a ^ b for a, b in zip(payload, stream, strict=True))
 
@@ -81,6 +82,11 @@ class RawSocket:
         except OSError:
             return False
         return True
+
+    def half_close(self) -> None:
+        """Say that nothing more will come."""
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_WR)
 
     def say(self, text: str) -> None:
         self.send(frame(TEXT, text.encode()))

@@ -216,7 +216,9 @@ def test_a_body_that_does_not_come_is_not_waited_for(
 
 
 @pytest.mark.parametrize("line", [b"X-Long: " + b"x" * HEAD * 4, b"x: y\r\n" * (HEAD // 2)])
-def test_a_head_without_end_is_not_kept(open_venue: Venue, line: bytes, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_head_without_end_is_not_kept(
+    open_venue: Venue, line: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
     with RawSocket(open_venue.port) as raw:
         raw.send(b"GET /api/v2/public/test HTTP/1.1\r\n" + line)
         assert not raw.rest().startswith(b"HTTP/1.1 200")
@@ -282,7 +284,9 @@ def test_a_log_that_a_stranger_could_fill_says_each_thing_a_few_times() -> None:
     rarely = Rarely(times=3, within=0.05)
 
     def passed(count: int) -> list[str]:
-        made = [logging.LogRecord("x", logging.WARNING, "", 0, "no request", None, None) for _ in range(count)]
+        made = [
+            logging.LogRecord("x", logging.WARNING, "", 0, "no request", None, None) for _ in range(count)
+        ]
         return [record.getMessage() for record in made if rarely.filter(record)]
 
     assert passed(10) == ["no request"] * 3

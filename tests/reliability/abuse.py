@@ -6,7 +6,7 @@
     python -m tests.reliability.abuse thousand    1,000 connections with heartbeats, 200 of them busy
     python -m tests.reliability.abuse soak 10     20 bots at 5 a second who come and go, for so many minutes
 
-Prints rows of figures and asserts nothing. Each with a journal that syncs every batch. Latencies are milliseconds from the
+Prints rows of figures and asserts nothing; needs uvloop. Each with a journal that syncs every batch. Latencies are milliseconds from the
 moment at which a request was to be sent; memory is that of the venue's process.
 """
 
@@ -96,6 +96,7 @@ def open_venue(limits: Limits) -> Iterator[Venue]:
     ours, theirs = context.Pipe()
     process = context.Process(target=serve, args=(theirs, limits), daemon=True)
     process.start()
+    theirs.close()  # so that the end of the process is the end of the pipe
     port, keys = ours.recv()
     assert process.pid is not None
     try:
@@ -194,9 +195,7 @@ class Bot:
 async def bot(venue: Venue, number: int, tally: Tally) -> AsyncIterator[Bot]:
     one = Bot(await connect(venue.url, max_size=None, compression=None, ping_interval=None), Tally())
     client_id, secret = venue.keys[number]
-    await one.ask(
-        "public/auth", grant_type="client_credentials", client_id=client_id, client_secret=secret
-    )
+    await one.ask("public/auth", grant_type="client_credentials", client_id=client_id, client_secret=secret)
     one.tally = tally
     try:
         yield one
@@ -296,7 +295,10 @@ async def polite(seconds: float = 30.0) -> None:
             print(tally.row(f"30 polite bots, {floods} floods"))
             if floods:
                 print(flooders.row("the floods"))
-            print(f"    memory {venue.memory() - before:+.1f} MiB, processor {venue.seconds() - cpu:.1f} s", flush=True)
+            print(
+                f"    memory {venue.memory() - before:+.1f} MiB, processor {venue.seconds() - cpu:.1f} s",
+                flush=True,
+            )
 
 
 async def stuck(seconds: float = 30.0, trickling: bool = True) -> None:
@@ -403,7 +405,9 @@ async def thousand(seconds: float = 60.0, connections: int = 1_000, busy: int = 
         lost = sum(one.socket.close_code is not None for one in bots)
         print(tally.row(f"{busy} busy of {connections}"))
         each = (venue.memory() - before) / connections * 1024
-        print(f"    lost {lost}, {each:.0f} KiB a connection, processor {venue.seconds() - cpu:.1f} of {seconds} s")
+        print(
+            f"    lost {lost}, {each:.0f} KiB a connection, processor {venue.seconds() - cpu:.1f} of {seconds} s"
+        )
         for one in bots:
             await one.close()
         await asyncio.sleep(0.5)
@@ -423,7 +427,9 @@ async def soak(minutes: float) -> None:
                 tally = parts[int((now - begins) // 30)]
                 stays = min(until, now + 20 + 20 * dice.random())
                 async with bot(venue, number, tally) as one:
-                    await one.ask("private/subscribe", channels=[f"book.{PERPETUAL}.raw", "user.orders.any.any.raw"])
+                    await one.ask(
+                        "private/subscribe", channels=[f"book.{PERPETUAL}.raw", "user.orders.any.any.raw"]
+                    )
                     await paced(one, 0.2, stays, dice)
 
         points: list[tuple[float, float]] = []
@@ -432,7 +438,10 @@ async def soak(minutes: float) -> None:
             while (now := time.perf_counter()) < until:
                 points.append(((now - begins) / 60, venue.memory()))
                 if len(points) % 12 == 1:
-                    print(f"    {points[-1][0]:5.1f} min {points[-1][1]:7.1f} MiB {venue.files()} files", flush=True)
+                    print(
+                        f"    {points[-1][0]:5.1f} min {points[-1][1]:7.1f} MiB {venue.files()} files",
+                        flush=True,
+                    )
                 await asyncio.sleep(5)
 
         await together(watch(), *(come_and_go(number) for number in range(20)))
