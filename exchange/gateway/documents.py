@@ -75,6 +75,15 @@ FAULT: Final[dict[str, Any]] = {
     },
 }
 
+_FAULT_REF: Final = {"$ref": _REF.format(model="Fault")}
+REFUSALS: Final = {  # by the status of the answer; of any method
+    "400": "Refused",
+    "401": "Not signed in, or with a key or a token that is wrong",
+    "403": "The Host or the Origin is not served",
+    "408": "The body does not come",
+    "429": "Too much was asked; `data.retry_after_ms` says when to come again",
+}
+
 
 @cache
 def openapi() -> dict[str, Any]:
@@ -101,12 +110,11 @@ def openapi() -> dict[str, Any]:
             ],
             "responses": {
                 "200": _response("The result", _envelope(_schemas(method.result_schema(), shared))),
-                "400": _response("Refused", {"$ref": _REF.format(model="Fault")}),
+                **{status: _response(told, _FAULT_REF) for status, told in REFUSALS.items()},
             },
         }
         if method.access is not Access.PUBLIC:
             operation["security"] = [{"bearer": []}, {"basic": []}, {"signature": []}]
-            operation["responses"]["401"] = _response("Not signed in", {"$ref": _REF.format(model="Fault")})
         paths[f"/api/v2/{method.name}"] = {"get": operation}
     return {
         "openapi": "3.1.0",

@@ -257,22 +257,20 @@ async def together(*stories: Coroutine[Any, Any, None]) -> None:
 # --- experiments ----------------------------------------------------------------------------------------
 
 
-async def quiet(seconds: float = 20.0, rounds: int = 3) -> None:
-    """One bot at 40 a second: alone, then beside a flood, and again."""
-    ratios = []
+async def quiet(window: float = 4.0, rounds: int = 12) -> None:
+    """One bot at 40 a second; beside it, in every other window of some seconds, one that floods."""
+    alone, beside, flooder = Tally(), Tally(), Tally()
     with open_venue(GENEROUS) as venue:
-        for number in range(rounds):
-            alone, beside, flooder = Tally(), Tally(), Tally()
-            async with bot(venue, 0, alone) as one:
-                await paced(one, 0.025, time.perf_counter() + seconds, Random(number))
-            until = time.perf_counter() + seconds
-            async with bot(venue, 0, beside) as one:
-                await together(paced(one, 0.025, until, Random(number)), flood(venue, 1, until, flooder))
-            ratios.append(beside.p99() / alone.p99())
-            print(alone.row("alone"))
-            print(beside.row("beside a flood"))
-            print(flooder.row("the flood"), f" p99 ratio {ratios[-1]:.2f}", flush=True)
-    print(f"p99 beside / alone: median {statistics.median(ratios):.2f} of {[round(r, 2) for r in ratios]}")
+        async with bot(venue, 0, alone) as one:
+            for number in range(rounds):
+                for tally in (alone, beside):
+                    one.tally, until = tally, time.perf_counter() + window
+                    floods = [flood(venue, 1, until, flooder)] if tally is beside else []
+                    await together(paced(one, 0.025, until, Random(number)), *floods)
+    print(alone.row("alone"))
+    print(beside.row("beside a flood"))
+    print(flooder.row("the flood"))
+    print(f"p99 beside / alone: {beside.p99() / alone.p99():.2f}")
 
 
 async def polite(seconds: float = 30.0) -> None:
