@@ -56,15 +56,23 @@ class Door:
 
     def refuses(self, headers: dict[bytes, bytes]) -> bool:
         host = headers.get(b"host", b"").decode("latin-1")
-        name = urlsplit(f"//{host}").hostname or ""
-        if "*" not in self.hosts and name not in self.hosts:
+        if "*" not in self.hosts and _host_name(host) not in self.hosts:
             return True
         origin = headers.get(b"origin")
         if origin is None:
             return False
         told = origin.decode("latin-1")
-        own = urlsplit(told).netloc == host and told.startswith(("http://", "https://"))
+        own = told in (f"http://{host}", f"https://{host}")
         return not own and told not in self.origins
+
+
+def _host_name(host: str) -> str:
+    """The name in a Host header, without its port; empty if it has none."""
+    try:
+        parts = urlsplit(f"//{host}")
+    except ValueError:  # brackets that do not close, and the like
+        return ""
+    return "" if "@" in host else parts.hostname or ""
 
 
 class WebSocketDoor:

@@ -28,6 +28,8 @@ REFRESH_LIFE: Final = 7 * 86_400
 SKEW_MS: Final = 60_000
 GUESSES, WITHIN = 10, 60.0  # wrong secrets of one key from one address, and the seconds they count for
 TOKENS_KEPT: Final = 100_000
+SIGNATURES_KEPT: Final = 100_000
+NOBODYS: Final = secrets.token_urlsafe(32)  # compared with where no key is known, so that this takes as long
 
 
 class Role(StrEnum):
@@ -157,13 +159,14 @@ class Doorkeeper:
         self._monotonic = monotonic
         self._tokens: dict[bytes, Token] = {}
         self._guesses: dict[tuple[str, str], list[float]] = {}
+        self._signatures: dict[bytes, tuple[float, str]] = {}  # seen: when, and from where; the oldest first
 
     # --- grants -------------------------------------------------------------------------------------
 
     def by_secret(self, client_id: str, secret: str, address: str) -> Key:
         self._slow_down(client_id, address)
         key = self.ring.keys.get(client_id)
-        known = key.secret if key else secrets.token_urlsafe(32)
+        known = key.secret if key else NOBODYS
         if not hmac.compare_digest(known.encode(), secret.encode("utf-8", "replace")) or key is None:
             raise self._wrong(client_id, address)
         return key
@@ -188,7 +191,7 @@ class Doorkeeper:
             timestamp = int(fields["ts"])
         except (KeyError, ValueError):
             raise fault(INVALID_CREDENTIALS, reason="needs id, ts, nonce and sig") from None
-        if "\n" in nonce:
+        if "\n" in nonce or "\r" in nonce:
             raise fault(INVALID_CREDENTIALS, reason="nonce must not contain a line break")
         signed = b"%d\n%s\n%s\n%s\n%s\n" % (timestamp, nonce.encode(), method.encode(), target, body)
         return self._signed(client_id, timestamp, signed, signature, address)
@@ -255,15 +258,29 @@ class Doorkeeper:
         if abs(self._wall_ms() - timestamp) > SKEW_MS:
             raise fault(INVALID_CREDENTIALS, reason="the timestamp is more than a minute off")
         key = self.ring.keys.get(client_id)
-        secret = key.secret if key else "nobody"
+        secret = key.secret if key else NOBODYS
         expected = hmac.new(secret.encode(), text, hashlib.sha256).hexdigest()
         if not hmac.compare_digest(expected.encode(), signature.encode("utf-8", "replace")) or key is None:
             raise self._wrong(client_id, address)
+        self._refuse_replay(expected.encode(), address)
         return key
 
+    def _refuse_replay(self, signature: bytes, address: str) -> None:
+        """A signature is good from where it was first seen. Clients repeat one within a millisecond, so the same from
+        there is no offence; whoever has caught it on its way comes from elsewhere. Raises Fault."""
+        now, seen = self._monotonic(), self._signatures
+        while seen:
+            first, (at, _) = next(iter(seen.items()))
+            if now - at < 2 * SKEW_MS / 1000 and len(seen) <= SIGNATURES_KEPT:
+                break
+            del seen[first]
+        _, known = seen.setdefault(signature, (now, address))
+        if known != address:
+            raise fault(INVALID_CREDENTIALS, reason="this signature was used from another address")
+
     def _wrong(self, client_id: str, address: str) -> Exception:
-        if len(self._guesses) > TOKENS_KEPT:
-            self._guesses.clear()
+        if len(self._guesses) >= TOKENS_KEPT:
+            del self._guesses[next(iter(self._guesses))]
         self._guesses.setdefault((client_id, address), []).append(self._monotonic())
         return fault(INVALID_CREDENTIALS, reason="the key is not known, or its secret is another")
 

@@ -110,6 +110,18 @@ class Gateway:
         if key.participant_id is not None:
             self.venue.books.follow(key.participant_id)
 
+    def take_back(self, key: Key) -> None:
+        """The key is worth nothing from now on: its tokens end, and sockets that it has signed in are told no more of
+        what is private. What they ask is refused."""
+        self.ring.remove(key.client_id)
+        self.door.revoke(key)
+        for connection in self.connections.values():
+            if connection.key is key:
+                self.leave_private(connection)
+
+    def leave_private(self, connection: Connection) -> None:
+        self.hub.leave(connection, [name for name in connection.channels if name.startswith("user.")])
+
     def next_client_order_id(self) -> int:
         self._client_order_id += 1
         return self._client_order_id

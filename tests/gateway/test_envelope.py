@@ -225,6 +225,8 @@ def test_every_currency_has_a_list_of_instruments(open_venue: Venue, currency: s
         {"Origin": "null"},
         {"Host": "rebound.example"},
         {"Host": "127.0.0.1.evil.example"},
+        {"Host": "[::1"},
+        {"Origin": "http://[::1"},
     ],
 )
 def test_no_web_page_elsewhere_can_use_a_local_venue(open_venue: Venue, headers: dict[str, str]) -> None:

@@ -1,5 +1,6 @@
-"""Thousands of requests that are nearly right: never an internal error, never silence, and the books stay as they are.
-`tests.reliability.malformed` makes and sends them; more than here with `python -m tests.reliability.malformed 10000`."""
+"""Thousands of requests that are nearly right: no internal error, no silence, and the books stay as they are.
+`tests.reliability.malformed` makes and sends them; it sends more with `python -m tests.reliability.malformed 10000`.
+"""
 
 import logging
 from itertools import islice

@@ -1,7 +1,7 @@
-"""Schemathesis against the running venue: whatever it makes of our OpenAPI document, the answers are as the document says.
+"""Schemathesis against the running venue: whatever it makes of our OpenAPI document, the answers are as that says.
 
-A few cases of each operation, the same every time; `-m nightly` has a hundred of each. Its negative cases are not held against
-us, since texts that become numbers and an empty text that is nothing are part of the dialect.
+A few cases of each operation, the same every time; `-m nightly` has a hundred of each. Its negative cases are not held
+against us, since texts that become numbers and an empty text that is nothing are part of the dialect.
 """
 
 from collections.abc import Callable

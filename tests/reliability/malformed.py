@@ -3,8 +3,8 @@
     python -m tests.reliability.malformed 10000 [seed]
 
 opens a venue in a process of its own and sends so many over websockets and HTTP, signed in and not. The layers: bytes
-(frames that are no text, too long, cut), texts (that are no JSON, or JSON at the edge of what it may say), envelopes (that
-are no request), and parameters (of each method: missing, doubled, of a wrong type, huge, somebody else's).
+(frames that are no text, too long, cut), texts (that are no JSON, or JSON at the edge of what it may say), envelopes
+(that are no request), and parameters (of each method: missing, doubled, of a wrong type, huge, somebody else's).
 
 Every request is answered, once, with its own id, and never with an internal error; or its connection, and no other, is
 closed with a code that names the sender's breach. A failure names seed, number and frame.
@@ -15,6 +15,7 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
+from itertools import islice
 from random import Random
 from typing import Any, NamedTuple
 
@@ -48,12 +49,13 @@ VALUES: list[Any] = [
     False, [], {}, [[]], [None], {"a": {"b": [1, 2, {"c": None}]}}, "NaN", "Infinity", "-Infinity", "true", "0", "-1",
     "1e999", "9" * 300, "x" * 300, "\u0000", "\u202e", "\U0001f4a3", "'; drop table orders; --", "../../etc/passwd",
     "any", "RUBD", "rubd", PERPETUAL, "BTC_RUBD", "RUBD-1", "RUBD-0", "RUBD-99999999999999999999", "everyone-2",
-    ["user.orders.any.any.raw"], ["book.*.raw"], ["a"] * 501, [1, 2], "limit", "market", 1e-9, "0x10", "１２", "1_000", " 1 ",
-    "[" * 500, "[1", "{}", {"__class__": 1},
+    ["user.orders.any.any.raw"], ["book.*.raw"], ["a"] * 501, [1, 2], "limit", "market", 1e-9, "0x10", "１２", "1_000",
+    " 1 ", "[" * 500, "[1", "{}", {"__class__": 1},
 ]  # fmt: skip
 RAW = [
-    "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999999999", '"\\ud800"', '"\\udc00\\ud800"', "01", "+1", ".5", "1.",
-    "'a'", "undefined", "tru", "9" * 5_000, "-" + "9" * 5_000, "0." + "1" * 5_000, "18446744073709551616", "1e", "0x1",
+    "NaN", "Infinity", "-Infinity", "1e999", "-1e999", "1e-999999999", '"\\ud800"', '"\\udc00\\ud800"', "01", "+1",
+    ".5", "1.", "'a'", "undefined", "tru", "9" * 5_000, "-" + "9" * 5_000, "0." + "1" * 5_000,
+    "18446744073709551616", "1e", "0x1",
     "[" * 3_000 + "]" * 3_000, '{"a":' * 40 + "1" + "}" * 40, "/* c */ 1", "1,", '"\t"', '"\\x"', "\u00a01",
 ]  # fmt: skip
 TEXTS = [
@@ -225,9 +227,8 @@ class Sender:
         return client.get(path, params=params)
 
     def _some(self, count: int, only: str | None) -> Iterator[Case]:
-        for self._number, case in enumerate(cases(self.seed, only)):
-            if self._number == count:
-                return
+        for number, case in enumerate(islice(cases(self.seed, only), count)):
+            self._number = number
             yield case
 
     def _open(self) -> RawSocket:

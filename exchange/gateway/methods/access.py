@@ -258,6 +258,5 @@ def remove_key(call: Call, params: ClientIdParams) -> str:
         raise fault(FORBIDDEN, reason="the key may only read")
     if key is None or key.participant_id != call.participant_id:
         raise fault(FORBIDDEN, param="client_id", reason="is no key of the caller's")
-    call.gateway.ring.remove(params.client_id)
-    call.gateway.door.revoke(key)
+    call.gateway.take_back(key)
     return "ok"

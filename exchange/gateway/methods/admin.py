@@ -194,6 +194,5 @@ def remove_key(call: Call, params: ClientIdParams) -> str:
     key = call.gateway.ring.keys.get(params.client_id)
     if key is None:
         raise invalid("client_id", "is no key")
-    call.gateway.ring.remove(params.client_id)
-    call.gateway.door.revoke(key)
+    call.gateway.take_back(key)
     return "ok"

@@ -88,8 +88,7 @@ def _signed_in(call: Call, key: Key, scope: str, state: str) -> TokenShape:
         if others >= gateway.limits.sessions_per_key:
             raise fault(FORBIDDEN, reason="too many sessions with this key")
         if connection.key is not None and connection.key is not key:
-            private = [name for name in connection.channels if name.startswith("user.")]
-            gateway.hub.leave(connection, private)
+            gateway.leave_private(connection)
         connection.key = key
         connection.cancels_on_disconnect |= key.client_id in gateway.cancels_by_default
     gateway.follow(key)
