@@ -44,7 +44,7 @@ def found(
     from exchange.gateway.auth import KeyRing
     from exchange.gateway.clock import WallClock
     from exchange.gateway.dispatch import Gateway
-    from exchange.gateway.throttle import STANDARD, Limits
+    from exchange.gateway.throttle import STRICT
     from exchange.gateway.venue import LiveVenue
     from scenarios.assembly import assemble
     from scenarios.config.regime_file import read_regime
@@ -64,7 +64,7 @@ def found(
     demos = demonstrate(simulation, world, rules, ring)
     clock = WallClock(world.opens, speed)
     venue = LiveVenue(simulation, clock, journal)
-    gateway = Gateway(venue, ring, Limits(rates=STANDARD) if limited else Limits())
+    gateway = Gateway(venue, ring, STRICT if limited else None)
     venue.found(simulation.step(world.opens))
     return Founded(gateway, demos)
 
@@ -98,7 +98,9 @@ def serve(
     ] = None,
     makers: Annotated[bool, typer.Option(help="Whether the scenario's market makers quote.")] = True,
     speed: Annotated[float, typer.Option(min=0.01, max=1_000, help="Engine time against the wall.")] = 1.0,
-    limits: Annotated[bool, typer.Option("--limits", help="Count requests, as real venues do.")] = False,
+    limits: Annotated[
+        bool, typer.Option("--limits", help="Count requests and connections, as real venues do.")
+    ] = False,
     as_written: Annotated[
         bool, typer.Option("--as-written", help="Keep the scenario's own day instead of moving it to now.")
     ] = False,

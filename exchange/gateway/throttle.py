@@ -31,6 +31,9 @@ class Limits:
     sessions_per_key: int = 1_200
     participants: int = 20_000  # who have been let in
     channels: int = 500  # of one connection
+    triggers: int = (
+        1_000  # orders of one participant that wait for a price: they hold no money, so that bounds none
+    )
     in_flight: int = 8  # requests of one connection that wait for the exchange; it is read no further
     intake: int = 10_000  # requests of all that wait for the exchange
     outbox_bytes: int = 1_048_576  # of one connection
@@ -43,6 +46,11 @@ STANDARD: Final = {
     Pool.MATCHING: Rate(5, 20),
     Pool.CANCEL: Rate(20, 100),
 }
+
+
+STRICT: Final = Limits(
+    rates=STANDARD, sockets_per_address=64, connections_per_address=32, sessions_per_key=16
+)  # what real venues allow
 
 
 @dataclass(slots=True)

@@ -12,7 +12,7 @@ from exchange.gateway.registry import Pool
 from exchange.gateway.throttle import Bucket, Limits, Rate
 from exchange.gateway.venue import Standing
 from scenarios.serve_cli import found
-from tests.gateway.loopback import Refused, around, dial, limit, play, venue
+from tests.gateway.loopback import PERPETUAL, Refused, around, dial, limit, play, venue
 
 
 @given(
@@ -104,6 +104,27 @@ def test_who_goes_on_asking_too_much_is_closed_after_so_many_times() -> None:
         assert (client.socket.close_code, client.socket.close_reason) == (1008, "too_many_requests")
 
     with venue(limits=Limits(rates=rates, pause=0.0, patience=Rate(0.001, 3))) as opened:
+        play(story())
+
+
+def test_orders_that_wait_for_a_price_are_bounded_though_they_hold_no_money() -> None:
+    async def story() -> None:
+        client, other = await dial(opened, "everyone-1"), await dial(opened, "everyone-2")
+        high = await around(client, 1.05)
+        stop = {"type": "stop_market", "trigger": "last_price", "trigger_price": high}
+        order = {"instrument_name": PERPETUAL, "amount": 0.01} | stop
+        for _ in range(3):
+            assert (await client("private/buy", **order))["order"]["order_state"] == "untriggered"
+        with pytest.raises(Refused) as refused:
+            await client("private/buy", **order)
+        assert refused.value.code == 11035
+        assert (await other("private/buy", **order))["order"]["order_state"] == "untriggered"
+        assert await client("private/cancel_all") == 3
+        assert (await client("private/buy", **order))["order"]["order_state"] == "untriggered"
+        for one in (client, other):
+            await one.close()
+
+    with venue(limits=Limits(triggers=3)) as opened:
         play(story())
 
 

@@ -36,6 +36,7 @@ from exchange.gateway.faults import (
     NOT_OPEN,
     NOT_UNIQUE,
     OTHER_REJECT,
+    TOO_MANY_TRIGGERS,
     UNSUPPORTED,
     fault,
     invalid,
@@ -372,6 +373,9 @@ def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
     if limited and params.price is None:
         raise invalid("price", f"is needed for an order of type {params.type}")
     triggered = params.type.startswith(("stop", "take", "trailing"))
+    most = call.gateway.limits.triggers
+    if triggered and len(call.seat.waiting) >= most:
+        raise fault(TOO_MANY_TRIGGERS, reason=f"no more than {most} orders may wait for a price")
     price = pair.ticks(params.price) if limited and params.price is not None else None
     if params.type == "market_limit":
         price = _best_opposite(call, pair, side)  # if there is none it is a market order, and meets nobody
