@@ -246,6 +246,7 @@ async def flood(venue: Venue, number: int, until: float, tally: Tally) -> None:
                 finally:
                     reader.cancel()
                     tally.lost += 1
+                    one.socket.transport.abort()  # to say goodbye would be to wait for all that it has sent
         await asyncio.sleep(0.01)
 
 
@@ -271,7 +272,7 @@ async def quiet(window: float = 4.0, rounds: int = 12) -> None:
     print(alone.row("alone"))
     print(beside.row("beside a flood"))
     print(flooder.row("the flood"))
-    print(f"p99 beside / alone: {beside.p99() / alone.p99():.2f}")
+    print(f"p99 beside / alone: {beside.p99() / alone.p99():.2f}", flush=True)
 
 
 async def polite(seconds: float = 30.0) -> None:
