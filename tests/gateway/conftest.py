@@ -15,11 +15,24 @@ def open_venue() -> Iterator[Venue]:
         yield opened
 
 
+class Kept(logging.Handler):
+    """Keeps records until the end of a test; pytest's own handler begins anew before the end of its fixtures."""
+
+    def __init__(self) -> None:
+        super().__init__(logging.WARNING)
+        self.records: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.records.append(record)
+
+
 @pytest.fixture
-def server_log(open_venue: Venue, caplog: pytest.LogCaptureFixture) -> Iterator[pytest.LogCaptureFixture]:
+def server_log(open_venue: Venue) -> Iterator[list[logging.LogRecord]]:
     """Warnings and worse of the venue and of its server, whose logger hands nothing on by itself."""
-    caplog.set_level(logging.WARNING)
-    server = logging.getLogger("uvicorn")
-    server.addHandler(caplog.handler)
-    yield caplog
-    server.removeHandler(caplog.handler)
+    kept = Kept()
+    loggers = [logging.getLogger(), logging.getLogger("uvicorn")]
+    for one in loggers:
+        one.addHandler(kept)
+    yield kept.records
+    for one in loggers:
+        one.removeHandler(kept)

@@ -41,13 +41,13 @@ def sender(venue: Venue, name: str | None, seed: int) -> Sender:
 @pytest.mark.parametrize("transport", ["websocket", "http"])
 @pytest.mark.parametrize("name", ["everyone-1", "operator", None])
 def test_no_request_breaks_anything(
-    open_venue: Venue, canary: str, name: str | None, transport: str, server_log: pytest.LogCaptureFixture
+    open_venue: Venue, canary: str, name: str | None, transport: str, server_log: list[logging.LogRecord]
 ) -> None:
     before = open_venue.on_its_thread(lambda: books(open_venue))
     one = sender(open_venue, name, 20_261_130)
     one.over_websocket(FRAMES) if transport == "websocket" else one.over_http(FRAMES // 2)
     assert open_venue.on_its_thread(lambda: books(open_venue)) == before
-    errors = [record for record in server_log.records if record.levelno >= logging.ERROR]
+    errors = [record for record in server_log if record.levelno >= logging.ERROR]
     assert errors == []
     assert one.told["-32602"] and one.told["result"] and one.told["-32700"]
 
