@@ -239,12 +239,14 @@ class Gateway:
     # --- connections --------------------------------------------------------------------------------
 
     def tick(self, beat: int) -> None:
-        """Ten times a second: what has changed in the meantime; once a second the connections as well."""
+        """Ten times a second: what has changed in the meantime, and a tenth of the connections, so that a thousand
+        heartbeats are not sent at one moment."""
         self.hub.flush(INTERVALS["100ms"])
         if beat % 10 == 0:
             self.hub.flush(INTERVALS["agg2"])
-            now = time.monotonic()
-            for connection in list(self.connections.values()):
+        now = time.monotonic()
+        for connection in list(self.connections.values()):
+            if connection.number % 10 == beat % 10:
                 connection.look_after(now)
 
     def lost(self, connection: Connection) -> None:
