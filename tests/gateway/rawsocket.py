@@ -27,9 +27,9 @@ def frame(
         head += bytes([bit | 127]) + struct.pack("!Q", size)
     if not masked:
         return head + payload
-    mask = MASK
-    stream = (mask * (size // 4 + 1))[:size]
-    return head + mask + bytes(a ^ b for a, b in zip(payload, stream, strict=True))
+    stream = (MASK * (size // 4 + 1))[:size]
+    masked_payload = int.from_bytes(payload, "big") ^ int.from_bytes(stream, "big")
+    return head + MASK + masked_payload.to_bytes(size, "big")
 
 
 def announced(size: int) -> bytes:
