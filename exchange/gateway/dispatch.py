@@ -157,15 +157,20 @@ class Gateway:
     ) -> Any:
         method = REGISTRY.find(request.method)
         if method is None:
+            self._charge(call, Pool.READ, 1)
             raise Fault(METHOD_NOT_FOUND, "method_not_found", method=request.method[:100])
         counted = self.counters.requests
         counted[method.name] = counted.get(method.name, 0) + 1
         params = request.params
         if method.access is not Access.PUBLIC:
             token = params.get("access_token") or request.access_token
-            if isinstance(token, str):
-                call.key = self.door.by_token(token).key
-            self._check_access(method, call)
+            try:
+                if isinstance(token, str):
+                    call.key = self.door.by_token(token).key
+                self._check_access(method, call)
+            except Fault:
+                self._charge(call, Pool.READ, 1)
+                raise
         if method.websocket_only and call.connection is None:
             raise fault(WEBSOCKET_ONLY, reason=f"{method.name} needs a websocket")
         self._charge(call, method.pool, method.cost)
@@ -173,8 +178,6 @@ class Gateway:
             params = {key: value for key, value in params.items() if key != "access_token"}
         result = method.handler(call, read_params(method, params))
         if isinstance(result, Ask):
-            if result.commands and call.key is not None and call.key.read_only:
-                raise fault(FORBIDDEN, reason="the key may only read")
             self._submit(result, request.id, call, came, send)
         return result
 

@@ -133,12 +133,13 @@ def test_nonsense_is_no_cheaper_than_sense() -> None:
 
     async def story() -> None:
         client = await dial(opened)
-        for frame in ("{nonsense", b"\x00", "[]", '{"id":1}', "17", "18", "19"):
+        private = '{"id":1,"method":"private/get_positions"}'
+        for frame in ("{nonsense", b"\x00", "[]", '{"id":1,"method":"public/nope"}', private, private, "19"):
             await client.socket.send(frame)
         while len(client.messages) < 7:
             await asyncio.sleep(0.01)
         codes = [one["error"]["code"] for one in client.messages]
-        assert codes == [-32700, -32600, -32600, -32600, -32600, 10028, 10028]
+        assert codes == [-32700, -32600, -32600, -32601, 13009, 10028, 10028]
         await client.close()
 
     with venue(limits=Limits(rates=rates, pause=0.0)) as opened:

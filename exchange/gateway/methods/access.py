@@ -254,8 +254,6 @@ def create_key(call: Call, params: KeyParams) -> dict[str, Any]:
 def remove_key(call: Call, params: ClientIdParams) -> str:
     """Take back one of the caller's keys, with all that is signed in with it."""
     key = call.gateway.ring.keys.get(params.client_id)
-    if call.speaker.read_only and key is not call.speaker:
-        raise fault(FORBIDDEN, reason="the key may only read")
     if key is None or key.participant_id != call.participant_id:
         raise fault(FORBIDDEN, param="client_id", reason="is no key of the caller's")
     call.gateway.take_back(key)
