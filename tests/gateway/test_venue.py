@@ -205,3 +205,20 @@ def test_the_journal_of_a_world_with_people_inside_leads_to_the_same_ledger() ->
         again.handle(command, at)
     again.advance(now)
     assert (again.state.ledger.head(), again.sequence) == (head, sequence)
+
+
+def test_those_inside_begin_without_anybody_asking() -> None:
+    async def story() -> tuple[int, int]:
+        live = found("market_day", "ru_open_counterfactual", population=0, speed=30.0).gateway.venue
+        opened = live.exchange.sequence
+        live.start()
+        for _ in range(500):
+            if live.exchange.sequence > opened:
+                break
+            await asyncio.sleep(0.01)
+        reached = live.exchange.sequence
+        await live.stop()
+        return opened, reached
+
+    opened, reached = asyncio.run(story())
+    assert reached > opened, "the market makers have quoted"
