@@ -1,4 +1,4 @@
-"""Sockets: one ASGI application with the dialect over websocket, GET and POST, health, and the documents.
+"""Sockets: one ASGI application with the dialect over websocket, GET and POST, health, the documents and the page.
 
 The hot routes are bare ASGI, without a framework between a frame and the venue.
 """
@@ -30,6 +30,7 @@ from exchange.gateway.jsonrpc import (
     now_us,
     read,
 )
+from exchange.gateway.pages import page_routes
 from exchange.gateway.sessions import NORMAL, RESTARTING, Connection
 from exchange.gateway.venue import Standing
 
@@ -347,6 +348,7 @@ def create_app(
 
     for path, write in (("/openapi.json", openapi), ("/openrpc.json", openrpc), ("/asyncapi.json", asyncapi)):
         app.router.routes.append(Route(path, _document(write)))
+    app.router.routes.extend(page_routes(door.refuses))
     return Front(app, WebSocketDoor(gateway, door), HttpDoor(gateway, door))
 
 
