@@ -3,7 +3,8 @@
 import { digitsOf, minutes, number, seconds } from "./words.js";
 
 const SPACE = "http://www.w3.org/2000/svg";
-const EDGE = { top: 12, right: 84, bottom: 26, left: 6 }; // pixels around the plot
+const EDGE = { top: 12, bottom: 26, left: 6 }; // pixels around the plot
+const DIGIT = 7.4; // pixels that one of a price takes at the right edge
 const MOST = 4_000; // points that are kept of a line
 const MOST_DRAWN = 600;
 
@@ -47,27 +48,30 @@ export function drawChart(svg, { name, traded, index, until, span, step }) {
     svg.setAttribute("aria-label", `${name}: no price yet`);
     return;
   }
-  const scale = scales(prices, from, until, width, height, step);
+  const digits = digitsOf(step);
+  const right = 22 + DIGIT * number(Math.max(...prices), digits).length;
+  const scale = scales(prices, from, until, width - right, height, step);
   const [, last] = lines.traded.at(-1) ?? lines.index.at(-1);
   svg.replaceChildren(
-    ...grid(scale, width, height, digitsOf(step), scale.y(last)),
+    ...grid(scale, width - right, height, digits, scale.y(last)),
     ...Object.entries(lines).map(([kind, points]) => path(kind, points, scale, kind === "traded")),
-    ...tag(last, scale, width, digitsOf(step)),
+    ...tag(last, scale, width - right, right, digits),
   );
-  svg.setAttribute("aria-label", summary(name, lines, span, digitsOf(step)));
+  svg.setAttribute("aria-label", summary(name, lines, span, digits));
 }
 
-function scales(prices, from, until, width, height, step) {
+/** `end` is where the plot ends on the right. */
+function scales(prices, from, until, end, height, step) {
   let low = Math.min(...prices);
   let high = Math.max(...prices);
   const margin = Math.max((high - low) * 0.12, step);
   low -= margin;
   high += margin;
-  const across = width - EDGE.left - EDGE.right;
+  const across = end - EDGE.left;
   const down = height - EDGE.top - EDGE.bottom;
   return {
     low, high, from, until,
-    x: (at) => EDGE.left + (Math.max(0, at - from) / (until - from)) * across,
+    x: (at) => EDGE.left + (Math.min(Math.max(0, at - from), until - from) / (until - from)) * across,
     y: (price) => EDGE.top + ((high - price) / (high - low)) * down,
   };
 }
@@ -85,18 +89,18 @@ function ticks(low, high, count) {
 const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 240, 360].map((each) => each * 60_000);
 
 /** Rules with their prices, but for one that the tag of the latest price would cover; and the hours below. */
-function grid(scale, width, height, digits, covered) {
+function grid(scale, end, height, digits, covered) {
   const found = [];
   for (const price of ticks(scale.low, scale.high, height / 60)) {
     const y = Math.round(scale.y(price)) + 0.5;
-    found.push(line(EDGE.left, y, width - EDGE.right, y));
-    if (Math.abs(y - covered) > 18) found.push(label(width - EDGE.right + 10, y + 4, number(price, digits)));
+    found.push(line(EDGE.left, y, end, y));
+    if (Math.abs(y - covered) > 18) found.push(label(end + 10, y + 4, number(price, digits)));
   }
-  const room = Math.max(2, Math.floor(width / 90));
+  const room = Math.max(2, Math.floor(end / 80));
   const step = STEPS.find((each) => (scale.until - scale.from) / each <= room) ?? STEPS.at(-1);
   for (let at = Math.ceil(scale.from / step) * step; at <= scale.until; at += step) {
     const x = scale.x(at);
-    if (x > 20 && x < width - EDGE.right - 16) found.push(label(x, height - 6, minutes(at), "middle"));
+    if (x > 20 && x < end - 16) found.push(label(x, height - 6, minutes(at), "middle"));
   }
   return found;
 }
@@ -114,12 +118,11 @@ function path(kind, points, scale, stepped) {
 }
 
 /** The latest price at the right edge. */
-function tag(price, scale, width, digits) {
+function tag(price, scale, x, width, digits) {
   const y = scale.y(price);
-  const x = width - EDGE.right;
   return [
     element("circle", { class: "now", cx: x, cy: y, r: 3.5 }),
-    element("rect", { class: "tag", x: x + 4, y: y - 10, width: EDGE.right - 6, height: 20, rx: 4 }),
+    element("rect", { class: "tag", x: x + 4, y: y - 10, width: width - 6, height: 20, rx: 4 }),
     label(x + 10, y + 4, number(price, digits), "start", "tagged"),
   ];
 }

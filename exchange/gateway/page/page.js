@@ -1,5 +1,8 @@
 /* The live page: who is connected to what, and the clock. Each section is in a file of its own. */
 
+import { Access } from "./access.js";
+import { Cash } from "./cash.js";
+import { Clearing } from "./clearing.js";
 import { Market } from "./market.js";
 import { find, part, put, redraw } from "./screen.js";
 import { Venue } from "./venue.js";
@@ -65,7 +68,7 @@ async function begin() {
   put(find("session"), told.session_open ? "open" : "closed");
   put(find("regime"), rules ? rules.title : "A live venue");
   document.title = rules ? `${rules.title} – Ringfence, live` : "Ringfence, live";
-  await market.begin();
+  await Promise.all([market.begin(), access.begin()]);
 }
 
 function lost(error) {
@@ -76,4 +79,7 @@ const clock = new Clock();
 const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/api/v2`;
 const venue = new Venue(address, tell, () => begin().catch(lost));
 const market = new Market(venue, clock);
+const access = new Access(venue);
+new Clearing(venue);
+new Cash(venue);
 venue.follow("platform_state", ({ locked }) => put(find("session"), locked ? "closed" : "open"));

@@ -54,3 +54,33 @@ export function tableRow(cells) {
   for (let place = 0; place < cells; place += 1) row.append(document.createElement("td"));
   return row;
 }
+
+/** Terms with what they are at present: pairs of texts. */
+export function figures(list, pairs) {
+  rows(list, pairs, makeFigure, (node, [term, text]) => {
+    put(node.firstChild, term);
+    put(node.lastChild, text);
+  });
+}
+
+function makeFigure() {
+  const node = document.createElement("div");
+  node.append(document.createElement("dt"), document.createElement("dd"));
+  return node;
+}
+
+/** Lines with a bar each: a name, a text, and a share of the longest between 0 and 1. */
+export function bars(list, lines) {
+  rows(list, lines, makeBar, (node, { name, text, share }) => {
+    const [title, figure] = node.children;
+    put(title, name);
+    put(figure, text);
+    node.style.setProperty("--share", `${share * 100}%`);
+  });
+}
+
+function makeBar() {
+  const node = document.createElement("li");
+  node.append(document.createElement("span"), document.createElement("b"));
+  return node;
+}

@@ -21,7 +21,7 @@ export function number(value, digits = 0) {
 
 /** Millions and billions in a few characters; what is smaller, in full. */
 export function amount(value) {
-  return Math.abs(value) < 1e6 ? number(value) : SHORT.format(value).replace(/([KMBT])$/i, " $1").toLowerCase();
+  return Math.abs(value) < 1e6 ? number(value) : SHORT.format(value).replace(/[a-z]+$/i, (unit) => ` ${unit.toLowerCase()}`);
 }
 
 /** How many decimals a step of 0.001 or 100 needs. */
