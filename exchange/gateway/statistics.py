@@ -5,7 +5,7 @@ Amounts are in the cash asset named, or in what an instrument is about; all are 
 
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING, Any, Final, NotRequired, TypedDict
+from typing import TYPE_CHECKING, Any, Final
 
 from exchange.access.classes import requirements
 from exchange.clearing import accounts
@@ -13,6 +13,15 @@ from exchange.clearing.expiry import is_over
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.waterfall import Layer
 from exchange.commands import HouseLayer
+from exchange.gateway.shapes import (
+    AccessStatistics,
+    CashFigures,
+    CashStatistics,
+    ClearingStatistics,
+    LayerFigure,
+    MarginFigures,
+    OpenInterest,
+)
 from exchange.gateway.wire import milliseconds, money
 from exchange.instruments import PAR_PPM
 from exchange.units import AssetId, Money
@@ -26,88 +35,6 @@ if TYPE_CHECKING:
 BP_PPM: Final = 100  # parts in a million that make a basis point
 CLOSED_OUT: Final = (MarginState.LIQUIDATING, MarginState.BACKSTOP)
 AREAS: Final = ("order", "order_change", "money", "units", "coin", "note", "clearing", "settlement")
-
-
-class OpenInterest(TypedDict):
-    instrument_name: str
-    kind: str
-    amount: float  # of the underlying, one side
-    value: float  # at the mark, in the quote currency
-
-
-class MarginFigures(TypedDict):
-    """Of all margin accounts together."""
-
-    collateral: float
-    initial_margin: float
-    maintenance_calls: int  # open now
-    calls_so_far: int
-    closed_out: int  # accounts whose positions are being closed
-    default_fund: float
-
-
-class LayerFigure(TypedDict):
-    layer: str
-    amount: float | None  # that is there; None where it is a defaulter's own, or nothing is paid in before
-    used: float
-
-
-class ClearingStatistics(TypedDict):
-    timestamp: int
-    cover: str | None  # how derivatives are covered: "full" or "risk"
-    currency: str | None
-    open_interest: list[OpenInterest]
-    escrow: float  # what positions that are covered in full could lose at worst
-    held_for_orders: float
-    defaults: int
-    margin: NotRequired[MarginFigures]
-    waterfall: list[LayerFigure]  # in the order in which they pay; empty under full cover
-
-
-class ReserveFigures(TypedDict):
-    state: str
-    book: float
-    accessible: float
-    liquid: float
-    covered: bool
-
-
-class QueueFigures(TypedDict):
-    requests: int
-    amount: float
-
-
-class CashFigures(TypedDict):
-    currency: str
-    title: str
-    kind: str
-    supply: float  # all there is of it
-    at_the_venue: float
-    frozen: float  # of that: what cannot be sent
-    price: float  # of one, in what it promises
-    discount_bp: float
-    halted: list[str]
-    gated: bool  # withdrawals are shared out
-    withdrawals: QueueFigures  # on their way out of the venue
-    reserves: NotRequired[ReserveFigures]  # of a coin
-    redemptions: NotRequired[QueueFigures]  # that its issuer has not paid yet
-
-
-class CashStatistics(TypedDict):
-    timestamp: int
-    assets: list[CashFigures]
-
-
-class AccessStatistics(TypedDict):
-    timestamp: int
-    regime: str | None
-    admitted: int
-    by_class: dict[str, int]
-    by_state: dict[str, int]
-    refused: int  # applications
-    refused_by_reason: dict[str, int]
-    asked_for: dict[str, list[str]]  # by class: the ways into it
-    refusals: dict[str, dict[str, int]]  # of those inside: by what they asked for, and reason
 
 
 class Statistics:

@@ -22,7 +22,7 @@ from exchange.gateway.auth import Role
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import FORBIDDEN, OTHER_REJECT, UNAVAILABLE, fault, invalid, refused
 from exchange.gateway.registry import REGISTRY, Access, Ask, Name, NoParams, Params, StrictParams
-from exchange.gateway.statistics import AccessStatistics
+from exchange.gateway.shapes import AccessStatistics
 from exchange.gateway.wire import milliseconds, money
 from exchange.instruments import Product
 from exchange.reasons import RejectReason

@@ -16,7 +16,7 @@ from exchange.events import (
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import NOT_FOUND, OTHER_REJECT, fault, refused
 from exchange.gateway.registry import REGISTRY, Access, Ask, Name, NoParams, Params, Positive, StrictParams
-from exchange.gateway.statistics import CashStatistics
+from exchange.gateway.shapes import CashStatistics
 from exchange.gateway.wire import money, whole_money
 from exchange.treasury import withdrawable
 from exchange.units import AssetId, Money, WalletId

@@ -2,7 +2,7 @@
 
 from exchange.gateway.dispatch import Call
 from exchange.gateway.registry import REGISTRY, Access, NoParams
-from exchange.gateway.statistics import ClearingStatistics
+from exchange.gateway.shapes import ClearingStatistics
 
 
 @REGISTRY.method("clearing/get_statistics", Access.PUBLIC)
