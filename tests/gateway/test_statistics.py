@@ -17,7 +17,7 @@ from tests.gateway.loopback import PERPETUAL, Client, Refused, Venue, around, di
 
 RUBD = AssetId("RUBD")
 SUBJECTS = ("clearing", "cash", "access")
-WATCHED = (("clearing", "escrow"), ("cash", "assets"), ("access", "refused"))
+WATCHED = (("clearing", "escrow"), ("cash", "assets"), ("access", "admitted"))
 POOR = {"participant_id": "poor_saver", "kind": "individual", "securities_and_deposits_rub": 1_000}
 
 
