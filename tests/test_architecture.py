@@ -17,6 +17,7 @@ HOMES = {  # a library is used in its own rooms only
     "cryptography": ("exchange/gateway/certificate.py",),
     "fastapi": ("exchange/gateway/app.py",),
     "starlette": ("exchange/gateway/app.py", "exchange/gateway/pages.py"),
+    "prometheus_client": ("exchange/gateway/metrics.py",),
     "uvicorn": ("exchange/gateway/guard.py", "exchange/gateway/server.py"),
     "typing_extensions": ("exchange/gateway/shapes.py",),
     "pydantic": (

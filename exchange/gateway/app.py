@@ -7,13 +7,14 @@ import asyncio
 import contextlib
 import logging
 import re
+import time
 import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from exchange.gateway.auth import Key
@@ -30,7 +31,9 @@ from exchange.gateway.jsonrpc import (
     now_us,
     read,
 )
-from exchange.gateway.pages import page_routes
+from exchange.gateway.logs import tell
+from exchange.gateway.metrics import CONTENT_TYPE
+from exchange.gateway.pages import guarded, page_routes
 from exchange.gateway.sessions import NORMAL, RESTARTING, Connection
 from exchange.gateway.venue import Standing
 
@@ -41,6 +44,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("ringfence.gateway")
 JSON: Final = b"application/json"
 TOO_MANY, REFUSED_ORIGIN = 429, 403
+BEAT: Final = 0.1  # seconds between two looks at what has changed
 PREFIX: Final = "/api/v2"
 SOCKET: Final = "/ws/api/v2"
 ROUTE: Final = re.compile(r"/api/v2(?:/(?P<method>[a-z]+/[a-z0-9_]+))?/?")
@@ -56,15 +60,20 @@ class Door:
 
     def refuses(self, headers: dict[bytes, bytes]) -> bool:
         host = headers.get(b"host", b"").decode("latin-1")
-        name = urlsplit(f"//{host}").hostname or ""
-        if "*" not in self.hosts and name not in self.hosts:
-            return True
         origin = headers.get(b"origin")
-        if origin is None:
-            return False
-        told = origin.decode("latin-1")
-        own = urlsplit(told).netloc == host and told.startswith(("http://", "https://"))
-        return not own and told not in self.origins
+        try:
+            return not self._serves(host) or (
+                origin is not None and not self._knows(origin.decode("latin-1"), host)
+            )
+        except ValueError:  # what is no address at all
+            return True
+
+    def _serves(self, host: str) -> bool:
+        return "*" in self.hosts or (urlsplit(f"//{host}").hostname or "") in self.hosts
+
+    def _knows(self, origin: str, host: str) -> bool:
+        own = urlsplit(origin).netloc == host and origin.startswith(("http://", "https://"))
+        return own or origin in self.origins
 
 
 class WebSocketDoor:
@@ -86,6 +95,8 @@ class WebSocketDoor:
         )
         if crowded or self._door.refuses(dict(scope["headers"])):
             status = TOO_MANY if crowded else REFUSED_ORIGIN
+            why = "too many connections" if crowded else "foreign host or origin"
+            tell(log, logging.WARNING, "connection_refused", address=address, reason=why)
             await send({"type": "websocket.http.response.start", "status": status, "headers": []})
             await send({"type": "websocket.http.response.body", "body": b""})
             for _ in range(2):  # the server says so at once, and again when the connection is gone
@@ -96,6 +107,7 @@ class WebSocketDoor:
         connection = Connection(self._numbers, address, limits)
         gateway.connections[connection.number] = connection
         gateway.counters.connections += 1
+        tell(log, logging.INFO, "connection_opened", number=connection.number, address=address)
         self._by_address[address] = self._by_address.get(address, 0) + 1
         loop = asyncio.get_running_loop()
         tasks = {
@@ -313,12 +325,14 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.venue.start()
+        gateway.look_at_standing()
         beats = asyncio.get_running_loop().create_task(_beat(gateway), name="beat")
         if on_ready is not None:
             on_ready()
         yield
         beats.cancel()
         await gateway.venue.stop()
+        gateway.look_at_standing()
 
     app = FastAPI(
         title="Ringfence",
@@ -328,26 +342,11 @@ def create_app(
         lifespan=lifespan,
     )
 
-    @app.get("/health")
-    async def health() -> dict[str, Any]:
-        """That the process lives, and how the venue stands."""
-        venue = gateway.venue
-        return {
-            "standing": venue.standing.value,
-            "time": venue.now // 1_000_000,
-            "queued": venue.queued,
-            "connections": len(gateway.connections),
-            "sequence": venue.exchange.sequence,
-        }
-
-    @app.get("/ready")
-    async def ready() -> Response:
-        """200 if orders are taken."""
-        is_open = gateway.venue.standing is Standing.OPEN
-        return Response(status_code=200 if is_open else 503, media_type="text/plain")
-
+    for path, show in (("/health", health), ("/ready", ready)):
+        app.router.routes.append(Route(path, _told(gateway, show)))
     for path, write in (("/openapi.json", openapi), ("/openrpc.json", openrpc), ("/asyncapi.json", asyncapi)):
         app.router.routes.append(Route(path, _document(write)))
+    app.router.routes.append(Route("/metrics", guarded(door.refuses, lambda: _metrics(gateway))))
     app.router.routes.extend(page_routes(door.refuses))
     return Front(app, WebSocketDoor(gateway, door), HttpDoor(gateway, door))
 
@@ -359,12 +358,48 @@ def _document(write: Callable[[], dict[str, Any]]) -> Callable[[Any], Awaitable[
     return show
 
 
+def health(gateway: Gateway) -> Response:
+    """That the process lives, and how the venue does."""
+    venue = gateway.venue
+    told = {
+        "standing": venue.standing.value,
+        "journal": venue.keeps_a_journal,
+        "time": venue.now // 1_000_000,
+        "speed": venue.clock.speed,
+        "behind_ms": venue.behind // 1_000_000,
+        "lag_ms": round(gateway.lag * 1_000, 1),
+        "queued": venue.queued,
+        "connections": len(gateway.connections),
+        "sequence": venue.exchange.sequence,
+        "up_seconds": round(time.time() - gateway.started),
+    }
+    return Response(encode(told), media_type="application/json")
+
+
+def ready(gateway: Gateway) -> Response:
+    """200 if orders are taken."""
+    standing = gateway.venue.standing
+    return PlainTextResponse(f"the venue is {standing}\n", 200 if standing is Standing.OPEN else 503)
+
+
+def _told(gateway: Gateway, show: Callable[[Gateway], Response]) -> Callable[[Any], Awaitable[Response]]:
+    async def answer(_: Any) -> Response:
+        return show(gateway)
+
+    return answer
+
+
+def _metrics(gateway: Gateway) -> Response:
+    return Response(gateway.metrics.page(), media_type=CONTENT_TYPE)
+
+
 async def _beat(gateway: Gateway) -> None:
-    beat = 0
+    loop, beat = asyncio.get_running_loop(), 0
     while True:
-        await asyncio.sleep(0.1)
+        before = loop.time()
+        await asyncio.sleep(BEAT)
         beat += 1
         try:
-            gateway.tick(beat)
+            gateway.tick(beat, loop.time() - before - BEAT)
         except Exception:
-            log.exception("what is told at intervals could not be told")
+            tell(log, logging.ERROR, "beat_failed", trace=True)

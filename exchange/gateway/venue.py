@@ -90,6 +90,13 @@ class Alone:
         return self.exchange.next_due()
 
 
+class Meter(Protocol):
+    """Is told how the venue works. It must not wait, and it must not fail."""
+
+    def batch(self, commands: int) -> None: ...
+    def written(self, records: int, seconds: float) -> None: ...
+
+
 class Standing(StrEnum):
     STARTING = "starting"
     OPEN = "open"
@@ -124,6 +131,7 @@ class LiveVenue:
         self.followers: list[Callable[[News], None]] = []
         self.handled = 0  # commands from outside
         self.batches = 0
+        self.meter: Meter | None = None
         self._journal = journal
         self._last: Time = self.exchange.state.now
         self._intake = intake
@@ -147,6 +155,16 @@ class LiveVenue:
     @property
     def queued(self) -> int:
         return self._queued
+
+    @property
+    def behind(self) -> Time:
+        """How long what is due waits already."""
+        due = self.world.next_due()
+        return 0 if due is None else max(0, self.now - due)
+
+    @property
+    def keeps_a_journal(self) -> bool:
+        return self._journal is not None
 
     def found(self, happened: Sequence[Happened]) -> None:
         """What happened while the world was founded; it is the beginning of the journal. Raises what that raises."""
@@ -242,6 +260,8 @@ class LiveVenue:
         if batch:
             self._last = now
             self.batches += 1
+            if self.meter is not None:
+                self.meter.batch(sum(len(one.ask.commands) for one in batch))
         elif happened:
             self._last = max(self._last, self._last_of(happened))
 
@@ -290,12 +310,15 @@ class LiveVenue:
     async def _write(self, commands: list[tuple[Time, Command]]) -> bool:
         assert self._journal is not None
         loop = asyncio.get_running_loop()
+        began = loop.time()
         try:
             await loop.run_in_executor(self._thread, self._journal.append, commands)
         except Exception:
             self.standing = Standing.FAILED
             log.exception("the journal could not be written; the venue takes no more")
             return False
+        if self.meter is not None:
+            self.meter.written(len(commands), loop.time() - began)
         return True
 
     def _refuse_all(self) -> None:

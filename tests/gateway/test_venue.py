@@ -222,3 +222,35 @@ def test_those_inside_begin_without_anybody_asking() -> None:
 
     opened, reached = asyncio.run(story())
     assert reached > opened, "the market makers have quoted"
+
+
+def test_a_meter_is_told_of_each_batch_and_of_each_write() -> None:
+    class Meter:
+        def __init__(self) -> None:
+            self.batches: list[int] = []
+            self.writes: list[tuple[int, bool]] = []
+
+        def batch(self, commands: int) -> None:
+            self.batches.append(commands)
+
+        def written(self, records: int, seconds: float) -> None:
+            self.writes.append((records, seconds >= 0))
+
+    async def story() -> Meter:
+        live = LiveVenue(Alone(Exchange()), WallClock(SECOND), Written())
+        live.meter = meter = Meter()
+        told: list[Any] = []
+        for number in range(3):
+            live.standing = Standing.OPEN
+            live.submit(Source(), *asked(f"nobody-{number}", told))
+        live.start()
+        while len(told) < 3:
+            await asyncio.sleep(0)
+        live.submit(Source(), *asked("one more", told))
+        while len(told) < 4:
+            await asyncio.sleep(0)
+        await live.stop()
+        return meter
+
+    meter = asyncio.run(story())
+    assert meter.batches == [3, 1] and meter.writes == [(3, True), (1, True)]
