@@ -29,8 +29,9 @@ def chromium() -> str:
     pytest.skip(missing)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """For one module: as long as it is there its loop runs on this thread, and no other test could run one."""
     path = chromium()
     with sync_playwright() as playwright:
         root = os.geteuid() == 0  # for whom it does not run in its own sandbox

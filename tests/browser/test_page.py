@@ -9,6 +9,9 @@ from typing import Any
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from exchange.commands import ListInstrument
+from exchange.messages import changed
+from exchange.units import InstrumentId
 from tests.browser.conftest import PATIENCE, PHONE, Show
 from tests.gateway.loopback import PERPETUAL, Client, Refused, Venue, around, dial, limit, play, venue
 from tests.gateway.test_statistics import freeze, tell
@@ -136,6 +139,18 @@ def test_another_instrument_is_chosen_with_the_keyboard(trading_venue: Venue, sh
     expect(page.get_by_role("radio", name="1 hour")).to_be_checked()
 
 
+def test_what_is_listed_later_can_be_chosen(show: Show) -> None:
+    with venue() as opened:
+        page = show(opened).page
+        expect(page.locator("#standing")).to_have_text("Live")
+        expect(page.locator("#instrument option")).not_to_have_count(0)
+        name = InstrumentId("BTC_RUBD-LATER")
+        future = opened.gateway.venue.books.pairs[page.locator("#instrument option").nth(1).inner_text()]
+        tell(opened, ListInstrument(instrument=changed(future.instrument, instrument_id=name)))
+        expect(page.locator("#instrument")).to_contain_text(name)
+        expect(page.get_by_label("Instrument")).to_have_value(PERPETUAL)
+
+
 def test_a_flood_of_news_is_drawn_no_more_often_than_it_can_be_seen(trading_venue: Venue, show: Show) -> None:
     """On the page's own clock: a part is drawn once in a frame, the chart five times in a second."""
     watched = show(trading_venue)
@@ -199,6 +214,7 @@ def test_when_the_venue_is_gone_the_page_says_so_and_comes_back_by_itself(show: 
         page = watched.page
         expect(page.locator("#standing")).to_have_text("Live")
     expect(page.locator("#standing")).to_contain_text("gone")
+    expect(page.locator("#session")).to_have_text("not known")
     with venue(port=first.port) as again:
         expect(page.locator("#standing")).to_have_text("Live")
         price = aside(bot(again, 0.99, 1))

@@ -151,7 +151,9 @@ def test_no_label_is_what_somebody_outside_has_chosen(own_venue: Venue) -> None:
     assert "made_up" not in text and "xxxx" not in text and "chosen" not in text
 
 
-def test_health_tells_what_the_documentation_says_and_ready_whether_orders_are_taken(own_venue: Venue) -> None:
+def test_health_tells_what_the_documentation_says_and_ready_whether_orders_are_taken(
+    own_venue: Venue,
+) -> None:
     told = own_venue.get("/health").json()
     table = OPERATIONS.read_text("utf-8").split("## Is it well?")[1].split("\n## ")[0]
     rows = [line.split("|")[1] for line in table.splitlines() if line.startswith("| `")]

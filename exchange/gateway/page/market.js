@@ -2,12 +2,14 @@
 
 import { drawChart, Line } from "./chart.js";
 import { find, part, put, redraw, rows, tableRow } from "./screen.js";
+import { unlessGone } from "./venue.js";
 import { amount, digitsOf, number, percent, plain, seconds } from "./words.js";
 
 const DEPTH = 10; // levels of a side
 const TRADES = 20; // that are listed
 const FETCHED = 1_000; // trades that the chart begins with
 const CHART_PAUSE = 200; // milliseconds between two drawings: five in a second
+const LISTED_PAUSE = 1_000; // milliseconds until what has become of instruments is asked for
 
 export class Market {
   #venue;
@@ -15,6 +17,7 @@ export class Market {
   #instruments = new Map();
   #name = "";
   #span = 15;
+  #listing = 0; // a timer
   #ticker = null;
   #book = null;
   #trades = [];
@@ -30,18 +33,22 @@ export class Market {
   constructor(venue, clock) {
     this.#venue = venue;
     this.#clock = clock;
-    find("instrument").addEventListener("change", ({ target }) => this.#choose(target.value));
+    find("instrument").addEventListener("change", ({ target }) => this.#choose(target.value).catch(unlessGone));
     for (const span of document.querySelectorAll("input[name=span]")) {
       span.addEventListener("change", () => {
         this.#span = Number(span.value);
-        this.#load();
+        this.#load().catch(unlessGone);
       });
     }
     new ResizeObserver(() => redraw(this.#chart)).observe(find("chart"));
     setInterval(() => redraw(this.#chart), 1000);
+    venue.follow("instrument.state.any.any", () => {
+      clearTimeout(this.#listing);
+      this.#listing = setTimeout(() => this.begin().catch(unlessGone), LISTED_PAUSE);
+    });
   }
 
-  /** A new connection: what is listed may be another. */
+  /** A new connection, or something was listed or has ended. */
   async begin() {
     const listed = await this.#venue.ask("public/get_instruments", { currency: "any" });
     this.#instruments = new Map(listed.map((one) => [one.instrument_name, one]));

@@ -5,7 +5,7 @@ import { Cash } from "./cash.js";
 import { Clearing } from "./clearing.js";
 import { Market } from "./market.js";
 import { find, part, put, redraw } from "./screen.js";
-import { Venue } from "./venue.js";
+import { unlessGone, Venue } from "./venue.js";
 import { day, number, seconds } from "./words.js";
 
 /** The time of the venue, told once and then reckoned on at its speed. */
@@ -56,7 +56,9 @@ function tell(standing) {
   put(sign, STANDINGS[standing]);
   sign.dataset.state = standing;
   document.body.classList.toggle("stale", standing === "gone");
-  if (standing === "gone") clock.stop();
+  if (standing !== "gone") return;
+  clock.stop();
+  put(find("session"), "not known");
 }
 
 async function begin() {
@@ -71,13 +73,9 @@ async function begin() {
   await Promise.all([market.begin(), access.begin()]);
 }
 
-function lost(error) {
-  if (error.message !== "the connection was lost") throw error;
-}
-
 const clock = new Clock();
 const address = `${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/ws/api/v2`;
-const venue = new Venue(address, tell, () => begin().catch(lost));
+const venue = new Venue(address, tell, () => begin().catch(unlessGone));
 const market = new Market(venue, clock);
 const access = new Access(venue);
 new Clearing(venue);

@@ -5,6 +5,14 @@ const BEAT = 10; // seconds of silence after which the venue asks whether we are
 const SILENCE = 2.5 * BEAT * 1000; // milliseconds after which it is taken to be gone
 const WAITS = [500, 1000, 2000, 4000]; // milliseconds before the next attempt
 
+/** What is asked of a venue that is not there. */
+export class Gone extends Error {}
+
+/** For promises that may fail because the venue is gone: it is asked again once it is back. */
+export function unlessGone(error) {
+  if (!(error instanceof Gone)) throw error;
+}
+
 export class Venue {
   #address;
   #tell;
@@ -25,11 +33,11 @@ export class Venue {
     this.#connect();
   }
 
-  /** The result of a method, or an Error with the venue's own word. */
+  /** The result of a method, Gone, or an Error with the venue's own word. */
   ask(method, params = {}) {
     return new Promise((resolve, reject) => {
       if (this.#socket?.readyState !== WebSocket.OPEN) {
-        reject(new Error("not connected"));
+        reject(new Gone());
         return;
       }
       const id = ++this.#number;
@@ -47,7 +55,7 @@ export class Venue {
   leave(channel) {
     this.#followed.delete(channel);
     if (this.#socket?.readyState === WebSocket.OPEN) {
-      this.ask("public/unsubscribe", { channels: [channel] }).catch(() => {});
+      this.ask("public/unsubscribe", { channels: [channel] }).catch(unlessGone);
     }
   }
 
@@ -57,7 +65,7 @@ export class Venue {
     this.#heard = performance.now();
     socket.onopen = () => {
       this.#heard = performance.now();
-      this.ask("public/set_heartbeat", { interval: BEAT }).catch(() => {});
+      this.ask("public/set_heartbeat", { interval: BEAT }).catch(unlessGone);
       if (this.#followed.size) this.#subscribe([...this.#followed.keys()]);
       this.#begin();
     };
@@ -66,7 +74,7 @@ export class Venue {
   }
 
   #subscribe(channels) {
-    this.ask("public/subscribe", { channels }).catch(() => {});
+    this.ask("public/subscribe", { channels }).catch(unlessGone);
   }
 
   #send(id, method, params) {
@@ -82,7 +90,7 @@ export class Venue {
     if (message.method === "subscription") {
       this.#followed.get(message.params.channel)?.(message.params.data);
     } else if (message.method === "heartbeat") {
-      if (message.params.type === "test_request") this.ask("public/test").catch(() => {});
+      if (message.params.type === "test_request") this.ask("public/test").catch(unlessGone);
     } else {
       const asked = this.#waiting.get(message.id);
       this.#waiting.delete(message.id);
@@ -93,7 +101,7 @@ export class Venue {
 
   #lost(socket) {
     if (socket !== this.#socket) return;
-    for (const { reject } of this.#waiting.values()) reject(new Error("the connection was lost"));
+    for (const { reject } of this.#waiting.values()) reject(new Gone());
     this.#waiting.clear();
     this.#attempts ??= 0;
     this.#tell("gone");
