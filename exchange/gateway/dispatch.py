@@ -244,6 +244,7 @@ class Gateway:
             logging.INFO if venue.standing in ORDERLY else logging.CRITICAL,
             f"venue_{venue.standing}",
             journal=venue.keeps_a_journal,
+            recovered=venue.recovered,
             sequence=venue.exchange.sequence,
             handled=venue.handled,
         )

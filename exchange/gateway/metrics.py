@@ -146,6 +146,9 @@ class _Read(Collector):
             "How long what is due waits, in engine time.",
             venue.behind / 1e9,
         )
+        yield _gauge(
+            "ringfence_recovered_commands", "Commands that were in the journal at the start.", venue.recovered
+        )
         yield _gauge("ringfence_queued_requests", "Requests that wait for the exchange.", venue.queued)
         yield _gauge("ringfence_session_open", "1 while there is a session.", float(venue.state.session_open))
 

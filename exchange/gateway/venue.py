@@ -131,6 +131,7 @@ class LiveVenue:
         self.followers: list[Callable[[News], None]] = []
         self.handled = 0  # commands from outside
         self.batches = 0
+        self.recovered = 0  # commands that were in the journal when it was opened
         self.meter: Meter | None = None
         self._journal = journal
         self._last: Time = self.exchange.state.now
@@ -173,12 +174,14 @@ class LiveVenue:
             for first in range(0, len(commands), BATCH_COMMANDS):
                 self._journal.append(commands[first : first + BATCH_COMMANDS])
         self.take_in(happened)
+        self.recovered = 0  # nothing of it was there before
 
     def take_in(self, happened: Iterable[Happened]) -> None:
         """What happened before the venue opened, and is in the journal."""
         for at, command, entries in happened:
             self.books.take(command, entries)
             self._last = max(self._last, at)
+            self.recovered += command is not None
 
     def start(self) -> None:
         if self._journal is not None:

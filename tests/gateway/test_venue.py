@@ -15,7 +15,7 @@ from exchange.events import Entry
 from exchange.gateway.clock import WallClock
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import Ask
-from exchange.gateway.venue import Alone, LiveVenue, Source, Standing
+from exchange.gateway.venue import Alone, Happened, LiveVenue, Source, Standing
 from exchange.units import SECOND, Time
 from matching.terms import ParticipantId
 from scenarios.serve_cli import found
@@ -254,3 +254,18 @@ def test_a_meter_is_told_of_each_batch_and_of_each_write() -> None:
 
     meter = asyncio.run(story())
     assert meter.batches == [3, 1] and meter.writes == [(3, True), (1, True)]
+
+
+def test_what_was_in_the_journal_counts_as_recovered_and_what_is_founded_does_not() -> None:
+    exchange, happened = Exchange(), []
+    for number in range(3):
+        command = request(f"nobody-{number}")
+        happened.append(Happened(SECOND + number, command, exchange.handle(command, SECOND + number)))
+    founded, recovered = (
+        LiveVenue(Alone(exchange), WallClock(SECOND)),
+        LiveVenue(Alone(exchange), WallClock(SECOND)),
+    )
+    founded.found(happened)
+    recovered.take_in(happened)
+    assert (founded.recovered, recovered.recovered) == (0, 3)
+    assert sum(recovered.books.tally.refused("order_change").values()) == 3, "and is tallied again"
