@@ -7,14 +7,13 @@ import asyncio
 import contextlib
 import logging
 import re
-import time
 import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from fastapi import FastAPI
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from exchange.gateway.auth import Key
@@ -32,10 +31,9 @@ from exchange.gateway.jsonrpc import (
     read,
 )
 from exchange.gateway.logs import tell
-from exchange.gateway.metrics import CONTENT_TYPE
-from exchange.gateway.pages import guarded, page_routes
+from exchange.gateway.pages import page_routes
+from exchange.gateway.probes import probe_routes
 from exchange.gateway.sessions import NORMAL, RESTARTING, Connection
-from exchange.gateway.venue import Standing
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -44,10 +42,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 log = logging.getLogger("ringfence.gateway")
 JSON: Final = b"application/json"
 TOO_MANY, REFUSED_ORIGIN = 429, 403
-BEAT: Final = 0.1  # seconds between two looks at what has changed
 PREFIX: Final = "/api/v2"
 SOCKET: Final = "/ws/api/v2"
 ROUTE: Final = re.compile(r"/api/v2(?:/(?P<method>[a-z]+/[a-z0-9_]+))?/?")
+BEAT: Final = 0.1  # seconds between two looks at what has changed
 LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "::1", "testserver")
 
 
@@ -96,7 +94,7 @@ class WebSocketDoor:
         if crowded or self._door.refuses(dict(scope["headers"])):
             status = TOO_MANY if crowded else REFUSED_ORIGIN
             why = "too many connections" if crowded else "foreign host or origin"
-            tell(log, logging.WARNING, "connection_refused", address=address, reason=why)
+            gateway.watch.connection_refused(address, why)
             await send({"type": "websocket.http.response.start", "status": status, "headers": []})
             await send({"type": "websocket.http.response.body", "body": b""})
             for _ in range(2):  # the server says so at once, and again when the connection is gone
@@ -107,7 +105,7 @@ class WebSocketDoor:
         connection = Connection(self._numbers, address, limits)
         gateway.connections[connection.number] = connection
         gateway.counters.connections += 1
-        tell(log, logging.INFO, "connection_opened", number=connection.number, address=address)
+        gateway.watch.connection_opened(connection)
         self._by_address[address] = self._by_address.get(address, 0) + 1
         loop = asyncio.get_running_loop()
         tasks = {
@@ -325,14 +323,14 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.venue.start()
-        gateway.look_at_standing()
+        gateway.watch.look_at_standing()
         beats = asyncio.get_running_loop().create_task(_beat(gateway), name="beat")
         if on_ready is not None:
             on_ready()
         yield
         beats.cancel()
         await gateway.venue.stop()
-        gateway.look_at_standing()
+        gateway.watch.look_at_standing()
 
     app = FastAPI(
         title="Ringfence",
@@ -342,11 +340,9 @@ def create_app(
         lifespan=lifespan,
     )
 
-    for path, show in (("/health", health), ("/ready", ready)):
-        app.router.routes.append(Route(path, _told(gateway, show)))
     for path, write in (("/openapi.json", openapi), ("/openrpc.json", openrpc), ("/asyncapi.json", asyncapi)):
         app.router.routes.append(Route(path, _document(write)))
-    app.router.routes.append(Route("/metrics", guarded(door.refuses, lambda: _metrics(gateway))))
+    app.router.routes.extend(probe_routes(gateway, door.refuses))
     app.router.routes.extend(page_routes(door.refuses))
     return Front(app, WebSocketDoor(gateway, door), HttpDoor(gateway, door))
 
@@ -358,41 +354,6 @@ def _document(write: Callable[[], dict[str, Any]]) -> Callable[[Any], Awaitable[
     return show
 
 
-def health(gateway: Gateway) -> Response:
-    """That the process lives, and how the venue does."""
-    venue = gateway.venue
-    told = {
-        "standing": venue.standing.value,
-        "journal": venue.keeps_a_journal,
-        "time": venue.now // 1_000_000,
-        "speed": venue.clock.speed,
-        "behind_ms": venue.behind // 1_000_000,
-        "lag_ms": round(gateway.lag * 1_000, 1),
-        "queued": venue.queued,
-        "connections": len(gateway.connections),
-        "sequence": venue.exchange.sequence,
-        "up_seconds": round(time.time() - gateway.started),
-    }
-    return Response(encode(told), media_type="application/json")
-
-
-def ready(gateway: Gateway) -> Response:
-    """200 if orders are taken."""
-    standing = gateway.venue.standing
-    return PlainTextResponse(f"the venue is {standing}\n", 200 if standing is Standing.OPEN else 503)
-
-
-def _told(gateway: Gateway, show: Callable[[Gateway], Response]) -> Callable[[Any], Awaitable[Response]]:
-    async def answer(_: Any) -> Response:
-        return show(gateway)
-
-    return answer
-
-
-def _metrics(gateway: Gateway) -> Response:
-    return Response(gateway.metrics.page(), media_type=CONTENT_TYPE)
-
-
 async def _beat(gateway: Gateway) -> None:
     loop, beat = asyncio.get_running_loop(), 0
     while True:
@@ -400,6 +361,7 @@ async def _beat(gateway: Gateway) -> None:
         await asyncio.sleep(BEAT)
         beat += 1
         try:
-            gateway.tick(beat, loop.time() - before - BEAT)
+            gateway.watch.beat(loop.time() - before - BEAT)
+            gateway.tick(beat)
         except Exception:
             tell(log, logging.ERROR, "beat_failed", trace=True)

@@ -444,7 +444,6 @@ class Books:
 
     def take(self, command: Command | None, entries: Sequence[Entry]) -> News:
         news = News(self._state.now)
-        self.tally.take(command, entries)
         for entry in entries:
             event, at = entry.event, entry.time
             if isinstance(event, PrivateEvent):
@@ -454,6 +453,7 @@ class Books:
                     self._take_private(owner, event, at, command, news)
             else:
                 self._take_public(event, at, news, entry.sequence)
+        self.tally.take(command, entries)
         return news
 
     # --- private ------------------------------------------------------------------------------------

@@ -41,19 +41,17 @@ STATE_WORDS: Final = {
     SeriesState.DELISTED: "terminated",
     SeriesState.TERMINATED_AT_LAST_MARK: "terminated",
 }
+EVERYTHING: Final = "everything"  # the topic of whoever is told of each command
 Message = Any
 SIDES: Final = ((Side.BUY, "bids"), (Side.SELL, "asks"))
 
 
-TRADES, EVENTS, EVERYTHING = (
-    "all trades",
-    "all events",
-    "everything",
-)  # beside instruments, indices, participants
+TRADES, EVENTS = "all trades", "all events"  # topics beside instruments, indices and participants
 
 
 def topics_of(news: News) -> Iterator[str]:
     """What the news are about, in words that channels listen for."""
+    yield EVERYTHING
     yield from news.touched
     for told in news.indices:
         yield f"index {told.index_id}"
@@ -63,7 +61,6 @@ def topics_of(news: News) -> Iterator[str]:
         yield TRADES
     if news.events:
         yield EVENTS
-    yield EVERYTHING
 
 
 class Channel:

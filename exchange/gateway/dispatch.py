@@ -8,9 +8,8 @@ from importlib import import_module
 from typing import Any
 
 from exchange.commands import CancelOrder
-from exchange.events import DirectiveRefused
 from exchange.gateway.auth import Doorkeeper, Key, KeyRing
-from exchange.gateway.books import Books, News, Owner
+from exchange.gateway.books import Books, Owner
 from exchange.gateway.channels import INTERVALS, Hub
 from exchange.gateway.faults import (
     FORBIDDEN,
@@ -20,16 +19,15 @@ from exchange.gateway.faults import (
 )
 from exchange.gateway.jsonrpc import METHOD_NOT_FOUND, Fault, Request, answer, now_us, refusal
 from exchange.gateway.logs import tell
-from exchange.gateway.metrics import Metrics
 from exchange.gateway.registry import REGISTRY, Access, Ask, Method, Then, read_params
-from exchange.gateway.sessions import POLICY, Connection
+from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits, Throttle
-from exchange.gateway.venue import LiveVenue, Source, Standing
+from exchange.gateway.venue import LiveVenue, Source
+from exchange.gateway.watch import Watch
 from exchange.state import Seat, State
 from matching.terms import OrderId, ParticipantId
 
 log = logging.getLogger("ringfence.gateway")
-ORDERLY = (Standing.STARTING, Standing.OPEN, Standing.STOPPING, Standing.CLOSED)
 
 
 class Call:
@@ -81,7 +79,6 @@ class Counters:
     requests: dict[str, int] = field(default_factory=dict)  # by method
     faults: dict[int, int] = field(default_factory=dict)  # by code
     connections: int = 0
-    closed: dict[str, int] = field(default_factory=dict)  # connections, by why they ended
 
 
 class Gateway:
@@ -98,18 +95,16 @@ class Gateway:
         self.throttle = Throttle(self.limits)
         self.hub = Hub(venue.exchange.state, venue.books)
         self.connections: dict[int, Connection] = {}
+        self.watch = Watch(self)
         self.cancels_by_default: set[str] = set()  # keys whose new connections cancel on disconnect
         self.quote_guards: dict[
             tuple[ParticipantId, str], dict[str, Any]
         ] = {}  # settings of MMP, as they were set
         self.counters = Counters()
-        self.metrics = venue.meter = Metrics(self)
-        self.lag = 0.0  # seconds by which the last beat was late
         self.started = time.time()
         self._http = Source()
         self._client_order_id = 0
-        self._standing = venue.standing
-        venue.followers += [self.hub.take, self._write_down]
+        venue.followers.append(self.hub.take)
         for key in ring:
             self.follow(key)
 
@@ -141,14 +136,13 @@ class Gateway:
             tell(log, logging.ERROR, "method_failed", trace=True, method=request.method)
             self._refuse(number, Fault(11094, "internal_server_error"), came, send)
             return
-        if isinstance(result, Ask):
-            return
         if isinstance(result, Then):
             send(answer(number, result.result, came), None)
             result.after()
-        else:
+        elif not isinstance(result, Ask):
             send(answer(number, result, came), None)
-        self.metrics.answered(came, command=False)
+        if not isinstance(result, Ask):
+            self.watch.metrics.answered(came, command=False)
 
     def _result(
         self, request: Request, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
@@ -190,7 +184,7 @@ class Gateway:
         self, ask: Ask[Any], number: Any, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
     ) -> None:
         def reply(result: Any) -> None:
-            self.metrics.answered(came, command=True)
+            self.watch.metrics.answered(came, command=True)
             if isinstance(result, Fault):
                 self._refuse(number, result, came, send)
             elif isinstance(result, Then):
@@ -220,12 +214,8 @@ class Gateway:
 
     # --- connections --------------------------------------------------------------------------------
 
-    def tick(self, beat: int, late: float = 0.0) -> None:
-        """Ten times a second, or so many seconds later: what has changed in the meantime; once a second the
-        connections as well."""
-        self.lag = late
-        self.metrics.beat(late)
-        self.look_at_standing()
+    def tick(self, beat: int) -> None:
+        """Ten times a second: what has changed in the meantime; once a second the connections as well."""
         self.hub.flush(INTERVALS["100ms"])
         if beat % 10 == 0:
             self.hub.flush(INTERVALS["agg2"])
@@ -233,44 +223,10 @@ class Gateway:
             for connection in list(self.connections.values()):
                 connection.look_after(now)
 
-    def look_at_standing(self) -> None:
-        """Write down how the venue stands, if that is news."""
-        venue = self.venue
-        if venue.standing is self._standing:
-            return
-        self._standing = venue.standing
-        tell(
-            log,
-            logging.INFO if venue.standing in ORDERLY else logging.CRITICAL,
-            f"venue_{venue.standing}",
-            journal=venue.keeps_a_journal,
-            recovered=venue.recovered,
-            sequence=venue.exchange.sequence,
-            handled=venue.handled,
-        )
-
-    def _write_down(self, news: News) -> None:
-        for event in news.events:
-            if isinstance(event, DirectiveRefused):
-                directive, reason = event.directive, event.explanation
-                tell(log, logging.WARNING, "directive_refused", directive=directive, reason=reason)
-
     def lost(self, connection: Connection) -> None:
         """A connection is gone: it follows nothing, and its orders go if it asked for that."""
         self.connections.pop(connection.number, None)
-        closed, why = self.counters.closed, connection.close_reason or "by the other side"
-        closed[why] = closed.get(why, 0) + 1
-        level = logging.WARNING if connection.close_code == POLICY else logging.INFO
-        tell(
-            log,
-            level,
-            "connection_closed",
-            number=connection.number,
-            address=connection.address,
-            client_id=connection.key.client_id if connection.key else None,
-            code=connection.close_code,
-            reason=why,
-        )
+        self.watch.connection_closed(connection)
         self.hub.leave(connection, list(connection.channels))
         key = connection.key
         if connection.cancels_on_disconnect and not connection.graceful and key and key.participant_id:
@@ -287,4 +243,4 @@ class Gateway:
             try:
                 self.venue.submit(connection.source, Ask(commands, lambda _: None), lambda _: None)
             except Fault as refused:
-                tell(log, logging.ERROR, "orders_not_canceled", orders=len(commands), reason=refused.name)
+                log.error("orders of a lost connection could not be canceled: %s", refused.name)

@@ -10,6 +10,7 @@ more is taken. Reads are answered from the state at once, without passing here.
 import asyncio
 import logging
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -91,7 +92,7 @@ class Alone:
 
 
 class Meter(Protocol):
-    """Is told how the venue works. It must not wait, and it must not fail."""
+    """Is told how the venue works, from its thread and from the journal's. It must not wait, and it must not fail."""
 
     def batch(self, commands: int) -> None: ...
     def written(self, records: int, seconds: float) -> None: ...
@@ -128,11 +129,11 @@ class LiveVenue:
         self.exchange = world.exchange
         self.books = Books(self.exchange.state)
         self.standing = Standing.STARTING
+        self.meter: Meter | None = None
+        self.recovered = 0  # commands that were in the journal when it was opened
         self.followers: list[Callable[[News], None]] = []
         self.handled = 0  # commands from outside
         self.batches = 0
-        self.recovered = 0  # commands that were in the journal when it was opened
-        self.meter: Meter | None = None
         self._journal = journal
         self._last: Time = self.exchange.state.now
         self._intake = intake
@@ -154,10 +155,6 @@ class LiveVenue:
         return max(self.clock.now(), self._last)
 
     @property
-    def queued(self) -> int:
-        return self._queued
-
-    @property
     def behind(self) -> Time:
         """How long what is due waits already."""
         due = self.world.next_due()
@@ -167,6 +164,10 @@ class LiveVenue:
     def keeps_a_journal(self) -> bool:
         return self._journal is not None
 
+    @property
+    def queued(self) -> int:
+        return self._queued
+
     def found(self, happened: Sequence[Happened]) -> None:
         """What happened while the world was founded; it is the beginning of the journal. Raises what that raises."""
         commands = [(at, command) for at, command, _ in happened if command is not None]
@@ -174,14 +175,12 @@ class LiveVenue:
             for first in range(0, len(commands), BATCH_COMMANDS):
                 self._journal.append(commands[first : first + BATCH_COMMANDS])
         self.take_in(happened)
-        self.recovered = 0  # nothing of it was there before
 
     def take_in(self, happened: Iterable[Happened]) -> None:
         """What happened before the venue opened, and is in the journal."""
         for at, command, entries in happened:
             self.books.take(command, entries)
             self._last = max(self._last, at)
-            self.recovered += command is not None
 
     def start(self) -> None:
         if self._journal is not None:
@@ -263,8 +262,6 @@ class LiveVenue:
         if batch:
             self._last = now
             self.batches += 1
-            if self.meter is not None:
-                self.meter.batch(sum(len(one.ask.commands) for one in batch))
         elif happened:
             self._last = max(self._last, self._last_of(happened))
 
@@ -308,20 +305,27 @@ class LiveVenue:
                 continue
             batch.append(one)
             commands += len(one.ask.commands)
+        if batch and self.meter is not None:
+            self.meter.batch(commands)
         return batch
+
+    def _append(self, commands: list[tuple[Time, Command]]) -> None:
+        """In the journal's thread."""
+        assert self._journal is not None
+        began = time.perf_counter()
+        self._journal.append(commands)
+        if self.meter is not None:
+            self.meter.written(len(commands), time.perf_counter() - began)
 
     async def _write(self, commands: list[tuple[Time, Command]]) -> bool:
         assert self._journal is not None
         loop = asyncio.get_running_loop()
-        began = loop.time()
         try:
-            await loop.run_in_executor(self._thread, self._journal.append, commands)
+            await loop.run_in_executor(self._thread, self._append, commands)
         except Exception:
             self.standing = Standing.FAILED
             log.exception("the journal could not be written; the venue takes no more")
             return False
-        if self.meter is not None:
-            self.meter.written(len(commands), loop.time() - began)
         return True
 
     def _refuse_all(self) -> None:

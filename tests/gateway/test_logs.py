@@ -171,7 +171,7 @@ def test_a_journal_that_fails_is_written_down() -> None:
 
     with written() as out, venue(journal=journal) as opened:
         play(story(opened))
-        opened.on_its_thread(opened.gateway.look_at_standing)
+        opened.on_its_thread(opened.gateway.watch.look_at_standing)
     levels = {one["event"]: one["level"] for one in events(out)}
     assert levels["venue_failed"] == "critical" and "No space left on device" in out.getvalue()
 

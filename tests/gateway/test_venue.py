@@ -15,7 +15,7 @@ from exchange.events import Entry
 from exchange.gateway.clock import WallClock
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import Ask
-from exchange.gateway.venue import Alone, Happened, LiveVenue, Source, Standing
+from exchange.gateway.venue import Alone, LiveVenue, Source, Standing
 from exchange.units import SECOND, Time
 from matching.terms import ParticipantId
 from scenarios.serve_cli import found
@@ -205,67 +205,3 @@ def test_the_journal_of_a_world_with_people_inside_leads_to_the_same_ledger() ->
         again.handle(command, at)
     again.advance(now)
     assert (again.state.ledger.head(), again.sequence) == (head, sequence)
-
-
-def test_those_inside_begin_without_anybody_asking() -> None:
-    async def story() -> tuple[int, int]:
-        live = found("market_day", "ru_open_counterfactual", population=0, speed=30.0).gateway.venue
-        opened = live.exchange.sequence
-        live.start()
-        for _ in range(500):
-            if live.exchange.sequence > opened:
-                break
-            await asyncio.sleep(0.01)
-        reached = live.exchange.sequence
-        await live.stop()
-        return opened, reached
-
-    opened, reached = asyncio.run(story())
-    assert reached > opened, "the market makers have quoted"
-
-
-def test_a_meter_is_told_of_each_batch_and_of_each_write() -> None:
-    class Meter:
-        def __init__(self) -> None:
-            self.batches: list[int] = []
-            self.writes: list[tuple[int, bool]] = []
-
-        def batch(self, commands: int) -> None:
-            self.batches.append(commands)
-
-        def written(self, records: int, seconds: float) -> None:
-            self.writes.append((records, seconds >= 0))
-
-    async def story() -> Meter:
-        live = LiveVenue(Alone(Exchange()), WallClock(SECOND), Written())
-        live.meter = meter = Meter()
-        told: list[Any] = []
-        for number in range(3):
-            live.standing = Standing.OPEN
-            live.submit(Source(), *asked(f"nobody-{number}", told))
-        live.start()
-        while len(told) < 3:
-            await asyncio.sleep(0)
-        live.submit(Source(), *asked("one more", told))
-        while len(told) < 4:
-            await asyncio.sleep(0)
-        await live.stop()
-        return meter
-
-    meter = asyncio.run(story())
-    assert meter.batches == [3, 1] and meter.writes == [(3, True), (1, True)]
-
-
-def test_what_was_in_the_journal_counts_as_recovered_and_what_is_founded_does_not() -> None:
-    exchange, happened = Exchange(), []
-    for number in range(3):
-        command = request(f"nobody-{number}")
-        happened.append(Happened(SECOND + number, command, exchange.handle(command, SECOND + number)))
-    founded, recovered = (
-        LiveVenue(Alone(exchange), WallClock(SECOND)),
-        LiveVenue(Alone(exchange), WallClock(SECOND)),
-    )
-    founded.found(happened)
-    recovered.take_in(happened)
-    assert (founded.recovered, recovered.recovered) == (0, 3)
-    assert sum(recovered.books.tally.refused("order_change").values()) == 3, "and is tallied again"
