@@ -6,8 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from prometheus_client import CollectorRegistry, Histogram
+from prometheus_client.core import HistogramMetricFamily
 from prometheus_client.parser import text_string_to_metric_families
 
+from exchange.gateway.metrics import SECONDS, Spread
 from tests.gateway.loopback import PERPETUAL, Refused, Venue, around, dial, limit, play, venue
 
 OPERATIONS = Path(__file__).parents[2] / "docs" / "operations.md"
@@ -170,3 +175,19 @@ def test_a_venue_that_has_failed_is_alive_and_not_ready() -> None:
         assert opened.get("/ready").status_code == 503 and "failed" in opened.get("/ready").text
         assert opened.get("/health").json()["standing"] == "failed"
         assert Scrape(opened)("ringfence_standing", standing="failed") == 1
+
+
+@given(st.lists(st.floats(0, 20) | st.sampled_from(SECONDS)))
+def test_a_spread_tells_what_the_library_s_own_histogram_does(values: list[float]) -> None:
+    registry = CollectorRegistry()
+    theirs = Histogram("told", "Told.", ["kind"], buckets=SECONDS, registry=registry).labels("one")
+    ours, family = Spread(SECONDS), HistogramMetricFamily("told", "Told.", labels=["kind"])
+    for value in values:
+        theirs.observe(value)
+        ours.take(value)
+    ours.add_to(family, "one")
+    samples = {(one.name, one.labels.get("le")): one.value for one in family.samples}
+    for (name, bound), value in samples.items():
+        labels = {"kind": "one"} | ({} if bound is None else {"le": bound})
+        assert registry.get_sample_value(name, labels) == pytest.approx(value)
+    assert len(samples) == len(SECONDS) + 3

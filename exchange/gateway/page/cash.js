@@ -30,7 +30,7 @@ function drawAsset(article, told) {
     ["At the venue", amount(told.at_the_venue)],
     ["Frozen there", share(told.frozen, told.at_the_venue)],
     ["Price", price(told.discount_bp)],
-    ["Withdrawals under way", queue(withdrawals)],
+    ["Withdrawals", queue(withdrawals)],
     ...(redemptions ? [["Redemption queue", queue(redemptions)]] : []),
   ]);
   const backing = article.querySelector(".backing");
