@@ -1,13 +1,14 @@
 """What a meter is told of the venue's work, and that those inside begin by themselves."""
 
 import asyncio
+import time
 from typing import Any
 
 from exchange.core import Exchange
 from exchange.gateway.clock import WallClock
 from exchange.gateway.venue import Alone, LiveVenue, Source
 from exchange.units import SECOND
-from scenarios.serve_cli import found
+from tests.gateway.loopback import venue
 from tests.gateway.test_venue import Written, asked
 
 
@@ -46,17 +47,12 @@ def test_a_meter_is_told_of_each_batch_and_of_each_write() -> None:
 
 
 def test_those_inside_begin_without_anybody_asking() -> None:
-    async def story() -> tuple[int, int]:
-        live = found("market_day", "ru_open_counterfactual", population=0, speed=30.0).gateway.venue
-        opened = live.exchange.sequence
-        live.start()
+    opened: list[int] = []
+    with venue(
+        makers=True, speed=30.0, change=lambda gateway: opened.append(gateway.venue.exchange.sequence)
+    ) as found:
         for _ in range(500):
-            if live.exchange.sequence > opened:
+            if (reached := found.gateway.venue.exchange.sequence) > opened[0]:
                 break
-            await asyncio.sleep(0.01)
-        reached = live.exchange.sequence
-        await live.stop()
-        return opened, reached
-
-    opened, reached = asyncio.run(story())
-    assert reached > opened, "the market makers have quoted"
+            time.sleep(0.01)
+    assert reached > opened[0], "the market makers have quoted"
