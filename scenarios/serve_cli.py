@@ -154,9 +154,9 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None], *, 
     address = f"{host}:{bound.getsockname()[1]}"
 
     def ready() -> None:
-        tell(f"page       http{'s' if tls else ''}://{address}/")
         tell(f"websocket  ws{'s' if tls else ''}://{address}/ws/api/v2")
         tell(f"http       http{'s' if tls else ''}://{address}/api/v2")
+        tell(f"page       http{'s' if tls else ''}://{address}/")
         if certificate is not None:
             tell(f"trust      {certificate.certificate}")
         tell("keys       account, client id, secret")

@@ -95,12 +95,12 @@ class Gateway:
         self.throttle = Throttle(self.limits)
         self.hub = Hub(venue.exchange.state, venue.books)
         self.connections: dict[int, Connection] = {}
-        self.watch = Watch(self)
         self.cancels_by_default: set[str] = set()  # keys whose new connections cancel on disconnect
         self.quote_guards: dict[
             tuple[ParticipantId, str], dict[str, Any]
         ] = {}  # settings of MMP, as they were set
         self.counters = Counters()
+        self.watch = Watch(self)
         self.started = time.time()
         self._http = Source()
         self._client_order_id = 0

@@ -309,14 +309,6 @@ class LiveVenue:
             self.meter.batch(commands)
         return batch
 
-    def _append(self, commands: list[tuple[Time, Command]]) -> None:
-        """In the journal's thread."""
-        assert self._journal is not None
-        began = time.perf_counter()
-        self._journal.append(commands)
-        if self.meter is not None:
-            self.meter.written(len(commands), time.perf_counter() - began)
-
     async def _write(self, commands: list[tuple[Time, Command]]) -> bool:
         assert self._journal is not None
         loop = asyncio.get_running_loop()
@@ -351,3 +343,11 @@ class LiveVenue:
     def _ring(self) -> None:
         self._alarm = self._alarm_at = None
         self._wake.set()
+
+    def _append(self, commands: list[tuple[Time, Command]]) -> None:
+        """In the journal's thread."""
+        assert self._journal is not None
+        began = time.perf_counter()
+        self._journal.append(commands)
+        if self.meter is not None:
+            self.meter.written(len(commands), time.perf_counter() - began)
