@@ -94,7 +94,7 @@ class WebSocketDoor:
         if crowded or self._door.refuses(dict(scope["headers"])):
             status = TOO_MANY if crowded else REFUSED_ORIGIN
             why = "too many connections" if crowded else "foreign host or origin"
-            gateway.watch.connection_refused(address, why)
+            gateway.lookout.connection_refused(address, why)
             await send({"type": "websocket.http.response.start", "status": status, "headers": []})
             await send({"type": "websocket.http.response.body", "body": b""})
             for _ in range(2):  # the server says so at once, and again when the connection is gone
@@ -105,7 +105,7 @@ class WebSocketDoor:
         connection = Connection(self._numbers, address, limits)
         gateway.connections[connection.number] = connection
         gateway.counters.connections += 1
-        gateway.watch.connection_opened(connection)
+        gateway.lookout.connection_opened(connection)
         self._by_address[address] = self._by_address.get(address, 0) + 1
         loop = asyncio.get_running_loop()
         tasks = {
@@ -323,14 +323,14 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.venue.start()
-        gateway.watch.look_at_standing()
+        gateway.lookout.look_at_standing()
         beats = asyncio.get_running_loop().create_task(_beat(gateway), name="beat")
         if on_ready is not None:
             on_ready()
         yield
         beats.cancel()
         await gateway.venue.stop()
-        gateway.watch.look_at_standing()
+        gateway.lookout.look_at_standing()
 
     app = FastAPI(
         title="Ringfence",
@@ -361,7 +361,7 @@ async def _beat(gateway: Gateway) -> None:
         await asyncio.sleep(BEAT)
         beat += 1
         try:
-            gateway.watch.beat(loop.time() - before - BEAT)
+            gateway.lookout.beat(loop.time() - before - BEAT)
             gateway.tick(beat)
         except Exception:
             tell(log, logging.ERROR, "beat_failed", trace=True)

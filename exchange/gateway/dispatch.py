@@ -19,11 +19,12 @@ from exchange.gateway.faults import (
 )
 from exchange.gateway.jsonrpc import METHOD_NOT_FOUND, Fault, Request, answer, now_us, refusal
 from exchange.gateway.logs import tell
+from exchange.gateway.lookout import Lookout
 from exchange.gateway.registry import REGISTRY, Access, Ask, Method, Then, read_params
+
 from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits, Throttle
 from exchange.gateway.venue import LiveVenue, Source
-from exchange.gateway.watch import Watch
 from exchange.state import Seat, State
 from matching.terms import OrderId, ParticipantId
 
@@ -100,7 +101,7 @@ class Gateway:
             tuple[ParticipantId, str], dict[str, Any]
         ] = {}  # settings of MMP, as they were set
         self.counters = Counters()
-        self.watch = Watch(self)
+        self.lookout = Lookout(self)
         self.started = time.time()
         self._http = Source()
         self._client_order_id = 0
@@ -142,7 +143,7 @@ class Gateway:
         elif not isinstance(result, Ask):
             send(answer(number, result, came), None)
         if not isinstance(result, Ask):
-            self.watch.metrics.answered(came, command=False)
+            self.lookout.metrics.answered(came, command=False)
 
     def _result(
         self, request: Request, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
@@ -184,7 +185,7 @@ class Gateway:
         self, ask: Ask[Any], number: Any, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
     ) -> None:
         def reply(result: Any) -> None:
-            self.watch.metrics.answered(came, command=True)
+            self.lookout.metrics.answered(came, command=True)
             if isinstance(result, Fault):
                 self._refuse(number, result, came, send)
             elif isinstance(result, Then):
@@ -226,7 +227,7 @@ class Gateway:
     def lost(self, connection: Connection) -> None:
         """A connection is gone: it follows nothing, and its orders go if it asked for that."""
         self.connections.pop(connection.number, None)
-        self.watch.connection_closed(connection)
+        self.lookout.connection_closed(connection)
         self.hub.leave(connection, list(connection.channels))
         key = connection.key
         if connection.cancels_on_disconnect and not connection.graceful and key and key.participant_id:

@@ -185,13 +185,13 @@ class _Read(Collector):
         closed = CounterMetricFamily(
             "ringfence_connections_closed", "Websockets that have ended.", labels=["reason"]
         )
-        for reason, count in gateway.watch.closed.items():
+        for reason, count in gateway.lookout.closed.items():
             closed.add_metric([reason], count)
         yield closed
         yield _count(
             "ringfence_slow_consumers",
             "Websockets closed for reading too slowly.",
-            gateway.watch.closed.get(TOO_SLOW, 0),
+            gateway.lookout.closed.get(TOO_SLOW, 0),
         )
         yield _gauge(
             "ringfence_subscriptions", "Channels that are followed.", sum(len(one.channels) for one in every)

@@ -30,7 +30,7 @@ def health(gateway: Gateway) -> Response:
         "time": venue.now // 1_000_000,
         "speed": venue.clock.speed,
         "behind_ms": venue.behind // 1_000_000,
-        "lag_ms": round(gateway.watch.lag * 1_000, 1),
+        "lag_ms": round(gateway.lookout.lag * 1_000, 1),
         "queued": venue.queued,
         "connections": len(gateway.connections),
         "sequence": venue.exchange.sequence,
@@ -46,7 +46,7 @@ def ready(gateway: Gateway) -> Response:
 
 
 def metrics(gateway: Gateway) -> Response:
-    return Response(gateway.watch.metrics.page(), media_type=CONTENT_TYPE)
+    return Response(gateway.lookout.metrics.page(), media_type=CONTENT_TYPE)
 
 
 def _answered(show: Callable[[], Response]) -> Callable[[Request], Awaitable[Response]]:

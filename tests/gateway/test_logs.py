@@ -9,7 +9,7 @@ from typing import Any
 
 import httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from websockets.asyncio.client import connect
 
@@ -171,7 +171,7 @@ def test_a_journal_that_fails_is_written_down() -> None:
 
     with written() as out, venue(journal=journal) as opened:
         play(story(opened))
-        opened.on_its_thread(opened.gateway.watch.look_at_standing)
+        opened.on_its_thread(opened.gateway.lookout.look_at_standing)
     levels = {one["event"]: one["level"] for one in events(out)}
     assert levels["venue_failed"] == "critical" and "No space left on device" in out.getvalue()
 
@@ -187,6 +187,7 @@ def test_what_repeats_is_written_a_few_times_and_then_counted() -> None:
     assert later.fields == {"address": "here", "left_out": 1_000 - TIMES}  # type: ignore[attr-defined]
 
 
+@settings(deadline=None)
 @given(st.text(), st.text(max_size=500) | st.integers() | st.none() | st.floats(allow_nan=False))
 def test_a_record_is_one_line_whatever_is_in_it(event: str, value: Any) -> None:
     made = record("%s", value=value)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from prometheus_client import CollectorRegistry, Histogram
 from prometheus_client.core import HistogramMetricFamily
@@ -177,6 +177,7 @@ def test_a_venue_that_has_failed_is_alive_and_not_ready() -> None:
         assert Scrape(opened)("ringfence_standing", standing="failed") == 1
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(0, 20) | st.sampled_from(SECONDS)))
 def test_a_spread_tells_what_the_library_s_own_histogram_does(values: list[float]) -> None:
     registry = CollectorRegistry()

@@ -17,7 +17,7 @@ log = logging.getLogger("ringfence.gateway")
 ORDERLY: Final = (Standing.STARTING, Standing.OPEN, Standing.STOPPING, Standing.CLOSED)
 
 
-class Watch:
+class Lookout:
     def __init__(self, gateway: "Gateway") -> None:
         self.metrics = Metrics(gateway)
         self.closed: dict[str, int] = {}  # connections, by why they ended
