@@ -320,7 +320,8 @@ class OpenInterest(TypedDict):
     instrument_name: str
     kind: str
     amount: float  # of the underlying, one side
-    value: float  # at the mark, in the quote currency
+    value: float  # at the mark
+    currency: str  # of the value
 
 
 class MarginFigures(TypedDict):
@@ -328,7 +329,7 @@ class MarginFigures(TypedDict):
 
     collateral: float
     initial_margin: float
-    maintenance_calls: int  # open now
+    calls_open: int  # open now
     calls_so_far: int
     closed_out: int  # accounts whose positions are being closed
     default_fund: float

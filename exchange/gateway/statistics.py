@@ -80,6 +80,7 @@ class Statistics:
                 "kind": pair.kind,
                 "amount": pair.amount(lots),
                 "value": pair.cash(lots, series.mark),
+                "currency": pair.quote,
             }
 
     def _margin(self, margin: "MarginCover") -> MarginFigures:
@@ -87,7 +88,7 @@ class Statistics:
         return {
             "collateral": money(sum(self._posted(one.collateral) for one in every)),
             "initial_margin": money(sum(one.initial for one in every)),
-            "maintenance_calls": sum(one.state is MarginState.CALL for one in every),
+            "calls_open": sum(one.state is MarginState.CALL for one in every),
             "calls_so_far": self._books.tally.margin_calls,
             "closed_out": sum(one.state in CLOSED_OUT for one in every),
             "default_fund": money(sum(self._posted(one.fund) for one in every)),

@@ -119,7 +119,7 @@ def test_access_tells_who_was_let_in_and_who_was_turned_away_and_why(show: Show)
 
     with venue("ru_derivs_qual_2025") as opened:
         page = show(opened).page
-        expect(page.locator("#entry")).to_have_text("7 have applied: 6 were let in, 1 were turned away.")
+        expect(page.locator("#entry")).to_have_text("7 have applied: 6 were let in, 1 was turned away.")
         aside(two_apply(opened))
         expect(page.locator("#entry")).to_have_text("9 have applied: 7 were let in, 2 were turned away.")
         expect(page.locator("#classes li").filter(has_text="Financial institution")).to_contain_text("3")

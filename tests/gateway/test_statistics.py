@@ -62,6 +62,7 @@ def test_the_clearing_house_tells_what_is_open_and_what_covers_it(own_venue: Ven
         await client.close()
         rows = {row["instrument_name"]: row for row in after["open_interest"]}
         assert rows[PERPETUAL]["amount"] == ticker["open_interest"] == pytest.approx(0.01)
+        assert rows[PERPETUAL]["currency"] == "RUBD"
         assert rows[PERPETUAL]["value"] == pytest.approx(0.01 * ticker["mark_price"])
         assert "BTC_RUBD" not in rows, "what is owned outright is no claim"
         assert (after["cover"], after["currency"], after["waterfall"]) == ("full", "RUBD", [])
@@ -131,7 +132,7 @@ def test_under_margin_the_layers_stand_in_the_order_in_which_they_pay() -> None:
     amounts = {row["layer"]: row["amount"] for row in told["waterfall"]}
     assert amounts["skin_in_the_game"] == rules.skin_in_the_game / 100
     assert amounts["defaulter_margin"] is None and amounts["equity"] == rules.equity / 100
-    assert told["margin"]["collateral"] >= 0 and told["margin"]["maintenance_calls"] == 0
+    assert told["margin"]["collateral"] >= 0 and told["margin"]["calls_open"] == 0
 
 
 def test_no_name_is_among_the_totals(own_venue: Venue) -> None:

@@ -4,7 +4,7 @@ import { bars, find, part, put, redraw, rows, tableRow } from "./screen.js";
 import { number, plain } from "./words.js";
 
 const SHOWN = 8; // reasons
-const ABOUT = { order: "orders", order_change: "changes of orders", money: "money", units: "units", coin: "coins", note: "notes" };
+const ABOUT = { order: "orders", order_change: "changes of orders", coin: "coins", note: "notes" };
 
 export class Access {
   #venue;
@@ -55,11 +55,16 @@ function drawCounts(list, counts, title) {
 
 function entered(admitted, refused) {
   if (!refused) return `${number(admitted)} have applied, and all were let in.`;
-  return `${number(admitted + refused)} have applied: ${number(admitted)} were let in, ${number(refused)} were turned away.`;
+  return `${number(admitted + refused)} have applied: ${were(admitted)} let in, ${were(refused)} turned away.`;
+}
+
+function were(count) {
+  return `${number(count)} ${count === 1 ? "was" : "were"}`;
 }
 
 /** Those who may not trade as they like, if there are any. */
 function bound(states) {
   const found = Object.entries(states).filter(([state]) => state !== "active");
-  return found.length ? [`Of those inside, ${found.map(([state, count]) => `${number(count)} ${plain(state)}`).join(", ")}.`] : [];
+  if (!found.length) return [];
+  return [`Of those inside, ${found.map(([state, count]) => `${number(count)} ${plain(state)}`).join(", ")}.`];
 }

@@ -1,14 +1,15 @@
 /* The clearing house: what is open, what covers it, and who would pay if somebody cannot. */
 
 import { bars, figures, find, part, put, redraw, rows, tableRow } from "./screen.js";
-import { amount, digitsOf, number, plain } from "./words.js";
+import { amount, number, plain } from "./words.js";
 
+const DIGITS = 3; // of an amount of the underlying
 const COVERS = {
   full: "Every position is covered in full: what it could lose at worst is paid in before it is opened.",
   risk: "Positions are covered by margin. It covers likely losses, not every loss; behind it stand the layers below.",
 };
+// Each layer in plain words, and what stands for its amount where nothing is paid in before.
 const LAYERS = {
-  // in plain words, and what stands in place of an amount that is paid in before
   defaulter_margin: ["The defaulter's margin", "its own"],
   defaulter_fund_share: ["The defaulter's share of the fund", "its own"],
   skin_in_the_game: ["First capital of the house", ""],
@@ -37,7 +38,7 @@ export class Clearing {
     const money = (value) => `${amount(value)} ${currency}`;
     put(find("cover"), COVERS[cover] ?? "No regime is in force yet.");
     figures(find("clearing-figures"), [
-      ["Open interest", money(open.reduce((sum, one) => sum + one.value, 0))],
+      ["Open interest", money(worth(open, currency))],
       ["In escrow", money(this.#told.escrow)],
       ["Held for orders", money(this.#told.held_for_orders)],
       ["Defaults", number(this.#told.defaults)],
@@ -46,8 +47,8 @@ export class Clearing {
     rows(find("open").tBodies[0], open, () => tableRow(3), (row, one) => {
       const [name, size, value] = row.children;
       put(name, one.instrument_name);
-      put(size, number(one.amount, digitsOf(0.001)));
-      put(value, amount(one.value));
+      put(size, number(one.amount, DIGITS));
+      put(value, one.currency === currency ? amount(one.value) : `${amount(one.value)} ${one.currency}`);
     });
     find("waterfall").hidden = !waterfall.length;
     drawWaterfall(find("waterfall").querySelector("ol"), waterfall);
@@ -58,10 +59,15 @@ export class Clearing {
       ["Collateral", money(told.collateral)],
       ["Initial margin", money(told.initial_margin)],
       ["Default fund", money(told.default_fund)],
-      ["Margin calls", `${number(told.maintenance_calls)} open, ${number(told.calls_so_far)} so far`],
+      ["Margin calls", `${number(told.calls_open)} open, ${number(told.calls_so_far)} so far`],
       ["Being closed out", number(told.closed_out)],
     ];
   }
+}
+
+/** What is open in one currency; two of them make no sum. */
+function worth(open, currency) {
+  return open.reduce((sum, one) => (one.currency === currency ? sum + one.value : sum), 0);
 }
 
 function drawWaterfall(list, layers) {

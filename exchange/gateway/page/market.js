@@ -167,7 +167,8 @@ export class Market {
     put(find("mark"), this.#price(told.mark_price));
     put(find("spread"), bid && ask ? `${number(((ask - bid) / ((ask + bid) / 2)) * 10_000, 1)} bp` : "–");
     put(find("volume"), `${amount(stats.volume_notional)} ${terms.quote_currency}`);
-    put(find("open-interest"), terms.kind === "spot" ? "none: owned outright" : `${this.#amount(told.open_interest)} ${terms.base_currency}`);
+    const open = `${this.#amount(told.open_interest)} ${terms.base_currency}`;
+    put(find("open-interest"), terms.kind === "spot" ? "none: owned outright" : open);
     put(find("state"), plain(told.state));
   }
 
