@@ -1,6 +1,7 @@
 /* Access: who was let in, and who or what was refused, and why. */
 
 import { bars, find, part, put, redraw, rows, tableRow } from "./screen.js";
+import { orElse } from "./venue.js";
 import { number, plain } from "./words.js";
 
 const SHOWN = 8; // reasons
@@ -22,7 +23,7 @@ export class Access {
 
   /** A new connection: another regime may be in force. */
   async begin() {
-    const classes = await this.#venue.ask("regime/get_classes").catch(() => []); // none is in force
+    const classes = await this.#venue.ask("regime/get_classes").catch(orElse([])); // none is in force
     this.#titles = Object.fromEntries(classes.map((one) => [one.class, one.title]));
     if (this.#told) redraw(this.#part);
   }

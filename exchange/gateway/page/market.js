@@ -2,7 +2,7 @@
 
 import { drawChart, Line } from "./chart.js";
 import { find, part, put, redraw, rows, tableRow } from "./screen.js";
-import { unlessGone } from "./venue.js";
+import { orElse, unlessGone } from "./venue.js";
 import { amount, digitsOf, number, percent, plain, seconds } from "./words.js";
 
 const DEPTH = 10; // levels of a side
@@ -99,7 +99,7 @@ export class Market {
       this.#venue.ask("public/get_index_chart_data", {
         index_name: this.#instruments.get(name).price_index,
         range: this.#span > 60 ? "1d" : "1h",
-      }),
+      }).catch(orElse([])), // money against money follows none
     ]);
     if (name !== this.#name) return; // another one was chosen in the meantime
     const trades = latest.trades.sort((one, other) => one.trade_seq - other.trade_seq);

@@ -5,7 +5,7 @@ import { Cash } from "./cash.js";
 import { Clearing } from "./clearing.js";
 import { Market } from "./market.js";
 import { find, part, put, redraw } from "./screen.js";
-import { unlessGone, Venue } from "./venue.js";
+import { orElse, unlessGone, Venue } from "./venue.js";
 import { day, number, seconds } from "./words.js";
 
 /** The time of the venue, told once and then reckoned on at its speed. */
@@ -64,7 +64,7 @@ function tell(standing) {
 async function begin() {
   const [told, rules] = await Promise.all([
     venue.ask("simulation/get_clock"),
-    venue.ask("regime/get_market_rules").catch(() => null), // none is in force
+    venue.ask("regime/get_market_rules").catch(orElse(null)), // none is in force
   ]);
   clock.set(told);
   put(find("session"), told.session_open ? "open" : "closed");

@@ -13,6 +13,12 @@ export function unlessGone(error) {
   if (!(error instanceof Gone)) throw error;
 }
 
+/** For questions that the venue may refuse: what is taken for the answer then. */
+export const orElse = (answer) => (error) => {
+  if (error instanceof Gone) throw error;
+  return answer;
+};
+
 export class Venue {
   #address;
   #tell;
