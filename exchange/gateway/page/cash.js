@@ -3,6 +3,9 @@
 import { figures, find, part, put, redraw, rows } from "./screen.js";
 import { amount, number, plain } from "./words.js";
 
+const PERCENT = 100; // basis points in one
+const DOUBT = 10; // basis points below par that are worth a word
+
 export class Cash {
   #told = null;
   #part = part(() => this.#draw());
@@ -38,11 +41,12 @@ function drawAsset(article, told) {
   if (reserves) drawReserves(backing, reserves, told.supply);
 }
 
-function standing({ halted, gated, frozen, reserves }) {
+function standing({ halted, gated, frozen, reserves, redemptions, discount_bp: discount }) {
   if (halted.length) return `Halted at the venue: ${halted.map(plain).join(", ")}.`;
   if (frozen) return gated ? "Partly frozen; what can move is shared out among those who withdraw." : "Partly frozen.";
   if (reserves && reserves.state !== "active") return `Its issuer is ${plain(reserves.state)}.`;
-  return "It comes and goes freely.";
+  const worth = discount >= DOUBT ? "It moves freely, but is worth less than it promises" : "It moves freely";
+  return redemptions?.requests ? `${worth}; whoever wants it redeemed waits.` : `${worth}.`;
 }
 
 function share(part, whole) {
@@ -51,7 +55,9 @@ function share(part, whole) {
 
 function price(discount) {
   if (!discount) return "at par";
-  return `${number(Math.abs(discount), 1)} bp ${discount > 0 ? "below" : "above"} par`;
+  const far = Math.abs(discount);
+  const told = far < PERCENT ? `${number(far, 1)} bp` : `${number(far / PERCENT, 1)} %`;
+  return `${told} ${discount > 0 ? "below" : "above"} par`;
 }
 
 function queue({ requests, amount: open }) {
