@@ -21,7 +21,6 @@ from exchange.gateway.jsonrpc import METHOD_NOT_FOUND, Fault, Request, answer, n
 from exchange.gateway.logs import tell
 from exchange.gateway.lookout import Lookout
 from exchange.gateway.registry import REGISTRY, Access, Ask, Method, Then, read_params
-
 from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits, Throttle
 from exchange.gateway.venue import LiveVenue, Source

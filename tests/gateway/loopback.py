@@ -67,7 +67,6 @@ def venue(
     change: Callable[[Gateway], None] | None = None,
     scenario: str = "market_day",
     port: int = 0,
-    scenario: str = "market_day",
     **options: Any,
 ) -> Iterator[Venue]:
     """Open the venue of a scenario with nobody inside; port 0 is any that is free."""
