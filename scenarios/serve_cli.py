@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
+from exchange.gateway.logs import LogFormat, LogLevel, configure
 from scenarios.faults import told_as_sentences
 
 if TYPE_CHECKING:
@@ -110,8 +111,16 @@ def serve(
     keys: Annotated[
         Path | None, typer.Option(help="Write the demonstration keys there: class, client id, secret.")
     ] = None,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(help="How the log on stderr is written: for people, or one JSON object a line."),
+    ] = LogFormat.TEXT,
+    log_level: Annotated[
+        LogLevel, typer.Option(help="What is written: this and all that is graver.")
+    ] = LogLevel.WARNING,
 ) -> None:
     """Open a scenario as a live venue, and print where it is and the keys to come in with."""
+    configure(log_format, log_level)
     with told_as_sentences():
         founded = found(
             scenario,
@@ -149,6 +158,7 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None], *, 
     def ready() -> None:
         tell(f"websocket  ws{'s' if tls else ''}://{address}/ws/api/v2")
         tell(f"http       http{'s' if tls else ''}://{address}/api/v2")
+        tell(f"page       http{'s' if tls else ''}://{address}/")
         if certificate is not None:
             tell(f"trust      {certificate.certificate}")
         tell("keys       account, client id, secret")

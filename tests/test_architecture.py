@@ -16,7 +16,8 @@ HOMES = {  # a library is used in its own rooms only
     "msgspec": ("exchange/gateway/jsonrpc.py", "exchange/messages.py"),
     "cryptography": ("exchange/gateway/certificate.py",),
     "fastapi": ("exchange/gateway/app.py",),
-    "starlette": ("exchange/gateway/app.py",),
+    "starlette": ("exchange/gateway/app.py", "exchange/gateway/pages.py", "exchange/gateway/probes.py"),
+    "prometheus_client": ("exchange/gateway/metrics.py",),
     "uvicorn": ("exchange/gateway/guard.py", "exchange/gateway/server.py"),
     "typing_extensions": ("exchange/gateway/shapes.py",),
     "pydantic": (

@@ -1,4 +1,4 @@
-"""Sockets: one ASGI application with the dialect over websocket, GET and POST, health, and the documents.
+"""Sockets: one ASGI application with the dialect over websocket, GET and POST, health, the documents and the page.
 
 The hot routes are bare ASGI, without a framework between a frame and the venue.
 """
@@ -30,8 +30,10 @@ from exchange.gateway.jsonrpc import (
     now_us,
     read,
 )
+from exchange.gateway.logs import tell
+from exchange.gateway.pages import page_routes
+from exchange.gateway.probes import probe_routes
 from exchange.gateway.sessions import NORMAL, RESTARTING, Connection
-from exchange.gateway.venue import Standing
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -44,6 +46,7 @@ SLOW = 10.0  # seconds for which a body may be on its way
 PREFIX: Final = "/api/v2"
 SOCKET: Final = "/ws/api/v2"
 ROUTE: Final = re.compile(r"/api/v2(?:/(?P<method>[a-z]+/[a-z0-9_]+))?/?")
+BEAT: Final = 0.1  # seconds between two looks at what has changed
 LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "::1", "testserver")
 
 
@@ -94,6 +97,8 @@ class WebSocketDoor:
         )
         if crowded or self._door.refuses(dict(scope["headers"])):
             status = TOO_MANY if crowded else REFUSED_ORIGIN
+            why = "too many connections" if crowded else "foreign host or origin"
+            gateway.lookout.connection_refused(address, why)
             await send({"type": "websocket.http.response.start", "status": status, "headers": []})
             await send({"type": "websocket.http.response.body", "body": b""})
             for _ in range(2):  # the server says so at once, and again when the connection is gone
@@ -104,6 +109,7 @@ class WebSocketDoor:
         connection = Connection(self._numbers, address, limits)
         gateway.connections[connection.number] = connection
         gateway.counters.connections += 1
+        gateway.lookout.connection_opened(connection)
         self._by_address[address] = self._by_address.get(address, 0) + 1
         loop = asyncio.get_running_loop()
         tasks = {
@@ -331,12 +337,14 @@ def create_app(
     @contextlib.asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         gateway.venue.start()
+        gateway.lookout.look_at_standing()
         beats = asyncio.get_running_loop().create_task(_beat(gateway), name="beat")
         if on_ready is not None:
             on_ready()
         yield
         beats.cancel()
         await gateway.venue.stop()
+        gateway.lookout.look_at_standing()
 
     app = FastAPI(
         title="Ringfence",
@@ -346,26 +354,10 @@ def create_app(
         lifespan=lifespan,
     )
 
-    @app.get("/health")
-    async def health() -> dict[str, Any]:
-        """That the process lives, and how the venue stands."""
-        venue = gateway.venue
-        return {
-            "standing": venue.standing.value,
-            "time": venue.now // 1_000_000,
-            "queued": venue.queued,
-            "connections": len(gateway.connections),
-            "sequence": venue.exchange.sequence,
-        }
-
-    @app.get("/ready")
-    async def ready() -> Response:
-        """200 if orders are taken."""
-        is_open = gateway.venue.standing is Standing.OPEN
-        return Response(status_code=200 if is_open else 503, media_type="text/plain")
-
     for path, write in (("/openapi.json", openapi), ("/openrpc.json", openrpc), ("/asyncapi.json", asyncapi)):
         app.router.routes.append(Route(path, _document(write)))
+    app.router.routes.extend(probe_routes(gateway, door.refuses))
+    app.router.routes.extend(page_routes(door.refuses))
     return Front(app, WebSocketDoor(gateway, door), HttpDoor(gateway, door))
 
 
@@ -377,11 +369,13 @@ def _document(write: Callable[[], dict[str, Any]]) -> Callable[[Any], Awaitable[
 
 
 async def _beat(gateway: Gateway) -> None:
-    beat = 0
+    loop, beat = asyncio.get_running_loop(), 0
     while True:
-        await asyncio.sleep(0.1)
+        before = loop.time()
+        await asyncio.sleep(BEAT)
         beat += 1
         try:
+            gateway.lookout.beat(loop.time() - before - BEAT)
             gateway.tick(beat)
         except Exception:
-            log.exception("what is told at intervals could not be told")
+            tell(log, logging.ERROR, "beat_failed", trace=True)

@@ -9,6 +9,7 @@ import binascii
 import hashlib
 import hmac
 import json
+import logging
 import os
 import secrets
 import time
@@ -19,10 +20,12 @@ from pathlib import Path
 from typing import Any, Final
 
 from exchange.gateway.faults import BUSY, INVALID_CREDENTIALS, UNAUTHORIZED, fault, invalid
+from exchange.gateway.logs import tell
 from exchange.gateway.registry import Access
 from exchange.units import WalletId
 from matching.terms import ParticipantId
 
+log = logging.getLogger("ringfence.login")
 LIFE: Final = 900  # seconds that a token lasts
 REFRESH_LIFE: Final = 7 * 86_400
 SKEW_MS: Final = 60_000
@@ -256,6 +259,7 @@ class Doorkeeper:
     def _signed(self, client_id: str, timestamp: int, text: bytes, signature: str, address: str) -> Key:
         self._slow_down(client_id, address)
         if abs(self._wall_ms() - timestamp) > SKEW_MS:
+            self._tell(client_id, address, "timestamp")
             raise fault(INVALID_CREDENTIALS, reason="the timestamp is more than a minute off")
         key = self.ring.keys.get(client_id)
         secret = key.secret if key else NOBODYS
@@ -282,6 +286,7 @@ class Doorkeeper:
         if len(self._guesses) >= TOKENS_KEPT:
             del self._guesses[next(iter(self._guesses))]
         self._guesses.setdefault((client_id, address), []).append(self._monotonic())
+        self._tell(client_id, address, "unknown key or wrong secret")
         return fault(INVALID_CREDENTIALS, reason="the key is not known, or its secret is another")
 
     def _slow_down(self, client_id: str, address: str) -> None:
@@ -291,7 +296,13 @@ class Doorkeeper:
         now = self._monotonic()
         tries[:] = [at for at in tries if now - at < WITHIN]
         if len(tries) >= GUESSES:
+            self._tell(client_id, address, "too many wrong secrets")
             raise fault(BUSY, reason="too many wrong secrets", wait=round(WITHIN - (now - tries[0]), 3))
+
+    def _tell(self, client_id: str, address: str, reason: str) -> None:
+        """A name that we did not give may be a secret in the wrong place, and is not repeated."""
+        known = client_id if client_id in self.ring.keys else None
+        tell(log, logging.WARNING, "login_failed", client_id=known, address=address, reason=reason)
 
 
 def _digest(text: str) -> bytes:

@@ -5,7 +5,7 @@ for those who have a key, and each keeps no more than its bound.
 """
 
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Final
@@ -53,6 +53,7 @@ from exchange.events import (
     WithdrawalRequested,
     WithdrawalReturned,
 )
+from exchange.gateway.tally import Tally
 from exchange.gateway.wire import CASH_SCALE, Pair, milliseconds
 from exchange.reasons import RejectReason
 from exchange.rules.prices import furthest_price
@@ -412,6 +413,7 @@ class Books:
 
     def __init__(self, state: State) -> None:
         self._state = state
+        self.tally = Tally()
         self.pairs: dict[str, Pair] = {}
         self.listed_at: dict[str, Time] = {}
         self.tapes: dict[str, Tape] = {}
@@ -440,7 +442,7 @@ class Books:
         """The latest public events with their sequence and time, the oldest first."""
         return list(islice(self._public, max(0, len(self._public) - count), None))
 
-    def take(self, command: Command | None, entries: Iterable[Entry]) -> News:
+    def take(self, command: Command | None, entries: Sequence[Entry]) -> News:
         news = News(self._state.now)
         for entry in entries:
             event, at = entry.event, entry.time
@@ -451,6 +453,7 @@ class Books:
                     self._take_private(owner, event, at, command, news)
             else:
                 self._take_public(event, at, news, entry.sequence)
+        self.tally.take(command, entries)
         return news
 
     # --- private ------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ from exchange.gateway.auth import Key
 from exchange.gateway.books import Books, Candle, News, OrderRecord, PublicTrade, UserTrade
 from exchange.gateway.jsonrpc import notification
 from exchange.gateway.sessions import Connection
+from exchange.gateway.statistics import Statistics
 from exchange.gateway.wire import Pair, index_name, index_price, milliseconds
 from exchange.state import State
 from matching.terms import ParticipantId, Price, Quantity, Side
@@ -40,6 +41,7 @@ STATE_WORDS: Final = {
     SeriesState.DELISTED: "terminated",
     SeriesState.TERMINATED_AT_LAST_MARK: "terminated",
 }
+EVERYTHING: Final = "everything"  # the topic of whoever is told of each command
 Message = Any
 SIDES: Final = ((Side.BUY, "bids"), (Side.SELL, "asks"))
 
@@ -49,6 +51,7 @@ TRADES, EVENTS = "all trades", "all events"  # topics beside instruments, indice
 
 def topics_of(news: News) -> Iterator[str]:
     """What the news are about, in words that channels listen for."""
+    yield EVERYTHING
     yield from news.touched
     for told in news.indices:
         yield f"index {told.index_id}"
@@ -418,6 +421,27 @@ class PlatformChannel(Channel):
         self._waiting.clear()
 
 
+class StatisticsChannel(Channel):
+    """Totals that the venue publishes of itself, when they are others than before; told once a second."""
+
+    def __init__(self, name: str, totals: Callable[[], dict[str, Any]]) -> None:
+        super().__init__(name, EVERYTHING, INTERVALS["agg2"])
+        self._totals = totals
+        self._last: dict[str, Any] = {}
+
+    def first(self) -> Iterator[Message]:
+        yield self._last  # when the others were brought level, they were reckoned
+
+    def note(self, news: News) -> bool:
+        return True
+
+    def due(self) -> Iterator[Message]:
+        now = self._totals()
+        if {**now, "timestamp": 0} != {**self._last, "timestamp": 0}:
+            self._last = now
+            yield now
+
+
 # --- of one participant ---------------------------------------------------------------------------------
 
 
@@ -561,6 +585,10 @@ PATTERNS: Final[dict[str, tuple[str, str]]] = {
     r"estimated_expiration_price\.(?P<index>[^.]+)": ("estimated", "What an expiry now would settle at."),
     r"instrument\.state\.(?P<kind>[^.]+)\.(?P<currency>[^.]+)": ("state", "What becomes of instruments."),
     r"platform_state": ("platform", "Whether there is a session."),
+    r"(?P<subject>clearing|cash|access)\.statistics": (
+        "statistics",
+        "What the venue publishes of the clearing house, the cash leg or access: totals, never one participant's.",
+    ),
     r"user\.(?P<what>orders|trades|changes)\.(?P<name>[^.]+)\.(?P<interval>raw|100ms|agg2)": (
         "user",
         "Orders, trades, or both with positions, in an instrument.",
@@ -583,6 +611,7 @@ class Hub:
         self.books = books
         self.market = render.Market(state, books)
         self.accounts = render.Accounts(state, books, self.market)
+        self.statistics = Statistics(state, books)
         self._channels: dict[tuple[str, ParticipantId | None], Channel] = {}
         self._listening: dict[str, dict[Channel, None]] = {}  # by topic
         self._dirty: dict[float, dict[Channel, None]] = {
@@ -688,6 +717,8 @@ class Hub:
             return None if index is None else IndexChannel(name, index, self, estimated=kind == "estimated")
         if kind == "platform":
             return PlatformChannel(name)
+        if kind == "statistics":
+            return StatisticsChannel(name, self.statistics.of(parts["subject"]))
         wanted = self._wanted(parts)
         if wanted is None:
             return None

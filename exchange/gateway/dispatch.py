@@ -19,6 +19,8 @@ from exchange.gateway.faults import (
     fault,
 )
 from exchange.gateway.jsonrpc import METHOD_NOT_FOUND, Fault, Request, answer, now_us, refusal
+from exchange.gateway.logs import tell
+from exchange.gateway.lookout import Lookout
 from exchange.gateway.registry import REGISTRY, Access, Ask, Method, Pool, Then, read_params
 from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits, Throttle
@@ -99,6 +101,7 @@ class Gateway:
             tuple[ParticipantId, str], dict[str, Any]
         ] = {}  # settings of MMP, as they were set
         self.counters = Counters()
+        self.lookout = Lookout(self)
         self.started = time.time()
         self._http: WeakValueDictionary[str, Source] = WeakValueDictionary()  # while something waits
         self._client_order_id = 0
@@ -143,7 +146,7 @@ class Gateway:
             self._refuse(number, refused, came, send)
             return
         except Exception:
-            log.exception("%s has failed", request.method[:100])
+            tell(log, logging.ERROR, "method_failed", trace=True, method=request.method)
             self._refuse(number, Fault(11094, "internal_server_error"), came, send)
             return
         if isinstance(result, Then):
@@ -151,6 +154,8 @@ class Gateway:
             result.after()
         elif not isinstance(result, Ask):
             send(answer(number, result, came), None)
+        if not isinstance(result, Ask):
+            self.lookout.metrics.answered(came, command=False)
 
     def _result(
         self, request: Request, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
@@ -201,6 +206,7 @@ class Gateway:
         self, ask: Ask[Any], number: Any, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
     ) -> None:
         def reply(result: Any) -> None:
+            self.lookout.metrics.answered(came, command=True)
             if isinstance(result, Fault):
                 self._refuse(number, result, came, send)
             elif isinstance(result, Then):
@@ -255,6 +261,7 @@ class Gateway:
     def lost(self, connection: Connection) -> None:
         """A connection is gone: it follows nothing, and its orders go if it asked for that."""
         self.connections.pop(connection.number, None)
+        self.lookout.connection_closed(connection)
         self.hub.leave(connection, list(connection.channels))
         key = connection.key
         if connection.cancels_on_disconnect and not connection.graceful and key and key.participant_id:

@@ -23,6 +23,7 @@ GROUPS: Final = {
     "account": "Account",
     "wallet": "Wallet",
     "access": "Access (own addition)",
+    "clearing": "Clearing house (own addition)",
     "cash": "Cash (own addition)",
     "regime": "Regime (own addition)",
     "simulation": "Simulation (own addition)",

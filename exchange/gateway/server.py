@@ -90,6 +90,7 @@ def make_server(
         ws_ping_timeout=20.0,
         lifespan="on",
         access_log=False,
+        log_config=None,  # its records go where ours go
         log_level="warning",
         server_header=False,
         timeout_graceful_shutdown=5,

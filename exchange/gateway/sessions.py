@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from exchange.gateway.channels import Channel
 
 NORMAL, GOING_AWAY, POLICY, RESTARTING = 1000, 1001, 1008, 1012
+TOO_SLOW: Final = "connection_too_slow"
 SILENCE: Final = 600.0  # seconds after which whoever asked for it is taken to be gone
 ROOM: Final = 65_536  # bytes that may wait before its sender is read no further
 TOO_MUCH: Final = (BUSY.number, QUEUE_FULL.number)
@@ -91,7 +92,7 @@ class Connection:
             return
         limits = self.limits
         if self._bytes + len(message) > limits.outbox_bytes or len(self._outbox) >= limits.outbox_messages:
-            self.close(POLICY, "connection_too_slow")
+            self.close(POLICY, TOO_SLOW)
             return
         self._outbox.append(message)
         self._age.append(time.monotonic())
@@ -160,7 +161,7 @@ class Connection:
     def look_after(self, now: float) -> None:
         """Once a second: is it too slow, is it still there."""
         if self._age and now - self._age[0] > self.limits.outbox_seconds:
-            self.close(POLICY, "connection_too_slow")
+            self.close(POLICY, TOO_SLOW)
         elif self.heartbeat:
             self._beat(now)
         elif self.cancels_on_disconnect and now - self.heard_at > SILENCE:

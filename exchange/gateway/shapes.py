@@ -311,3 +311,89 @@ class TokenShape(TypedDict):
 
 class Version(TypedDict):
     version: str
+
+
+# --- what the venue publishes of itself ---------------------------------------------------------------
+
+
+class OpenInterest(TypedDict):
+    instrument_name: str
+    kind: str
+    amount: float  # of the underlying, one side
+    value: float  # at the mark
+    currency: str  # of the value
+
+
+class MarginFigures(TypedDict):
+    """Of all margin accounts together."""
+
+    collateral: float
+    initial_margin: float
+    calls_open: int  # open now
+    calls_so_far: int
+    closed_out: int  # accounts whose positions are being closed
+    default_fund: float
+
+
+class LayerFigure(TypedDict):
+    layer: str
+    amount: float | None  # that is there; None where it is a defaulter's own, or nothing is paid in before
+    used: float
+
+
+class ClearingStatistics(TypedDict):
+    timestamp: int
+    cover: str | None  # how derivatives are covered: "full" or "risk"
+    currency: str | None
+    open_interest: list[OpenInterest]
+    escrow: float  # what positions that are covered in full could lose at worst
+    held_for_orders: float
+    defaults: int
+    margin: NotRequired[MarginFigures]
+    waterfall: list[LayerFigure]  # in the order in which they pay; empty under full cover
+
+
+class ReserveFigures(TypedDict):
+    state: str
+    book: float
+    accessible: float
+    liquid: float
+    covered: bool
+
+
+class QueueFigures(TypedDict):
+    requests: int
+    amount: float
+
+
+class CashFigures(TypedDict):
+    currency: str
+    title: str
+    kind: str
+    supply: float  # all there is of it
+    at_the_venue: float
+    frozen: float  # of that: what cannot be sent
+    price: float  # of one, in what it promises
+    discount_bp: float
+    halted: list[str]
+    gated: bool  # withdrawals are shared out
+    withdrawals: QueueFigures  # on their way out of the venue
+    reserves: NotRequired[ReserveFigures]  # of a coin
+    redemptions: NotRequired[QueueFigures]  # that its issuer has not paid yet
+
+
+class CashStatistics(TypedDict):
+    timestamp: int
+    assets: list[CashFigures]
+
+
+class AccessStatistics(TypedDict):
+    timestamp: int
+    regime: str | None
+    admitted: int
+    by_class: dict[str, int]
+    by_state: dict[str, int]
+    refused: int  # applications
+    refused_by_reason: dict[str, int]
+    asked_for: dict[str, list[str]]  # by class: the ways into it
+    refusals: dict[str, dict[str, int]]  # of those inside: by what they asked for, and reason

@@ -10,6 +10,7 @@ more is taken. Reads are answered from the state at once, without passing here.
 import asyncio
 import logging
 import sys
+import time
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -90,6 +91,13 @@ class Alone:
         return self.exchange.next_due()
 
 
+class Meter(Protocol):
+    """Is told how the venue works, from its thread and from the journal's. It must not wait, and it must not fail."""
+
+    def batch(self, commands: int) -> None: ...
+    def written(self, records: int, seconds: float) -> None: ...
+
+
 class Standing(StrEnum):
     STARTING = "starting"
     OPEN = "open"
@@ -125,6 +133,8 @@ class LiveVenue:
         self.exchange = world.exchange
         self.books = Books(self.exchange.state)
         self.standing = Standing.STARTING
+        self.meter: Meter | None = None
+        self.recovered = 0  # commands that were in the journal when it was opened
         self.followers: list[Callable[[News], None]] = []
         self.handled = 0  # commands from outside
         self.batches = 0
@@ -147,6 +157,16 @@ class LiveVenue:
     def now(self) -> Time:
         """Engine time, never behind what has happened."""
         return max(self.clock.now(), self._last)
+
+    @property
+    def behind(self) -> Time:
+        """How long what is due waits already."""
+        due = self.world.next_due()
+        return 0 if due is None else max(0, self.now - due)
+
+    @property
+    def keeps_a_journal(self) -> bool:
+        return self._journal is not None
 
     @property
     def queued(self) -> int:
@@ -291,13 +311,15 @@ class LiveVenue:
                 continue
             batch.append(one)
             commands += len(one.ask.commands)
+        if batch and self.meter is not None:
+            self.meter.batch(commands)
         return batch
 
     async def _write(self, commands: list[tuple[Time, Command]]) -> bool:
         assert self._journal is not None
         loop = asyncio.get_running_loop()
         try:
-            await loop.run_in_executor(self._thread, self._journal.append, commands)
+            await loop.run_in_executor(self._thread, self._append, commands)
         except Exception:
             self.standing = Standing.FAILED
             log.exception("the journal could not be written; the venue takes no more")
@@ -327,3 +349,11 @@ class LiveVenue:
     def _ring(self) -> None:
         self._alarm = self._alarm_at = None
         self._wake.set()
+
+    def _append(self, commands: list[tuple[Time, Command]]) -> None:
+        """In the journal's thread."""
+        assert self._journal is not None
+        began = time.perf_counter()
+        self._journal.append(commands)
+        if self.meter is not None:
+            self.meter.written(len(commands), time.perf_counter() - began)

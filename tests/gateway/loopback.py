@@ -66,9 +66,10 @@ def venue(
     limits: Limits | None = None,
     change: Callable[[Gateway], None] | None = None,
     scenario: str = "market_day",
+    port: int = 0,
     **options: Any,
 ) -> Iterator[Venue]:
-    """Open the venue of a scenario, if none is named the live one, with nobody inside, on a port that is free."""
+    """Open the venue of a scenario with nobody inside; port 0 is any that is free."""
     founded = found(scenario, regime, **({"population": 0, "makers": False} | options))
     gateway = founded.gateway
     if limits is not None:
@@ -82,7 +83,7 @@ def venue(
         opened.loop = asyncio.get_running_loop()
         ready.set()
 
-    bound = listen("127.0.0.1", 0)
+    bound = listen("127.0.0.1", port)
     opened.port = bound.getsockname()[1]
     opened.http, opened.ws = f"http://127.0.0.1:{opened.port}", f"ws://127.0.0.1:{opened.port}/ws/api/v2"
     server = make_server(

@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import Field
 
 from exchange.access.caps import tightest
-from exchange.access.classes import classify, explain, requirements
+from exchange.access.classes import classify, explain
 from exchange.access.permissions import granted, refusal
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.commands import ApplyForAccess
@@ -22,6 +22,7 @@ from exchange.gateway.auth import Role
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import FORBIDDEN, OTHER_REJECT, UNAVAILABLE, fault, invalid, refused
 from exchange.gateway.registry import REGISTRY, Access, Ask, Name, NoParams, Params, StrictParams
+from exchange.gateway.shapes import AccessStatistics
 from exchange.gateway.wire import milliseconds, money
 from exchange.instruments import Product
 from exchange.reasons import RejectReason
@@ -217,24 +218,10 @@ def may_i_trade(call: Call, params: MayParams) -> dict[str, Any]:
 
 
 @REGISTRY.method("access/get_statistics", Access.PUBLIC)
-def get_statistics(call: Call, params: NoParams) -> dict[str, Any]:
-    """How many were let in, by class, and what each class asks for."""
-    state = call.state
-    by_class: dict[str, int] = {}
-    for seat in state.seats.values():
-        by_class[seat.access_class.class_id] = by_class.get(seat.access_class.class_id, 0) + 1
-    regime = state.regime
-    return {
-        "regime": regime.regime_id if regime else None,
-        "admitted": len(state.seats),
-        "by_class": by_class,
-        "asked_for": {
-            one.class_id: [
-                " and ".join(asked.words for asked in requirements(way)) or "nothing" for way in one.any_of
-            ]
-            for one in (regime.classes if regime else ())
-        },
-    }
+def get_statistics(call: Call, params: NoParams) -> AccessStatistics:
+    """How many were let in, by class, and how many applications and requests were refused, by reason; what each
+    class asks for."""
+    return call.gateway.hub.statistics.access()
 
 
 @REGISTRY.method("access/create_key", Access.SEATED, changes=True)

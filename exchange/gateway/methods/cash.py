@@ -16,6 +16,7 @@ from exchange.events import (
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import NOT_FOUND, OTHER_REJECT, fault, refused
 from exchange.gateway.registry import REGISTRY, Access, Ask, Name, NoParams, Params, Positive, StrictParams
+from exchange.gateway.shapes import CashStatistics
 from exchange.gateway.wire import money, whole_money
 from exchange.treasury import withdrawable
 from exchange.units import AssetId, Money, WalletId
@@ -93,6 +94,12 @@ def get_freeze_status(call: Call, params: CurrencyParams) -> dict[str, Any]:
             for one in holding.terms.venue_wallets
         ],
     }
+
+
+@REGISTRY.method("cash/get_statistics", Access.PUBLIC)
+def get_statistics(call: Call, params: NoParams) -> CashStatistics:
+    """Of every cash asset: supply, reserves, what is frozen at the venue, its price, and who waits to be paid."""
+    return call.gateway.hub.statistics.cash()
 
 
 @REGISTRY.method("cash/get_my_cash", Access.SEATED)
