@@ -143,15 +143,15 @@ class Client:
 
     # --- orders -------------------------------------------------------------------------------------
 
-    async def buy(self, instrument: str, amount: Amount, **terms: Any) -> Placed:
+    async def buy(self, instrument: str, amount: Amount | None = None, **terms: Any) -> Placed:
         """Place an order to buy: a limit order if there is a `price`, else one at market.
 
-        Further terms are those of private/buy. Without a `label` it gets one of its own; whoever gives one keeps it
-        unique, for by it an order is found again whose answer was lost.
+        Further terms are those of private/buy; `contracts` may stand for the amount. Without a `label` it gets one of
+        its own; whoever gives one keeps it unique, for by it an order is found again whose answer was lost.
         """
         return await self._place("private/buy", instrument, amount, terms)
 
-    async def sell(self, instrument: str, amount: Amount, **terms: Any) -> Placed:
+    async def sell(self, instrument: str, amount: Amount | None = None, **terms: Any) -> Placed:
         """The same to sell."""
         return await self._place("private/sell", instrument, amount, terms)
 
@@ -330,7 +330,9 @@ class Client:
 
     # --- an order and its answer --------------------------------------------------------------------
 
-    async def _place(self, method: str, instrument: str, amount: Amount, terms: dict[str, Any]) -> Placed:
+    async def _place(
+        self, method: str, instrument: str, amount: Amount | None, terms: dict[str, Any]
+    ) -> Placed:
         self._placed += 1
         asked = {
             "instrument_name": instrument,

@@ -39,6 +39,11 @@ class Feed:
         self._fault: VenueError | None = None
         self._is_open = False
 
+    @property
+    def has_missed(self) -> bool:
+        """The connection was lost, and the first message after that has not come yet."""
+        return bool(self._missed)
+
     async def open(self) -> None:
         """Follow from now on; otherwise the first `next` does so. Raises VenueError if the venue will not."""
         if not self._is_open:
