@@ -43,6 +43,7 @@ HOMES = {  # a library is used in its own rooms only
     ),
     "pydantic_core": ("scenarios/config/reading.py",),
     "typer": (
+        "scenarios/bot_cli.py",
         "scenarios/cli.py",
         "scenarios/faults.py",
         "scenarios/journal_cli.py",
