@@ -233,7 +233,7 @@ def test_it_sees_the_market_and_hears_what_it_follows(open_venue: Venue) -> None
             def take(one: Teller) -> PlaceOrder:
                 return order(one, 9, Side.BUY, None)
 
-            one = await told(line, take, until=TradeReported)
+            one = await told(line, take, until=OrderFilled)
             assert one.last(TradeReported).quantity == 5 and one.last(TradeReported).price * 100 == price
             assert (one.last(OrderFilled).client_order_id, one.last(OrderFilled).quantity) == (9, 5)
             best, index = one.seen[-1]
