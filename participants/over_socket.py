@@ -92,8 +92,6 @@ class SocketLine:
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        for task in self._answers:
-            task.cancel()
         await self._feed.close()
 
     def instrument(self, name: str) -> Instrument:
@@ -109,6 +107,13 @@ class SocketLine:
             raise CannotBeAskedError(
                 "BookChanged is not told on the wire as an event: follow the book's channel"
             )
+        try:
+            await self._take_part(participant)
+        finally:
+            for task in self._answers:
+                task.cancel()  # nothing is sent any more
+
+    async def _take_part(self, participant: Participant) -> None:
         view = MarketView(self._tape)
         wakes = frozenset(participant.wakes_for) | frozenset(participant.follows)
         news = [entry.event for entry in self._standing if type(entry.event) in wakes]

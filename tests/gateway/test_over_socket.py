@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import pytest
@@ -30,6 +31,7 @@ from exchange.events import (
     OrderRejected,
     OrdersLinked,
     OrderWaiting,
+    PrivateEvent,
     SessionOpened,
     TradeReported,
     WithdrawalRequested,
@@ -76,10 +78,11 @@ def built(strategy: type[Trader], line: SocketLine) -> Trader:
 
 
 async def stopped(task: "asyncio.Task[None]") -> None:
-    """End it, unless it has ended by itself: then it has failed."""
-    if task.done():
-        await task
+    """End it; if it has ended by itself, it has failed."""
+    assert not task.done(), task.exception()
     task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task
 
 
 @pytest.mark.parametrize("strategy", [NoiseTrader, ValueTrader])
@@ -95,7 +98,7 @@ def test_strategies_quote_and_trade_as_they_are(open_venue: Venue, strategy: typ
             maker, taker = built(MarketMaker, makers), built(strategy, takers)
             making = asyncio.get_running_loop().create_task(makers.play(maker))
             taking = asyncio.get_running_loop().create_task(takers.play(taker))
-            while takers.heard["OrderFilled"] < 5:
+            while takers.heard["OrderFilled"] < 5 or not makers.heard["OrderCanceled"]:
                 assert not making.done() and not taking.done()
                 await asyncio.sleep(0.01)
             await stopped(taking)
@@ -104,7 +107,7 @@ def test_strategies_quote_and_trade_as_they_are(open_venue: Venue, strategy: typ
             while maker.desk.position(maker.instrument.instrument_id) != size:
                 await asyncio.sleep(0.01)  # it hears of its fills when it looks up
             await stopped(making)
-            assert makers.heard["OrderAccepted"] >= 10 and makers.heard["OrderCanceled"] > 0
+            assert makers.heard["OrderAccepted"] > 5
             assert makers.heard["OrderFilled"] >= 5 <= taker.desk.next_client_order_id()
             await one.cancel_all()
 
@@ -112,7 +115,9 @@ def test_strategies_quote_and_trade_as_they_are(open_venue: Venue, strategy: typ
 
 
 class Teller:
-    """Sends what it is given, one command a look, and keeps all that it hears, with what it could see then."""
+    """Gives one command after another, each once it has heard what became of the one before, and keeps all that it
+    hears, with what it could see then.
+    """
 
     wakes_for: Collection[type[Event]] = ()
     follows: Collection[type[Any]] = (TradeReported,)
@@ -123,6 +128,7 @@ class Teller:
         self.news: list[Event] = []
         self.looks: list[Time] = []
         self.seen: list[tuple[BestPricesChanged | None, IndexPublished | None]] = []
+        self._waits = False
 
     def first_wake(self) -> Time:
         return 0
@@ -131,7 +137,12 @@ class Teller:
         self.news += news
         self.looks.append(now)
         self.seen.append((market.best_prices(PERPETUAL), market.index("BTC_RUB")))
-        return Decision([self.commands.pop(0)(self)] if self.commands else (), now + OFTEN)
+        if any(isinstance(event, PrivateEvent) for event in news):
+            self._waits = False
+        if self._waits or not self.commands:
+            return Decision((), now + OFTEN)
+        self._waits = True
+        return Decision([self.commands.pop(0)(self)], now + OFTEN)
 
     def last(self, kind: type[E]) -> E:
         return self.heard(kind)[-1]
@@ -197,12 +208,13 @@ def test_commands_become_methods_and_news_carry_the_participants_own_numbers(ope
                 ),
                 lambda one: order(one, 78, Side.SELL, None, trigger_source=PriceSource.MARK, trail=1_000),
                 lambda one: CancelAll(participant_id=me, instrument_id=InstrumentId(PERPETUAL)),
+                lambda one: order(one, 79, Side.BUY, low),
                 lambda one: CancelAll(participant_id=me),
                 lambda one: WithdrawCash(participant_id=me, asset_id=AssetId("RUBD"), amount=12_345),
                 until=WithdrawalRequested,
             )
             accepted = [(e.client_order_id, e.price, e.quantity) for e in one.heard(OrderAccepted)]
-            assert accepted == [(71, low, 5), (74, low, 5), (75, high, 5)]
+            assert accepted == [(71, low, 5), (74, low, 5), (75, high, 5), (79, low, 5)]
             amended = one.last(OrderAmended)
             assert (amended.client_order_id, amended.price, amended.remaining) == (71, low - 1, 3)
             rejected = [(e.client_order_id, e.reason) for e in one.heard(OrderRejected)]
@@ -211,10 +223,10 @@ def test_commands_become_methods_and_news_carry_the_participants_own_numbers(ope
             assert waiting[:2] == [(76, PriceSource.INDEX, high), (77, PriceSource.MARK, low)]
             assert waiting[2][:2] == (78, PriceSource.MARK)
             canceled = [e.client_order_id for e in one.heard(OrderCanceled)]
-            assert canceled == [71, 74, 75, 76, 77, 78]
+            assert canceled == [71, 74, 75, 76, 77, 78, 79]
             assert len(one.heard(OrdersLinked)) == 1
             assert one.last(WithdrawalRequested).amount == 12_345
-            assert line.sent == 15 and sum(line.refused.values()) == 2
+            assert line.sent == 16 and sum(line.refused.values()) == 2
             assert one.looks == sorted(one.looks) and len(set(one.looks)) == len(one.looks)
 
     play(story())
