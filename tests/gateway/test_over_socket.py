@@ -248,6 +248,7 @@ def test_it_sees_the_market_and_hears_what_it_follows(open_venue: Venue) -> None
             one = await told(line, take, until=OrderFilled)
             assert one.last(TradeReported).quantity == 5 and one.last(TradeReported).price * 100 == price
             assert (one.last(OrderFilled).client_order_id, one.last(OrderFilled).quantity) == (9, 5)
+            assert (line.heard["OrderAccepted"], line.heard["OrderFilled"]) == (1, 1), "not those of others"
             best, index = one.seen[-1]
             assert best is not None and best.ask is not None and best.ask * 100 == price
             assert index is not None and index.value > 0
