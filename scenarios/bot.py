@@ -11,7 +11,8 @@ from exchange.instruments import Instrument
 from exchange.messages import converted
 from exchange.units import SECOND, Money
 from participants.answers import LOST, UNREACHABLE, VenueError
-from participants.client import Change, Client, Standing
+from participants.client import Client
+from participants.connection import Change, Standing
 from participants.desk import Desk, UnitsHolding
 from participants.over_socket import LineLostError, SocketLine
 from participants.participant import Participant

@@ -45,7 +45,7 @@ TEST_MARGIN, TEST_SCENARIOS = "tests/exchange/test_margin_rows.py", "tests/excha
 TEST_TWICE = "tests/stories/test_the_same_thing_twice.py"
 TEST_VARIATION, TEST_WATERFALL = "tests/exchange/test_variation.py", "tests/exchange/test_waterfall.py"
 
-CLIENT, LIVE_BOOK, FEED = "participants/client.py", "participants/live_book.py", "participants/feed.py"
+CLIENT, LIVE_BOOK, FEED = "participants/connection.py", "participants/live_book.py", "participants/feed.py"
 TEST_CLIENT, TEST_LINE = "tests/gateway/test_client_faults.py", "tests/gateway/test_over_socket.py"
 
 MUTANTS = (

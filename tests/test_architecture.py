@@ -19,7 +19,7 @@ HOMES = {  # a library is used in its own rooms only
     "starlette": ("exchange/gateway/app.py",),
     "uvicorn": ("exchange/gateway/guard.py", "exchange/gateway/server.py"),
     "typing_extensions": ("exchange/gateway/shapes.py",),
-    "websockets": ("participants/client.py",),
+    "websockets": ("participants/connection.py",),
     "pydantic": (
         "exchange/gateway/methods/access.py",
         "exchange/gateway/methods/account.py",

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from participants.answers import VenueError
-from participants.client import Change, Client, Standing
+from participants.client import Client
+from participants.connection import Change, Standing
 from tests.gateway.loopback import PERPETUAL, Venue, play
 
 

@@ -9,7 +9,8 @@ import pytest
 from exchange.gateway import auth
 from exchange.gateway.dispatch import Gateway
 from participants.answers import VenueError
-from participants.client import Change, Client, Standing
+from participants.client import Client
+from participants.connection import Change, Standing
 from tests.gateway.loopback import PERPETUAL, Venue, play, venue
 from tests.gateway.relay import Message, Relay, relay
 from tests.gateway.test_client import far_below, refused
