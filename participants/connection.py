@@ -284,6 +284,7 @@ class Connection:
                         waiting = self._waiting.get(message.get("id", 0))
                         if waiting is not None and not waiting.done():
                             waiting.set_result(message)
+                            await asyncio.sleep(0)  # whoever asked hears of it before what came after it
         except ConnectionClosed as lost:
             self._drop(str(lost))
             return str(lost)

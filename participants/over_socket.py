@@ -145,7 +145,6 @@ class SocketLine:
             raise LineLostError("the connection was lost, and what happened meanwhile was not heard")
         if told is None:
             return []
-        await asyncio.sleep(0)  # answers that came before it are taken in first
         return [self._take_in(entry) for entry in converted(told.data["entries"], list[Entry])]
 
     def _take_in(self, entry: Entry) -> Event:
