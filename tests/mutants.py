@@ -49,6 +49,47 @@ CLIENT, LIVE_BOOK, FEED = "participants/connection.py", "participants/live_book.
 TEST_CLIENT, TEST_LINE = "tests/gateway/test_client_faults.py", "tests/gateway/test_over_socket.py"
 
 MUTANTS = (
+    # --- the client ---
+    Mutant(
+        "an-order-is-sent-twice",
+        "retry of what is not a question",
+        CLIENT,
+        "if lost.name != LOST or not _merely_asks(method) or left <= 0",
+        "if lost.name != LOST or left <= 0",
+        (TEST_CLIENT,),
+    ),
+    Mutant(
+        "a-checksum-is-not-looked-at",
+        "unchecked feed",
+        LIVE_BOOK,
+        'if told is not None and f"{self._checksum & MASK:016x}" != told:',
+        "if told is None:",
+        (TEST_CLIENT,),
+    ),
+    Mutant(
+        "a-lost-connection-leaves-no-trace",
+        "gap in silence",
+        FEED,
+        "        self._missed.update(self.channels)\n",
+        "        self._missed.clear()\n",
+        (TEST_CLIENT,),
+    ),
+    Mutant(
+        "everybody-hears-of-everybody",
+        "leak of private events",
+        "exchange/gateway/channels.py",
+        "return not isinstance(event, BookChanged) and audience(event) in (None, self._who)",
+        "return not isinstance(event, BookChanged)",
+        (TEST_LINE,),
+    ),
+    Mutant(
+        "news-keep-the-venues-numbers",
+        "wrong name for an order",
+        "participants/over_socket.py",
+        "self._own_numbers[OrderId(order.number)] = command.client_order_id",
+        "self._own_numbers[OrderId(order.number)] = order.number",
+        (TEST_LINE,),
+    ),
     # --- ledger ---
     Mutant(
         "a-rolled-back-hold-stays",
@@ -602,47 +643,6 @@ MUTANTS = (
         "                cost[units.payee, units.asset_id] += paid.amount\n",
         "                cost[units.payee, units.asset_id] += 0\n",
         ("tests/stories/test_units_change_hands_off_the_book.py",),
-    ),
-    # --- the client ---
-    Mutant(
-        "an-order-is-sent-twice",
-        "retry of what is not a question",
-        CLIENT,
-        "if lost.name != LOST or not _merely_asks(method) or left <= 0",
-        "if lost.name != LOST or left <= 0",
-        (TEST_CLIENT,),
-    ),
-    Mutant(
-        "a-checksum-is-not-looked-at",
-        "unchecked feed",
-        LIVE_BOOK,
-        'if told is not None and f"{self._checksum & MASK:016x}" != told:',
-        "if told is None:",
-        (TEST_CLIENT,),
-    ),
-    Mutant(
-        "a-lost-connection-leaves-no-trace",
-        "gap in silence",
-        FEED,
-        "        self._missed.update(self.channels)\n",
-        "        self._missed.clear()\n",
-        (TEST_CLIENT,),
-    ),
-    Mutant(
-        "everybody-hears-of-everybody",
-        "leak of private events",
-        "exchange/gateway/channels.py",
-        "return not isinstance(event, BookChanged) and audience(event) in (None, self._who)",
-        "return not isinstance(event, BookChanged)",
-        (TEST_LINE,),
-    ),
-    Mutant(
-        "news-keep-the-venues-numbers",
-        "wrong name for an order",
-        "participants/over_socket.py",
-        "self._own_numbers[OrderId(order.number)] = command.client_order_id",
-        "self._own_numbers[OrderId(order.number)] = order.number",
-        (TEST_LINE,),
     ),
 )
 
