@@ -14,11 +14,12 @@ from exchange.instruments import Instrument
 from exchange.messages import changed, converted
 from exchange.reasons import RejectReason
 from exchange.units import SECOND, InstrumentId, Time, WalletId
-from exchange.views import LatestTape, MarketView
+from exchange.views import LatestTape, MarketView, PublicTape
 from matching.terms import OrderId, ParticipantId, Side
 from participants.answers import VenueError
 from participants.client import Client
 from participants.dialect import Asked, CannotBeAskedError, Dialect
+from participants.feed import Told
 from participants.participant import Participant
 
 CHANNEL: Final = "user.events.raw"
@@ -58,6 +59,33 @@ class VenueClock:
 
     def seconds_until(self, at: Time) -> float:
         return max(0.0, (at - self.now()) / SECOND / self._speed)
+
+
+class _Turns:
+    """When a participant looks up, and what it has heard until then."""
+
+    def __init__(self, participant: Participant, standing: Sequence[Entry], tape: PublicTape) -> None:
+        self._participant = participant
+        self._view = MarketView(tape)
+        self._wakes = frozenset(participant.wakes_for) | frozenset(participant.follows)
+        self._news = [entry.event for entry in standing if type(entry.event) in self._wakes]
+        self._is_woken = False
+        self.wake_at: Time | None = participant.first_wake()
+
+    def hear(self, event: Event) -> None:
+        wakes = type(event) in self._wakes
+        if wakes or isinstance(event, PrivateEvent):
+            self._news.append(event)
+        self._is_woken = self._is_woken or wakes
+
+    def is_due(self, now: Time) -> bool:
+        return self._is_woken or (self.wake_at is not None and now >= self.wake_at)
+
+    def decide(self, now: Time) -> Sequence[Command]:
+        news, self._news, self._is_woken, self._view.time = self._news, [], False, now
+        decision = self._participant.decide(now, news, self._view)
+        self.wake_at = decision.wake_at
+        return decision.commands
 
 
 class SocketLine:
@@ -107,29 +135,22 @@ class SocketLine:
             raise CannotBeAskedError(
                 "BookChanged is not told on the wire as an event: follow the book's channel"
             )
+        turns = _Turns(participant, self._standing, self._tape)
         try:
-            await self._take_part(participant)
+            await self._take_part(turns)
         finally:
             for task in self._answers:
                 task.cancel()  # nothing is sent any more
 
-    async def _take_part(self, participant: Participant) -> None:
-        view = MarketView(self._tape)
-        wakes = frozenset(participant.wakes_for) | frozenset(participant.follows)
-        news = [entry.event for entry in self._standing if type(entry.event) in wakes]
-        wake_at: Time | None = participant.first_wake()
-        is_woken = False
+    async def _take_part(self, turns: "_Turns") -> None:
         while True:
             now = self.clock.now()
-            if is_woken or (wake_at is not None and now >= wake_at):
-                view.time = now
-                decision = participant.decide(now, news, view)
-                news, wake_at, is_woken = [], decision.wake_at, False
-                await self._send(decision.commands)
-            for event in await self._hear(wake_at):
-                if isinstance(event, PrivateEvent) or type(event) in wakes:
-                    news.append(event)
-                is_woken = is_woken or type(event) in wakes
+            if turns.is_due(now):
+                await self._send(turns.decide(now))
+                if len(self._answers) > MOST_IN_FLIGHT:
+                    await asyncio.wait(self._answers)
+            for event in await self._hear(turns.wake_at):
+                turns.hear(event)
 
     # --- news ---------------------------------------------------------------------------------------
 
@@ -143,8 +164,9 @@ class SocketLine:
             told = None
         if self._feed.has_missed or (told and told.missed):
             raise LineLostError("the connection was lost, and what happened meanwhile was not heard")
-        if told is None:
-            return []
+        return [] if told is None else self._taken_in(told)
+
+    def _taken_in(self, told: Told) -> list[Event]:
         return [self._take_in(entry) for entry in converted(told.data["entries"], list[Entry])]
 
     def _take_in(self, entry: Entry) -> Event:
@@ -176,15 +198,14 @@ class SocketLine:
     # --- commands -----------------------------------------------------------------------------------
 
     async def _send(self, commands: Sequence[Command]) -> None:
-        """All of them in their order; nobody waits for the answers, unless too many are outstanding."""
+        """All of them in their order, before anything else is; nobody waits for the answers."""
         for command in commands:
             asked = self._dialect.asked(command)
             self.sent += 1
             task = asyncio.get_running_loop().create_task(self._ask(command, asked))
             self._answers.add(task)
             task.add_done_callback(self._answers.discard)
-        if len(self._answers) > MOST_IN_FLIGHT:
-            await asyncio.wait(self._answers)
+        await asyncio.sleep(0)
 
     async def _ask(self, command: Command, asked: Asked) -> None:
         try:
