@@ -10,7 +10,7 @@ from exchange.access.regime import Applicant, ApplicantKind, Regime
 from exchange.instruments import Instrument
 from exchange.messages import converted
 from exchange.units import SECOND, Money
-from participants.answers import LOST, UNREACHABLE, VenueError
+from participants.answers import LOST, TOO_SLOW, UNREACHABLE, VenueError
 from participants.client import Client
 from participants.connection import Change, Standing
 from participants.desk import Desk, UnitsHolding
@@ -89,7 +89,7 @@ class Bot:
         except LineLostError:
             pass
         except VenueError as lost:
-            if lost.name not in (LOST, UNREACHABLE):
+            if lost.name not in (LOST, UNREACHABLE, TOO_SLOW):
                 raise
 
 
