@@ -68,8 +68,9 @@ class Order(Message, tag=False):
 
     @property
     def number(self) -> int:
-        """The later an order was placed, the higher."""
-        return int(self.order_id.rpartition("-")[2])
+        """The later an order was placed, the higher; 0: it met nobody, and never came to the market."""
+        number = self.order_id.partition("-")[2]
+        return int(number) if number.isdecimal() else 0
 
 
 class Trade(Message, tag=False):

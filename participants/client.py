@@ -237,7 +237,9 @@ class Client(Connection):
             return []
         like = (asked["instrument_name"], method.rpartition("/")[2])
         return [
-            one for one in labelled if one.number > before and (one.instrument_name, one.direction) == like
+            one
+            for one in labelled
+            if (one.number > before or not one.number) and (one.instrument_name, one.direction) == like
         ]
 
     async def _trades_of(self, order: Order) -> list[Trade]:

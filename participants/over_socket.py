@@ -212,7 +212,10 @@ class SocketLine:
             if isinstance(command, PlaceOrder):
                 place = self.venue.buy if command.side is Side.BUY else self.venue.sell
                 order = (await place(**asked.params)).order
-                self._own_numbers[OrderId(order.number)] = command.client_order_id
+                if order.cancel_reason in _REASONS:  # it met too few: on the wire that is no refusal
+                    self._rejected.append(command)
+                else:
+                    self._own_numbers[OrderId(order.number)] = command.client_order_id
             else:
                 await self.venue.call(asked.method, **asked.params)
         except VenueError as refused:

@@ -61,6 +61,17 @@ def test_an_order_whose_answer_is_lost_is_found_and_sent_once(open_venue: Venue)
     play(story())
 
 
+def test_an_order_that_met_nobody_is_found_as_well(open_venue: Venue) -> None:
+    async def story() -> None:
+        async with relay(open_venue.ws) as line, through(line, open_venue) as one:
+            line.to_client = swallowing(line, "private/sell")
+            placed = await one.sell(PERPETUAL, 0.01)
+            assert placed.settled and placed.order.cancel_reason == "no_opposite_price"
+            assert (placed.order.number, placed.trades) == (0, [])
+
+    play(story())
+
+
 def test_what_an_order_traded_is_found_with_it(open_venue: Venue) -> None:
     async def story() -> None:
         other = open_venue.keys["everyone-2"]
