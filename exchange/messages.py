@@ -50,6 +50,11 @@ def decode(text: bytes, kind: type[M]) -> M:
     return read
 
 
+def converted(value: object, kind: type[M]) -> M:
+    """What has been read as plain JSON, as a `kind`. Raises ValueError as `decode` does."""
+    return msgspec.convert(value, kind)
+
+
 def decode_lines(text: bytes, kind: type[M]) -> list[M]:
     """Read back what `encode_lines` wrote. Raises ValueError as `decode` does."""
     return _decoder(kind).decode_lines(text)

@@ -52,6 +52,26 @@ class PublicTape:
         return strip.events[at] if at >= 0 else None
 
 
+class LatestTape(PublicTape):
+    """The same for one reader who sees everything at once: it keeps nothing but the last of each."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._last: dict[tuple[type[Event], str], Publication] = {}
+
+    def publish(self, time: Time, event: Event) -> None:
+        match event:
+            case BestPricesChanged() | TradeReported() | SeriesStateChanged():
+                self._last[type(event), event.instrument_id] = event
+            case IndexPublished():
+                self._last[IndexPublished, event.index_id] = event
+            case _:
+                pass
+
+    def as_of(self, kind: type[Event], name: str, time: Time) -> Publication | None:
+        return self._last.get((kind, name))
+
+
 class MarketView:
     """The public market as one reader sees it at `time`: what was published up to then."""
 

@@ -102,7 +102,7 @@ def assemble(
     found_venue(simulation, world, regime)
     _fund_house(simulation, world, regime.clearing)
     population = draw_population(seed, world.population) if world.population.size else ()
-    receipts, margin_bp = count(1), _margin_of_a_position(regime.clearing)
+    receipts, margin_bp = count(1), margin_of_a_position(regime.clearing)
     for issuer in world.issuers:
         _enter_issuer(simulation, world, issuer, next(receipts))
     for firm in world.firms:
@@ -146,7 +146,7 @@ def _is_refused_by(regime: Regime | None, command: Command) -> bool:
     return spot and regime is not None and not regime.test_environment
 
 
-def _margin_of_a_position(clearing: ClearingRules) -> BasisPoints | None:
+def margin_of_a_position(clearing: ClearingRules) -> BasisPoints | None:
     """What participants believe that a position needs, of what it is worth: the range that is margined."""
     return clearing.scenarios.price_range_bp if clearing.mode is ClearingMode.RISK else None
 

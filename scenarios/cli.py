@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from scenarios.bot_cli import bot
 from scenarios.faults import FAILED, told_as_sentences
 from scenarios.journal_cli import app as journal_app
 from scenarios.regimes_cli import app as regimes_app
@@ -26,6 +27,7 @@ app.add_typer(regimes_app, name="regimes")
 app.add_typer(journal_app, name="journal")
 app.command()(risk)
 app.command()(serve)
+app.command()(bot)
 scenarios_app = typer.Typer(no_args_is_help=True, help="Scenarios: what the day is like.")
 app.add_typer(scenarios_app, name="scenarios")
 

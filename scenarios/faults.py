@@ -40,6 +40,7 @@ def _code_of(fault: Exception) -> int | None:
         JournalUnusable,
         LiveJournalDamaged,
     )
+    from participants.answers import VenueError
     from scenarios.cells import CellMismatchError
     from scenarios.compare import ComparisonStoppedError, DesignError
     from scenarios.config.reading import ConfigurationError
@@ -55,7 +56,9 @@ def _code_of(fault: Exception) -> int | None:
         return FAILED
     if isinstance(fault, JournalInUse | JournalUnusable):
         return REFUSED
-    refused = ConfigurationError | DesignError | CellMismatchError | ResultsError | RiskReportError
+    refused = (
+        ConfigurationError | DesignError | CellMismatchError | ResultsError | RiskReportError | VenueError
+    )
     return REFUSED if isinstance(fault, refused) else None
 
 

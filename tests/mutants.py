@@ -45,7 +45,51 @@ TEST_MARGIN, TEST_SCENARIOS = "tests/exchange/test_margin_rows.py", "tests/excha
 TEST_TWICE = "tests/stories/test_the_same_thing_twice.py"
 TEST_VARIATION, TEST_WATERFALL = "tests/exchange/test_variation.py", "tests/exchange/test_waterfall.py"
 
+CLIENT, LIVE_BOOK, FEED = "participants/connection.py", "participants/live_book.py", "participants/feed.py"
+TEST_CLIENT, TEST_LINE = "tests/gateway/test_client_faults.py", "tests/gateway/test_over_socket.py"
+
 MUTANTS = (
+    # --- the client ---
+    Mutant(
+        "an-order-is-sent-twice",
+        "retry of what is not a question",
+        CLIENT,
+        "if lost.name != LOST or not _merely_asks(method) or left <= 0",
+        "if lost.name != LOST or left <= 0",
+        (TEST_CLIENT,),
+    ),
+    Mutant(
+        "a-checksum-is-not-looked-at",
+        "unchecked feed",
+        LIVE_BOOK,
+        'if told is not None and f"{self._checksum & MASK:016x}" != told:',
+        "if told is None:",
+        (TEST_CLIENT,),
+    ),
+    Mutant(
+        "a-lost-connection-leaves-no-trace",
+        "gap in silence",
+        FEED,
+        "        self._missed.update(self.channels)\n",
+        "        self._missed.clear()\n",
+        (TEST_CLIENT,),
+    ),
+    Mutant(
+        "everybody-hears-of-everybody",
+        "leak of private events",
+        "exchange/gateway/channels.py",
+        "return not isinstance(event, BookChanged) and audience(event) in (None, self._who)",
+        "return not isinstance(event, BookChanged)",
+        (TEST_LINE,),
+    ),
+    Mutant(
+        "news-keep-the-venues-numbers",
+        "wrong name for an order",
+        "participants/over_socket.py",
+        "self._own_numbers[OrderId(order.number)] = command.client_order_id",
+        "self._own_numbers[OrderId(order.number)] = order.number",
+        (TEST_LINE,),
+    ),
     # --- ledger ---
     Mutant(
         "a-rolled-back-hold-stays",

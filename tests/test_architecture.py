@@ -20,6 +20,7 @@ HOMES = {  # a library is used in its own rooms only
     "prometheus_client": ("exchange/gateway/metrics.py",),
     "uvicorn": ("exchange/gateway/guard.py", "exchange/gateway/server.py"),
     "typing_extensions": ("exchange/gateway/shapes.py",),
+    "websockets": ("participants/connection.py",),
     "pydantic": (
         "exchange/gateway/methods/access.py",
         "exchange/gateway/methods/account.py",
@@ -43,6 +44,7 @@ HOMES = {  # a library is used in its own rooms only
     ),
     "pydantic_core": ("scenarios/config/reading.py",),
     "typer": (
+        "scenarios/bot_cli.py",
         "scenarios/cli.py",
         "scenarios/faults.py",
         "scenarios/journal_cli.py",

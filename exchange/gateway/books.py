@@ -53,6 +53,7 @@ from exchange.events import (
     WithdrawalRequested,
     WithdrawalReturned,
 )
+from exchange.gateway.latest import Latest
 from exchange.gateway.tally import Tally
 from exchange.gateway.wire import CASH_SCALE, Pair, milliseconds
 from exchange.reasons import RejectReason
@@ -403,6 +404,7 @@ class News:
     states: list[SeriesStateChanged] = field(default_factory=list)
     accounts: dict[ParticipantId, None] = field(default_factory=dict)
     events: list[PublicEvent] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)  # everything, as the core has told it
 
 
 _REFUSALS: Final = ("Rejected", "Refused")
@@ -424,6 +426,7 @@ class Books:
         self.indices: dict[str, deque[tuple[Time, int]]] = {}
         self._finals: dict[str, Price] = {}  # settlement prices, by bucket
         self._pending: dict[int, list[tuple[OrderFilled, OrderRecord]]] = {}
+        self.latest = Latest()
         self._public: deque[tuple[int, Time, PublicEvent]] = deque(maxlen=1_000)
         self._liquidating: set[ParticipantId] = set()
 
@@ -445,6 +448,7 @@ class Books:
     def take(self, command: Command | None, entries: Sequence[Entry]) -> News:
         news = News(self._state.now)
         for entry in entries:
+            news.entries.append(entry)
             event, at = entry.event, entry.time
             if isinstance(event, PrivateEvent):
                 owner = self.owners.get(event.participant_id)
@@ -452,6 +456,7 @@ class Books:
                     news.accounts[owner.participant_id] = None
                     self._take_private(owner, event, at, command, news)
             else:
+                self.latest.take(entry)
                 self._take_public(event, at, news, entry.sequence)
         self.tally.take(command, entries)
         return news

@@ -10,11 +10,15 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
 from exchange.events import (
+    BookChanged,
+    Entry,
+    Event,
     InstrumentListed,
     SeriesState,
     SeriesStateChanged,
     SessionClosed,
     SessionOpened,
+    audience,
 )
 from exchange.gateway import render
 from exchange.gateway.auth import Key
@@ -46,7 +50,7 @@ Message = Any
 SIDES: Final = ((Side.BUY, "bids"), (Side.SELL, "asks"))
 
 
-TRADES, EVENTS = "all trades", "all events"  # topics beside instruments, indices and participants
+TRADES, EVENTS, ENTRIES = "all trades", "all events", "all entries"  # topics beside instruments and so on
 
 
 def topics_of(news: News) -> Iterator[str]:
@@ -61,6 +65,8 @@ def topics_of(news: News) -> Iterator[str]:
         yield TRADES
     if news.events:
         yield EVENTS
+    if news.entries:
+        yield ENTRIES
 
 
 class Channel:
@@ -530,6 +536,30 @@ class UserChanges(Channel):
         self._trades.clear()
 
 
+class UserEvents(Channel):
+    """What the core tells a participant: its own events, and the public ones. Changes of books have other channels."""
+
+    def __init__(self, name: str, who: ParticipantId, hub: "Hub") -> None:
+        super().__init__(name, ENTRIES)
+        self._who, self._latest = who, hub.books.latest
+        self._waiting: list[Entry] = []
+
+    def first(self) -> Iterator[Message]:
+        yield {"type": "snapshot", "entries": self._latest.entries()}
+
+    def note(self, news: News) -> bool:
+        self._waiting += [entry for entry in news.entries if self._is_told(entry.event)]
+        return bool(self._waiting)
+
+    def _is_told(self, event: Event) -> bool:
+        return not isinstance(event, BookChanged) and audience(event) in (None, self._who)
+
+    def due(self) -> Iterator[Message]:
+        if self._waiting:
+            yield {"type": "change", "entries": self._waiting}
+            self._waiting = []
+
+
 class Portfolio(Channel):
     """What a participant has, of one asset or of each; told at most ten times a second."""
 
@@ -598,6 +628,10 @@ PATTERNS: Final[dict[str, tuple[str, str]]] = {
         "The same in a kind of instruments and a currency.",
     ),
     r"user\.portfolio\.(?P<currency>[^.]+)": ("portfolio", "What one has of an asset."),
+    r"user\.events\.raw": (
+        "events",
+        "Own addition: one's own events and the public ones, as the core tells them.",
+    ),
 }
 _COMPILED: Final = [(re.compile(pattern), kind) for pattern, (kind, _) in PATTERNS.items()]
 KINDS: Final = ("future", "option", "spot", "note", "any", "future_combo", "option_combo", "combo")
@@ -707,7 +741,7 @@ class Hub:
 
     def _made(self, name: str, kind: str, parts: dict[str, str], key: Key | None) -> Channel | None:
         interval = INTERVALS[parts.get("interval", "raw")]
-        if kind in ("user", "portfolio"):
+        if kind in ("user", "portfolio", "events"):
             return self._made_private(name, kind, parts, interval, key)
         if "name" in parts:
             pair = self.books.pairs.get(parts["name"])
@@ -752,6 +786,8 @@ class Hub:
         if key is None or key.participant_id is None:
             return None
         who = key.participant_id
+        if kind == "events":
+            return UserEvents(name, who, self)
         if kind == "portfolio":
             asked = parts["currency"].upper()
             return Portfolio(name, who, self.accounts.currencies() if asked == "ANY" else [asked], self)

@@ -17,7 +17,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "participants.md"
 
 @pytest.fixture
 def buyer() -> Any:
-    (block,) = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)
+    block = re.findall(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.DOTALL)[0]
     assert len(block.splitlines()) <= 60
     names: dict[str, Any] = {}
     exec(block, names)
