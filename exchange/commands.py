@@ -59,7 +59,20 @@ class DefaultReason(StrEnum):
     DECLARED = "declared"
 
 
-CLOCK, EXTERNAL, PRICES, RISK, CANCELS, ORDERS, CLEARING, EXPIRY, DEFAULT, TREASURY, REPORTS = range(11)
+(
+    CLOCK,
+    EXTERNAL,
+    PRICES,
+    RISK,
+    CANCELS,
+    ORDERS,
+    CLEARING,
+    EXPIRY,
+    DEFAULT,
+    TREASURY,
+    REPORTS,
+    LAST,  # after everything of its instant
+) = range(12)
 
 
 class NumberedRequest(Message):
@@ -724,6 +737,15 @@ class SettlementCycleTerms(Message):
     lasts: Time = 0
 
 
+class PassTime(Message):
+    """Nothing but that it is so late: whatever fell due up to and including now is done.
+
+    A live venue keeps it before it tells what fell due, so that a replay has done the same by then, and no more.
+    """
+
+    precedence: ClassVar[int] = LAST
+
+
 class AdoptRegime(Message):
     """The authority puts a regime in force. Who is inside is judged anew; positions are grandfathered."""
 
@@ -1265,6 +1287,7 @@ Command: TypeAlias = (
     Request
     | Directive
     | Duty
+    | PassTime
     | EstablishVenue
     | ApplyForAccess
     | ReportQuotes

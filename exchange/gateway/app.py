@@ -138,7 +138,6 @@ class WebSocketDoor:
                 connection.send(gateway.refuse(refused))
                 continue
             await slots.acquire()  # too many are waiting: read no further until some are answered
-            call.key = connection.key
             gateway.handle(request, call, came, send)
 
 

@@ -20,6 +20,7 @@ from typing import Any, Final
 
 from exchange.gateway.faults import BUSY, INVALID_CREDENTIALS, UNAUTHORIZED, fault, invalid
 from exchange.gateway.registry import Access
+from exchange.journal.high_water import sync_folder
 from exchange.units import WalletId
 from matching.terms import ParticipantId
 
@@ -105,6 +106,11 @@ class KeyRing:
         self.add(key)
         return key
 
+    def keep(self, path: Path) -> None:
+        """Keep all of them there from now on."""
+        self.path = path
+        self._save(path)
+
     def add(self, key: Key) -> None:
         self.keys[key.client_id] = key
         if self.path is not None:
@@ -132,7 +138,10 @@ class KeyRing:
         draft = path.with_name(f"{path.name}.new")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             json.dump(rows, out)
+            out.flush()
+            os.fsync(out.fileno())
         draft.replace(path)
+        sync_folder(path.parent)
 
 
 class Doorkeeper:

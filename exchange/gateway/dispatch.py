@@ -123,7 +123,21 @@ class Gateway:
         send: Callable[[bytes, Fault | None], None],
     ) -> None:
         """Meet a request: `send` is told the answer, now or once the exchange has handled it. It never raises."""
+        if self.venue.is_ahead:
+            self.venue.hold(lambda: self._meet(request, call, came, send))
+        else:
+            self._meet(request, call, came, send)
+
+    def _meet(
+        self,
+        request: Request,
+        call: Call,
+        came: int,
+        send: Callable[[bytes, Fault | None], None],
+    ) -> None:
         number = request.id
+        if call.connection is not None:
+            call.key = call.connection.key
         try:
             result = self._result(request, call, came, send)
         except Fault as refused:
@@ -207,10 +221,14 @@ class Gateway:
     # --- connections --------------------------------------------------------------------------------
 
     def tick(self, beat: int) -> None:
-        """Ten times a second: what has changed in the meantime; once a second the connections as well."""
+        """Ten times a second: what has changed in the meantime; once a second the connections and the disk as well."""
+        if self.venue.is_ahead:
+            self.venue.hold(lambda: self.tick(beat))
+            return
         self.hub.flush(INTERVALS["100ms"])
         if beat % 10 == 0:
             self.hub.flush(INTERVALS["agg2"])
+            self.venue.look_at_disk()
             now = time.monotonic()
             for connection in list(self.connections.values()):
                 connection.look_after(now)

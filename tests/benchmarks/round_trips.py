@@ -62,7 +62,7 @@ def echo_server(pipe: Connection) -> None:
 def venue_server(pipe: Connection, journal: bool) -> None:
     from exchange.gateway.app import create_app
     from exchange.gateway.server import listen, make_server
-    from scenarios.serve_cli import found
+    from scenarios.founding import found
 
     with tempfile.TemporaryDirectory() as folder:
         kept = SyncedFile(Path(folder) / "journal") if journal else None

@@ -16,7 +16,7 @@ from exchange.gateway.auth import Key
 from exchange.gateway.dispatch import Gateway
 from exchange.gateway.server import listen, make_server, run
 from exchange.gateway.throttle import Limits
-from scenarios.serve_cli import found
+from scenarios.founding import found
 
 PERPETUAL = "BTC_RUBD-PERPETUAL"
 T = TypeVar("T")

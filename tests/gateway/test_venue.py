@@ -18,7 +18,7 @@ from exchange.gateway.registry import Ask
 from exchange.gateway.venue import Alone, LiveVenue, Source, Standing
 from exchange.units import SECOND, Time
 from matching.terms import ParticipantId
-from scenarios.serve_cli import found
+from scenarios.founding import found
 from tests.gateway.loopback import Refused, around, dial, limit, play, venue
 
 
