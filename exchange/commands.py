@@ -117,6 +117,7 @@ class PlaceOrder(Message):
     display: Quantity = 0  # 0: all of it
     minimum: Quantity = 0
     label: str = ""  # by which its sender may cancel it
+    line: int = 0  # on which it came; 0: on none that could be lost
     trigger_source: PriceSource | None = None
     trigger_price: Price | None = None
     trail: Price | None = None
@@ -138,11 +139,26 @@ class CancelOrder(NumberedRequest, kw_only=True):
 
 
 class CancelAll(NumberedRequest, kw_only=True):
-    """Cancel every live order of the participant, waiting ones too: in one instrument or in all, with one label."""
+    """Cancel every live order of the participant, waiting ones too: in one instrument or in all, with one label.
+
+    With a `line` those that came on it and are still there: the line is lost, and watched no longer.
+    """
 
     precedence: ClassVar[int] = CANCELS
     instrument_id: InstrumentId | None = None
     label: str | None = None
+    line: int | None = None
+
+
+class WatchLine(NumberedRequest, kw_only=True):
+    """Have the orders of a line canceled if it is lost, or, not `watched`, no longer. Line 0: each that is to come.
+
+    Somebody else notices that it is lost, and cancels what came on it; the exchange remembers which lines to do it for.
+    """
+
+    precedence: ClassVar[int] = RISK
+    line: int
+    watched: bool
 
 
 class LinkOrders(NumberedRequest, kw_only=True):
@@ -169,6 +185,7 @@ class QuoteMarket(NumberedRequest, kw_only=True):
     instrument_id: InstrumentId
     quotes: tuple[Quote, ...]
     post_only: PostOnly = PostOnly.REJECT
+    line: int = 0  # on which they came
 
 
 class ProtectQuotes(NumberedRequest, kw_only=True):
@@ -1183,6 +1200,7 @@ Request: TypeAlias = (
     | AmendOrder
     | CancelOrder
     | CancelAll
+    | WatchLine
     | LinkOrders
     | QuoteMarket
     | ProtectQuotes

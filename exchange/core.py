@@ -157,6 +157,7 @@ from exchange.commands import (
     UnfreezeWallet,
     UnpauseIssuer,
     ValueAccounts,
+    WatchLine,
     WipeWallet,
     WithdrawCash,
     WithdrawUnits,
@@ -231,6 +232,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return trading.amend_order(command, state)
         case CancelAll():
             return trading.cancel_all(command, state)
+        case WatchLine():
+            return trading.watch_line(command, state)
         case LinkOrders():
             return trading.link_orders(command, state)
         case ExpireOrder():

@@ -178,7 +178,7 @@ def _brought_back(place: Place, terms: Terms, journal: LiveJournal, limited: boo
     )
     if not keys_are_there:
         story.append(f"keys lost  {place.keys} was not there: these are new; an operator can make others")
-    venue.begin_with([CancelAll(participant_id=who) for who in absent])
+    venue.begin_with([*_of_lost_lines(venue), *(CancelAll(participant_id=who) for who in absent)])
     return Founded(gateway, demos, tuple(story))
 
 
@@ -248,6 +248,16 @@ def _around(
 
 def _after(time: Time, script: Iterator[tuple[Time, Command]]) -> Iterator[tuple[Time, Command]]:
     return ((at, command) for at, command in script if at > time)
+
+
+def _of_lost_lines(venue: LiveVenue) -> list[CancelAll]:
+    """Every line that was there when the life before ended is lost: the orders of those that were watched go."""
+    return [
+        CancelAll(participant_id=seat.participant_id, line=line)
+        for seat in venue.state.seats.values()
+        for line in seat.watched
+        if line
+    ]
 
 
 def _absent(venue: LiveVenue, ring: KeyRing) -> list[ParticipantId]:

@@ -72,7 +72,7 @@ class WebSocketDoor:
     def __init__(self, gateway: Gateway, door: Door) -> None:
         self._gateway = gateway
         self._door = door
-        self._numbers = 0
+        self._numbers = gateway.venue.books.latest_line
         self._by_address: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

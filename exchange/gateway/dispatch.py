@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any
 
-from exchange.commands import CancelOrder
+from exchange.commands import CancelAll, WatchLine
 from exchange.gateway.auth import Doorkeeper, Key, KeyRing
 from exchange.gateway.books import Books, Owner
 from exchange.gateway.channels import INTERVALS, Hub
@@ -23,7 +23,7 @@ from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits, Throttle
 from exchange.gateway.venue import LiveVenue, Source
 from exchange.state import Seat, State
-from matching.terms import OrderId, ParticipantId
+from matching.terms import ParticipantId
 
 log = logging.getLogger("ringfence.gateway")
 
@@ -93,14 +93,13 @@ class Gateway:
         self.throttle = Throttle(self.limits)
         self.hub = Hub(venue.exchange.state, venue.books)
         self.connections: dict[int, Connection] = {}
-        self.cancels_by_default: set[str] = set()  # keys whose new connections cancel on disconnect
         self.quote_guards: dict[
             tuple[ParticipantId, str], dict[str, Any]
         ] = {}  # settings of MMP, as they were set
         self.counters = Counters()
         self.started = time.time()
         self._http = Source()
-        self._client_order_id = 0
+        self._numbered: dict[ParticipantId, int] = {}  # the latest order of each that had no number
         venue.followers.append(self.hub.take)
         for key in ring:
             self.follow(key)
@@ -109,9 +108,11 @@ class Gateway:
         if key.participant_id is not None:
             self.venue.books.follow(key.participant_id)
 
-    def next_client_order_id(self) -> int:
-        self._client_order_id += 1
-        return self._client_order_id
+    def next_client_order_id(self, who: ParticipantId) -> int:
+        """For an order that comes without one. None is given twice, not after a restart either."""
+        latest = max(self._numbered.get(who, 0), self.venue.books.owners[who].numbered)
+        self._numbered[who] = latest + 1
+        return latest + 1
 
     # --- requests -----------------------------------------------------------------------------------
 
@@ -239,17 +240,17 @@ class Gateway:
         self.hub.leave(connection, list(connection.channels))
         key = connection.key
         if connection.cancels_on_disconnect and not connection.graceful and key and key.participant_id:
-            self.cancel_orders_of(connection, key.participant_id)
+            lost = CancelAll(participant_id=key.participant_id, line=connection.number)
+            self.tell_of_line(connection, lost)
 
-    def cancel_orders_of(self, connection: Connection, who: ParticipantId) -> None:
-        """Cancel what the connection has placed, after whatever it has still asked for."""
-        owner = self.venue.books.owners[who]
-        mine = [record for record in owner.live.values() if record.connection == connection.number]
-        for record in mine:
-            record.cancel_word = "cancel_on_disconnect"
-        commands = [CancelOrder(participant_id=who, order_id=OrderId(record.order_id)) for record in mine]
-        if commands:
-            try:
-                self.venue.submit(connection.source, Ask(commands, lambda _: None), lambda _: None)
-            except Fault as refused:
-                log.error("orders of a lost connection could not be canceled: %s", refused.name)
+    def tell_of_line(self, connection: Connection, command: CancelAll | WatchLine) -> None:
+        """Have the exchange know what becomes of a connection, after whatever it has still asked for."""
+        try:
+            self.venue.submit(connection.source, Ask((command,), lambda _: None), lambda _: None)
+        except Fault as refused:
+            log.error("%s of a connection was not taken: %s", type(command).__name__, refused.name)
+
+    def watch(self, connection: Connection, who: ParticipantId, *, watched: bool) -> None:
+        """From now on the orders of the connection go with it, or stay."""
+        connection.cancels_on_disconnect = watched
+        self.tell_of_line(connection, WatchLine(participant_id=who, line=connection.number, watched=watched))
