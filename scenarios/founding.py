@@ -34,6 +34,7 @@ from scenarios.config.scenario_file import load_world
 from scenarios.live import UNKEPT, Diverged, History, LiveSimulation, moved
 from scenarios.onboarding import Demo, Keys, demonstrate
 from scenarios.provenance import provenance_of, toml_text
+from scenarios.simulation import rare_collections
 from scenarios.venue_folder import (
     REGIME,
     SCENARIO,
@@ -152,7 +153,8 @@ def resume(place: Place, asked: Asked, *, limited: bool = False) -> Founded:
     _refuse_another(place, terms, asked)
     journal = its_journal(place, terms)
     try:
-        return _brought_back(place, terms, journal, limited)
+        with rare_collections():
+            return _brought_back(place, terms, journal, limited)
     except BaseException:
         journal.close()
         raise

@@ -84,29 +84,31 @@ def serve(
     with told_as_sentences():
         if no_journal and (data is not None or journal is not None):
             raise typer.BadParameter("goes with neither --data nor --journal", param_hint="--no-journal")
-        bound = _listen(host, port)
-        place = None if no_journal else place_of(data, journal, scenario or DEFAULT_SCENARIO)
-        if place is not None and place.is_founded:
-            asked = Asked(scenario, regime, seed, population, makers, speed, as_written)
-            founded = resume(place, asked, limited=limits)
-        else:
-            founded = found(
-                scenario or DEFAULT_SCENARIO,
-                regime or DEFAULT_REGIME,
-                seed=1 if seed is None else seed,
-                population=population,
-                speed=speed or 1.0,
-                limited=limits,
-                as_written=as_written,
-                makers=makers is not False,
-                place=place,
-            )
-        if keys is not None:
-            keys.touch(mode=0o600)
-            keys.write_text(
-                "".join(f"{_line(demo)}\n" for demo in founded.demos if demo.key), encoding="utf-8"
-            )
-        run(founded, bound, typer.echo, tls=tls)
+        with _listen(host, port) as bound:
+            place = None if no_journal else place_of(data, journal, scenario or DEFAULT_SCENARIO)
+            if place is not None and place.is_founded:
+                asked = Asked(scenario, regime, seed, population, makers, speed, as_written)
+                founded = resume(place, asked, limited=limits)
+            else:
+                founded = found(
+                    scenario or DEFAULT_SCENARIO,
+                    regime or DEFAULT_REGIME,
+                    seed=1 if seed is None else seed,
+                    population=population,
+                    speed=speed or 1.0,
+                    limited=limits,
+                    as_written=as_written,
+                    makers=makers is not False,
+                    place=place,
+                )
+            if keys is not None:
+                _write_keys(keys, founded.demos)
+            run(founded, bound, typer.echo, tls=tls)
+
+
+def _write_keys(path: Path, demos: "list[Demo]") -> None:
+    path.touch(mode=0o600)
+    path.write_text("".join(f"{_line(demo)}\n" for demo in demos if demo.key), encoding="utf-8")
 
 
 def _listen(host: str, port: int) -> socket.socket:

@@ -273,8 +273,9 @@ def _address(scope: Scope) -> str:
 
 
 async def finish(gateway: Gateway) -> None:
-    """Before the server stops: the venue takes nothing more, and what it has answered leaves."""
-    await gateway.venue.stop()
+    """Before the server stops: the venue takes nothing more, and what it has answered leaves; all are told so."""
+    await gateway.venue.drain()
+    gateway.hub.lock()
     for connection in list(gateway.connections.values()):
         connection.graceful = True
         connection.close(RESTARTING, "the venue stops", at_once=False)

@@ -234,15 +234,19 @@ class LiveVenue:
         self._wake.set()  # something may be due before anybody asks for anything
         self._task = asyncio.get_running_loop().create_task(self._run(), name="venue")
 
-    async def stop(self) -> None:
-        """Take nothing more; finish and answer what has been taken. More than once is the same as once."""
-        if self.standing is Standing.CLOSED:
-            return
+    async def drain(self) -> None:
+        """Take nothing more; write, do and answer what has been taken."""
         if self.standing is Standing.OPEN:
             self.standing = Standing.STOPPING
         self._wake.set()
         if self._task is not None:
             await self._task
+
+    async def stop(self) -> None:
+        """The same, and let go of the journal. More than once is the same as once."""
+        if self.standing is Standing.CLOSED:
+            return
+        await self.drain()
         if self._alarm is not None:
             self._alarm.cancel()
         if self._thread is not None and self._journal is not None:

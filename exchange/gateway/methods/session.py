@@ -22,6 +22,7 @@ from exchange.gateway.registry import (
 )
 from exchange.gateway.sessions import NORMAL, Connection
 from exchange.gateway.shapes import TokenShape, Version
+from exchange.gateway.venue import Standing
 from exchange.gateway.wire import milliseconds
 
 EVERY_LINE = 0  # stands for each that is to come
@@ -149,7 +150,8 @@ def hello(call: Call, params: HelloParams) -> Version:
 @REGISTRY.method("public/status", Access.PUBLIC)
 def status(call: Call, params: NoParams) -> dict[str, Any]:
     """Whether the venue takes orders at all: `locked` is a text."""
-    return {"locked": "false" if call.state.session_open else "true", "locked_indices": []}
+    takes = call.state.session_open and call.gateway.venue.standing is Standing.OPEN
+    return {"locked": "false" if takes else "true", "locked_indices": []}
 
 
 @REGISTRY.method("public/set_heartbeat", Access.PUBLIC, websocket_only=True)
