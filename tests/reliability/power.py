@@ -141,10 +141,13 @@ def cut(
     seed: int,
     fault_after: Callable[[dict[str, bytes], int], str | None] | None = None,
 ) -> Losses:
-    """Open the journal after each of so many cuts; what was wrong."""
+    """Open the journal after each of so many cuts, half of them right after an acknowledgement; what was wrong."""
     dice = random.Random(seed)
-    begun = next(at for at, call in enumerate(calls) if call.what == "acknowledged")
-    moments = sorted(dice.randrange(begun + 1, len(calls)) for _ in range(cuts))
+    promises = [at for at, call in enumerate(calls) if call.what == "acknowledged"]
+    moments = sorted(
+        dice.choice(promises) + 1 if number % 2 else dice.randrange(promises[0] + 1, len(calls))
+        for number in range(cuts)
+    )
     disk, faults, done, promised = Disk(), [], 0, 0
     for moment in moments:
         for call in calls[done:moment]:
