@@ -8,7 +8,7 @@ those inside stay away.
 
 import time
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import partial
 from importlib.resources import files
@@ -32,7 +32,7 @@ from scenarios.config.reading import stated
 from scenarios.config.regime_file import RegimeFile, read_regime
 from scenarios.config.scenario_file import load_world
 from scenarios.live import UNKEPT, Diverged, History, LiveSimulation, moved
-from scenarios.onboarding import Demo, Keys, demonstrate
+from scenarios.onboarding import Demo, demonstrate
 from scenarios.provenance import provenance_of, toml_text
 from scenarios.simulation import rare_collections
 from scenarios.venue_folder import (
@@ -93,7 +93,7 @@ def found(
     as_filed = load_live_world(scenario, population, regime_file)
     world = moved(as_filed, as_filed.opens if as_written else time.time_ns())
     rules, ring = regime_file.regime(), KeyRing()
-    simulation, demos = _enter(world, rules, seed, Keys(ring, made=True), makers=makers)
+    simulation, demos = _enter(world, rules, seed, ring, makers=makers)
     happened = simulation.founded()
     simulation.step(world.opens, happened.append)
     kept = new_journal(place) if place is not None else None
@@ -127,14 +127,14 @@ def load_live_world(scenario: str, population: int | None, regime_file: RegimeFi
 
 
 def _enter(
-    world: World, rules: Regime, seed: int, keys: Keys, *, makers: bool, history: History | None = None
+    world: World, rules: Regime, seed: int, ring: KeyRing, *, makers: bool, history: History | None = None
 ) -> tuple[LiveSimulation, list[Demo]]:
     """Everybody inside, before the opening. Raises Diverged if `history` tells it otherwise."""
     kind = partial(LiveSimulation, history=history)
     present = world if makers else replace(world, makers=())
     simulation = assemble(present, rules, seed, UNKEPT, kind).simulation
     assert isinstance(simulation, LiveSimulation)
-    return simulation, demonstrate(simulation, world, rules, keys)
+    return simulation, demonstrate(simulation, world, rules, ring)
 
 
 def _limits(limited: bool) -> Limits:
@@ -144,14 +144,18 @@ def _limits(limited: bool) -> Limits:
 # --- coming back ----------------------------------------------------------------------------------------
 
 
-def resume(place: Place, asked: Asked, *, limited: bool = False) -> Founded:
-    """The venue that was founded there, as its last durable command left it; its time goes on from there.
+def resume(
+    place: Place, asked: Asked, *, limited: bool = False, tell: Callable[[str], None] = lambda _: None
+) -> Founded:
+    """The venue that was founded there, as its last durable command left it; its time goes on from there. It takes as
+    long as a replay, so `tell` hears how much there is to do.
 
     Raises JournalUnusable if it is `asked` for as another than it is, and what `open_journal` raises.
     """
     terms = read_terms(place.folder)
     _refuse_another(place, terms, asked)
     journal = its_journal(place, terms)
+    tell(f"recovering {journal.head.sequence} commands")
     try:
         with rare_collections():
             return _brought_back(place, terms, journal, limited)
@@ -162,12 +166,11 @@ def resume(place: Place, asked: Asked, *, limited: bool = False) -> Founded:
 
 def _brought_back(place: Place, terms: Terms, journal: LiveJournal, limited: bool) -> Founded:
     began = time.perf_counter()
-    keys_are_there = place.keys.exists()
     ring = _ring_at(place.keys)
     world, rules = _as_founded(place.folder, terms)
     story: list[str] = [] if journal.torn is None else [f"cut off    {journal.torn}"]
     try:
-        venue, gateway, demos = _with_all(world, rules, terms, journal, ring, keys_are_there, limited)
+        venue, gateway, demos = _with_all(world, rules, terms, journal, ring, limited)
         absent: list[ParticipantId] = []
     except Diverged as fault:
         venue, gateway, demos = _without_those_inside(world, terms, journal, ring, limited)
@@ -178,7 +181,7 @@ def _brought_back(place: Place, terms: Terms, journal: LiveJournal, limited: boo
         f"recovered  {journal.head.sequence} commands from {journal.name},"
         f" state {state_hash(venue.exchange)} in {time.perf_counter() - began:.1f} s"
     )
-    if not keys_are_there:
+    if not ring.comes_back:
         story.append(f"keys lost  {place.keys} was not there: these are new; an operator can make others")
     venue.begin_with([*_of_lost_lines(venue), *(CancelAll(participant_id=who) for who in absent)])
     return Founded(gateway, demos, tuple(story))
@@ -211,14 +214,12 @@ def _with_all(
     terms: Terms,
     journal: LiveJournal,
     ring: KeyRing,
-    keys_are_there: bool,
     limited: bool,
 ) -> tuple[LiveVenue, Gateway, list[Demo]]:
     """Everything happens again. Raises Diverged."""
     history = History(journal.read())
-    keys = Keys(ring, made=not keys_are_there)
     simulation, demos = _enter(
-        world, rules, terms.provenance.seed, keys, makers=terms.makers, history=history
+        world, rules, terms.provenance.seed, ring, makers=terms.makers, history=history
     )
     venue, gateway = _around(simulation, journal, ring, limited)
     for happened in simulation.founded():

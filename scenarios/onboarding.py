@@ -11,7 +11,6 @@ from exchange.commands import (
 )
 from exchange.events import ParticipantAdmitted, ParticipantRefused
 from exchange.gateway.auth import Key, KeyRing, Role
-from exchange.state import Seat
 from exchange.units import Money
 from matching.terms import ParticipantId
 from participants.profile import wallet_of
@@ -19,7 +18,6 @@ from scenarios.assembly import bring_cash
 from scenarios.simulation import Simulation
 from scenarios.world import World
 
-OFFICES = (Role.ISSUER, Role.OBSERVER, Role.AUTHORITY, Role.OPERATOR)
 EACH = 2  # accounts of a class: one may need somebody to trade with
 DEPOSIT: Money = 50_000_000_00
 UNITS = 5  # of every crypto asset
@@ -35,28 +33,13 @@ class Demo(NamedTuple):
     explanation: str = ""
 
 
-class Keys:
-    """Where the keys of demonstration accounts come from: made, or, of a venue that was founded before, found again."""
-
-    def __init__(self, ring: KeyRing, *, made: bool) -> None:
-        self._ring = ring
-        self._made = made
-
-    def of(self, title: str, role: Role, seat: Seat | None = None) -> Demo:
-        who = seat.participant_id if seat else None
-        if self._made:
-            wallet, name = (seat.wallet_id, seat.access_class.class_id) if seat else (None, title)
-            return Demo(title, self._ring.create(role, who, wallet, name))
-        found = next((key for key in self._ring if (key.role, key.participant_id) == (role, who)), None)
-        return Demo(title, found, "" if found else "its key was taken back")
-
-
-def demonstrate(simulation: Simulation, world: World, regime: Regime, keys: Keys) -> list[Demo]:
+def demonstrate(simulation: Simulation, world: World, regime: Regime, ring: KeyRing) -> list[Demo]:
     """Apply for accounts of each class, and once as an ordinary saver; and the keys of those who watch over it all."""
     shown: list[Demo] = []
     for name, applicant in _applicants(regime):
-        shown.append(_enter(simulation, world, name, applicant, keys))
-    shown += [keys.of(role.value, role) for role in OFFICES]
+        shown.append(enter(simulation, world, name, applicant, ring))
+    for role in (Role.ISSUER, Role.OBSERVER, Role.AUTHORITY, Role.OPERATOR):
+        shown.append(_shown(role.value, ring.of_founding(role, title=role.value)))
     return shown
 
 
@@ -83,7 +66,8 @@ def meeting(access_class: AccessClass) -> Applicant:
     )
 
 
-def _enter(simulation: Simulation, world: World, name: str, applicant: Applicant, keys: Keys) -> Demo:
+def enter(simulation: Simulation, world: World, name: str, applicant: Applicant, ring: KeyRing) -> Demo:
+    """Apply under a name; whoever is let in gets money, units and a key."""
     who = ParticipantId(name)
     wallet = wallet_of(who)
     entries = simulation.submit(ApplyForAccess(participant_id=who, applicant=applicant, wallet_id=wallet))
@@ -92,8 +76,12 @@ def _enter(simulation: Simulation, world: World, name: str, applicant: Applicant
             return Demo(name, None, f"refused. {event.explanation or event.reason.value}")
         if isinstance(event, ParticipantAdmitted) and event.participant_id == who:
             _endow(simulation, world, who)
-            return keys.of(name, Role.PARTICIPANT, simulation.exchange.state.seats[who])
+            return _shown(name, ring.of_founding(Role.PARTICIPANT, who, wallet, event.class_id))
     raise AssertionError(f"{name} was neither let in nor refused")
+
+
+def _shown(title: str, key: Key | None) -> Demo:
+    return Demo(title, key, "" if key else "its key was taken back")
 
 
 def _endow(simulation: Simulation, world: World, who: ParticipantId) -> None:

@@ -88,7 +88,7 @@ def serve(
             place = None if no_journal else place_of(data, journal, scenario or DEFAULT_SCENARIO)
             if place is not None and place.is_founded:
                 asked = Asked(scenario, regime, seed, population, makers, speed, as_written)
-                founded = resume(place, asked, limited=limits)
+                founded = resume(place, asked, limited=limits, tell=typer.echo)
             else:
                 founded = found(
                     scenario or DEFAULT_SCENARIO,
@@ -102,13 +102,13 @@ def serve(
                     place=place,
                 )
             if keys is not None:
-                _write_keys(keys, founded.demos)
-            run(founded, bound, typer.echo, tls=tls)
+                _write_keys(founded.demos, keys)
+            run(founded, host, port, typer.echo, tls=tls, bound=bound)
 
 
-def _write_keys(path: Path, demos: "list[Demo]") -> None:
-    path.touch(mode=0o600)
-    path.write_text("".join(f"{_line(demo)}\n" for demo in demos if demo.key), encoding="utf-8")
+def _write_keys(demos: "list[Demo]", to: Path) -> None:
+    to.touch(mode=0o600)
+    to.write_text("".join(f"{_line(demo)}\n" for demo in demos if demo.key), encoding="utf-8")
 
 
 def _listen(host: str, port: int) -> socket.socket:
@@ -128,15 +128,23 @@ def _line(demo: "Demo") -> str:
     return f"{demo.title} {demo.key.client_id} {demo.key.secret}"
 
 
-def run(founded: "Founded", bound: socket.socket, tell: Callable[[str], None], *, tls: bool = False) -> None:
-    """Serve until a signal."""
+def run(
+    founded: "Founded",
+    host: str,
+    port: int,
+    tell: Callable[[str], None],
+    *,
+    tls: bool = False,
+    bound: socket.socket | None = None,
+) -> None:
+    """Serve until a signal, on a socket that is `bound` already or on one of its own."""
     from exchange.gateway.app import Door, create_app, finish
-    from exchange.gateway.server import make_server
+    from exchange.gateway.server import listen, make_server
     from exchange.gateway.server import run as serve_on
     from scenarios.simulation import rare_collections
 
-    host, port = bound.getsockname()[:2]
-    address = f"{host}:{port}"
+    bound = bound or listen(host, port)
+    address = f"{host}:{bound.getsockname()[1]}"
 
     def ready() -> None:
         for line in founded.story:

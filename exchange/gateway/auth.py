@@ -81,9 +81,11 @@ class KeyRing:
 
     path: Path | None = None
     keys: dict[str, Key] = field(default_factory=dict)
+    comes_back: bool = False  # with a venue that was founded before
 
     def __post_init__(self) -> None:
         if self.path is not None and self.path.exists():
+            self.comes_back = True
             for row in json.loads(self.path.read_text(encoding="utf-8")):
                 key = Key(**(row | {"role": Role(row["role"])}))
                 self.keys[key.client_id] = key
@@ -105,6 +107,19 @@ class KeyRing:
         key = Key(client_id, secrets.token_urlsafe(32), role, participant_id, wallet_id, title, read_only)
         self.add(key)
         return key
+
+    def of_founding(
+        self,
+        role: Role,
+        participant_id: ParticipantId | None = None,
+        wallet_id: WalletId | None = None,
+        title: str = "",
+    ) -> Key | None:
+        """A key for whoever is there from the founding; where the venue comes back, the one it got then, unless that
+        was taken back."""
+        if not self.comes_back:
+            return self.create(role, participant_id, wallet_id, title)
+        return next((key for key in self if (key.role, key.participant_id) == (role, participant_id)), None)
 
     def keep(self, path: Path) -> None:
         """Keep all of them there from now on."""
