@@ -8,6 +8,9 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import pytest
+
+from exchange.gateway.venue import Standing
 from exchange.journal import state_hash
 from scenarios.founding import Asked, Founded, resume
 from scenarios.venue_folder import Place
@@ -227,3 +230,51 @@ def test_an_order_with_a_number_of_its_own_is_placed_once_whatever_happens(tmp_p
         back, _ = crashed(opened, folder, tmp_path / "copy")
     with served(back) as again:
         play(after())
+
+
+def test_a_disk_that_runs_full_under_a_venue_loses_nothing_and_a_later_start_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """SQLite is told that there is no room, until the reserve is given back."""
+    folder = tmp_path / "venue"
+
+    async def before() -> tuple[list[str], Refused]:
+        async with Visitors(opened) as visit:
+            client = await visit.dial("everyone-1")
+            at = await around(client, 0.95)
+            opened.on_its_thread(lambda: room(journal, 0))
+            placed: list[str] = []
+            for number in range(1, 1_000):
+                try:
+                    told = await limit(client, "buy", 0.001, at, client_order_id=number, label="x" * 60)
+                except Refused as refused:
+                    assert await states(client, placed[-3:]) == ["open"] * len(placed[-3:]), "reads go on"
+                    assert (await client("public/status"))["locked"] == "true"
+                    return placed, refused
+                placed.append(told["order"]["order_id"])
+            raise AssertionError("there was room enough")
+
+    async def after() -> list[int]:
+        async with Visitors(again) as visit:
+            client = await visit.dial("everyone-1")
+            orders = await client("private/get_open_orders")
+            await limit(client, "buy", 0.001, await around(client, 0.95))
+            return [one["client_order_id"] for one in orders]
+
+    def room(journal: Any, pages: int) -> None:
+        writer = journal._store._writer
+        (used,) = writer.execute("PRAGMA page_count").fetchone()
+        writer.execute(f"PRAGMA max_page_count = {used + pages}").fetchone()
+
+    monkeypatch.setattr("exchange.journal.live.release_reserve", lambda _: room(journal, 4_000))
+    with venue(place=Place(folder, None), population=6, makers=True, speed=20.0) as opened:
+        live = opened.gateway.venue
+        journal: Any = live._journal
+        placed, refused = play(before())
+        assert (refused.code, refused.told["reason"]) == (13028, "disk_full")
+        assert live.standing is Standing.FULL
+        was = opened.on_its_thread(lambda: state_hash(live.exchange))
+    back = resume(Place(folder, None), Asked())
+    assert state_hash(back.gateway.venue.exchange) == was
+    with served(back) as again:
+        assert play(after()) == list(range(1, len(placed) + 1)), "what was refused is not there"
