@@ -18,7 +18,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from exchange.gateway.faults import BUSY, INVALID_CREDENTIALS, UNAUTHORIZED, fault, invalid
+from exchange.gateway.faults import (
+    BUSY,
+    INVALID_CREDENTIALS,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    fault,
+    invalid,
+)
 from exchange.gateway.registry import Access
 from exchange.journal.high_water import sync_folder
 from exchange.units import WalletId
@@ -127,9 +134,16 @@ class KeyRing:
         self._save(path)
 
     def add(self, key: Key) -> None:
+        """Raises Fault, and has no such key, if it cannot be kept."""
         self.keys[key.client_id] = key
-        if self.path is not None:
-            self._save(self.path)
+        try:
+            if self.path is not None:
+                self._save(self.path)
+        except OSError as error:
+            del self.keys[key.client_id]
+            raise fault(
+                UNAVAILABLE, reason="key_not_kept", told=f"ask for another later: {error.strerror}"
+            ) from None
 
     def remove(self, client_id: str) -> None:
         self.keys.pop(client_id, None)

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from exchange.gateway.auth import KeyRing
 from exchange.gateway.venue import Standing
 from exchange.journal import state_hash
 from scenarios.founding import Asked, Founded, resume
@@ -278,3 +279,32 @@ def test_a_disk_that_runs_full_under_a_venue_loses_nothing_and_a_later_start_goe
     assert state_hash(back.gateway.venue.exchange) == was
     with served(back) as again:
         assert play(after()) == list(range(1, len(placed) + 1)), "what was refused is not there"
+
+
+def test_a_key_that_cannot_be_kept_is_refused_and_the_venue_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    async def story() -> None:
+        async with Visitors(opened) as visit:
+            client = await visit.dial("everyone-1")
+            monkeypatch.setattr(KeyRing, "_save", full)
+            for method, more in (
+                ("access/apply", {"participant_id": "newcomer", "kind": "individual"}),
+                ("access/create_key", {}),
+            ):
+                try:
+                    await client(method, **more)
+                except Refused as refused:
+                    assert (refused.code, refused.told["reason"]) == (13028, "key_not_kept")
+                else:
+                    raise AssertionError("it would be gone after a restart")
+            await rest(client, 0.95)
+
+    folder = tmp_path / "venue"
+    with venue(place=Place(folder, None)) as opened:
+        keys = len(opened.gateway.ring.keys)
+        play(story())
+        assert len(opened.gateway.ring.keys) == keys
