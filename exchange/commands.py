@@ -59,7 +59,20 @@ class DefaultReason(StrEnum):
     DECLARED = "declared"
 
 
-CLOCK, EXTERNAL, PRICES, RISK, CANCELS, ORDERS, CLEARING, EXPIRY, DEFAULT, TREASURY, REPORTS = range(11)
+(
+    CLOCK,
+    EXTERNAL,
+    PRICES,
+    RISK,
+    CANCELS,
+    ORDERS,
+    CLEARING,
+    EXPIRY,
+    DEFAULT,
+    TREASURY,
+    REPORTS,
+    LAST,  # after everything of its instant
+) = range(12)
 
 
 class NumberedRequest(Message):
@@ -104,6 +117,7 @@ class PlaceOrder(Message):
     display: Quantity = 0  # 0: all of it
     minimum: Quantity = 0
     label: str = ""  # by which its sender may cancel it
+    line: int = 0  # on which it came; 0: on none that could be lost
     trigger_source: PriceSource | None = None
     trigger_price: Price | None = None
     trail: Price | None = None
@@ -125,11 +139,26 @@ class CancelOrder(NumberedRequest, kw_only=True):
 
 
 class CancelAll(NumberedRequest, kw_only=True):
-    """Cancel every live order of the participant, waiting ones too: in one instrument or in all, with one label."""
+    """Cancel every live order of the participant, waiting ones too: in one instrument or in all, with one label.
+
+    With a `line` those that came on it and are still there: the line is lost, and watched no longer.
+    """
 
     precedence: ClassVar[int] = CANCELS
     instrument_id: InstrumentId | None = None
     label: str | None = None
+    line: int | None = None
+
+
+class WatchLine(NumberedRequest, kw_only=True):
+    """Have the orders of a line canceled if it is lost, or, not `watched`, no longer. Line 0: each that is to come.
+
+    Somebody else notices that it is lost, and cancels what came on it; the exchange remembers which lines to do it for.
+    """
+
+    precedence: ClassVar[int] = RISK
+    line: int
+    watched: bool
 
 
 class LinkOrders(NumberedRequest, kw_only=True):
@@ -156,6 +185,7 @@ class QuoteMarket(NumberedRequest, kw_only=True):
     instrument_id: InstrumentId
     quotes: tuple[Quote, ...]
     post_only: PostOnly = PostOnly.REJECT
+    line: int = 0  # on which they came
 
 
 class ProtectQuotes(NumberedRequest, kw_only=True):
@@ -724,6 +754,15 @@ class SettlementCycleTerms(Message):
     lasts: Time = 0
 
 
+class PassTime(Message):
+    """Nothing but that it is so late: whatever fell due up to and including now is done.
+
+    A live venue keeps it before it tells what fell due, so that a replay has done the same by then, and no more.
+    """
+
+    precedence: ClassVar[int] = LAST
+
+
 class AdoptRegime(Message):
     """The authority puts a regime in force. Who is inside is judged anew; positions are grandfathered."""
 
@@ -1161,6 +1200,7 @@ Request: TypeAlias = (
     | AmendOrder
     | CancelOrder
     | CancelAll
+    | WatchLine
     | LinkOrders
     | QuoteMarket
     | ProtectQuotes
@@ -1265,6 +1305,7 @@ Command: TypeAlias = (
     Request
     | Directive
     | Duty
+    | PassTime
     | EstablishVenue
     | ApplyForAccess
     | ReportQuotes

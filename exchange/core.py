@@ -33,7 +33,7 @@ from exchange import (
 )
 from exchange.clearing import house
 from exchange.commands import (
-    REPORTS,
+    LAST,
     AcceptClient,
     AccrueInterest,
     AddOwnFunds,
@@ -103,6 +103,7 @@ from exchange.commands import (
     OfferToPort,
     OpenSession,
     OpenVenueWallet,
+    PassTime,
     PauseIssuer,
     PayCoupon,
     PayHolders,
@@ -156,6 +157,7 @@ from exchange.commands import (
     UnfreezeWallet,
     UnpauseIssuer,
     ValueAccounts,
+    WatchLine,
     WipeWallet,
     WithdrawCash,
     WithdrawUnits,
@@ -184,7 +186,7 @@ class Exchange:
 
     def advance(self, now: Time) -> list[Entry]:
         """Do whatever has fallen due up to and including `now`, each at its own hour."""
-        return self._do_due(now, REPORTS + 1)
+        return self._do_due(now, LAST)
 
     def next_due(self) -> Time | None:
         """When `advance` will next have something to do."""
@@ -230,6 +232,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return trading.amend_order(command, state)
         case CancelAll():
             return trading.cancel_all(command, state)
+        case WatchLine():
+            return trading.watch_line(command, state)
         case LinkOrders():
             return trading.link_orders(command, state)
         case ExpireOrder():
@@ -438,6 +442,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return oversight.open_session(command, state)
         case CloseSession():
             return oversight.close_session(command, state)
+        case PassTime():
+            return iter(())
         case ReportDepth():
             return oversight.report_depth(command, state)
         case AdoptRegime():

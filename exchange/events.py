@@ -50,6 +50,7 @@ class TransferCause(StrEnum):
 
 class CancelCause(StrEnum):
     REQUESTED = "requested"
+    LINE_LOST = "line_lost"  # on which it came, and its owner wants that
     NOT_FILLED = "not_filled"  # what an order that may not rest had left
     SELF_TRADE = "self_trade"
     NOTHING_TO_REDUCE = "nothing_to_reduce"
@@ -235,6 +236,13 @@ class RequestExists(PrivateEvent):
     request: str  # the kind of command
     number: int  # the client order id of an order, the id of any other request
     order_id: OrderId  # that the order was given, whatever became of it; 0: none
+
+
+class LineWatched(PrivateEvent):
+    """Whether the orders that came on a line go if it is lost. Line 0: each that is to come."""
+
+    line: int
+    watched: bool
 
 
 class QuotesFrozen(PrivateEvent):
@@ -1613,6 +1621,7 @@ Event: TypeAlias = (
     | OrderTriggered
     | OrdersLinked
     | RequestExists
+    | LineWatched
     | QuotesFrozen
     | QuotesProtected
     | RequestRejected

@@ -120,6 +120,7 @@ def _place(command: QuoteMarket, new: Quote, seat: Seat, series: Series, state: 
         quantity=new.quantity,
         price=new.price,
         post_only=command.post_only,
+        line=command.line,
     )
     order = new_order(asked, seat, series, state, is_quote=True)
     reason = first_refusal(order, seat, series, state)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 
 from exchange.commands import NumberedRequest, PlaceOrder
 from exchange.events import Event, RequestExists, RequestRejected
+from exchange.messages import changed
 from exchange.reasons import RejectReason
 from exchange.state import Asked, State
 from matching.terms import OrderId
@@ -28,6 +29,8 @@ def once(command: NumberedRequest, story: Iterator[Event], state: State) -> Iter
 def answer(command: PlaceOrder | NumberedRequest, number: int, earlier: Asked) -> Event:
     """To a request with a number that was used before."""
     asked, order_number = earlier
+    if isinstance(command, PlaceOrder) and isinstance(asked, PlaceOrder):
+        command = changed(command, line=asked.line)  # it may well come again because the line was lost
     if command != asked:
         return RequestRejected(
             participant_id=command.participant_id,

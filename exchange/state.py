@@ -50,6 +50,7 @@ class Order(RestingOrder):
         "instrument",
         "is_quote",
         "label",
+        "line",
         "lot_losses",
         "need",
         "open",
@@ -78,6 +79,7 @@ class Order(RestingOrder):
         label: str = "",
         good_until: Time | None = None,
         is_quote: bool = False,
+        line: int = 0,
     ) -> None:
         super().__init__(order_id, owner, side, price, quantity, instructions)
         self.open = quantity  # of what has been told of it so far; `remaining` is ahead within one command
@@ -90,6 +92,7 @@ class Order(RestingOrder):
         self.label = label
         self.good_until = good_until
         self.is_quote = is_quote
+        self.line = line  # on which it came
         self.trigger: Trigger | None = None  # what it waits for
         self.replaces: Order | None = None  # the live order that this is to amend
         self.released: Money = 0  # hold that its acceptance sets free: that of the order it replaces
@@ -124,6 +127,10 @@ class Numbered:
             del self._now[number]
             return self._before[number]
         return None
+
+    def known(self, number: int) -> Asked | None:
+        """What the number stands for."""
+        return self._now.get(number) or self._before.get(number)
 
     def turn(self) -> None:
         """A session opens."""
@@ -166,6 +173,7 @@ class Seat:
     protections: dict[InstrumentId, Protection] = field(default_factory=dict)  # of its quotes
     reduce_only_orders: int = 0  # among the live ones
     refusals: dict[InstrumentId, RejectReason | None] = field(default_factory=dict)  # by the regime, if known
+    watched: dict[int, None] = field(default_factory=dict)  # lines whose orders go if they are lost
     placed: Numbered = field(default_factory=Numbered)  # orders, by client order id
     requested: Numbered = field(default_factory=Numbered)  # anything else, by request id
     requests: int = 0  # in the second `requests_second`

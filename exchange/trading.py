@@ -9,12 +9,21 @@ from functools import lru_cache
 from typing import Final
 
 from exchange import repeats
-from exchange.commands import AmendOrder, CancelAll, CancelOrder, ExpireOrder, LinkOrders, PlaceOrder
+from exchange.commands import (
+    AmendOrder,
+    CancelAll,
+    CancelOrder,
+    ExpireOrder,
+    LinkOrders,
+    PlaceOrder,
+    WatchLine,
+)
 from exchange.events import (
     BestPricesChanged,
     BookChanged,
     CancelCause,
     Event,
+    LineWatched,
     Liquidity,
     OrderAccepted,
     OrderAmended,
@@ -107,6 +116,7 @@ def new_order(
         label=command.label,
         good_until=command.good_until,
         is_quote=is_quote,
+        line=command.line,
     )
     if waits:
         order.trigger = _trigger(command, series)
@@ -223,9 +233,33 @@ def cancel_all(command: CancelAll, state: State) -> Iterator[Event]:
         )
         return
     count_request(seat, state)
-    label = command.label
-    wanted = [o for o in _live_orders(seat, command.instrument_id) if label is None or o.label == label]
-    yield from _withdraw_all(wanted, CancelCause.REQUESTED, state)
+    label, line = command.label, command.line
+    wanted = [
+        order
+        for order in _live_orders(seat, command.instrument_id)
+        if (label is None or order.label == label) and (line is None or order.line == line)
+    ]
+    if line is not None:
+        seat.watched.pop(line, None)
+    cause = CancelCause.REQUESTED if line is None else CancelCause.LINE_LOST
+    yield from _withdraw_all(wanted, cause, state)
+
+
+def watch_line(command: WatchLine, state: State) -> Iterator[Event]:
+    """Remember whether the orders of a line are to go with it."""
+    seat = state.seats.get(command.participant_id)
+    if seat is None:
+        yield RequestRejected(
+            participant_id=command.participant_id,
+            order_id=OrderId(0),
+            reason=RejectReason.UNKNOWN_PARTICIPANT,
+        )
+        return
+    if command.watched:
+        seat.watched[command.line] = None
+    else:
+        seat.watched.pop(command.line, None)
+    yield LineWatched(participant_id=command.participant_id, line=command.line, watched=command.watched)
 
 
 def link_orders(command: LinkOrders, state: State) -> Iterator[Event]:

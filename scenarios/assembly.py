@@ -5,7 +5,7 @@ the same dice under every regime.
 """
 
 import heapq
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import count, islice
 from operator import itemgetter
 from typing import NamedTuple
@@ -84,7 +84,11 @@ class Assembled(NamedTuple):
 
 
 def assemble(
-    world: World, regime: Regime, seed: int, keeper: Keeper, kind: type[Simulation] = Simulation
+    world: World,
+    regime: Regime,
+    seed: int,
+    keeper: Keeper,
+    kind: Callable[[Exchange, Keeper, Time], Simulation] = Simulation,
 ) -> Assembled:
     """Found the venue, let in whom the regime lets in, bring their coins, and script what comes from outside.
     `kind` says how time passes.
@@ -115,7 +119,7 @@ def assemble(
     _enter_coin_traders(simulation, world, seed, receipts)
     _enter_members(simulation, world, population, seed, receipts, margin_bp)
     _fund_fallback(simulation, world)
-    simulation.play(_outside(world, seed))
+    simulation.play(outside(world, seed))
     simulation.play(world.said)
     for lost in world.disconnections:
         simulation.disconnect(lost)
@@ -554,7 +558,7 @@ def _join(
     simulation.join(participant, Link(link, dice, storm))
 
 
-def _outside(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
+def outside(world: World, seed: int) -> Iterator[tuple[Time, Command]]:
     """What comes from outside, in order of time: quotes, trades, and rates of independent sources."""
     path, index = world.path, world.index
     if path is None or index is None:

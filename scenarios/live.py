@@ -1,17 +1,19 @@
 """A scenario's world as the live venue drives it: its own people trade on while others come in from outside."""
 
 import heapq
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
-from exchange.commands import Command, EstablishVenue, SessionTerms
+from exchange.commands import Command, EstablishVenue, PassTime, SessionTerms
 from exchange.core import Exchange
 from exchange.events import Entry
-from exchange.gateway.venue import Happened
+from exchange.gateway.venue import Happened, Heard
 from exchange.instruments import Instrument, NoteTerms
 from exchange.messages import changed
 from exchange.units import SECOND, InstrumentId, Time
+from exchange.wellformed import check
 from scenarios.simulation import Keeper, Simulation
 from scenarios.world import AttackTerms, Disconnection, PathTerms, World
 
@@ -29,50 +31,108 @@ class _Unkept:
 UNKEPT: Final[Keeper] = _Unkept()
 
 
+class Diverged(Exception):  # noqa: N818 - it is the world that has diverged
+    """Those inside would do something else now than the journal says they did. Says where."""
+
+
+class History:
+    """What a journal says has happened, to happen again."""
+
+    __slots__ = ("_records", "next")
+
+    def __init__(self, records: Iterator[tuple[int, Time, Command]]) -> None:
+        self._records = records
+        self.next = next(records, None)  # sequence, time, command
+
+    def take(self) -> None:
+        self.next = next(self._records, None)
+
+    def expect(self, command: Command, now: Time) -> None:
+        """It happens again, unless it is new. Raises Diverged if it is not what comes next."""
+        told = self.next
+        if told is None:
+            return
+        sequence, at, known = told
+        if at != now or command != known:
+            raise Diverged(
+                f"record {sequence} is {type(known).__name__} at {at}, but it would now be"
+                f" {type(command).__name__} at {now}"
+            )
+        self.take()
+
+
 class LiveSimulation(Simulation):
-    """The same lines, scripts and people as in simulated time, but somebody else says how late it is."""
+    """The same lines, scripts and people as in simulated time, but somebody else says how late it is.
 
-    def __init__(self, exchange: Exchange, keeper: Keeper, starts: Time) -> None:
+    What they do is a function of what they hear and when. So with the commands of a journal, which tell what came
+    from outside and when, all of it happens again.
+    """
+
+    def __init__(
+        self, exchange: Exchange, keeper: Keeper, starts: Time, history: History | None = None
+    ) -> None:
         super().__init__(exchange, keeper, starts)
-        self._happened: list[Happened] = []
-        self._stepping = True
+        self._history = history
+        self._founding: list[Happened] = []
+        self._heard: Heard = self._founding.append
+        self._outside: Time = starts - 1  # when the latest came from there
 
-    def submit(self, command: Command) -> list[Entry]:
-        entries = super().submit(command)
-        if self._stepping:
-            self._happened.append(Happened(self.now, command, entries))
-        return entries
-
-    def step(self, until: Time) -> list[Happened]:
-        """Let everything happen that is to happen up to and including then; what it was, in order.
-
-        What was to arrive before the last command from outside, and is only reached now, arrives now.
-        """
-        arrivals = self._arrivals
-        while arrivals and arrivals[0][0] <= until:
-            due, _, _, action, subject = heapq.heappop(arrivals)
-            self.now = max(self.now, due)
-            action(subject)
-        happened, self._happened = self._happened, []
+    def founded(self) -> list[Happened]:
+        """What has happened so far. To be asked once, when all are inside."""
+        happened, self._founding = self._founding, []
         return happened
 
+    def submit(self, command: Command) -> list[Entry]:
+        if self._history is not None:
+            check(command)
+            self._history.expect(command, self.now)
+        entries = super().submit(command)
+        self._heard(Happened(self.now, command, entries))
+        return entries
+
+    def step(self, until: Time, heard: Heard) -> None:
+        """Let everything happen that is to happen up to and including then."""
+        self._heard = heard
+        while self._arrivals and self._reached(self._arrivals[0][0]) <= until:
+            self._meet_next()
+
     def put(self, command: Command, at: Time) -> list[Entry]:
-        """A command from outside; those inside hear of it on their lines."""
-        self.now, self._stepping = at, False
-        try:
-            return self.submit(command)
-        finally:
-            self._stepping = True
+        """A command from outside; those inside hear of it on their lines, and act on it later than it came."""
+        self.now = self._outside = at
+        return super().submit(command)
 
     def next_due(self) -> Time | None:
-        return self._arrivals[0][0] if self._arrivals else None
+        return self._reached(self._arrivals[0][0]) if self._arrivals else None
+
+    def relive(self, history: History, heard: Heard) -> None:
+        """Let everything that the rest of the journal tells happen again. Raises Diverged.
+
+        Before a command from outside came, all that was to happen inside by then had happened; so a command at a
+        time that nobody inside reaches with it came from outside.
+        """
+        self._history, self._heard = history, heard
+        while (told := history.next) is not None:
+            _, at, command = told
+            while history.next is told and self._arrivals and self._reached(self._arrivals[0][0]) <= at:
+                self._meet_next()
+            if history.next is told:
+                history.take()
+                heard(Happened(at, command, self.put(command, at)))
+        self._history = None
+
+    def _meet_next(self) -> None:
+        due, _, _, action, subject = heapq.heappop(self._arrivals)
+        self.now = self._reached(due)
+        action(subject)
+
+    def _reached(self, due: Time) -> Time:
+        """When what is due then comes to pass: never together with what came from outside."""
+        return max(self.now, due, self._outside + 1)
 
     def _ring(self, due: Time) -> None:
         if self._alarm == due:
             self._alarm = None
-            entries = self.exchange.advance(self.now)
-            self._happened.append(Happened(self.now, None, entries))
-            self._tell(entries)
+            self.submit(PassTime())
 
 
 def moved(world: World, opens: Time) -> World:

@@ -37,9 +37,9 @@ def demonstrate(simulation: Simulation, world: World, regime: Regime, ring: KeyR
     """Apply for accounts of each class, and once as an ordinary saver; and the keys of those who watch over it all."""
     shown: list[Demo] = []
     for name, applicant in _applicants(regime):
-        shown.append(_enter(simulation, world, name, applicant, ring))
+        shown.append(enter(simulation, world, name, applicant, ring))
     for role in (Role.ISSUER, Role.OBSERVER, Role.AUTHORITY, Role.OPERATOR):
-        shown.append(Demo(role.value, ring.create(role, title=role.value)))
+        shown.append(_shown(role.value, ring.of_founding(role, title=role.value)))
     return shown
 
 
@@ -66,17 +66,22 @@ def meeting(access_class: AccessClass) -> Applicant:
     )
 
 
-def _enter(simulation: Simulation, world: World, name: str, applicant: Applicant, ring: KeyRing) -> Demo:
+def enter(simulation: Simulation, world: World, name: str, applicant: Applicant, ring: KeyRing) -> Demo:
+    """Apply under a name; whoever is let in gets money, units and a key."""
     who = ParticipantId(name)
     wallet = wallet_of(who)
     entries = simulation.submit(ApplyForAccess(participant_id=who, applicant=applicant, wallet_id=wallet))
     for event in (entry.event for entry in entries):
         if isinstance(event, ParticipantRefused) and event.participant_id == who:
-            return Demo(name, None, event.explanation or event.reason.value)
+            return Demo(name, None, f"refused. {event.explanation or event.reason.value}")
         if isinstance(event, ParticipantAdmitted) and event.participant_id == who:
             _endow(simulation, world, who)
-            return Demo(name, ring.create(Role.PARTICIPANT, who, wallet, event.class_id))
+            return _shown(name, ring.of_founding(Role.PARTICIPANT, who, wallet, event.class_id))
     raise AssertionError(f"{name} was neither let in nor refused")
+
+
+def _shown(title: str, key: Key | None) -> Demo:
+    return Demo(title, key, "" if key else "its key was taken back")
 
 
 def _endow(simulation: Simulation, world: World, who: ParticipantId) -> None:

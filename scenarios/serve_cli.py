@@ -1,9 +1,9 @@
 """The command `ringfence serve`: a scenario as a live venue, and the addresses and keys with which to come in."""
 
-import time
+import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,94 +11,59 @@ from exchange.gateway.logs import LogFormat, LogLevel, configure
 from scenarios.faults import told_as_sentences
 
 if TYPE_CHECKING:
-    from exchange.gateway.dispatch import Gateway
-    from exchange.gateway.venue import Journal
+    from scenarios.founding import Founded
     from scenarios.onboarding import Demo
-
-DEFAULT_SCENARIO = "market_day"
-DEFAULT_REGIME = "ru_open_counterfactual"
-
-
-class Founded(NamedTuple):
-    gateway: "Gateway"
-    demos: "list[Demo]"
-
-
-def found(
-    scenario: str,
-    regime: str,
-    *,
-    seed: int = 1,
-    population: int | None = None,
-    speed: float = 1.0,
-    limited: bool = False,
-    as_written: bool = False,
-    makers: bool = True,
-    journal: "Journal | None" = None,
-) -> Founded:
-    """The venue of a scenario at the opening of its session, with demonstration accounts; it stands still so far.
-
-    The day is moved so that it opens now, unless it is to stay `as_written`. Raises ConfigurationError.
-    """
-    from dataclasses import replace
-
-    from exchange.gateway.auth import KeyRing
-    from exchange.gateway.clock import WallClock
-    from exchange.gateway.dispatch import Gateway
-    from exchange.gateway.throttle import STRICT
-    from exchange.gateway.venue import LiveVenue
-    from scenarios.assembly import assemble
-    from scenarios.config.regime_file import read_regime
-    from scenarios.live import UNKEPT, LiveSimulation, moved
-    from scenarios.onboarding import demonstrate
-
-    regime_file = read_regime(regime)
-    world = load_live_world(scenario, population, regime_file)
-    if not makers:
-        world = replace(world, makers=())
-    world = moved(world, world.opens if as_written else time.time_ns())
-    rules = regime_file.regime()
-    assembled = assemble(world, rules, seed, UNKEPT, LiveSimulation)
-    simulation = assembled.simulation
-    assert isinstance(simulation, LiveSimulation)
-    ring = KeyRing()
-    demos = demonstrate(simulation, world, rules, ring)
-    clock = WallClock(world.opens, speed)
-    venue = LiveVenue(simulation, clock, journal)
-    gateway = Gateway(venue, ring, STRICT if limited else None)
-    venue.found(simulation.step(world.opens))
-    return Founded(gateway, demos)
-
-
-def load_live_world(scenario: str, population: int | None, regime_file: object) -> "World":
-    """A scenario that is made for the live venue, any other that ships, or a file."""
-    from importlib.resources import files
-
-    from scenarios.config.regime_file import RegimeFile
-    from scenarios.config.scenario_file import load_world
-
-    assert isinstance(regime_file, RegimeFile)
-    own = files("scenarios") / "venues" / f"{scenario}.toml"
-    path = str(own) if own.is_file() else scenario
-    return load_world(path, population, regime_file.cash.terms)
 
 
 def serve(
     scenario: Annotated[
-        str, typer.Argument(help="The id of a shipped scenario, or the path of a file.")
-    ] = DEFAULT_SCENARIO,
+        str | None,
+        typer.Argument(
+            help="The id of a shipped scenario, or the path of a file.", show_default="market_day"
+        ),
+    ] = None,
     regime: Annotated[
-        str, typer.Option(help="The id of a shipped regime, or the path of a file.")
-    ] = DEFAULT_REGIME,
+        str | None,
+        typer.Option(
+            help="The id of a shipped regime, or the path of a file.", show_default="ru_open_counterfactual"
+        ),
+    ] = None,
     host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65_535, help="0: any that is free.")] = 8899,
-    seed: Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The dice of those inside.")] = 1,
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            help="The venue's folder: one that holds a venue goes on with it, another begins one.",
+            show_default="a new one in ringfence-venues",
+        ),
+    ] = None,
+    journal: Annotated[
+        str | None,
+        typer.Option(
+            help="The journal: a file, sqlite:///FILE or postgresql://USER@HOST/DATABASE.",
+            show_default="in the folder",
+        ),
+    ] = None,
+    no_journal: Annotated[
+        bool, typer.Option("--no-journal", help="Keep nothing: with the process the venue is gone.")
+    ] = False,
+    seed: Annotated[
+        int | None, typer.Option(min=0, max=2**32 - 1, help="The dice of those inside.", show_default="1")
+    ] = None,
     population: Annotated[
         int | None,
         typer.Option(min=0, max=100_000, help="People inside; the scenario's own number if not given."),
     ] = None,
-    makers: Annotated[bool, typer.Option(help="Whether the scenario's market makers quote.")] = True,
-    speed: Annotated[float, typer.Option(min=0.01, max=1_000, help="Engine time against the wall.")] = 1.0,
+    makers: Annotated[
+        bool | None,
+        typer.Option(
+            "--makers/--no-makers", help="Whether the scenario's market makers quote.", show_default="makers"
+        ),
+    ] = None,
+    speed: Annotated[
+        float | None,
+        typer.Option(min=0.01, max=1_000, help="Engine time against the wall.", show_default="1"),
+    ] = None,
     limits: Annotated[
         bool, typer.Option("--limits", help="Count requests and connections, as real venues do.")
     ] = False,
@@ -119,25 +84,54 @@ def serve(
         LogLevel, typer.Option(help="What is written: this and all that is graver.")
     ] = LogLevel.WARNING,
 ) -> None:
-    """Open a scenario as a live venue, and print where it is and the keys to come in with."""
+    """Open a scenario as a live venue, and print where it is and the keys to come in with.
+
+    The venue is kept in a folder. Started again with that folder it goes on where it was, whatever ended it.
+    """
+    from scenarios.founding import DEFAULT_REGIME, DEFAULT_SCENARIO, Asked, found, resume
+    from scenarios.venue_folder import place_of
+
     configure(log_format, log_level)
     with told_as_sentences():
-        founded = found(
-            scenario,
-            regime,
-            seed=seed,
-            population=population,
-            speed=speed,
-            limited=limits,
-            as_written=as_written,
-            makers=makers,
-        )
-        if keys is not None:
-            keys.touch(mode=0o600)
-            keys.write_text(
-                "".join(f"{_line(demo)}\n" for demo in founded.demos if demo.key), encoding="utf-8"
-            )
-        run(founded, host, port, typer.echo, tls=tls)
+        if no_journal and (data is not None or journal is not None):
+            raise typer.BadParameter("goes with neither --data nor --journal", param_hint="--no-journal")
+        with _listen(host, port) as bound:
+            place = None if no_journal else place_of(data, journal, scenario or DEFAULT_SCENARIO)
+            if place is not None and place.is_founded:
+                asked = Asked(scenario, regime, seed, population, makers, speed, as_written)
+                founded = resume(place, asked, limited=limits, tell=typer.echo)
+            else:
+                founded = found(
+                    scenario or DEFAULT_SCENARIO,
+                    regime or DEFAULT_REGIME,
+                    seed=1 if seed is None else seed,
+                    population=population,
+                    speed=speed or 1.0,
+                    limited=limits,
+                    as_written=as_written,
+                    makers=makers is not False,
+                    place=place,
+                )
+            if keys is not None:
+                _write_keys(founded.demos, keys)
+            run(founded, host, port, typer.echo, tls=tls, bound=bound)
+
+
+def _write_keys(demos: "list[Demo]", to: Path) -> None:
+    to.touch(mode=0o600)
+    to.write_text("".join(f"{_line(demo)}\n" for demo in demos if demo.key), encoding="utf-8")
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    """Bound before anything is founded, so that a port which is taken leaves nothing behind."""
+    from exchange.gateway.server import listen
+
+    try:
+        return listen(host, port)
+    except OSError as fault:
+        raise OSError(
+            fault.errno, f"{fault.strerror}. Choose another with --port", f"{host}:{port}"
+        ) from fault
 
 
 def _line(demo: "Demo") -> str:
@@ -145,17 +139,27 @@ def _line(demo: "Demo") -> str:
     return f"{demo.title} {demo.key.client_id} {demo.key.secret}"
 
 
-def run(founded: Founded, host: str, port: int, tell: Callable[[str], None], *, tls: bool = False) -> None:
-    """Serve until a signal."""
+def run(
+    founded: "Founded",
+    host: str,
+    port: int,
+    tell: Callable[[str], None],
+    *,
+    tls: bool = False,
+    bound: socket.socket | None = None,
+) -> None:
+    """Serve until a signal, on a socket that is `bound` already or on one of its own."""
     from exchange.gateway.app import Door, create_app, finish
     from exchange.gateway.server import listen, make_server
     from exchange.gateway.server import run as serve_on
     from scenarios.simulation import rare_collections
 
-    bound = listen(host, port)
+    bound = bound or listen(host, port)
     address = f"{host}:{bound.getsockname()[1]}"
 
     def ready() -> None:
+        for line in founded.story:
+            tell(line)
         tell(f"websocket  ws{'s' if tls else ''}://{address}/ws/api/v2")
         tell(f"http       http{'s' if tls else ''}://{address}/api/v2")
         tell(f"page       http{'s' if tls else ''}://{address}/")
@@ -163,11 +167,7 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None], *, 
             tell(f"trust      {certificate.certificate}")
         tell("keys       account, client id, secret")
         for demo in founded.demos:
-            tell(
-                f"           {_line(demo)}"
-                if demo.key
-                else f"           {demo.title}: refused. {demo.explanation}"
-            )
+            tell(f"           {_line(demo)}" if demo.key else f"           {demo.title}: {demo.explanation}")
 
     certificate = None
     if tls:
@@ -179,7 +179,3 @@ def run(founded: Founded, host: str, port: int, tell: Callable[[str], None], *, 
     gateway = founded.gateway
     with rare_collections():  # a whole one would be felt by everybody
         serve_on(make_server(app, certificate, lambda: finish(gateway), gateway.limits), bound)
-
-
-if TYPE_CHECKING:
-    from scenarios.world import World

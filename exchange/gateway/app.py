@@ -84,7 +84,7 @@ class WebSocketDoor:
     def __init__(self, gateway: Gateway, door: Door) -> None:
         self._gateway = gateway
         self._door = door
-        self._numbers = 0
+        self._numbers = gateway.venue.books.latest_line
         self._by_address: dict[str, int] = {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -299,8 +299,9 @@ def _address(scope: Scope) -> str:
 
 
 async def finish(gateway: Gateway) -> None:
-    """Before the server stops: the venue takes nothing more, and what it has answered leaves."""
-    await gateway.venue.stop()
+    """Before the server stops: the venue takes nothing more, and what it has answered leaves; all are told so."""
+    await gateway.venue.drain()
+    gateway.hub.lock()
     for connection in list(gateway.connections.values()):
         connection.graceful = True
         connection.close(RESTARTING, "the venue stops", at_once=False)

@@ -19,9 +19,17 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Any, Final
 
-from exchange.gateway.faults import BUSY, INVALID_CREDENTIALS, UNAUTHORIZED, fault, invalid
+from exchange.gateway.faults import (
+    BUSY,
+    INVALID_CREDENTIALS,
+    UNAUTHORIZED,
+    UNAVAILABLE,
+    fault,
+    invalid,
+)
 from exchange.gateway.logs import tell
 from exchange.gateway.registry import Access
+from exchange.journal.high_water import sync_folder
 from exchange.units import WalletId
 from matching.terms import ParticipantId
 
@@ -92,9 +100,11 @@ class KeyRing:
 
     path: Path | None = None
     keys: dict[str, Key] = field(default_factory=dict)
+    comes_back: bool = False  # with a venue that was founded before
 
     def __post_init__(self) -> None:
         if self.path is not None and self.path.exists():
+            self.comes_back = True
             for row in json.loads(self.path.read_text(encoding="utf-8")):
                 key = Key(**(row | {"role": Role(row["role"])}))
                 self.keys[key.client_id] = key
@@ -117,10 +127,35 @@ class KeyRing:
         self.add(key)
         return key
 
+    def of_founding(
+        self,
+        role: Role,
+        participant_id: ParticipantId | None = None,
+        wallet_id: WalletId | None = None,
+        title: str = "",
+    ) -> Key | None:
+        """A key for whoever is there from the founding; where the venue comes back, the one it got then, unless that
+        was taken back."""
+        if not self.comes_back:
+            return self.create(role, participant_id, wallet_id, title)
+        return next((key for key in self if (key.role, key.participant_id) == (role, participant_id)), None)
+
+    def keep(self, path: Path) -> None:
+        """Keep all of them there from now on."""
+        self.path = path
+        self._save(path)
+
     def add(self, key: Key) -> None:
+        """Raises Fault, and has no such key, if it cannot be kept."""
         self.keys[key.client_id] = key
-        if self.path is not None:
-            self._save(self.path)
+        try:
+            if self.path is not None:
+                self._save(self.path)
+        except OSError as error:
+            del self.keys[key.client_id]
+            raise fault(
+                UNAVAILABLE, reason="key_not_kept", told=f"ask for another later: {error.strerror}"
+            ) from None
 
     def remove(self, client_id: str) -> None:
         self.keys.pop(client_id, None)
@@ -144,7 +179,10 @@ class KeyRing:
         draft = path.with_name(f"{path.name}.new")
         with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as out:
             json.dump(rows, out)
+            out.flush()
+            os.fsync(out.fileno())
         draft.replace(path)
+        sync_folder(path.parent)
 
 
 class Doorkeeper:

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from exchange.clearing import accounts
-from exchange.commands import Command, PlaceOrder
+from exchange.commands import Command, PlaceOrder, QuoteMarket, WatchLine
 from exchange.events import (
     BookChanged,
     CancelCause,
@@ -67,6 +67,8 @@ ORDERS_KEPT: Final = 1_000  # of one participant, ended
 MINUTES_KEPT: Final = 7 * 1440  # candles
 MINUTE_MS: Final = 60_000
 DAY_MS: Final = 86_400_000
+REFUSED_KEPT: Final = 1_000  # orders of one participant that were refused, by their number
+OWN_NUMBERS: Final = 2**53  # what the venue numbers orders by if their owner does not, begins here
 LOGGED: Final = 10_000  # rows of one participant's log of transactions, and its transfers
 # Orders that were to trade at once and met nobody, or too few: the dialect tells them as canceled, not as refused.
 MET_TOO_FEW: Final = (RejectReason.NO_OPPOSITE_PRICE, RejectReason.UNFILLABLE_AT_ONCE)
@@ -77,11 +79,9 @@ class OrderRecord:
 
     __slots__ = (
         "average",
-        "cancel_word",
         "canceled_because",
         "changed_at",
         "command",
-        "connection",
         "created_at",
         "fee",
         "filled",
@@ -121,14 +121,18 @@ class OrderRecord:
         self.replaced = self.liquidation = self.quote = self.mmp = self.triggered = False
         self.trigger_price: Price | None = None
         self.canceled_because: CancelCause | None = None
-        self.cancel_word = ""  # what the wire calls the reason, if that says more than the core's
-        self.connection: int | None = None  # that placed it
         self.trades: list[UserTrade] = []
         self.untraded_because: RejectReason | None = None  # it was to trade at once, and met too few
 
     @property
     def is_live(self) -> bool:
         return self.state in ("open", "untriggered")
+
+    @property
+    def client_order_id(self) -> int:
+        """The number that its owner gave it; 0: none."""
+        number = self.command.client_order_id if self.command else 0
+        return number if number < OWN_NUMBERS else 0
 
     @property
     def label(self) -> str:
@@ -370,8 +374,10 @@ class Owner:
     transfers: dict[str, Transfer] = field(default_factory=dict)  # by transaction
     settlements: deque[Settled] = field(default_factory=lambda: deque(maxlen=LOGGED))
     refusals: deque[tuple[Time, PrivateEvent]] = field(default_factory=lambda: deque(maxlen=100))
+    refused: dict[int, OrderRejected] = field(default_factory=dict)  # the latest so many, by their number
     logged: int = 0  # rows
     moved: int = 0  # transfers
+    numbered: int = OWN_NUMBERS  # the latest number that the venue gave an order
 
     def order(self, order_id: int) -> OrderRecord | None:
         return self.live.get(order_id) or self.ended.get(order_id)
@@ -381,6 +387,11 @@ class Owner:
         if cost is None:
             cost = self.costs[name] = Cost()
         return cost
+
+    def refuse(self, event: OrderRejected) -> None:
+        self.refused.setdefault(event.client_order_id, event)
+        if len(self.refused) > REFUSED_KEPT:
+            del self.refused[next(iter(self.refused))]
 
     def end(self, record: OrderRecord, state: str, at: Time) -> None:
         record.state, record.changed_at = state, at
@@ -425,6 +436,7 @@ class Books:
         self.rolls: dict[str, list[tuple[Time, PerpetualRolled, int]]] = {}  # with the index of then
         self.indices: dict[str, deque[tuple[Time, int]]] = {}
         self._finals: dict[str, Price] = {}  # settlement prices, by bucket
+        self.latest_line = 0  # of those that have asked for anything; after a restart no number comes again
         self._pending: dict[int, list[tuple[OrderFilled, OrderRecord]]] = {}
         self.latest = Latest()
         self._public: deque[tuple[int, Time, PublicEvent]] = deque(maxlen=1_000)
@@ -447,6 +459,8 @@ class Books:
 
     def take(self, command: Command | None, entries: Sequence[Entry]) -> News:
         news = News(self._state.now)
+        if isinstance(command, PlaceOrder | QuoteMarket | WatchLine):
+            self._note_numbers(command)
         for entry in entries:
             news.entries.append(entry)
             event, at = entry.event, entry.time
@@ -460,6 +474,12 @@ class Books:
                 self._take_public(event, at, news, entry.sequence)
         self.tally.take(command, entries)
         return news
+
+    def _note_numbers(self, command: PlaceOrder | QuoteMarket | WatchLine) -> None:
+        self.latest_line = max(self.latest_line, command.line)
+        owner = self.owners.get(command.participant_id)
+        if owner is not None and not isinstance(command, WatchLine):
+            owner.numbered = max(owner.numbered, command.client_order_id)
 
     # --- private ------------------------------------------------------------------------------------
 
@@ -597,6 +617,9 @@ class Books:
                 )
             case ClaimSettled():
                 self._settled(owner, event, at)
+            case OrderRejected() if event.client_order_id < OWN_NUMBERS:
+                owner.refusals.append((at, event))
+                owner.refuse(event)
             case _ if type(event).__name__.endswith(_REFUSALS):
                 owner.refusals.append((at, event))
             case _:

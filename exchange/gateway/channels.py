@@ -426,6 +426,11 @@ class PlatformChannel(Channel):
         yield from ({"locked": locked} for locked in self._waiting)
         self._waiting.clear()
 
+    def lock(self) -> None:
+        """The venue takes nothing more."""
+        self._waiting.append(True)
+        self.send()
+
 
 class StatisticsChannel(Channel):
     """Totals that the venue publishes of itself, when they are others than before; told once a second."""
@@ -662,6 +667,12 @@ class Hub:
                     self._dirty[channel.interval][channel] = None
                 else:
                     channel.send()
+
+    def lock(self) -> None:
+        """Tell who follows the platform that the venue takes nothing more."""
+        for channel in self._listening.get(EVENTS, ()):
+            if isinstance(channel, PlatformChannel):
+                channel.lock()
 
     def flush(self, interval: float) -> None:
         dirty = self._dirty[interval]

@@ -8,7 +8,7 @@ from importlib import import_module
 from typing import Any
 from weakref import WeakValueDictionary
 
-from exchange.commands import CancelOrder
+from exchange.commands import CancelAll, WatchLine
 from exchange.gateway.auth import Doorkeeper, Key, KeyRing
 from exchange.gateway.books import Books, Owner
 from exchange.gateway.channels import INTERVALS, Hub
@@ -26,7 +26,7 @@ from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits, Throttle
 from exchange.gateway.venue import LiveVenue, Source
 from exchange.state import Seat, State
-from matching.terms import OrderId, ParticipantId
+from matching.terms import ParticipantId
 
 log = logging.getLogger("ringfence.gateway")
 
@@ -96,7 +96,6 @@ class Gateway:
         self.throttle = Throttle(self.limits)
         self.hub = Hub(venue.exchange.state, venue.books)
         self.connections: dict[int, Connection] = {}
-        self.cancels_by_default: set[str] = set()  # keys whose new connections cancel on disconnect
         self.quote_guards: dict[
             tuple[ParticipantId, str], dict[str, Any]
         ] = {}  # settings of MMP, as they were set
@@ -104,7 +103,7 @@ class Gateway:
         self.lookout = Lookout(self)
         self.started = time.time()
         self._http: WeakValueDictionary[str, Source] = WeakValueDictionary()  # while something waits
-        self._client_order_id = 0
+        self._numbered: dict[ParticipantId, int] = {}  # the latest order of each that had no number
         venue.followers.append(self.hub.take)
         for key in ring:
             self.follow(key)
@@ -125,9 +124,11 @@ class Gateway:
     def leave_private(self, connection: Connection) -> None:
         self.hub.leave(connection, [name for name in connection.channels if name.startswith("user.")])
 
-    def next_client_order_id(self) -> int:
-        self._client_order_id += 1
-        return self._client_order_id
+    def next_client_order_id(self, who: ParticipantId) -> int:
+        """For an order that comes without one. None is given twice, not after a restart either."""
+        latest = max(self._numbered.get(who, 0), self.venue.books.owners[who].numbered)
+        self._numbered[who] = latest + 1
+        return latest + 1
 
     # --- requests -----------------------------------------------------------------------------------
 
@@ -139,7 +140,21 @@ class Gateway:
         send: Callable[[bytes, Fault | None], None],
     ) -> None:
         """Meet a request: `send` is told the answer, now or once the exchange has handled it. It never raises."""
+        if self.venue.is_ahead:
+            self.venue.hold(lambda: self._meet(request, call, came, send))
+        else:
+            self._meet(request, call, came, send)
+
+    def _meet(
+        self,
+        request: Request,
+        call: Call,
+        came: int,
+        send: Callable[[bytes, Fault | None], None],
+    ) -> None:
         number = request.id
+        if call.connection is not None:
+            call.key = call.connection.key
         try:
             result = self._result(request, call, came, send)
         except Fault as refused:
@@ -249,10 +264,14 @@ class Gateway:
 
     def tick(self, beat: int) -> None:
         """Ten times a second: what has changed in the meantime, and a tenth of the connections, so that a thousand
-        heartbeats are not sent at one moment."""
+        heartbeats are not sent at one moment; once a second the disk as well."""
+        if self.venue.is_ahead:
+            self.venue.hold(lambda: self.tick(beat))
+            return
         self.hub.flush(INTERVALS["100ms"])
         if beat % 10 == 0:
             self.hub.flush(INTERVALS["agg2"])
+            self.venue.look_at_disk()
         now = time.monotonic()
         for connection in list(self.connections.values()):
             if connection.number % 10 == beat % 10:
@@ -265,18 +284,19 @@ class Gateway:
         self.hub.leave(connection, list(connection.channels))
         key = connection.key
         if connection.cancels_on_disconnect and not connection.graceful and key and key.participant_id:
-            self.cancel_orders_of(connection, key.participant_id)
+            lost = CancelAll(participant_id=key.participant_id, line=connection.number)
+            self.tell_of_line(connection, lost)
 
-    def cancel_orders_of(self, connection: Connection, who: ParticipantId) -> None:
-        """Cancel what the connection has placed, after whatever it has still asked for."""
-        owner = self.venue.books.owners[who]
-        mine = [record for record in owner.live.values() if record.connection == connection.number]
-        for record in mine:
-            record.cancel_word = "cancel_on_disconnect"
-        commands = [CancelOrder(participant_id=who, order_id=OrderId(record.order_id)) for record in mine]
-        if commands:
-            try:
-                ask: Ask[None] = Ask(commands, lambda _: None)
-                self.venue.submit(connection.source, ask, lambda _: None, must=True)
-            except Fault as refused:
-                log.error("orders of a lost connection could not be canceled: %s", refused.name)
+    def tell_of_line(self, connection: Connection, command: CancelAll | WatchLine) -> None:
+        """Have the exchange know what becomes of a connection, after whatever it has still asked for."""
+        try:
+            ask: Ask[None] = Ask((command,), lambda _: None)
+            self.venue.submit(connection.source, ask, lambda _: None, must=True)
+        except Fault as refused:
+            told = type(command).__name__
+            tell(log, logging.ERROR, "line_not_told", command=told, reason=refused.name)
+
+    def watch(self, connection: Connection, who: ParticipantId, *, watched: bool) -> None:
+        """From now on the orders of the connection go with it, or stay."""
+        connection.cancels_on_disconnect = watched
+        self.tell_of_line(connection, WatchLine(participant_id=who, line=connection.number, watched=watched))

@@ -44,6 +44,7 @@ TIMES_IN_FORCE: Final = {
 }
 CANCEL_REASONS: Final = {
     CancelCause.REQUESTED: "user_request",
+    CancelCause.LINE_LOST: "cancel_on_disconnect",
     CancelCause.NOT_FILLED: "immediate_or_cancel",
     CancelCause.SELF_TRADE: "self_trade_prevention",
     CancelCause.NOTHING_TO_REDUCE: "reduce_only",
@@ -125,6 +126,8 @@ def order(record: OrderRecord) -> OrderShape:
         "risk_reducing": record.liquidation,
         "commission": money(record.fee),
     }
+    if record.client_order_id:
+        told["client_order_id"] = record.client_order_id
     if command is not None and command.trigger_source is not None:
         told["trigger"] = TRIGGERS[command.trigger_source]
         told["triggered"] = record.triggered
@@ -134,7 +137,7 @@ def order(record: OrderRecord) -> OrderShape:
             told["trigger_offset"] = pair.price(command.trail)
     if record.state == "cancelled":
         cause = record.canceled_because or CancelCause.REQUESTED
-        told["cancel_reason"] = record.cancel_word or CANCEL_REASONS[cause]
+        told["cancel_reason"] = CANCEL_REASONS[cause]
     if record.untraded_because is not None:
         told["cancel_reason"] = record.untraded_because.value
     return told

@@ -18,6 +18,7 @@ class OrderShape(TypedDict):
     filled_amount: float
     average_price: float
     label: str
+    client_order_id: NotRequired[int]  # if its owner gave it one
     post_only: bool
     reject_post_only: bool
     reduce_only: bool
@@ -75,6 +76,7 @@ class UserTradeShape(TradeShape):
 class OrderWithTrades(TypedDict):
     order: OrderShape
     trades: list[UserTradeShape]
+    duplicate: NotRequired[bool]  # it had come before, under the same client_order_id
 
 
 class Trades(TypedDict):

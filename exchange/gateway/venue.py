@@ -1,10 +1,14 @@
 """The live venue: it alone owns the exchange. What is asked is put in order, stamped, written down and handled;
 only then is it answered, and after that published.
 
-    intake -> time -> journal (in a thread) -> handle -> answers -> feeds
+    intake -> time -> those inside -> journal (in a thread) -> handle -> answers -> feeds
+
+What those inside do is handled before it is written, since one thing follows from another there. Until it is
+written nobody is shown anything: feeds wait, and so do reads, which otherwise are answered from the state at once.
 
 A write that fails leaves it unknown whether it will be found again: everybody in the batch is told so, and nothing
-more is taken. Reads are answered from the state at once, without passing here.
+more is taken. Only of a disk that was full it is known that nothing was written; then what those inside have done
+goes into the room of the reserve, and the others are refused.
 """
 
 import asyncio
@@ -12,12 +16,12 @@ import logging
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from typing import Any, Final, NamedTuple, Protocol
 
-from exchange.commands import CancelAll, CancelOrder, Command
+from exchange.commands import CancelAll, CancelOrder, Command, PassTime
 from exchange.core import Exchange
 from exchange.events import Entry
 from exchange.gateway.books import Books, News
@@ -25,6 +29,7 @@ from exchange.gateway.clock import Clock
 from exchange.gateway.faults import QUEUE_FULL, UNAVAILABLE, UNKNOWN_OUTCOME, fault, invalid
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import Ask
+from exchange.journal.faults import JournalFull
 from exchange.state import State
 from exchange.units import Time
 from exchange.wellformed import MalformedCommand, check
@@ -35,24 +40,35 @@ SWITCH: Final = (
     0.0002  # seconds after which the journal's thread gets its turn; by default it would wait 5 ms
 )
 A_COMMAND: Final = 512  # bytes that one is reckoned at
+WARNED: Final = 0.10  # of the disk is free: said once
+SHORT: Final = 0.02  # of the disk is free: cancels only
 
 log = logging.getLogger("ringfence.venue")
 Reply = Callable[[Any], None]  # told the result, or a Fault
 
 
 class Happened(NamedTuple):
-    """A command and what it did; without a command it is what fell due."""
+    """A command and what it did."""
 
     at: Time
-    command: Command | None
+    command: Command
     entries: list[Entry]
+
+
+Heard = Callable[[Happened], None]  # told of each command right after it
 
 
 class Journal(Protocol):
     """Where commands are kept. `append` returns once they are durable; it is called in a thread."""
 
     def append(self, batch: Sequence[tuple[Time, Command]]) -> None: ...
+    def farewell(self, batch: Sequence[tuple[Time, Command]]) -> None: ...
     def close(self) -> None: ...
+
+    @property
+    def free_share(self) -> float | None:
+        """What part of the disk is free, if that can be told."""
+        ...
 
 
 class World(Protocol):
@@ -61,12 +77,12 @@ class World(Protocol):
     @property
     def exchange(self) -> Exchange: ...
 
-    def step(self, until: Time) -> list[Happened]:
-        """Let time pass up to and including then: what those inside did, and what fell due."""
+    def step(self, until: Time, heard: Heard) -> None:
+        """Let time pass up to and including then: those inside act, and what fell due is done."""
         ...
 
     def put(self, command: Command, at: Time) -> list[Entry]:
-        """A command from outside; those inside are told of it."""
+        """A command from outside, later than everything that `step` has done; those inside are told of it."""
         ...
 
     def next_due(self) -> Time | None:
@@ -80,9 +96,10 @@ class Alone:
     def __init__(self, exchange: Exchange) -> None:
         self.exchange = exchange
 
-    def step(self, until: Time) -> list[Happened]:
-        entries = self.exchange.advance(until)
-        return [Happened(until, None, entries)] if entries else []
+    def step(self, until: Time, heard: Heard) -> None:
+        due = self.exchange.next_due()
+        if due is not None and due <= until:
+            heard(Happened(until, PassTime(), self.exchange.handle(PassTime(), until)))
 
     def put(self, command: Command, at: Time) -> list[Entry]:
         return self.exchange.handle(command, at)
@@ -102,8 +119,34 @@ class Standing(StrEnum):
     STARTING = "starting"
     OPEN = "open"
     STOPPING = "stopping"
+    FULL = "full"  # the disk: nothing more is taken until the next start, and nothing is lost
     FAILED = "failed"  # a write, or one of our own rules: nothing more is taken
     CLOSED = "closed"
+
+
+class Disk:
+    """How much room is left under the journal."""
+
+    __slots__ = ("free_share", "is_short")
+
+    def __init__(self) -> None:
+        self.free_share: float | None = None
+        self.is_short = False  # too little to take new orders
+
+    def look(self, free_share: float | None) -> None:
+        before, self.free_share = self.free_share, free_share
+        if free_share is None:
+            return
+        if free_share < WARNED and (before is None or before >= WARNED):
+            log.warning(
+                "%.1f%% of the disk under the journal is free; at 2%% no orders are taken", free_share * 100
+            )
+        if self.is_short != (free_share < SHORT):
+            self.is_short = free_share < SHORT
+            log.warning(
+                "orders are %s",
+                "no longer taken: the disk is nearly full" if self.is_short else "taken again",
+            )
 
 
 class _Waiting(NamedTuple):
@@ -138,11 +181,15 @@ class LiveVenue:
         self.followers: list[Callable[[News], None]] = []
         self.handled = 0  # commands from outside
         self.batches = 0
+        self.disk = Disk()
         self._journal = journal
         self._last: Time = self.exchange.state.now
         self._intake = intake
         self._queued = 0
         self._turns: deque[Source] = deque()  # senders with something waiting
+        self._inside: list[tuple[Time, Command]] = []  # handled, and not written yet
+        self._untold: list[News] = []  # what came of that
+        self._held: list[Callable[[], None]] = []  # until it is written
         self._wake = asyncio.Event()
         self._alarm: asyncio.TimerHandle | None = None
         self._alarm_at: Time | None = None
@@ -172,19 +219,37 @@ class LiveVenue:
     def queued(self) -> int:
         return self._queued
 
-    def found(self, happened: Sequence[Happened]) -> None:
-        """What happened while the world was founded; it is the beginning of the journal. Raises what that raises."""
-        commands = [(at, command) for at, command, _ in happened if command is not None]
+    @property
+    def is_ahead(self) -> bool:
+        """Whether the exchange has done what is not in the journal yet: nobody may be shown it."""
+        return bool(self._untold) and self._journal is not None
+
+    def hold(self, what: Callable[[], None]) -> None:
+        """Do that as soon as all that has happened may be shown."""
+        self._held.append(what)
+
+    def found(self, happened: Sequence[Happened], *, written: int = 0) -> None:
+        """What happened before the venue opens; all but the first `written` goes into the journal. Raises what that
+        raises."""
+        commands = [(at, command) for at, command, _ in happened[written:]]
         if self._journal is not None:
             for first in range(0, len(commands), BATCH_COMMANDS):
                 self._journal.append(commands[first : first + BATCH_COMMANDS])
-        self.take_in(happened)
+        for one in happened:
+            self.take_in(one)
 
-    def take_in(self, happened: Iterable[Happened]) -> None:
+    def take_in(self, happened: Happened) -> None:
         """What happened before the venue opened, and is in the journal."""
-        for at, command, entries in happened:
-            self.books.take(command, entries)
-            self._last = max(self._last, at)
+        self.books.take(happened.command, happened.entries)
+        self._last = max(self._last, happened.at)
+
+    def begin_with(self, commands: Sequence[Command]) -> None:
+        """What the life before has left to be done comes before anything that is asked in this one."""
+        if commands:
+            source = Source()
+            source.waiting.append(_Waiting(Ask(commands, lambda _: None), lambda _: None))
+            self._turns.append(source)
+            self._queued += 1
 
     def start(self) -> None:
         if self._journal is not None:
@@ -193,22 +258,26 @@ class LiveVenue:
         self._wake.set()  # something may be due before anybody asks for anything
         self._task = asyncio.get_running_loop().create_task(self._run(), name="venue")
 
-    async def stop(self) -> None:
-        """Take nothing more; finish and answer what has been taken. More than once is the same as once."""
-        if self.standing is Standing.CLOSED:
-            return
+    async def drain(self) -> None:
+        """Take nothing more; write, do and answer what has been taken."""
         if self.standing is Standing.OPEN:
             self.standing = Standing.STOPPING
         self._wake.set()
         if self._task is not None:
             await self._task
+
+    async def stop(self) -> None:
+        """The same, and let go of the journal. More than once is the same as once."""
+        if self.standing is Standing.CLOSED:
+            return
+        await self.drain()
         if self._alarm is not None:
             self._alarm.cancel()
         if self._thread is not None and self._journal is not None:
             self._thread.shutdown()
             self._journal.close()
             self._journal = None
-        if self.standing is not Standing.FAILED:
+        if self.standing not in (Standing.FAILED, Standing.FULL):
             self.standing = Standing.CLOSED
 
     def submit(self, source: Source, ask: Ask[Any], reply: Reply, *, must: bool = False) -> None:
@@ -219,6 +288,8 @@ class LiveVenue:
         room = self._intake * (2 if _only_cancels(ask) else 1)
         if self._queued >= room and not must:
             raise fault(QUEUE_FULL, retry_after_ms=250, wait=0.25)
+        if self.disk.is_short and not all(isinstance(one, CancelOrder | CancelAll) for one in ask.commands):
+            raise fault(UNAVAILABLE, reason="disk_nearly_full", told="only cancels are taken", wait=10)
         for command in ask.commands:
             try:
                 check(command)
@@ -229,6 +300,11 @@ class LiveVenue:
             self._turns.append(source)
         source.waiting.append(_Waiting(ask, reply))
         self._wake.set()
+
+    def look_at_disk(self) -> None:
+        """Once a second: is there room for what is to be written."""
+        if self._journal is not None:
+            self.disk.look(self._journal.free_share)
 
     # --- the one task -------------------------------------------------------------------------------
 
@@ -248,31 +324,61 @@ class LiveVenue:
                 "the venue has stopped at %d, after entry %d", self.state.now, self.exchange.sequence
             )
             self._refuse_all()
+            self._go_on_reading()
 
     async def _turn(self) -> None:
-        happened = self.world.step(self.now)
-        now = max(self.now, self._last_of(happened)) + 1
-        batch = self._take(now)
-        commands = [(at, command) for at, command, _ in happened if command is not None]
-        commands += [(now, command) for one in batch for command in one.ask.commands]
-        if commands and self._journal is not None and not await self._write(commands):
+        at = self._let_pass() + 1
+        batch = self._take(at)
+        commands = [*self._inside, *((at, command) for one in batch for command in one.ask.commands)]
+        unwritten = await self._write(commands) if commands else None
+        if unwritten is not None:
             for one in batch:
-                one.reply(
-                    fault(UNKNOWN_OUTCOME, reason="outcome_unknown", told="the journal could not be written")
-                )
+                one.reply(unwritten)
             self._refuse_all()
+            self._go_on_reading()
             return
-        self._publish([(command, entries) for _, command, entries in happened])
+        self._show()
         for one in batch:
-            self._do(one, now)
+            self._do(one, at)
         if batch:
-            self._last = now
+            self._last = at
             self.batches += 1
-        elif happened:
-            self._last = max(self._last, self._last_of(happened))
 
-    def _last_of(self, happened: list[Happened]) -> Time:
-        return max(self.state.now, self._last, happened[-1].at if happened else 0)
+    def _let_pass(self) -> Time:
+        """Let those inside act, and what fell due be done, up to now: how late it is then.
+
+        What comes from outside comes a nanosecond later, and by then nothing is left to be done inside. So times
+        alone tell, in the journal, what came from outside and what followed inside.
+        """
+        now = self.now
+        self.world.step(now, self._heard)
+        while (due := self.world.next_due()) is not None and due <= now + 1:
+            now += 1
+            self.world.step(now, self._heard)
+        return now
+
+    def _heard(self, happened: Happened) -> None:
+        self._inside.append((happened.at, happened.command))
+        self._untold.append(self.books.take(happened.command, happened.entries))
+        self._last = max(self._last, happened.at)
+
+    def _show(self) -> None:
+        """All that has happened may be seen."""
+        self._inside.clear()
+        untold, self._untold = self._untold, []
+        for news in untold:
+            self._tell(news)
+        self._release()
+
+    def _go_on_reading(self) -> None:
+        """What those inside did last may be missing after a restart: no feed tells it."""
+        self._untold.clear()
+        self._release()
+
+    def _release(self) -> None:
+        held, self._held = self._held, []
+        for what in held:
+            what()
 
     def _do(self, one: _Waiting, now: Time) -> None:
         done = [(command, self.world.put(command, now)) for command in one.ask.commands]
@@ -286,10 +392,6 @@ class LiveVenue:
             one.reply(result)
         for news in told:
             self._tell(news)
-
-    def _publish(self, done: Iterable[tuple[Command | None, list[Entry]]]) -> None:
-        for command, entries in done:
-            self._tell(self.books.take(command, entries))
 
     def _tell(self, news: News) -> None:
         for follower in self.followers:
@@ -315,16 +417,35 @@ class LiveVenue:
             self.meter.batch(commands)
         return batch
 
-    async def _write(self, commands: list[tuple[Time, Command]]) -> bool:
-        assert self._journal is not None
+    async def _write(self, commands: list[tuple[Time, Command]]) -> Fault | None:
+        """Have it in the journal; else what is to be said to those whose commands are not, or may not be."""
+        if self._journal is None:
+            return None
         loop = asyncio.get_running_loop()
         try:
             await loop.run_in_executor(self._thread, self._append, commands)
+        except JournalFull:
+            return await self._end_for_lack_of_room(self._journal)
         except Exception:
-            self.standing = Standing.FAILED
-            log.exception("the journal could not be written; the venue takes no more")
-            return False
-        return True
+            return self._fail()
+        return None
+
+    async def _end_for_lack_of_room(self, journal: Journal) -> Fault:
+        """What those inside have done is the last that is written; of the batch nothing is."""
+        loop = asyncio.get_running_loop()
+        try:
+            await loop.run_in_executor(self._thread, journal.farewell, self._inside)
+        except Exception:
+            return self._fail()
+        self._show()
+        self.standing = Standing.FULL
+        log.error("the disk is full: the venue takes no more. Free some space and start it again")
+        return fault(UNAVAILABLE, reason="disk_full", told="nothing was done")
+
+    def _fail(self) -> Fault:
+        self.standing = Standing.FAILED
+        log.exception("the journal could not be written; the venue takes no more")
+        return fault(UNKNOWN_OUTCOME, reason="outcome_unknown", told="the journal could not be written")
 
     def _refuse_all(self) -> None:
         """Nobody is left without an answer."""

@@ -219,6 +219,14 @@ def open_journal(url: str) -> Journal:
     return _open_file(_path_of(url))
 
 
+def is_there(url: str) -> bool:
+    """Whether there is a journal, or what is left of one. A database is not asked: it may be."""
+    if url.startswith(_POSTGRESQL):
+        return True
+    path = _path_of(url)
+    return path.exists() or Paths(path).mark.exists()
+
+
 def _open_file(path: Path) -> Journal:
     if not path.parent.is_dir():
         raise JournalUnusable(f"{path.parent} is no folder. Make it, or name another place for the journal")
@@ -263,7 +271,7 @@ def read_journal(url: str) -> Journal:
         remote = _postgresql(url, writing=False)
         return Journal(remote, audit(remote, None), None, None, writing=False)
     path = _path_of(url)
-    if not path.exists() and not Paths(path).mark.exists():
+    if not is_there(url):
         raise JournalUnusable(f"{path}: there is no journal. Name one")
     audited, snapshots = audit_file(path), Snapshots(Paths(path).snapshots)
     return Journal(SqliteStore(path, writing=False), audited, None, snapshots, writing=False)

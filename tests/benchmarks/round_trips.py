@@ -2,8 +2,9 @@
 
     python -m tests.benchmarks.round_trips [seconds]
 
-Each server runs in a process of its own, with a journal that syncs every batch; the load comes from here, one request
-in flight on each connection. Prints rows: server, connections, round trips a second, p50 and p99 in microseconds.
+Each server runs in a process of its own, without a journal, with a bare file that is synced once a batch, or with the
+journal of a venue that is kept; the load comes from here, one request in flight on each connection.
+Prints rows: server, connections, round trips a second, p50 and p99 in microseconds.
 """
 
 import asyncio
@@ -35,8 +36,15 @@ class SyncedFile:
         self._out.write(encode_lines(batch))
         os.fdatasync(self._out.fileno())
 
+    def farewell(self, batch: Sequence[tuple[Time, Command]]) -> None:
+        self.append(batch)
+
     def close(self) -> None:
         self._out.close()
+
+    @property
+    def free_share(self) -> float | None:
+        return None
 
 
 def echo_server(pipe: Connection) -> None:
@@ -59,16 +67,21 @@ def echo_server(pipe: Connection) -> None:
     uvloop.run(make_server(app).serve(sockets=[bound]))
 
 
-def venue_server(pipe: Connection, journal: bool) -> None:
+def venue_server(pipe: Connection, journal: str) -> None:
     from exchange.gateway.app import create_app
     from exchange.gateway.server import listen, make_server
-    from scenarios.serve_cli import found
+    from scenarios.founding import found
+    from scenarios.venue_folder import Place
 
     with tempfile.TemporaryDirectory() as folder:
-        kept = SyncedFile(Path(folder) / "journal") if journal else None
+        options: dict[str, Any] = {"population": 0, "makers": False}
+        if journal == "file":
+            options["journal"] = SyncedFile(Path(folder) / "journal")
+        elif journal == "kept":
+            options["place"] = Place(Path(folder) / "venue", None)
 
         async def run() -> None:
-            founded = found("market_day", "ru_open_counterfactual", population=0, makers=False, journal=kept)
+            founded = found("market_day", "ru_open_counterfactual", **options)
             key = next(demo.key for demo in founded.demos if demo.key)
             bound = listen("127.0.0.1", 0)
             app = create_app(founded.gateway)
@@ -184,9 +197,10 @@ def main() -> None:
     context = multiprocessing.get_context("spawn")
     servers: list[tuple[str, Any, tuple[Any, ...], Callable[[int], str]]] = [
         ("echo", echo_server, (), request),
-        ("venue, a look", venue_server, (False,), look),
-        ("venue, an order", venue_server, (False,), request),
-        ("... and journal", venue_server, (True,), request),
+        ("venue, a look", venue_server, ("",), look),
+        ("venue, an order", venue_server, ("",), request),
+        ("... bare file", venue_server, ("file",), request),
+        ("... and journal", venue_server, ("kept",), request),
     ]
     print(f"{'server':16} {'connections':>11} {'per second':>11} {'p50 us':>8} {'p99 us':>8}")
     for name, target, arguments, again in servers:

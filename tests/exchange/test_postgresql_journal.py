@@ -1,5 +1,6 @@
 """The journal in a real PostgreSQL server: durable, one writer, fenced, and the same records as anywhere."""
 
+import asyncio
 import os
 import shutil
 import socket
@@ -20,6 +21,8 @@ from exchange.journal import (
     state_hash,
 )
 from exchange.journal.copying import copy
+from scenarios.founding import Asked, Founded, found, resume
+from scenarios.venue_folder import Place
 from tests.reliability.stream import commands, hash_after
 
 ADDRESS = os.environ.get("RINGFENCE_TEST_POSTGRESQL", "")  # of a server that may be written to
@@ -163,3 +166,27 @@ def test_sentences_name_no_password(server: str) -> None:
     with pytest.raises(JournalUnusable, match="does not answer") as caught:
         open_journal(wrong)
     assert "secret" not in str(caught.value)
+
+
+def test_a_venue_that_is_kept_here_comes_back(url: str, tmp_path: Path) -> None:
+    asyncio.run(
+        _lived(found("market_day", "ru_open_counterfactual", population=5, place=Place(tmp_path, url)))
+    )
+    with read_journal(url) as journal:
+        was = state_hash(recover(journal))
+    back = resume(Place(tmp_path, url), Asked())
+    assert state_hash(back.gateway.venue.exchange) == was
+    with pytest.raises(JournalInUse):
+        resume(Place(tmp_path, url), Asked())
+    asyncio.run(back.gateway.venue.stop())
+    secrets = [key.secret.encode() for key in back.gateway.ring]
+    written = (tmp_path / "venue.json").read_bytes()
+    with read_journal(url) as journal:
+        assert not any(secret in record.command for secret in secrets for record in journal.records())
+    assert not any(secret in written for secret in secrets)
+
+
+async def _lived(founded: Founded) -> None:
+    founded.gateway.venue.start()
+    await asyncio.sleep(0.3)
+    await founded.gateway.venue.stop()

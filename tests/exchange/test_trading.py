@@ -9,21 +9,28 @@ from exchange.commands import (
     CancelAll,
     CloseSession,
     HaltInstrument,
+    PassTime,
+    PlaceOrder,
     SettleBucket,
     SuspendParticipant,
+    WatchLine,
 )
 from exchange.events import (
     BestPricesChanged,
     CancelCause,
+    LineWatched,
     OrderAccepted,
     OrderAmended,
     OrderCanceled,
     OrderFilled,
     OrderRejected,
+    RequestExists,
     RequestRejected,
+    SessionClosed,
     TradeReported,
 )
 from exchange.instruments import Product
+from exchange.messages import changed
 from exchange.reasons import RejectReason
 from exchange.units import HOUR, SECOND, InstrumentId
 from exchange.wellformed import MalformedCommand
@@ -283,6 +290,47 @@ def test_only_the_owner_may_cancel(venue: Venue) -> None:
     assert of_kind(venue.cancel(ANN, order), OrderCanceled)
     (again,) = venue.cancel(ANN, order)
     assert isinstance(again, RequestRejected)
+
+
+def test_a_lost_line_takes_what_came_on_it_and_is_watched_no_longer(venue: Venue) -> None:
+    for number, line in enumerate((3, 3, 4, 0)):
+        venue.place(ANN, BUY, 1, 78_000 + number, line=line)
+    venue.place(BOB, BUY, 1, 78_000, line=3)
+    for line in (3, 5):
+        (told,) = venue.tell(WatchLine(participant_id=ANN, line=line, watched=True))
+        assert told == LineWatched(participant_id=ANN, line=line, watched=True)
+    venue.tell(WatchLine(participant_id=ANN, line=5, watched=False))
+    seat = venue.state.seats[ANN]
+    assert list(seat.watched) == [3]
+    lost = of_kind(venue.tell(CancelAll(participant_id=ANN, line=3)), OrderCanceled)
+    assert [(one.order_id, one.cause) for one in lost] == [
+        (1, CancelCause.LINE_LOST),
+        (2, CancelCause.LINE_LOST),
+    ]
+    assert not seat.watched and list(seat.orders) == [3, 4]
+    assert len(venue.state.seats[BOB].orders) == 1
+
+
+def test_a_line_of_nobody_is_refused(venue: Venue) -> None:
+    (refused,) = venue.tell(WatchLine(participant_id=CYD, line=1, watched=True))
+    assert isinstance(refused, RequestRejected) and refused.reason is RejectReason.UNKNOWN_PARTICIPANT
+
+
+def test_an_order_that_comes_again_on_another_line_is_the_same(venue: Venue) -> None:
+    first = PlaceOrder(
+        participant_id=ANN, client_order_id=7, instrument_id=BTCF, side=BUY, quantity=1, price=78_000, line=3
+    )
+    venue.tell(first)
+    (told,) = venue.tell(changed(first, line=4))
+    assert isinstance(told, RequestExists) and told.order_id == 1
+
+
+def test_time_that_passes_does_what_fell_due_and_nothing_else(venue: Venue) -> None:
+    venue.exchange.advance(venue.state.sessions[0].closes - 1)
+    at = venue.state.sessions[0].closes
+    told = venue.exchange.handle(PassTime(), at)
+    assert any(isinstance(entry.event, SessionClosed) for entry in told)
+    assert venue.exchange.handle(PassTime(), at) == [] and venue.state.now == at
 
 
 def test_cancel_all_takes_every_order_of_one_participant(venue: Venue) -> None:

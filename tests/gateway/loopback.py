@@ -16,7 +16,7 @@ from exchange.gateway.auth import Key
 from exchange.gateway.dispatch import Gateway
 from exchange.gateway.server import listen, make_server, run
 from exchange.gateway.throttle import Limits
-from scenarios.serve_cli import found
+from scenarios.founding import Founded, found
 
 PERPETUAL = "BTC_RUBD-PERPETUAL"
 T = TypeVar("T")
@@ -76,6 +76,14 @@ def venue(
         gateway.limits = gateway.throttle.limits = limits
     if change is not None:
         change(gateway)
+    with served(founded, port) as opened:
+        yield opened
+
+
+@contextmanager
+def served(founded: Founded, port: int = 0) -> Iterator[Venue]:
+    """Let a venue that stands still be open; port 0 is any that is free."""
+    gateway = founded.gateway
     ready = threading.Event()
     opened = Venue(gateway, {d.title: d.key for d in founded.demos if d.key}, 0)
 
@@ -195,4 +203,4 @@ async def around(client: Client, share: float) -> float:
     return round(mark * share / 100) * 100.0
 
 
-__all__ = ["PERPETUAL", "Client", "Refused", "Venue", "around", "dial", "limit", "play", "venue"]
+__all__ = ["PERPETUAL", "Client", "Refused", "Venue", "around", "dial", "limit", "play", "served", "venue"]

@@ -20,7 +20,7 @@ from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import REGISTRY, Access, Ask
 from exchange.gateway.venue import Source, Standing
 from scenarios.config.regime_file import read_regime
-from scenarios.serve_cli import found
+from scenarios.founding import found
 from tests.gateway.loopback import PERPETUAL, Refused, Venue, around, dial, limit, play, venue
 
 NOW = 1_700_000_000_000

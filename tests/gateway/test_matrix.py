@@ -20,7 +20,7 @@ from exchange.gateway.methods.access import ApplicationParams, applicant_of
 from exchange.instruments import ContractKind
 from exchange.units import InstrumentId, WalletId
 from matching.terms import ParticipantId
-from scenarios.serve_cli import found
+from scenarios.founding import found
 from tests.gateway.loopback import Client, Venue, dial, play, venue
 from tests.gateway.ways import MEETS_NOBODY, WAYS, Listed, Way
 from tests.oracles.regime_gate import PRODUCT, Gate, Told

@@ -16,7 +16,7 @@ from exchange.gateway.auth import SEATED, Key, Role
 from exchange.gateway.dispatch import Call, Gateway
 from exchange.gateway.jsonrpc import Request
 from exchange.gateway.registry import REGISTRY, Access, NoParams, Registry
-from scenarios.serve_cli import found
+from scenarios.founding import found
 from tests.gateway.loopback import Refused, Venue, dial, play, venue
 
 NOBODY = "nobody"

@@ -13,7 +13,7 @@ from exchange.gateway.jsonrpc import Fault, Request, now_us
 from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits
 from exchange.units import MINUTE, IndexId, InstrumentId, Time
-from scenarios.serve_cli import found
+from scenarios.founding import found
 
 DAY = str(Path(__file__).with_name("short_day.toml"))
 PERPETUAL, FUTURE = "BTC_RUBD-PERPETUAL", "BTC_RUBD-18DEC26"

@@ -12,7 +12,15 @@ import pytest
 
 from exchange.gateway.certificate import development_certificate
 
-COMMAND = [sys.executable, "-c", "from scenarios.cli import main; main()", "serve", "--port", "0"]
+COMMAND = [
+    sys.executable,
+    "-c",
+    "from scenarios.cli import main; main()",
+    "serve",
+    "--no-journal",
+    "--port",
+    "0",
+]
 ROOT = Path(__file__).parents[2]
 
 

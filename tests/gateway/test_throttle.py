@@ -11,7 +11,7 @@ from exchange.gateway.jsonrpc import Request
 from exchange.gateway.registry import Pool
 from exchange.gateway.throttle import Bucket, Limits, Rate
 from exchange.gateway.venue import Standing
-from scenarios.serve_cli import found
+from scenarios.founding import found
 from tests.gateway.loopback import PERPETUAL, Refused, around, dial, limit, play, venue
 
 

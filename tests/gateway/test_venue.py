@@ -3,39 +3,51 @@ fails is told as what it is."""
 
 import asyncio
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from exchange.commands import CancelAll, Command, HaltInstrument
+from exchange.commands import CancelAll, Command, HaltInstrument, PlaceOrder
 from exchange.core import Exchange
 from exchange.events import Entry
+from exchange.gateway.books import News
 from exchange.gateway.clock import WallClock
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import Ask
-from exchange.gateway.venue import Alone, LiveVenue, Source, Standing
+from exchange.gateway.venue import Alone, Happened, Heard, LiveVenue, Source, Standing
+from exchange.journal import JournalFull
 from exchange.units import SECOND, InstrumentId, Time
-from matching.terms import ParticipantId
-from scenarios.serve_cli import found
+from matching.terms import ParticipantId, Side
+from scenarios.founding import found
 from tests.gateway.loopback import Refused, around, dial, limit, play, venue
 
 
 class Written:
     """A journal in memory; it may be slow, and it may fail."""
 
+    free_share: float | None = None
+
     def __init__(self) -> None:
         self.batches: list[list[tuple[Time, Command]]] = []
+        self.last: list[tuple[Time, Command]] | None = None  # written into the room of the reserve
         self.fails = False
+        self.full = False
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
     def append(self, batch: Sequence[tuple[Time, Command]]) -> None:
         self.may_go_on.wait(10)
         if self.fails:
-            raise OSError(28, "No space left on device")
+            raise OSError(5, "Input/output error")
+        if self.full:
+            raise JournalFull("the disk is full")
         self.batches.append(list(batch))
+
+    def farewell(self, batch: Sequence[tuple[Time, Command]]) -> None:
+        self.last = list(batch)
 
     def close(self) -> None:
         pass
@@ -97,7 +109,7 @@ def test_a_write_that_fails_is_answered_as_unknown_and_nothing_more_is_taken() -
     asyncio.run(story())
 
 
-def test_over_the_wire_a_full_disk_is_an_unknown_outcome_and_reads_go_on() -> None:
+def test_over_the_wire_a_disk_that_fails_is_an_unknown_outcome_and_reads_go_on() -> None:
     journal = Written()
 
     async def story() -> None:
@@ -119,6 +131,187 @@ def test_over_the_wire_a_full_disk_is_an_unknown_outcome_and_reads_go_on() -> No
 
     with venue(journal=journal) as opened:
         play(story())
+
+
+class Inside:
+    """An exchange on which somebody trades from inside: whenever time passes, and once on what came from outside."""
+
+    def __init__(self) -> None:
+        self.exchange = Exchange()
+        self.asks: list[Time] = [SECOND + 10]
+
+    def step(self, until: Time, heard: Heard) -> None:
+        while self.asks and self.asks[0] <= until:
+            at = max(self.asks.pop(0), self.exchange.state.now)
+            heard(Happened(at, request("inside"), self.exchange.handle(request("inside"), at)))
+
+    def put(self, command: Command, at: Time) -> list[Entry]:
+        return self.exchange.handle(command, at)
+
+    def next_due(self) -> Time | None:
+        return self.asks[0] if self.asks else None
+
+
+async def until(reached: Callable[[], bool]) -> None:
+    while not reached():
+        await asyncio.sleep(0.005)
+
+
+def test_what_those_inside_do_is_shown_to_nobody_before_it_is_written() -> None:
+    async def story() -> None:
+        journal, world = Written(), Inside()
+        live = LiveVenue(world, WallClock(SECOND), journal)
+        shown: list[str] = []
+        live.followers.append(lambda news: shown.append("feed"))
+        journal.may_go_on.clear()
+        live.start()
+        await until(lambda: live.is_ahead)
+        assert live.exchange.sequence == 1, "it has happened"
+        live.hold(lambda: shown.append("read"))
+        await asyncio.sleep(0.05)
+        assert shown == []
+        journal.may_go_on.set()
+        await until(lambda: bool(shown))
+        assert shown == ["feed", "read"] and not live.is_ahead
+        await live.stop()
+
+    asyncio.run(story())
+
+
+def test_a_read_waits_for_what_those_inside_have_done() -> None:
+    journal = Written()
+
+    async def story() -> None:
+        client = await dial(opened, "everyone-1")
+        journal.may_go_on.clear()
+        opened.on_its_thread(lambda: opened.gateway.venue._untold.append(News(0)))
+        asked = asyncio.create_task(client("public/get_time"))
+        await asyncio.sleep(0.1)
+        assert not asked.done()
+        opened.on_its_thread(opened.gateway.venue._show)
+        journal.may_go_on.set()
+        assert await asked > 0
+        await client.close()
+
+    with venue(journal=journal) as opened:
+        play(story())
+
+
+def test_a_disk_that_is_full_ends_the_day_with_what_has_happened_and_nothing_else() -> None:
+    async def story() -> None:
+        journal, world = Written(), Inside()
+        live = LiveVenue(world, WallClock(SECOND), journal)
+        fed: list[News] = []
+        live.followers.append(fed.append)
+        journal.full = True
+        told: list[Any] = []
+        live.start()
+        live.submit(Source(), *asked("one", told))
+        await until(lambda: bool(told))
+        assert told[0][1].code == 13028 and told[0][1].told["reason"] == "disk_full"
+        assert live.standing is Standing.FULL
+        assert journal.batches == []
+        assert [command for _, command in journal.last or ()] == [request("inside")]
+        assert live.exchange.sequence == len(fed) == 1, (
+            "it was written, so it may be seen; and no more has happened"
+        )
+        held: list[int] = []
+        assert not live.is_ahead, "reads go on"
+        try:
+            live.submit(Source(), *asked("two", told))
+        except Fault as refused:
+            assert refused.code == 13028
+            held.append(1)
+        assert held
+        await live.stop()
+
+    asyncio.run(story())
+
+
+def test_a_disk_that_fails_under_those_inside_leaves_reads_and_no_feed() -> None:
+    async def story() -> None:
+        journal, world = Written(), Inside()
+        live = LiveVenue(world, WallClock(SECOND), journal)
+        fed: list[News] = []
+        live.followers.append(fed.append)
+        journal.fails = True
+        live.start()
+        await until(lambda: live.standing is Standing.FAILED)
+        assert fed == [] and not live.is_ahead
+        await live.stop()
+
+    asyncio.run(story())
+
+
+def test_with_little_room_left_only_cancels_are_taken_and_all_again_when_there_is_room(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def story() -> None:
+        journal = Written()
+        live = LiveVenue(Alone(Exchange()), WallClock(SECOND), journal)
+        live.start()
+        told: list[Any] = []
+        place = PlaceOrder(
+            participant_id=ParticipantId("one"),
+            client_order_id=1,
+            instrument_id=InstrumentId("X"),
+            side=Side.BUY,
+            quantity=1,
+        )
+        order = Ask((place,), lambda entries: entries)
+        for share, taken in ((0.5, True), (0.09, True), (0.019, False), (0.01, False), (0.05, True)):
+            journal.free_share = share
+            live.look_at_disk()
+            live.submit(Source(), *asked("cancel", told))
+            try:
+                live.submit(Source(), order, told.append)
+            except Fault as refused:
+                assert not taken and refused.told["reason"] == "disk_nearly_full"
+            else:
+                assert taken
+        await live.stop()
+        assert len(told) == 8
+
+    asyncio.run(story())
+    said = [record.getMessage() for record in caplog.records]
+    assert [line.split()[0] for line in said] == ["9.0%", "orders", "orders"]
+
+
+def test_what_comes_from_outside_comes_later_than_all_that_has_been_done() -> None:
+    """A duty that the exchange did at an instant must not come after a command of that instant in a replay."""
+
+    class Still:
+        """A clock that stands on the very instant of a duty."""
+
+        speed = 1.0
+        at: Time = SECOND
+
+        def now(self) -> Time:
+            return self.at
+
+        def seconds_until(self, at: Time) -> float:
+            return 0.0 if at <= self.at else 3_600.0
+
+    async def story() -> None:
+        journal = Written()
+        world = Inside()
+        world.asks = [SECOND, SECOND + 1, SECOND + 2, SECOND + 9]
+        live = LiveVenue(world, Still(), journal)
+        live.start()
+        told: list[Any] = []
+        for _ in range(5):
+            live.submit(Source(), *asked("one", told))
+            await asyncio.sleep(0.01)
+        await live.stop()
+        written = [(at, command.participant_id) for batch in journal.batches for at, command in batch]
+        assert written == sorted(written, key=lambda one: one[0])
+        inside = [at for at, who in written if who == "inside"]
+        outside = [at for at, who in written if who == "one"]
+        assert inside[:3] == [SECOND, SECOND + 1, SECOND + 2]
+        assert len(outside) == 5 and not set(inside) & set(outside)
+        assert all(inside[2] < at for at in outside)
+
+    asyncio.run(story())
 
 
 def test_senders_take_turns_so_that_a_flood_delays_its_sender() -> None:

@@ -50,7 +50,7 @@ def serve(pipe: Pipe, limits: Limits) -> None:
     from exchange.gateway.app import create_app, finish
     from exchange.gateway.server import listen, make_server, run
     from scenarios import onboarding
-    from scenarios.serve_cli import found
+    from scenarios.founding import found
     from scenarios.simulation import rare_collections
     from tests.benchmarks.round_trips import SyncedFile
 

@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -28,6 +29,8 @@ CALLS = "write,pwrite64,fsync,fdatasync,ftruncate,unlink,unlinkat,openat"
 CALL = re.compile(
     r'\d+ +(\w+)\((?:AT_FDCWD<.*?>, )?(?:\d+<((?:\\x..)*)>|"((?:\\x..)*)")(?:, )?(.*)\) += (-?\d+)'
 )
+UNFINISHED = " <unfinished ...>"
+RESUMED = re.compile(r"<\.\.\. \w+ resumed>")
 TEXT = re.compile(r'"((?:\\x..)*)"(?:\.\.\.)?')
 
 
@@ -101,12 +104,17 @@ class Losses(NamedTuple):
 
 def record(folder: Path, synchronous: str = "FULL") -> list[Call]:
     """Everything that one process does to the journal in `folder`, in order."""
+    return traced(folder, "tests.reliability.power", "write", str(folder / "venue.db"), synchronous)
+
+
+def traced(folder: Path, *module: str) -> list[Call]:
+    """Everything that a module, run with these arguments, does to the files in `folder`, and what it acknowledges."""
     assert STRACE
     notes = folder.parent / "notes"
-    writer = [sys.executable, "-m", "tests.reliability.power", "write", str(folder / "venue.db"), synchronous]
+    writer = [sys.executable, "-m", *module]
     traced = [STRACE, "-f", "-y", "-xx", "-s", "1000000", "-o", str(notes), "-e", f"trace={CALLS}", *writer]
     subprocess.run(traced, check=True, stdout=subprocess.PIPE, cwd=Path(__file__).parents[2])
-    found = [call for line in notes.read_text().splitlines() if (call := _call(line))]
+    found = [call for line in _whole_lines(notes.read_text().splitlines()) if (call := _call(line))]
     return [call for call in found if call.what == "acknowledged" or call.path.startswith(str(folder))]
 
 
@@ -126,11 +134,20 @@ def write(journal: Path, synchronous: str) -> None:
                 sys.stdout.buffer.flush()
 
 
-def cut(calls: list[Call], folder: str, cuts: int, seed: int) -> Losses:
-    """Open the journal after each of so many cuts; what was wrong."""
+def cut(
+    calls: list[Call],
+    folder: str,
+    cuts: int,
+    seed: int,
+    fault_after: Callable[[dict[str, bytes], int], str | None] | None = None,
+) -> Losses:
+    """Open the journal after each of so many cuts, half of them right after an acknowledgement; what was wrong."""
     dice = random.Random(seed)
-    begun = next(at for at, call in enumerate(calls) if call.what == "acknowledged")
-    moments = sorted(dice.randrange(begun + 1, len(calls)) for _ in range(cuts))
+    promises = [at for at, call in enumerate(calls) if call.what == "acknowledged"]
+    moments = sorted(
+        dice.choice(promises) + 1 if number % 2 else dice.randrange(promises[0] + 1, len(calls))
+        for number in range(cuts)
+    )
     disk, faults, done, promised = Disk(), [], 0, 0
     for moment in moments:
         for call in calls[done:moment]:
@@ -138,7 +155,7 @@ def cut(calls: list[Call], folder: str, cuts: int, seed: int) -> Losses:
             disk.do(call, folder)
         done = moment
         share = dice.choice((0.0, 0.5, 1.0))
-        fault = _fault_after(disk.after_a_cut(share, dice), promised)
+        fault = (fault_after or _fault_after)(disk.after_a_cut(share, dice), promised)
         if fault:
             faults.append(f"cut before call {moment} of {len(calls)}, seed {seed}, share {share}: {fault}")
     return Losses(cuts, faults)
@@ -169,6 +186,28 @@ def _apply(content: bytearray, call: Call) -> None:
     end = call.at + len(call.content)
     content.extend(bytes(max(0, end - len(content))))
     content[call.at : end] = call.content
+
+
+def _whole_lines(lines: list[str]) -> list[str]:
+    """Calls that another thread interrupts are noted in two parts: they count once they return, but an
+    acknowledgement from its beginning."""
+    found: list[str] = []
+    begun: dict[str, tuple[int, str]] = {}  # by thread: where, and the first part
+    for line in lines:
+        thread = line.partition(" ")[0]
+        if line.endswith(UNFINISHED):
+            begun[thread] = (len(found), line.removesuffix(UNFINISHED))
+            found.append("")
+        elif thread in begun and (rest := RESUMED.search(line)):
+            at, first = begun.pop(thread)
+            whole = first + line[rest.end() :]
+            if " write(" in first:
+                found[at] = whole
+            else:
+                found.append(whole)
+        else:
+            found.append(line)
+    return found
 
 
 def _call(line: str) -> Call | None:

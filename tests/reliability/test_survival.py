@@ -24,6 +24,14 @@ def test_forty_kills_lose_double_and_alter_nothing() -> None:
     assert "40 kills (seed 20261122)" in done.stdout
 
 
+def test_forty_kills_of_a_serving_venue_lose_double_and_undo_nothing() -> None:
+    """Through its websockets, with people inside: tests/reliability/kill_serve.py."""
+    command = [sys.executable, "-m", "tests.reliability.kill_serve", "40", "20261122"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert "40 kills of a serving venue (seed 20261122)" in done.stdout
+
+
 def recorded(tmp_path: Path, synchronous: str) -> tuple[list[power.Call], str]:
     folder = tmp_path.resolve() / "journal"
     folder.mkdir()

@@ -5,22 +5,27 @@ from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
+from exchange.commands import CancelAll, WatchLine
+from exchange.events import Entry
 from exchange.gateway.auth import Key
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import FORBIDDEN, fault, invalid
 from exchange.gateway.registry import (
     REGISTRY,
     Access,
+    Ask,
     Milliseconds,
     NoParams,
     Params,
     Texts,
     Then,
 )
-from exchange.gateway.sessions import NORMAL
+from exchange.gateway.sessions import NORMAL, Connection
 from exchange.gateway.shapes import TokenShape, Version
+from exchange.gateway.venue import Standing
 from exchange.gateway.wire import milliseconds
 
+EVERY_LINE = 0  # stands for each that is to come
 Text = Annotated[str, Field(max_length=1_024)]
 
 
@@ -89,13 +94,24 @@ def _signed_in(call: Call, key: Key, scope: str, state: str) -> TokenShape:
             raise fault(FORBIDDEN, reason="too many sessions with this key")
         if connection.key is not None and connection.key is not key:
             gateway.leave_private(connection)
+        if connection.key is not None and connection.key.participant_id != key.participant_id:
+            _leave_orders(call, connection)
         connection.key = key
-        connection.cancels_on_disconnect |= key.client_id in gateway.cancels_by_default
+        seat = call.state.seats.get(key.participant_id) if key.participant_id else None
+        if seat is not None and EVERY_LINE in seat.watched and not connection.cancels_on_disconnect:
+            gateway.watch(connection, seat.participant_id, watched=True)
     gateway.follow(key)
     told: TokenShape = gateway.door.issue(key, scope)  # type: ignore[assignment]
     if state:
         told["state"] = state
     return told
+
+
+def _leave_orders(call: Call, connection: Connection) -> None:
+    """Whatever becomes of the connection, its orders so far stay."""
+    who = connection.key.participant_id if connection.key else None
+    if connection.cancels_on_disconnect and who is not None:
+        call.gateway.watch(connection, who, watched=False)
 
 
 @REGISTRY.method("private/logout", Access.SIGNED_IN, websocket_only=True)
@@ -105,6 +121,7 @@ def logout(call: Call, params: LogoutParams) -> Then[None]:
     assert connection is not None
     if params.invalidate_token:
         call.gateway.door.revoke(call.speaker)
+    _leave_orders(call, connection)
     connection.graceful = True
     return Then(None, lambda: connection.close(NORMAL, "logout"))
 
@@ -132,7 +149,8 @@ def hello(call: Call, params: HelloParams) -> Version:
 @REGISTRY.method("public/status", Access.PUBLIC)
 def status(call: Call, params: NoParams) -> dict[str, Any]:
     """Whether the venue takes orders at all: `locked` is a text."""
-    return {"locked": "false" if call.state.session_open else "true", "locked_indices": []}
+    takes = call.state.session_open and call.gateway.venue.standing is Standing.OPEN
+    return {"locked": "false" if takes else "true", "locked_indices": []}
 
 
 @REGISTRY.method("public/set_heartbeat", Access.PUBLIC, websocket_only=True)
@@ -205,32 +223,38 @@ def private_unsubscribe_all(call: Call, params: NoParams) -> str:
 # --- cancel on disconnect -------------------------------------------------------------------------------
 
 
+def _watch(call: Call, scope: str, *, watched: bool) -> Ask[str]:
+    connection = call.connection
+    assert connection is not None
+    lines = (connection.number, EVERY_LINE) if scope == "account" else (connection.number,)
+    who = call.participant_id
+
+    def answer(_: list[list[Entry]]) -> str:
+        connection.cancels_on_disconnect = watched
+        if connection.gone and watched:
+            call.gateway.tell_of_line(connection, CancelAll(participant_id=who, line=connection.number))
+        return "ok"
+
+    return Ask([WatchLine(participant_id=who, line=line, watched=watched) for line in lines], answer)
+
+
 @REGISTRY.method("private/enable_cancel_on_disconnect", Access.SEATED, websocket_only=True)
-def enable_cancel_on_disconnect(call: Call, params: ScopeParams) -> str:
-    """Cancel the orders that this connection has placed if it is lost. Scope `account`: new connections begin so."""
-    assert call.connection is not None
-    call.connection.cancels_on_disconnect = True
-    if params.scope == "account":
-        call.gateway.cancels_by_default.add(call.speaker.client_id)
-    return "ok"
+def enable_cancel_on_disconnect(call: Call, params: ScopeParams) -> Ask[str]:
+    """Cancel the orders that this connection has placed if it is lost, or with the venue. Scope `account`: new
+    connections begin so."""
+    return _watch(call, params.scope, watched=True)
 
 
 @REGISTRY.method("private/disable_cancel_on_disconnect", Access.SEATED, websocket_only=True)
-def disable_cancel_on_disconnect(call: Call, params: ScopeParams) -> str:
+def disable_cancel_on_disconnect(call: Call, params: ScopeParams) -> Ask[str]:
     """Leave orders where they are if this connection is lost."""
-    assert call.connection is not None
-    if params.scope == "account":
-        call.gateway.cancels_by_default.discard(call.speaker.client_id)
-    call.connection.cancels_on_disconnect = False
-    return "ok"
+    return _watch(call, params.scope, watched=False)
 
 
 @REGISTRY.method("private/get_cancel_on_disconnect", Access.SEATED, websocket_only=True)
 def get_cancel_on_disconnect(call: Call, params: ScopeParams) -> dict[str, Any]:
     """What becomes of orders if this connection is lost."""
     assert call.connection is not None
-    if params.scope == "account":
-        enabled = call.speaker.client_id in call.gateway.cancels_by_default
-    else:
-        enabled = call.connection.cancels_on_disconnect
+    by_default, here = EVERY_LINE in call.seat.watched, call.connection.cancels_on_disconnect
+    enabled = by_default if params.scope == "account" else here
     return {"enabled": enabled, "scope": params.scope}

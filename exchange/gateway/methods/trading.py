@@ -23,10 +23,11 @@ from exchange.events import (
     OrderCanceled,
     OrderRejected,
     OrderWaiting,
+    RequestExists,
     RequestRejected,
 )
 from exchange.gateway import render
-from exchange.gateway.books import OrderRecord, UserTrade
+from exchange.gateway.books import OWN_NUMBERS, OrderRecord, UserTrade
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import (
     FORBIDDEN,
@@ -103,6 +104,7 @@ TypeFilter = Literal[
     "trailing_stop",
 ]
 Label = Annotated[str, Field(max_length=64)]
+OrderNumber = Annotated[int, Field(ge=1, lt=OWN_NUMBERS)]
 MOST_QUOTES = 100
 # What an order is told once, when it is placed.
 FIXED = (
@@ -124,6 +126,7 @@ class OrderParams(StrictParams):
     type: OrderType = "limit"
     price: Number | None = None
     label: Label = ""
+    client_order_id: OrderNumber | None = None
     time_in_force: Literal[
         "good_til_cancelled",
         "good_till_cancelled",
@@ -377,14 +380,17 @@ def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
     if triggered and len(call.seat.waiting) >= most:
         raise fault(TOO_MANY_TRIGGERS, reason=f"no more than {most} orders may wait for a price")
     price = pair.ticks(params.price) if limited and params.price is not None else None
-    if params.type == "market_limit":
+    earlier = call.seat.placed.known(params.client_order_id or 0)
+    if params.type == "market_limit" and earlier is not None and isinstance(earlier[0], PlaceOrder):
+        price = earlier[0].price  # it comes again, and the best price may be another now
+    elif params.type == "market_limit":
         price = _best_opposite(call, pair, side)  # if there is none it is a market order, and meets nobody
     if not triggered and (params.trigger_price is not None or params.trigger_offset is not None):
         raise invalid("trigger_price", f"does not go with an order of type {params.type}")
     shown = params.display_amount if params.display_amount is not None else params.max_show
     return PlaceOrder(
         participant_id=call.participant_id,
-        client_order_id=call.gateway.next_client_order_id(),
+        client_order_id=params.client_order_id or call.gateway.next_client_order_id(call.participant_id),
         instrument_id=pair.instrument.instrument_id,
         side=side,
         quantity=_lots(pair, params.amount, params.contracts),
@@ -394,8 +400,14 @@ def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
         reduce_only=params.reduce_only,
         display=0 if not shown else _display(pair, shown),
         label=params.label,
+        line=_line(call),
         **(_trigger(pair, params) if triggered else {}),
     )
+
+
+def _line(call: Call) -> int:
+    """The connection by which it comes; 0 over HTTP, where nothing can be lost."""
+    return call.connection.number if call.connection is not None else 0
 
 
 def _trigger(pair: Pair, params: OrderParams) -> dict[str, Any]:
@@ -462,7 +474,25 @@ def _placed(call: Call, command: PlaceOrder, entries: list[Entry]) -> OrderWithT
             if call.owner.order(-number) is not None:
                 return _with_trades(call, -number, entries)
             raise rejected(event.reason, **_why(call, event.reason, command.side, command.instrument_id))
+        elif isinstance(event, RequestExists) and event.participant_id == who and event.number == number:
+            return _placed_before(call, command, event.order_id)
+        elif isinstance(event, RequestRejected) and event.reason is RejectReason.EXISTS_WITH_DIFFERENT_TERMS:
+            told = "another order has this number"
+            raise fault(OTHER_REJECT, param="client_order_id", reason=event.reason.value, told=told)
     raise fault(OTHER_REJECT, reason="nothing_happened")
+
+
+def _placed_before(call: Call, command: PlaceOrder, order_id: int) -> OrderWithTrades:
+    """What became of the order when it first came, and how it stands now."""
+    record = call.owner.order(order_id) or call.owner.order(-command.client_order_id)
+    if record is not None:
+        trades = [render.user_trade(one) for one in record.trades]
+        return {"order": render.order(record), "trades": trades, "duplicate": True}
+    refused = call.owner.refused.get(command.client_order_id)
+    if refused is None:
+        raise fault(NO_SUCH_ORDER, param="client_order_id", reason="placed_long_ago", duplicate=True)
+    why = _why(call, refused.reason, command.side, command.instrument_id)
+    raise rejected(refused.reason, duplicate=True, **why)
 
 
 def _why(call: Call, reason: RejectReason, side: Side, name: str) -> dict[str, Any]:
@@ -479,11 +509,6 @@ def _with_trades(call: Call, order_id: int, entries: list[Entry]) -> OrderWithTr
     """The order as it is now, and what it has traded by these entries."""
     record = call.owner.order(order_id)
     assert record is not None, "an order that was accepted is kept"
-    connection = call.connection
-    if connection is not None and record.connection is None:
-        record.connection = connection.number
-        if connection.gone and connection.cancels_on_disconnect and not connection.graceful:
-            call.gateway.cancel_orders_of(connection, record.owner)
     first, last = entries[0].time, entries[-1].time
     trades = [one for one in record.trades if first <= one.public.at <= last]
     return {"order": render.order(record), "trades": [render.user_trade(one) for one in trades]}
@@ -983,10 +1008,11 @@ def _quotes(call: Call, asked: QuotePair) -> QuoteMarket:
     rejects = all(one is None or one.reject_post_only for _, one in sides)
     return QuoteMarket(
         participant_id=call.participant_id,
-        client_order_id=call.gateway.next_client_order_id(),
+        client_order_id=call.gateway.next_client_order_id(call.participant_id),
         instrument_id=pair.instrument.instrument_id,
         quotes=quotes,
         post_only=PostOnly.REJECT if rejects else PostOnly.SLIDE,
+        line=_line(call),
     )
 
 
@@ -1010,10 +1036,6 @@ def _quoted(
     orders = [
         one for one in call.owner.live.values() if one.quote and one.pair.instrument.instrument_id in names
     ]
-    connection = call.connection
-    for one in orders:
-        if connection is not None and one.connection is None:
-            one.connection = connection.number
     result: dict[str, Any] = {"errors_count": len(errors), "pending_requests_count": 0}
     if detailed:
         numbers = {entry.sequence: entry for entries in told for entry in entries}

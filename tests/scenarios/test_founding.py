@@ -1,0 +1,185 @@
+"""A venue that is kept: founded once, and brought back with all who trade inside, whatever ended it."""
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from exchange.commands import CancelAll, Command, PlaceOrder
+from exchange.gateway.books import Books
+from exchange.gateway.registry import Ask
+from exchange.gateway.venue import LiveVenue, Source
+from exchange.journal import JournalUnusable, open_journal, recover, state_hash
+from exchange.state import State
+from exchange.units import InstrumentId
+from matching.terms import ParticipantId, Side
+from participants.strategies.market_maker import MarketMaker
+from scenarios.founding import Asked, Founded, found, resume
+from scenarios.venue_folder import Place, place_of
+
+PERPETUAL = InstrumentId("BTC_RUBD-PERPETUAL")
+ANN = ParticipantId("everyone-1")
+
+
+def new(folder: Path, **options: Any) -> Founded:
+    given = {"seed": 3, "population": 12, "speed": 120.0} | options
+    return found("market_day", "ru_open_counterfactual", place=Place(folder, None), **given)
+
+
+def order(number: int) -> PlaceOrder:
+    side = Side.BUY if number % 2 else Side.SELL
+    return PlaceOrder(
+        participant_id=ANN,
+        client_order_id=number,
+        instrument_id=PERPETUAL,
+        side=side,
+        quantity=1 + number % 5,
+        price=80_000 + (number * 7) % 41 - 20,
+    )
+
+
+async def trade(live: LiveVenue, commands: Iterable[Command], pause: float = 0.01) -> None:
+    """Let time pass while somebody outside asks for these."""
+    live.start()
+    source, answers = Source(), []
+    for command in commands:
+        live.submit(source, Ask((command,), lambda told: told), answers.append)
+        await asyncio.sleep(pause)
+    await live.stop()
+
+
+def remembered(value: Any, seen: dict[int, int]) -> Any:
+    """All that hangs on a value, as something that can be compared."""
+    if isinstance(value, int | float | str | bytes | None.__class__ | State):
+        return None if isinstance(value, State) else value
+    if id(value) in seen:
+        return ("again", seen[id(value)])
+    seen[id(value)] = len(seen)
+    if isinstance(value, dict):
+        return [(remembered(key, seen), remembered(held, seen)) for key, held in value.items()]
+    if isinstance(value, list | tuple | deque):
+        return [remembered(held, seen) for held in value]
+    if isinstance(value, set):
+        return sorted(value)
+    names = [*getattr(type(value), "__slots__", ()), *getattr(value, "__dict__", ())]
+    if not names or hasattr(type(value), "__struct_fields__"):
+        return repr(value)
+    return [(name, remembered(getattr(value, name, None), seen)) for name in names]
+
+
+def shown(books: Books) -> Any:
+    return remembered(books, {})
+
+
+def test_a_venue_comes_back_as_it_was_with_all_who_trade_inside(tmp_path: Path) -> None:
+    first = new(tmp_path / "venue").gateway.venue
+    asyncio.run(trade(first, (order(number) for number in range(1, 40))))
+    kinds = {type(command).__name__ for _, command in _written(tmp_path / "venue")}
+    assert len(kinds) > 8 and "PassTime" in kinds, "people inside have traded, and time has passed"
+
+    back = resume(Place(tmp_path / "venue", None), Asked())
+    second = back.gateway.venue
+    assert "alone" not in " ".join(back.story), "every decision inside was the same"
+    assert state_hash(second.exchange) == state_hash(first.exchange)
+    assert shown(second.books) == shown(first.books)
+    assert second.books.owners[ANN].trades, "there was something to remember"
+    assert second.now >= first.state.now
+
+    asyncio.run(trade(second, (order(number) for number in range(40, 60))))
+    third = resume(Place(tmp_path / "venue", None), Asked()).gateway.venue
+    assert state_hash(third.exchange) == state_hash(second.exchange)
+    assert shown(third.books) == shown(second.books)
+    asyncio.run(third.stop())
+    with open_journal(str(tmp_path / "venue" / "journal.db")) as journal:
+        assert state_hash(recover(journal)) == state_hash(second.exchange), (
+            "and the journal alone tells the same"
+        )
+
+
+def _written(folder: Path) -> list[tuple[int, Command]]:
+    with open_journal(str(folder / "journal.db")) as journal:
+        return [(at, command) for _, at, command in journal.read()]
+
+
+def test_keys_come_back_and_one_that_was_taken_back_does_not(tmp_path: Path) -> None:
+    first = new(tmp_path / "venue")
+    ring = first.gateway.ring
+    ann = next(demo.key for demo in first.demos if demo.title == "everyone-1")
+    bob = next(demo.key for demo in first.demos if demo.title == "everyone-2")
+    assert ann and bob
+    ring.remove(bob.client_id)
+    asyncio.run(trade(first.gateway.venue, ()))
+    second = resume(Place(tmp_path / "venue", None), Asked())
+    asyncio.run(second.gateway.venue.stop())
+    assert second.gateway.ring.keys[ann.client_id] == ann
+    assert next(demo for demo in second.demos if demo.title == "everyone-2").key is None
+    secret = (tmp_path / "venue" / "keys.json").stat()
+    assert secret.st_mode & 0o077 == 0
+    assert ann.secret.encode() not in (tmp_path / "venue" / "journal.db").read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("asked", "told"),
+    [
+        (Asked(seed=4), "whose seed is 3, not 4"),
+        (Asked(speed=2.0), "whose speed is 120.0, not 2.0"),
+        (Asked(makers=False), "whose makers is True, not False"),
+        (Asked(population=7), "whose population is 12, not 7"),
+        (Asked(scenario="calm_day"), "whose scenario is market_day, not calm_day"),
+        (
+            Asked(regime="ru_derivs_qual_2025"),
+            "whose regime is ru_open_counterfactual, not ru_derivs_qual_2025",
+        ),
+    ],
+)
+def test_a_start_that_asks_for_another_venue_is_refused(tmp_path: Path, asked: Asked, told: str) -> None:
+    asyncio.run(trade(new(tmp_path / "venue").gateway.venue, ()))
+    with pytest.raises(JournalUnusable, match=told):
+        resume(Place(tmp_path / "venue", None), asked)
+    same = Asked("market_day", "ru_open_counterfactual", 3, 12, True, 120.0)
+    asyncio.run(resume(Place(tmp_path / "venue", None), same).gateway.venue.stop())
+
+
+def test_a_venue_without_its_journal_or_with_another_is_refused(tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        asyncio.run(trade(new(tmp_path / name).gateway.venue, ()))
+    with pytest.raises(JournalUnusable, match="is not the journal of the venue in"):
+        resume(Place(tmp_path / "one", str(tmp_path / "two" / "journal.db")), Asked())
+    for path in (tmp_path / "one").glob("journal.db*"):
+        path.unlink()
+    with pytest.raises(JournalUnusable, match="is not at"):
+        resume(Place(tmp_path / "one", None), Asked())
+    assert not list((tmp_path / "one").glob("journal.db*")), "and none is made in its place"
+
+
+def test_if_this_version_decides_otherwise_those_inside_stay_away(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = new(tmp_path / "venue").gateway.venue
+    asyncio.run(trade(first, [order(1)], 0.5))
+    inside = [who for who, seat in first.state.seats.items() if seat.orders and who != ANN]
+    assert inside
+
+    opens = first.state.sessions[0].opens
+    monkeypatch.setattr(MarketMaker, "first_wake", lambda _: opens + 7)
+    back = resume(Place(tmp_path / "venue", None), Asked())
+    second = back.gateway.venue
+    assert any(line.startswith("alone") and "would now be" in line for line in back.story)
+    assert state_hash(second.exchange) == state_hash(first.exchange)
+    asyncio.run(trade(second, [CancelAll(participant_id=ANN)], 0.5))
+    assert not any(second.state.seats[who].orders for who in inside), "their orders are canceled"
+    assert second.state.now > first.state.now + 30 * 10**9, "the prices outside go on"
+    third = resume(Place(tmp_path / "venue", None), Asked()).gateway.venue
+    asyncio.run(third.stop())
+    assert state_hash(third.exchange) == state_hash(second.exchange)
+
+
+def test_where_a_venue_is_kept_if_little_is_said(tmp_path: Path) -> None:
+    place = place_of(None, None, "market_day")
+    assert place.folder.parent.name == "ringfence-venues" and place.folder.name.startswith("market_day-20")
+    assert place_of(None, "sqlite:////var/a.db", "x").folder == Path("/var/a.db.venue")
+    with pytest.raises(JournalUnusable, match="Name one with --data"):
+        place_of(None, "postgresql://me@here/venue", "x")
