@@ -20,6 +20,7 @@ from exchange.gateway.auth import Key
 from exchange.gateway.dispatch import Call, Gateway
 from exchange.gateway.documents import asyncapi, openapi, openrpc
 from exchange.gateway.faults import http_status, invalid
+from exchange.gateway.frames import FRAMES, DirectWebSocket
 from exchange.gateway.jsonrpc import (
     INVALID_REQUEST,
     METHOD_NOT_FOUND,
@@ -33,7 +34,7 @@ from exchange.gateway.jsonrpc import (
 from exchange.gateway.logs import tell
 from exchange.gateway.pages import page_routes
 from exchange.gateway.probes import probe_routes
-from exchange.gateway.sessions import NORMAL, RESTARTING, Connection
+from exchange.gateway.sessions import RESTARTING, ROOM, Connection
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -105,84 +106,97 @@ class WebSocketDoor:
                 await receive()
             return
         await send({"type": "websocket.accept"})
+        frames: DirectWebSocket = scope["extensions"][FRAMES]["socket"]
         self._numbers += 1
-        connection = Connection(self._numbers, address, limits)
+        connection = Connection(self._numbers, address, limits, frames)
         gateway.connections[connection.number] = connection
         gateway.counters.connections += 1
         gateway.lookout.connection_opened(connection)
         self._by_address[address] = self._by_address.get(address, 0) + 1
-        loop = asyncio.get_running_loop()
-        tasks = {
-            loop.create_task(self._read(connection, receive)),
-            loop.create_task(_write(connection, send)),
-        }
         try:
-            await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+            frames.listen(Conversation(gateway, connection, frames))
+            await connection.ended.wait()
+            was_there, connection.gone = not connection.gone, True
+            gateway.lost(connection)
+            if was_there:
+                await _say_goodbye(connection, send)
         finally:
-            connection.gone = True
-            connection.close(NORMAL)
+            connection.lose()
             gateway.lost(connection)
             self._by_address[address] -= 1
             if not self._by_address[address]:
                 del self._by_address[address]
-            await _finish(tasks)
 
-    async def _read(self, connection: Connection, receive: Receive) -> None:
-        """Requests as they come, until the other side goes. After each, everybody else has a turn; whoever has asked
-        too much is read no further for a while, so that what it sends waits on its own machine."""
-        gateway = self._gateway
 
-        def send(message: bytes, refused: Fault | None) -> None:
-            connection.slots.release()
-            connection.answer(message, refused)
+class Conversation:
+    """What is said on one websocket: each frame is met when it comes. It is read no further while too many requests
+    wait for the exchange, while too much waits that it does not read, and for a while after it has asked too much; so
+    what it sends waits on its own machine."""
 
-        while True:
-            message = await receive()
-            if message["type"] == "websocket.disconnect":
-                return
-            came = now_us()
-            connection.hear()
-            await connection.room()  # it does not read its answers: no more of them for now
-            call = Call(gateway, connection.key, connection, connection.address)
-            try:
-                request = _request(message.get("text"))
-            except Fault as refused:
-                connection.answer(*gateway.refuse(call, refused))
-            else:
-                await (
-                    connection.slots.acquire()
-                )  # too many are waiting: read no further until some are answered
-                gateway.handle(request, call, came, send)
-            await asyncio.sleep(gateway.limits.pause if connection.is_over() else 0)
+    def __init__(self, gateway: Gateway, connection: Connection, frames: DirectWebSocket) -> None:
+        self._gateway = gateway
+        self._connection = connection
+        self._frames = frames
+        self._free = connection.limits.in_flight
+        self._rests = False
+
+    def hear(self, text: str | None) -> None:
+        connection, gateway = self._connection, self._gateway
+        if connection.close_code is not None:
+            return
+        came = now_us()
+        connection.hear()
+        call = Call(gateway, connection.key, connection, connection.address)
+        self._free -= 1
+        try:
+            request = _request(text)
+        except Fault as refused:
+            self._answer(*gateway.refuse(call, refused))
+        else:
+            gateway.handle(request, call, came, self._answer)
+        if not self._may_be_read():
+            self._frames.hold()
+
+    def _answer(self, message: bytes, refused: Fault | None) -> None:
+        connection = self._connection
+        connection.answer(message, refused)
+        self._free += 1
+        if refused is not None and connection.is_over() and connection.limits.pause:
+            self._rests = True
+            asyncio.get_running_loop().call_later(connection.limits.pause, self._rested)
+        self._go_on()
+
+    def _rested(self) -> None:
+        self._rests = False
+        self._go_on()
+
+    def _go_on(self) -> None:
+        if self._frames.is_held and self._may_be_read():
+            self._frames.go_on()
+
+    def _may_be_read(self) -> bool:
+        return self._free > 0 and not self._rests and self._connection.waiting_bytes <= ROOM
+
+    def drained(self) -> None:
+        self._connection.drained()
+        self._go_on()
+
+    def lost(self) -> None:
+        self._connection.lose()
 
 
 def _request(text: str | None) -> Request:
+    """The request in a frame; None is one that is no text. Raises Fault."""
     if text is None:
         raise Fault(INVALID_REQUEST, "invalid_request", reason="text frames only")
     return read(text)
 
 
-async def _write(connection: Connection, send: Send) -> None:
-    """Send what waits, in order; then close."""
-    while True:
-        message = connection.take()
-        if message is not None:
-            await send({"type": "websocket.send", "text": message.decode()})
-            continue
-        if connection.close_code is not None:
-            with contextlib.suppress(Exception):
-                reason = connection.close_reason[:120]
-                await send({"type": "websocket.close", "code": connection.close_code, "reason": reason})
-            return
-        await connection.ready()
-
-
-async def _finish(tasks: set[asyncio.Task[None]]) -> None:
-    """The other side may take nothing any more: give the writer a moment, and then leave."""
-    _, waiting = await asyncio.wait(tasks, timeout=0.2)
-    for task in waiting:
-        task.cancel()
-    await asyncio.gather(*tasks, return_exceptions=True)
+async def _say_goodbye(connection: Connection, send: Send) -> None:
+    """Close the websocket; whoever takes nothing any more gets the guard's time, and is dropped."""
+    reason = connection.close_reason[:120]
+    with contextlib.suppress(Exception):
+        await send({"type": "websocket.close", "code": connection.close_code, "reason": reason})
 
 
 class HttpDoor:

@@ -406,6 +406,7 @@ class News:
     """What one command has changed of all this."""
 
     at: Time
+    sequence: int = 0  # of the last entry
     orders: dict[int, OrderRecord] = field(default_factory=dict)
     trades: list[UserTrade] = field(default_factory=list)
     public: list[PublicTrade] = field(default_factory=list)
@@ -436,6 +437,7 @@ class Books:
         self.rolls: dict[str, list[tuple[Time, PerpetualRolled, int]]] = {}  # with the index of then
         self.indices: dict[str, deque[tuple[Time, int]]] = {}
         self._finals: dict[str, Price] = {}  # settlement prices, by bucket
+        self.sequence = 0  # of the last entry that was taken
         self.latest_line = 0  # of those that have asked for anything; after a restart no number comes again
         self._pending: dict[int, list[tuple[OrderFilled, OrderRecord]]] = {}
         self.latest = Latest()
@@ -472,7 +474,9 @@ class Books:
             else:
                 self.latest.take(entry)
                 self._take_public(event, at, news, entry.sequence)
+            self.sequence = entry.sequence
         self.tally.take(command, entries)
+        news.sequence = self.sequence
         return news
 
     def _note_numbers(self, command: PlaceOrder | QuoteMarket | WatchLine) -> None:

@@ -3,9 +3,14 @@
 All readers of a channel have seen the same, since whoever comes late is first brought level with the others; so each
 message is written once and sent to all. A channel that is `raw` tells every command's changes, the others what has
 changed in an interval, and nothing at all if it is as it was.
+
+Whoever asks for it is told the place of each message too. From then on the channel remembers what it tells, also
+while nobody follows it, and a reader who comes back with a place is told what he has missed, or that it is too much.
 """
 
 import re
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Final
 
@@ -23,8 +28,10 @@ from exchange.events import (
 from exchange.gateway import render
 from exchange.gateway.auth import Key
 from exchange.gateway.books import Books, Candle, News, OrderRecord, PublicTrade, UserTrade
-from exchange.gateway.jsonrpc import notification
-from exchange.gateway.sessions import Connection
+from exchange.gateway.history import History, Missing, Numbers
+from exchange.gateway.jsonrpc import encode, notification
+from exchange.gateway.sessions import POLICY, Connection
+from exchange.gateway.shapes import Resumed
 from exchange.gateway.statistics import Statistics
 from exchange.gateway.wire import Pair, index_name, index_price, milliseconds
 from exchange.state import State
@@ -78,10 +85,22 @@ class Channel:
         self.interval = interval
         self.who: ParticipantId | None = None  # whose it is, if it is somebody's
         self.readers: dict[Connection, None] = {}
+        self.history: History | None = None  # once somebody has asked for places
+        self.numbered: dict[Connection, None] = {}  # readers who are told them
+        self.arriving: dict[Connection, Arrival] = {}  # who are still told what they have missed
+        self.encoded = encode(name)
+
+    @property
+    def is_followed(self) -> bool:
+        return bool(self.readers or self.numbered or self.arriving)
 
     def first(self) -> Iterable[Message]:
         """What a new reader is sent, after the others have been brought level."""
         return ()
+
+    def present(self) -> Iterable[Message]:
+        """How things stand, for a reader who cannot be told what he has missed."""
+        return self.first()
 
     def note(self, news: News) -> bool:
         """Take in what has happened; whether there is something to tell."""
@@ -92,9 +111,80 @@ class Channel:
 
     def send(self) -> None:
         for told in self.due():
-            message = notification(self.name, told)
-            for reader in self.readers:
-                reader.send(message)
+            content = encode(told)
+            if self.readers:
+                message = notification(self.encoded, content)
+                for reader in self.readers:
+                    reader.send(message)
+            if self.history is not None:
+                row = self.history.add(content)
+                if self.numbered:
+                    message = notification(self.encoded, content, row.params)
+                    for reader in self.numbered:
+                        reader.send(message)
+
+    def resume(
+        self, reader: Connection, place: str | None, numbers: Numbers
+    ) -> tuple[Resumed, Callable[[], None]]:
+        """Take a reader who wants places, from the one that he gives: what he is answered, and what begins it."""
+        if self.interval:
+            self.readers[reader] = None
+            told: Resumed = {"channel": self.name, "resumed": False, "missed": 0, "reason": Missing.CONFLATED}
+            return told, lambda: self.show(reader, self.first())
+        if self.history is None:
+            self.history = History(numbers)
+        history = self.history
+        number = Missing.BEGINS if place is None else history.after(place)
+        if not isinstance(number, Missing):
+            arrival = Arrival(self, history, reader, number)
+            told = {"channel": self.name, "resumed": True, "missed": history.left(number)}
+            return told, lambda: reader.send_when_free(arrival)
+        self.numbered[reader] = None
+        told = {"channel": self.name, "resumed": False, "missed": 0, "reason": number}
+        messages = list(self.present())
+        if not messages:
+            told["place"] = history.place
+        return told, lambda: self.show(reader, messages, f',"place":"{history.place}"'.encode())
+
+    def show(self, reader: Connection, messages: Iterable[Message], params: bytes = b"") -> None:
+        """Send first messages. The place stands on the last of them alone: whoever has not got them all cannot go
+        on from there."""
+        contents = [encode(told) for told in messages]
+        for number, content in enumerate(contents, 1):
+            reader.send(notification(self.encoded, content, params if number == len(contents) else b""))
+
+    def leave(self, reader: Connection) -> None:
+        for followed in (self.readers, self.numbered, self.arriving):
+            followed.pop(reader, None)
+
+
+class Arrival:
+    """A reader on his way from where he was to where the others are. What he has missed is sent no faster than he
+    reads; once he is level with the others, he is one of them."""
+
+    def __init__(self, channel: Channel, history: History, reader: Connection, number: int) -> None:
+        self._channel, self._history, self._reader = channel, history, reader
+        self._number = number
+        channel.arriving[reader] = self
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self
+
+    def __next__(self) -> bytes:
+        channel, reader = self._channel, self._reader
+        if channel.arriving.get(reader) is not self:  # he has left
+            raise StopIteration
+        try:
+            row = self._history.row(self._number)
+        except KeyError:
+            reader.close(POLICY, "connection_too_slow")
+            raise StopIteration from None
+        if row is None:
+            del channel.arriving[reader]
+            channel.numbered[reader] = None
+            raise StopIteration
+        self._number += 1
+        return notification(channel.encoded, row.content, row.params)
 
 
 class BookChannel(Channel):
@@ -460,11 +550,17 @@ class UserOrders(Channel):
     """Raw: one order a message; else a list."""
 
     def __init__(
-        self, name: str, interval: float, who: ParticipantId, wanted: Callable[[Pair], bool]
+        self, name: str, interval: float, who: ParticipantId, wanted: Callable[[Pair], bool], hub: "Hub"
     ) -> None:
         super().__init__(name, f"account {who}", interval)
-        self._who, self._wanted = who, wanted
+        self._who, self._wanted, self._hub = who, wanted, hub
         self._waiting: dict[int, OrderRecord] = {}
+
+    def present(self) -> Iterator[Message]:
+        """The orders that are open."""
+        for record in self._hub.books.owners[self._who].live.values():
+            if self._wanted(record.pair):
+                yield render.order(record)
 
     def note(self, news: News) -> bool:
         found = {
@@ -514,6 +610,19 @@ class UserChanges(Channel):
         self._who, self._wanted, self._hub = who, wanted, hub
         self._orders: dict[int, OrderRecord] = {}
         self._trades: list[UserTrade] = []
+
+    def present(self) -> Iterator[Message]:
+        """The orders that are open, and what is held, in each instrument where there is one or the other."""
+        owner = self._hub.books.owners[self._who]
+        held = [self._hub.books.pairs[name] for name, cost in owner.costs.items() if cost.lots]
+        pairs = dict.fromkeys([*(record.pair for record in owner.live.values()), *held])
+        for pair in filter(self._wanted, pairs):
+            yield {
+                "instrument_name": pair.name,
+                "orders": [render.order(record) for record in owner.live.values() if record.pair is pair],
+                "trades": [],
+                "positions": [self._hub.accounts.position(owner, pair)],
+            }
 
     def note(self, news: News) -> bool:
         for number, record in news.orders.items():
@@ -642,12 +751,22 @@ _COMPILED: Final = [(re.compile(pattern), kind) for pattern, (kind, _) in PATTER
 KINDS: Final = ("future", "option", "spot", "note", "any", "future_combo", "option_combo", "combo")
 
 
-class Hub:
-    """All channels that somebody follows."""
+IDLE_SECONDS: Final = 600  # for which a channel remembers what it tells although nobody follows it
+IDLE_CHANNELS: Final = 1_000  # of all
+IDLE_OF_ONE: Final = 16  # of one participant
+IDLE_BYTES: Final = 67_108_864  # of all
 
-    def __init__(self, state: State, books: Books) -> None:
+
+class Hub:
+    """All channels that somebody follows, or has followed and may come back to.
+
+    `epoch`: a name for the numbers of this exchange's entries, which no other exchange has (letters and digits).
+    """
+
+    def __init__(self, state: State, books: Books, epoch: str) -> None:
         self.state = state
         self.books = books
+        self.epoch = epoch
         self.market = render.Market(state, books)
         self.accounts = render.Accounts(state, books, self.market)
         self.statistics = Statistics(state, books)
@@ -656,9 +775,17 @@ class Hub:
         self._dirty: dict[float, dict[Channel, None]] = {
             interval: {} for interval in INTERVALS.values() if interval
         }
+        self._idle: dict[Channel, float] = {}  # since when; the longest first
+        self._told: int | None = None
+
+    @property
+    def sequence(self) -> int:
+        """Of the last entry that was told."""
+        return self.books.sequence if self._told is None else self._told
 
     def take(self, news: News) -> None:
         """Tell the raw channels at once, and the others when their interval is over."""
+        self._told = news.sequence
         listening = self._listening
         wanted = [channel for topic in topics_of(news) if topic in listening for channel in listening[topic]]
         for channel in wanted:
@@ -698,15 +825,42 @@ class Hub:
             channel.send()  # so that all stand where the newcomer begins
             channel.readers[connection] = None
             connection.channels[name] = channel
+            self._idle.pop(channel, None)
             taken.append(name)
             new.append(channel)
 
         def begin() -> None:
             for channel in new:
-                for told in channel.first():
-                    connection.send(notification(channel.name, told))
+                channel.show(connection, channel.first())
 
         return taken, begin
+
+    def resume(
+        self, connection: Connection, asked: dict[str, str | None], key: Key | None
+    ) -> tuple[list[Resumed], Callable[[], None]]:
+        """Follow channels, each from the place that is given, and with the places of whatever follows: how far
+        that can be done, and what begins to do it."""
+        told: list[Resumed] = []
+        begins: list[Callable[[], None]] = []
+        self.leave(connection, asked)
+        for name, place in asked.items():
+            if len(connection.channels) >= connection.limits.channels:
+                break
+            channel = self._channel(name, key)
+            if channel is None:
+                continue
+            channel.send()
+            connection.channels[name] = channel
+            self._idle.pop(channel, None)
+            answer, begin = channel.resume(connection, place, self)
+            told.append(answer)
+            begins.append(begin)
+
+        def begin_all() -> None:
+            for begin in begins:
+                begin()
+
+        return told, begin_all
 
     def leave(self, connection: Connection, names: Iterable[str]) -> list[str]:
         """Which of the names were followed, and are no longer."""
@@ -716,15 +870,33 @@ class Hub:
             if channel is None:
                 continue
             left.append(name)
-            channel.readers.pop(connection, None)
-            if not channel.readers:
-                self._forget(channel)
-                for dirty in self._dirty.values():
-                    dirty.pop(channel, None)
+            channel.leave(connection)
+            if not channel.is_followed:
+                if channel.history is None:
+                    self._forget(channel)
+                else:
+                    self._idle[channel] = time.monotonic()
+                    self.forget_the_idle()
         return left
 
+    def forget_the_idle(self) -> None:
+        """Whoever may still come back to a channel has so much time, and all of them so much room."""
+        since = time.monotonic() - IDLE_SECONDS
+        room, of_one = IDLE_BYTES, Counter[ParticipantId]()
+        for count, (channel, left_at) in enumerate(reversed(list(self._idle.items()))):
+            assert channel.history is not None
+            room -= channel.history.size
+            if channel.who is not None:
+                of_one[channel.who] += 1
+            crowded = channel.who is not None and of_one[channel.who] > IDLE_OF_ONE
+            if left_at < since or room < 0 or count >= IDLE_CHANNELS or crowded:
+                del self._idle[channel]
+                self._forget(channel)
+
     def _forget(self, channel: Channel) -> None:
-        """Nobody follows it any more."""
+        """Nobody follows it any more, or will be told what he has missed."""
+        for dirty in self._dirty.values():
+            dirty.pop(channel, None)
         self._channels.pop((channel.name, channel.who), None)
         listening = self._listening[channel.topic]
         listening.pop(channel, None)
@@ -807,7 +979,7 @@ class Hub:
             return None
         match parts["what"]:
             case "orders":
-                return UserOrders(name, interval, who, wanted)
+                return UserOrders(name, interval, who, wanted, self)
             case "trades":
                 return UserTrades(name, interval, who, wanted)
         return UserChanges(name, interval, who, wanted, self)

@@ -83,9 +83,14 @@ class Counters:
 
 
 class Gateway:
-    """Everything between sockets and the venue."""
+    """Everything between sockets and the venue.
 
-    def __init__(self, venue: LiveVenue, ring: KeyRing, limits: Limits | None = None) -> None:
+    `epoch` tells places in channels from those of another venue. One that comes back from its journal keeps it.
+    """
+
+    def __init__(
+        self, venue: LiveVenue, ring: KeyRing, limits: Limits | None = None, epoch: str | None = None
+    ) -> None:
         import_module(
             "exchange.gateway.methods"
         )  # which look at this module, and enter themselves in the registry
@@ -94,7 +99,7 @@ class Gateway:
         self.ring = ring
         self.door = Doorkeeper(ring)
         self.throttle = Throttle(self.limits)
-        self.hub = Hub(venue.exchange.state, venue.books)
+        self.hub = Hub(venue.exchange.state, venue.books, epoch or f"{time.time_ns():x}")
         self.connections: dict[int, Connection] = {}
         self.quote_guards: dict[
             tuple[ParticipantId, str], dict[str, Any]
@@ -264,13 +269,14 @@ class Gateway:
 
     def tick(self, beat: int) -> None:
         """Ten times a second: what has changed in the meantime, and a tenth of the connections, so that a thousand
-        heartbeats are not sent at one moment; once a second the disk as well."""
+        heartbeats are not sent at one moment; once a second the disk and what nobody has come back to."""
         if self.venue.is_ahead:
             self.venue.hold(lambda: self.tick(beat))
             return
         self.hub.flush(INTERVALS["100ms"])
         if beat % 10 == 0:
             self.hub.flush(INTERVALS["agg2"])
+            self.hub.forget_the_idle()
             self.venue.look_at_disk()
         now = time.monotonic()
         for connection in list(self.connections.values()):
@@ -279,7 +285,8 @@ class Gateway:
 
     def lost(self, connection: Connection) -> None:
         """A connection is gone: it follows nothing, and its orders go if it asked for that."""
-        self.connections.pop(connection.number, None)
+        if self.connections.pop(connection.number, None) is None:
+            return  # that was told already
         self.lookout.connection_closed(connection)
         self.hub.leave(connection, list(connection.channels))
         key = connection.key

@@ -18,6 +18,7 @@ ABOUT: Final = (
 )
 GROUPS: Final = {
     "session": "Session",
+    "resume": "Coming back (own addition)",
     "market": "Market data",
     "trading": "Trading",
     "account": "Account",
@@ -29,6 +30,12 @@ GROUPS: Final = {
     "simulation": "Simulation (own addition)",
     "admin": "Administration (own addition)",
 }
+PLACE: Final = (
+    "Where the message stands; only after ringfence/resume, and only of channels that tell each change."
+)
+PREVIOUS: Final = (
+    "Where the message before it on this channel stands; none on a message that tells how things stand."
+)
 _REF: Final = "#/components/schemas/{model}"
 
 
@@ -225,7 +232,12 @@ def asyncapi() -> dict[str, Any]:
                             "params": {
                                 "type": "object",
                                 "required": ["channel", "data"],
-                                "properties": {"channel": {"type": "string"}, "data": {}},
+                                "properties": {
+                                    "channel": {"type": "string"},
+                                    "data": {},
+                                    "place": {"type": "string", "description": PLACE},
+                                    "previous": {"type": "string", "description": PREVIOUS},
+                                },
                             },
                         },
                     }

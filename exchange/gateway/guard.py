@@ -10,7 +10,8 @@ import time
 from typing import Any, Final, TypeVar
 
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
+
+from exchange.gateway.frames import DirectWebSocket
 
 STUCK: Final = 5.0  # seconds that a peer may take nothing
 SILENT: Final = 5.0  # seconds until a request's head must be complete
@@ -83,7 +84,7 @@ class _Guarded:
         self.transport.abort()
 
 
-class GuardedWebSocket(_Guarded, WebSocketsSansIOProtocol):
+class GuardedWebSocket(_Guarded, DirectWebSocket):
     """Reads no further than one message ahead of the venue, counts what costs without being a message, and answers
     a text that is none with a close instead of a traceback."""
 
@@ -96,19 +97,24 @@ class GuardedWebSocket(_Guarded, WebSocketsSansIOProtocol):
         self._parse()
 
     def _parse(self) -> None:
-        """Piece by piece, until a message is whole."""
+        """Piece by piece, until a message is whole; whoever is listened to has one piece for each turn of the loop."""
         while self._unread and not self.read_paused and not self.transport.is_closing():
             piece, self._unread = self._unread[:PIECE], self._unread[PIECE:]
             super().data_received(piece)
+            if self._unread and self._listener is not None:
+                self.rest()
 
     async def receive(self) -> Any:
         message = await self.queue.get()
         if self.read_paused and self.queue.empty():
             self.read_paused = False
-            self._parse()
-            if not self.read_paused:
-                self.transport.resume_reading()
+            self.read_on()
         return message
+
+    def read_on(self) -> None:
+        self._parse()
+        if not self.read_paused and not self.transport.is_closing():
+            super().read_on()
 
     async def send(self, message: Any) -> None:
         await super().send(message)
@@ -116,10 +122,13 @@ class GuardedWebSocket(_Guarded, WebSocketsSansIOProtocol):
             self._parse()  # the answer to our close may have come already
 
     def send_receive_event_to_app(self) -> None:
-        if self.curr_msg_data_type == "text" and not _is_text(self.frames):
-            self._fail(BAD_TEXT, "a text frame must be UTF-8")
+        if self._listener is None and self.curr_msg_data_type == "text" and not _is_text(self.frames):
+            self.refuse_text()
         else:
             super().send_receive_event_to_app()
+
+    def refuse_text(self) -> None:
+        self._fail(BAD_TEXT, "a text frame must be UTF-8")
 
     def handle_cont(self, event: Any) -> None:
         if len(self.frames) >= FRAGMENTS:

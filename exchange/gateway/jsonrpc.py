@@ -6,6 +6,7 @@ infinities, lone surrogates) is a parse error, and so is nesting that nobody nee
 
 import time
 from decimal import Decimal
+from types import NoneType
 from typing import Any, Final, NamedTuple, TypeAlias
 
 import msgspec
@@ -15,6 +16,7 @@ MOST_DEPTH: Final = 16
 MOST_METHOD: Final = 128  # characters of a method's name that are repeated back
 
 RequestId: TypeAlias = int | str | Decimal | None
+ID_TYPES: Final = (int, str, Decimal, NoneType)  # a union would be made anew for each request
 
 PARSE_ERROR, INVALID_REQUEST, METHOD_NOT_FOUND, INVALID_PARAMS = -32700, -32600, -32601, -32602
 
@@ -65,7 +67,7 @@ def request_of(message: Any, *, deep: bool = True) -> Request:
     if not isinstance(message, dict):
         raise Fault(INVALID_REQUEST, "invalid_request", reason="a request is an object")
     number = message.get("id")
-    if not isinstance(number, int | str | Decimal | None) or isinstance(number, bool):
+    if not isinstance(number, ID_TYPES) or isinstance(number, bool):
         raise Fault(INVALID_REQUEST, "invalid_request", reason="id must be a number or a text", param="id")
     method = message.get("method")
     if not isinstance(method, str):
@@ -132,10 +134,11 @@ def refusal(number: RequestId, fault: Fault, came: int) -> bytes:
     return _encoder.encode(message)
 
 
-def notification(channel: str, told: Any) -> bytes:
-    return _encoder.encode(
-        {"jsonrpc": "2.0", "method": "subscription", "params": {"channel": channel, "data": told}}
-    )
+def notification(channel: bytes, content: bytes, more: bytes = b"") -> bytes:
+    """What a channel tells. Its name and its content are JSON already; `more` is what else stands in the params."""
+    return (
+        b'{"jsonrpc":"2.0","method":"subscription","params":{"channel":%b,"data":%b%b}}' % (channel, content, more)
+    )  # fmt: skip
 
 
 def heartbeat(kind: str) -> bytes:
@@ -143,5 +146,5 @@ def heartbeat(kind: str) -> bytes:
 
 
 def encode(value: Any) -> bytes:
-    """Any value as JSON, for documents."""
+    """Any value as JSON."""
     return _encoder.encode(value)

@@ -1,13 +1,14 @@
 """One websocket as the venue sees it: who speaks, what it follows, and what is on its way to it.
 
-What waits to be sent is bounded in bytes, in messages and in age. Whoever reads too slowly is closed; nobody else
-notices, and no message is left out in silence.
+A message goes to the socket at once, unless that takes no more; then it waits here. What waits is bounded in bytes,
+in messages and in age. Whoever reads too slowly is closed; nobody else notices, and no message is left out in silence.
 """
 
 import asyncio
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Final, Protocol
 
 from exchange.gateway.auth import Key
 from exchange.gateway.faults import BUSY, QUEUE_FULL
@@ -25,21 +26,33 @@ ROOM: Final = 65_536  # bytes that may wait before its sender is read no further
 TOO_MUCH: Final = (BUSY.number, QUEUE_FULL.number)
 
 
+class Wire(Protocol):
+    """What a connection asks of its socket."""
+
+    @property
+    def is_clogged(self) -> bool: ...
+
+    def write(self, message: bytes) -> None: ...
+
+
 class Connection:
+    """`wire` None: there is no socket, and everything waits."""
+
     __slots__ = (
         "_age",
         "_asked_at",
         "_bytes",
         "_outbox",
         "_over",
-        "_ready",
-        "_room",
+        "_sources",
         "_strikes",
+        "_wire",
         "address",
         "cancels_on_disconnect",
         "channels",
         "close_code",
         "close_reason",
+        "ended",
         "gone",
         "graceful",
         "heard_at",
@@ -48,18 +61,16 @@ class Connection:
         "limits",
         "number",
         "scope",
-        "slots",
         "source",
     )
 
-    def __init__(self, number: int, address: str, limits: Limits) -> None:
+    def __init__(self, number: int, address: str, limits: Limits, wire: Wire | None = None) -> None:
         self.number = number
         self.address = address
         self.limits = limits
         self.key: Key | None = None
         self.scope = ""
         self.source = Source()
-        self.slots = asyncio.Semaphore(limits.in_flight)
         self.channels: dict[str, Channel] = {}
         self.cancels_on_disconnect = False
         self.graceful = False  # it has said that it goes
@@ -68,15 +79,15 @@ class Connection:
         self.heard_at = time.monotonic()
         self.close_code: int | None = None
         self.close_reason = ""
+        self.ended = asyncio.Event()  # nothing more is to be sent, or there is nobody to send it to
         self._asked_at: float | None = None
         self._outbox: deque[bytes] = deque()
         self._age: deque[float] = deque()
         self._bytes = 0
-        self._ready = asyncio.Event()
-        self._room = asyncio.Event()
-        self._room.set()
         self._strikes = Bucket(limits.patience)
         self._over = False
+        self._sources: deque[Iterator[bytes]] = deque()
+        self._wire = wire
 
     @property
     def is_closing(self) -> bool:
@@ -90,6 +101,10 @@ class Connection:
         """Put a message on its way; close the connection if too much is waiting."""
         if self.close_code is not None:
             return
+        wire = self._wire
+        if wire is not None and not self._outbox and not wire.is_clogged:
+            wire.write(message)
+            return
         limits = self.limits
         if self._bytes + len(message) > limits.outbox_bytes or len(self._outbox) >= limits.outbox_messages:
             self.close(POLICY, TOO_SLOW)
@@ -97,9 +112,26 @@ class Connection:
         self._outbox.append(message)
         self._age.append(time.monotonic())
         self._bytes += len(message)
-        if self._bytes > ROOM:
-            self._room.clear()
-        self._ready.set()
+
+    def send_when_free(self, messages: Iterator[bytes]) -> None:
+        """Take the messages from there one by one, whenever nothing else waits and the socket takes more."""
+        if self.close_code is None:
+            self._sources.append(messages)
+            self.drained()
+
+    def drained(self) -> None:
+        """The socket takes more again: send what waits, in order."""
+        wire = self._wire
+        while wire is not None and not wire.is_clogged and (message := self.take()) is not None:
+            wire.write(message)
+        if self.close_code is not None and not self._outbox:
+            self.ended.set()
+
+    def lose(self) -> None:
+        """There is nobody any more."""
+        self.gone = True
+        self._drop()
+        self.close(NORMAL)
 
     def answer(self, message: bytes, refused: Fault | None) -> None:
         """Send an answer. One that says that too much was asked is a strike; too many of those, and it is closed."""
@@ -114,19 +146,15 @@ class Connection:
         over, self._over = self._over, False
         return over
 
-    async def room(self) -> None:
-        """Wait until not too much is on the way to it, or it is to be closed."""
-        if self._bytes > ROOM and self.close_code is None:
-            await self._room.wait()
-
     def close(self, code: int, reason: str = "", *, at_once: bool = True) -> None:
-        """Close; unless `at_once`, what waits is sent before."""
+        """Take nothing more to send, and close; unless `at_once`, what waits is sent before."""
         if self.close_code is None:
             self.close_code, self.close_reason = code, reason
-            if at_once:
-                self._drop()
-            self._ready.set()
-            self._room.set()
+            self._sources.clear()
+        if at_once:
+            self._drop()
+        if not self._outbox:
+            self.ended.set()
 
     def _drop(self) -> None:
         self._outbox.clear()
@@ -134,21 +162,20 @@ class Connection:
         self._bytes = 0
 
     def take(self) -> bytes | None:
-        """The next message to send, if one waits."""
-        if not self._outbox:
-            return None
-        self._age.popleft()
-        message = self._outbox.popleft()
-        self._bytes -= len(message)
-        if self._bytes <= ROOM:
-            self._room.set()
-        return message
-
-    async def ready(self) -> None:
-        """Wait until there is something to send, or the connection is to be closed."""
-        self._ready.clear()
-        if not self._outbox and self.close_code is None:
-            await self._ready.wait()
+        """The next message to send, if there is one."""
+        if self._outbox:
+            self._age.popleft()
+            message = self._outbox.popleft()
+            self._bytes -= len(message)
+            return message
+        while self._sources:
+            source = self._sources[0]
+            found = next(source, None)
+            if found is not None:
+                return found
+            if self._sources:  # the source may have closed the connection
+                self._sources.popleft()
+        return None
 
     def hear(self) -> None:
         self.heard_at = time.monotonic()

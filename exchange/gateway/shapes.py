@@ -399,3 +399,13 @@ class AccessStatistics(TypedDict):
     refused_by_reason: dict[str, int]
     asked_for: dict[str, list[str]]  # by class: the ways into it
     refusals: dict[str, dict[str, int]]  # of those inside: by what they asked for, and reason
+
+
+class Resumed(TypedDict):
+    """How a channel is followed after it was resumed."""
+
+    channel: str
+    resumed: bool  # what was missed comes first; else how things stand
+    missed: int  # messages
+    place: NotRequired[str]  # from where it goes on, if no message will say so
+    reason: NotRequired[str]  # why it was not resumed

@@ -40,28 +40,23 @@ def money(amount: Money) -> float:
 
 def whole_money(amount: Decimal, param: str = "amount") -> Money:
     """Minor units of a cash amount. Raises Fault for a part of one, and for what no account could hold."""
-    return _whole(amount, Fraction(1, CASH_SCALE), param)
+    return whole(amount, CASH_SCALE, param)
 
 
 def whole(amount: Decimal, scale: int, param: str = "amount") -> int:
-    """Minor units of an amount, of which `scale` make one. Raises Fault for a part of one."""
-    return _whole(amount, Fraction(1, scale), param)
-
-
-def _whole(amount: Decimal, unit: Fraction, param: str) -> int:
-    """How many of `unit` make the amount. Raises Fault if it is no whole number of them."""
+    """Minor units of an amount, of which `scale` make one. Raises Fault for a part of one, and for what is too much."""
     if not amount.is_finite() or abs(amount) >= MOST:
         raise invalid(param, "out of range")
-    count, rest = _counted(amount, unit)
+    count, rest = _counted(amount, 1, scale)
     if rest or abs(count) >= 2**63:
-        raise invalid(param, f"must be a multiple of {float(unit)}")
+        raise invalid(param, f"must be a multiple of {1 / scale}")
     return count
 
 
-def _counted(number: Decimal, unit: Fraction) -> tuple[int, int]:
-    """How many whole units make a number, and whether something is left; as `Fraction` would have it, but faster."""
+def _counted(number: Decimal, over: int, under: int) -> tuple[int, int]:
+    """How many whole units of `over / under` make a number, and whether something is left."""
     numerator, denominator = number.as_integer_ratio()
-    return divmod(numerator * unit.denominator, denominator * unit.numerator)
+    return divmod(numerator * under, denominator * over)
 
 
 def decimal(text: str) -> Decimal:
@@ -145,7 +140,7 @@ class Pair:
         """Raises Fault with the step if the price is between two ticks."""
         if not price.is_finite() or not 0 <= price < MOST:
             raise invalid(param, "out of range")
-        count, rest = _counted(price, self.price_unit)
+        count, rest = _counted(price, self._price_over, self._price_under)
         if rest:
             raise fault(
                 WRONG_TICK, param=param, reason=f"must be a multiple of {self.tick}", tick_size=self.tick
@@ -154,9 +149,13 @@ class Pair:
 
     def lots(self, amount: Decimal, param: str = "amount") -> Quantity:
         """Raises Fault if the amount is none, too small, or no whole number of lots."""
-        if amount.is_finite() and 0 < amount < MOST and not _counted(amount, self.amount_unit)[0]:
+        if not amount.is_finite() or abs(amount) >= MOST:
+            raise invalid(param, "out of range")
+        count, rest = _counted(amount, self._amount_over, self._amount_under)
+        if amount > 0 and not count:
             raise fault(TOO_SMALL, param=param, reason=f"must be at least {self.contract}")
-        count = _whole(amount, self.amount_unit, param)
+        if rest or abs(count) >= 2**63:
+            raise invalid(param, f"must be a multiple of {self.contract}")
         if count < 1:
             raise invalid(param, "must be positive")
         return count

@@ -14,10 +14,11 @@ import pytest
 from websockets.asyncio.client import connect
 
 from exchange.commands import AdoptRegime
-from exchange.gateway.app import Door, WebSocketDoor
+from exchange.gateway.app import Conversation, Door
 from exchange.gateway.auth import GUESSES, SKEW_MS, TOKENS_KEPT, Doorkeeper, Key, KeyRing, Role
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import REGISTRY, Access, Ask
+from exchange.gateway.sessions import Connection
 from exchange.gateway.venue import Source, Standing
 from scenarios.config.regime_file import read_regime
 from scenarios.founding import found
@@ -180,27 +181,24 @@ def test_what_one_has_asked_is_answered_for_him_even_if_another_signs_in_before_
     ]
     told: dict[int, Any] = {}
 
-    async def send(message: Any) -> None:
-        if message["type"] == "websocket.send":
-            answer = json.loads(message["text"])
+    class Socket:
+        is_held = is_clogged = False
+
+        def write(self, message: bytes) -> None:
+            answer = json.loads(message)
             told[answer["id"]] = answer
 
     async def story() -> None:
         gateway.venue.standing = Standing.OPEN
-        came: asyncio.Queue[Any] = asyncio.Queue()
-        came.put_nowait({"type": "websocket.connect"})
+        socket: Any = Socket()
+        connection = Connection(1, "127.0.0.1", gateway.limits, socket)
+        conversation = Conversation(gateway, connection, socket)
         for one in frames:
-            came.put_nowait({"type": "websocket.receive", "text": json.dumps(one)})
-        scope = {"client": ("127.0.0.1", 1), "headers": [(b"host", b"127.0.0.1")]}
-        socket = asyncio.create_task(WebSocketDoor(gateway, Door())(scope, came.get, send))
-        while 4 not in told:
-            await asyncio.sleep(0.01)
+            conversation.hear(json.dumps(one))
         assert 2 not in told and told[4]["result"] == []
         gateway.venue.start()
         while 2 not in told:
             await asyncio.sleep(0.01)
-        came.put_nowait({"type": "websocket.disconnect"})
-        await socket
         await gateway.venue.stop()
 
     play(story())

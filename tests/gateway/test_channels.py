@@ -104,6 +104,22 @@ def test_a_batch_without_effect_is_not_told(open_venue: Venue) -> None:
     play(story())
 
 
+def test_what_changes_often_within_an_interval_is_told_once(open_venue: Venue) -> None:
+    async def story() -> None:
+        trader, reader = await dial(open_venue, "everyone-1"), await dial(open_venue, "everyone-2")
+        raw, second = f"book.{PERPETUAL}.raw", f"book.{PERPETUAL}.agg2"
+        await reader("private/subscribe", channels=[raw, second])
+        await churn(trader, 6, 60)
+        await asyncio.sleep(1.3)
+        often, rarely = reader.of(raw), reader.of(second)
+        assert rebuilt(often) == rebuilt(rarely) and 1 < len(rarely) < len(often)
+        await trader("private/cancel_all")
+        for client in (trader, reader):
+            await client.close()
+
+    play(story())
+
+
 def test_what_cannot_be_followed_is_left_out_and_is_no_error(open_venue: Venue) -> None:
     async def story() -> None:
         reader = await dial(open_venue)

@@ -49,7 +49,17 @@ def test_the_page_of_methods_is_the_registry() -> None:
 
 
 def test_every_method_says_who_may_call_it_and_belongs_to_a_group() -> None:
-    own = ("access/", "cash/", "clearing/", "regime/", "simulation/", "admin/", "public/", "private/")
+    own = (
+        "ringfence/",
+        "access/",
+        "cash/",
+        "clearing/",
+        "regime/",
+        "simulation/",
+        "admin/",
+        "public/",
+        "private/",
+    )
     for method in REGISTRY:
         assert method.name.startswith(own) and method.told.endswith("."), method.name
         if method.name.startswith("private/"):

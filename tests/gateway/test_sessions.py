@@ -203,6 +203,36 @@ def test_a_reader_who_does_not_read_is_dropped_and_nobody_else_notices(
     play(story())
 
 
+def test_a_reader_who_was_too_slow_is_told_so_once_he_reads(narrow_venue: Venue) -> None:
+    async def story() -> None:
+        trader = await dial(narrow_venue, "everyone-1")
+        small = socket.socket()
+        small.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8_192)
+        small.connect(("127.0.0.1", narrow_venue.port))
+        slow = await connect(narrow_venue.ws, sock=small, compression=None, max_queue=1)
+        login = narrow_venue.keys["everyone-1"]
+        await slow.send(
+            f'{{"id":1,"method":"public/auth","params":{{"grant_type":"client_credentials",'
+            f'"client_id":"{login.client_id}","client_secret":"{login.secret}"}}}}'
+        )
+        await slow.send(
+            '{"id":2,"method":"private/subscribe","params":{"channels":["user.orders.any.any.raw"]}}'
+        )
+        price = await around(trader, 0.95)
+        for _ in range(3_000):
+            await limit(trader, "buy", 0.01, price, time_in_force="immediate_or_cancel")
+            if narrow_venue.on_its_thread(lambda: len(narrow_venue.gateway.connections)) == 1:
+                break
+        with pytest.raises(ConnectionClosed) as closed:
+            while True:
+                await asyncio.wait_for(slow.recv(), 5)
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (POLICY, "connection_too_slow")
+        await trader.close()
+
+    play(story())
+
+
 def test_one_address_has_so_many_connections_and_one_connection_so_many_channels(narrow_venue: Venue) -> None:
     async def story() -> None:
         clients = [await dial(narrow_venue) for _ in range(6)]
