@@ -285,9 +285,8 @@ class Gateway:
 
     def lost(self, connection: Connection) -> None:
         """A connection is gone: it follows nothing, and its orders go if it asked for that."""
-        if self.connections.pop(connection.number, None) is None:
-            return  # that was told already
-        self.lookout.connection_closed(connection)
+        if self.connections.pop(connection.number, None) is not None:  # a socket may end twice
+            self.lookout.connection_closed(connection)
         self.hub.leave(connection, list(connection.channels))
         key = connection.key
         if connection.cancels_on_disconnect and not connection.graceful and key and key.participant_id:
