@@ -33,6 +33,7 @@ def told_as_sentences() -> Iterator[None]:
 
 def _code_of(fault: Exception) -> int | None:
     """The exit code of a fault that speaks for itself, or None for a bug. Imported only once there is a fault."""
+    from exchange.gateway.lockstep import LockStepStopped
     from exchange.journal import (
         JournalDamaged,
         JournalFailed,
@@ -52,7 +53,7 @@ def _code_of(fault: Exception) -> int | None:
         return STOPPED
     if isinstance(fault, LiveJournalDamaged):
         return DAMAGED
-    if isinstance(fault, ReplayError | JournalDamaged | JournalFailed):
+    if isinstance(fault, ReplayError | JournalDamaged | JournalFailed | LockStepStopped):
         return FAILED
     if isinstance(fault, JournalInUse | JournalUnusable):
         return REFUSED

@@ -12,12 +12,22 @@ from typing import Any
 import tomli_w
 
 from exchange.messages import Message
+from exchange.units import Time
 
 _PACKAGES = ("numpy", "simpy", "msgspec", "pyarrow")
 
 
+class Outside(Message, tag=False):
+    """Bots that took part from outside, in lock-step: what they are made of is not known here."""
+
+    step_ns: Time
+    bots: tuple[str, ...]
+
+
 class Provenance(Message, tag=False):
-    """Two runs with the same provenance have the same digest. The hashes are those of the resolved files."""
+    """Two runs with the same provenance have the same digest, if bots from outside did the same in both. The hashes
+    are those of the resolved files.
+    """
 
     scenario_id: str
     scenario_sha256: str
@@ -28,10 +38,16 @@ class Provenance(Message, tag=False):
     python: str
     platform: str
     packages: dict[str, str]
+    outside: Outside | None = None
 
 
 def provenance_of(
-    scenario_id: str, scenario: Mapping[str, Any], regime_id: str, regime: Mapping[str, Any], seed: int
+    scenario_id: str,
+    scenario: Mapping[str, Any],
+    regime_id: str,
+    regime: Mapping[str, Any],
+    seed: int,
+    outside: Outside | None = None,
 ) -> Provenance:
     """`scenario` and `regime` as their files say, with every default filled in."""
     return Provenance(
@@ -44,6 +60,7 @@ def provenance_of(
         python=platform.python_version(),
         platform=f"{platform.system()} {platform.machine()}",
         packages={name: package_version(name) for name in _PACKAGES},
+        outside=outside,
     )
 
 

@@ -32,6 +32,7 @@ from scenarios.run_folder import (
     REGIME,
     SCENARIO,
     SUMMARY,
+    RunFolder,
     new_run_folder,
     read_manifest,
     read_summary,
@@ -58,7 +59,7 @@ class ReplayError(ValueError):
     """The journal tells another story than the run folder says."""
 
 
-class _Unkept:
+class InMemory:
     """The keeper of a run that is only measured: its record stays in memory, its commands are not needed."""
 
     def __init__(self) -> None:
@@ -90,18 +91,31 @@ def run(
     with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
         assembled = assemble(world, rules, seed, kept)
         let_time_pass(assembled.simulation, world, watch)
-        view = _view(kept.record(), assembled, rules, world)
-        measures, fitted = measure_run(view), fit(view, world.published, world.cash)
-        manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures, fitted=fitted)
+        return conclude(kept, assembled, rules, world)
+
+
+def conclude(kept: RunFolder, assembled: Assembled, rules: Regime, world: World) -> Finished:
+    """Check the ledger, measure, and finish the folder of a run whose time is over."""
+    view = _view(kept.record(), assembled, rules, world)
+    measures, fitted = measure_run(view), fit(view, world.published, world.cash)
+    manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures, fitted=fitted)
     return Finished(manifest.digest, measures, fitted, assembled.simulation.malformed)
+
+
+def conclude_unkept(kept: InMemory, assembled: Assembled, rules: Regime, world: World) -> Finished:
+    """The same of a run of which nothing else is kept."""
+    _check_ledger(assembled)
+    view = _view(kept.record.record(), assembled, rules, world)
+    measures, fitted = measure_run(view), fit(view, world.published, world.cash)
+    return Finished(kept.record.digest(), measures, fitted, assembled.simulation.malformed)
 
 
 def rehearse(world: World, rules: Regime | None = None) -> None:
     """Raises ConfigurationError if the world cannot be: under those rules, or, without any, under whichever."""
     if rules is None:
-        found_venue(Simulation(Exchange(), _Unkept(), world.starts), world, None)
+        found_venue(Simulation(Exchange(), InMemory(), world.starts), world, None)
     else:
-        assemble(world, rules, 0, _Unkept())
+        assemble(world, rules, 0, InMemory())
 
 
 def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
@@ -109,7 +123,7 @@ def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> C
     regime_file = read_regime(regime)
     world = load_world(scenario, population, regime_file.cash.terms, regime_file.cash.fallback_asset)
     rules = regime_file.regime()
-    keeper = _Unkept()
+    keeper = InMemory()
     assembled = assemble(world, rules, seed, keeper)
     let_time_pass(assembled.simulation, world)
     _check_ledger(assembled)

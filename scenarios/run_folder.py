@@ -167,6 +167,11 @@ def _refuse_to_overwrite(path: Path, provenance: Provenance) -> None:
                 f"{path} holds another run ({name} is {old} there and {new} here): "
                 "name another folder for the results, or delete that one first."
             )
+    if provenance.outside is not None:
+        raise ResultsError(
+            f"{path} holds a run with bots from outside already, and what they did cannot be had again: "
+            "name another folder for the results, or delete that one first."
+        )
 
 
 def _known(value: float) -> float | None:

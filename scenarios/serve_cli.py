@@ -3,7 +3,7 @@
 import socket
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -83,6 +83,30 @@ def serve(
     log_level: Annotated[
         LogLevel, typer.Option(help="What is written: this and all that is graver.")
     ] = LogLevel.WARNING,
+    lock_step: Annotated[
+        str | None,
+        typer.Option(
+            "--lock-step",
+            metavar="STEP",
+            help="Let time pass in steps of 100ms, 1s, 5m, and only once every bot is done with the last.",
+        ),
+    ] = None,
+    bots: Annotated[
+        str, typer.Option(help="In lock-step: how many, or their names: alpha,beta:institution,authority.")
+    ] = "0",
+    patience: Annotated[
+        float, typer.Option(min=0.1, help="In lock-step: seconds after which a bot is late.")
+    ] = 60.0,
+    when_late: Annotated[
+        Literal["wait", "drop", "stop"],
+        typer.Option(help="In lock-step: tell and wait, go on without it, or stop the run."),
+    ] = "wait",
+    out: Annotated[
+        Path | None, typer.Option(help="In lock-step: keep the run there, as `ringfence run` does.")
+    ] = None,
+    stay: Annotated[
+        bool, typer.Option("--stay", help="In lock-step: stay open when the day is over.")
+    ] = False,
 ) -> None:
     """Open a scenario as a live venue, and print where it is and the keys to come in with.
 
@@ -95,6 +119,38 @@ def serve(
     with told_as_sentences():
         if no_journal and (data is not None or journal is not None):
             raise typer.BadParameter("goes with neither --data nor --journal", param_hint="--no-journal")
+        in_steps_only = {"--bots": bots != "0", "--out": out is not None, "--stay": stay}
+        on_the_wall_only = {
+            "--speed": speed is not None,
+            "--no-makers": makers is False,
+            "--data": data is not None,
+            "--journal": journal is not None,
+        }
+        _check_that_it_goes(in_steps_only if lock_step is None else on_the_wall_only, lock_step)
+        if lock_step is not None:
+            from exchange.gateway.lockstep import WhenLate
+            from scenarios.lock_step import day_in_steps, read_bots, read_step
+
+            with (
+                _listen(host, port, patient=True) as bound,
+                day_in_steps(
+                    scenario or DEFAULT_SCENARIO,
+                    regime or DEFAULT_REGIME,
+                    step=read_step(lock_step),
+                    bots=read_bots(bots),
+                    seed=1 if seed is None else seed,
+                    population=population,
+                    folder=out,
+                    limited=limits,
+                    patience=patience,
+                    when_late=WhenLate(when_late),
+                    tell=typer.echo,
+                ) as day,
+            ):
+                if keys is not None:
+                    _write_keys(day.founded.demos, keys)
+                run(day.founded, host, port, typer.echo, tls=tls, bound=bound, stay=stay)
+            return
         with _listen(host, port) as bound:
             place = None if no_journal else place_of(data, journal, scenario or DEFAULT_SCENARIO)
             if place is not None and place.is_founded:
@@ -117,17 +173,30 @@ def serve(
             run(founded, host, port, typer.echo, tls=tls, bound=bound)
 
 
+def _check_that_it_goes(given: dict[str, bool], lock_step: str | None) -> None:
+    """Raises ConfigurationError for an option that is for the other way in which time passes."""
+    from scenarios.config.reading import ConfigurationError
+
+    for name, is_given in given.items():
+        if is_given and lock_step is None:
+            raise ConfigurationError(
+                name, "", "is for --lock-step alone", "name the length of a step, or leave it out"
+            )
+        if is_given:
+            raise ConfigurationError(name, "", "does not go with --lock-step", "leave one of them out")
+
+
 def _write_keys(demos: "list[Demo]", to: Path) -> None:
     to.touch(mode=0o600)
     to.write_text("".join(f"{_line(demo)}\n" for demo in demos if demo.key), encoding="utf-8")
 
 
-def _listen(host: str, port: int) -> socket.socket:
+def _listen(host: str, port: int, *, patient: bool = False) -> socket.socket:
     """Bound before anything is founded, so that a port which is taken leaves nothing behind."""
     from exchange.gateway.server import listen
 
     try:
-        return listen(host, port)
+        return listen(host, port, patient=patient)
     except OSError as fault:
         raise OSError(
             fault.errno, f"{fault.strerror}. Choose another with --port", f"{host}:{port}"
@@ -147,8 +216,10 @@ def run(
     *,
     tls: bool = False,
     bound: socket.socket | None = None,
+    stay: bool = True,
 ) -> None:
-    """Serve until a signal, on a socket that is `bound` already or on one of its own."""
+    """Serve until a signal, on a socket that is `bound` already or on one of its own; in lock-step, and unless it is
+    to `stay`, until the day is over."""
     from exchange.gateway.app import Door, create_app, finish
     from exchange.gateway.server import listen, make_server
     from exchange.gateway.server import run as serve_on
@@ -168,6 +239,15 @@ def run(
         tell("keys       account, client id, secret")
         for demo in founded.demos:
             tell(f"           {_line(demo)}" if demo.key else f"           {demo.title}: {demo.explanation}")
+        if lock_step is not None:
+            awaited = ", ".join(bot.name for bot in lock_step.bots)
+            tell(f"lock-step  {f'waits for {awaited}' if awaited else 'without bots'}")
+            lock_step.start(over)
+
+    def over() -> None:
+        if lock_step is not None and lock_step.notice is not None and lock_step.notice["ended"]:
+            tell(f"digest     {lock_step.notice['digest']}")
+        server.should_exit = not stay
 
     certificate = None
     if tls:
@@ -175,7 +255,9 @@ def run(
 
         certificate = development_certificate(Path.home() / ".ringfence")
     hosts = (host, "127.0.0.1", "localhost", "::1")
-    app = create_app(founded.gateway, Door(hosts), on_ready=ready)
     gateway = founded.gateway
+    lock_step = gateway.lock_step
+    app = create_app(gateway, Door(hosts), on_ready=ready)
+    server = make_server(app, certificate, lambda: finish(gateway), gateway.limits)
     with rare_collections():  # a whole one would be felt by everybody
-        serve_on(make_server(app, certificate, lambda: finish(gateway), gateway.limits), bound)
+        serve_on(server, bound)

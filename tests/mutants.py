@@ -37,6 +37,7 @@ class Mutant(NamedTuple):
     tests: tuple[str, ...]
 
 
+LOCKSTEP, TEST_LOCKSTEP = "exchange/gateway/lockstep.py", "tests/gateway/test_lockstep.py"
 LEDGER, FULL = "exchange/clearing/ledger.py", "exchange/clearing/full.py"
 MARGIN, SCENARIOS = "exchange/clearing/margin_accounts.py", "exchange/clearing/scenario_margin.py"
 VARIATION, WATERFALL = "exchange/clearing/variation.py", "exchange/clearing/waterfall.py"
@@ -643,6 +644,39 @@ MUTANTS = (
         "                cost[units.payee, units.asset_id] += paid.amount\n",
         "                cost[units.payee, units.asset_id] += 0\n",
         ("tests/stories/test_units_change_hands_off_the_book.py",),
+    ),
+    # --- lock-step ---
+    Mutant(
+        "commands-are-handled-as-they-come",
+        "order of arrival",
+        LOCKSTEP,
+        "        bot.sent.append(_Sent(ask, reply))\n",
+        "        self.bots[0].sent.append(_Sent(ask, reply))\n",
+        (TEST_LOCKSTEP,),
+    ),
+    Mutant(
+        "channels-tell-by-the-wall",
+        "order of arrival",
+        "exchange/gateway/dispatch.py",
+        "        if self.lock_step is not None:\n            return\n        if self.venue.is_ahead",
+        "        if self.venue.is_ahead",
+        (TEST_LOCKSTEP,),
+    ),
+    Mutant(
+        "order-ids-are-counted-over-all",
+        "order of arrival",
+        "exchange/gateway/dispatch.py",
+        "latest = max(self.numbered.get(who, 0), self.venue",
+        "latest = max(*self.numbered.values(), self.venue",
+        (TEST_LOCKSTEP,),
+    ),
+    Mutant(
+        "a-step-begins-without-the-last-bot",
+        "nobody is waited for",
+        LOCKSTEP,
+        "        return not self.out and not self.done\n",
+        "        return not self.out and not self.done and self.name == 'alpha'\n",
+        (TEST_LOCKSTEP,),
     ),
 )
 

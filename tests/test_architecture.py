@@ -29,6 +29,7 @@ HOMES = {  # a library is used in its own rooms only
         "exchange/gateway/methods/market.py",
         "exchange/gateway/methods/resume.py",
         "exchange/gateway/methods/session.py",
+        "exchange/gateway/methods/simulation.py",
         "exchange/gateway/methods/trading.py",
         "exchange/gateway/methods/wallet.py",
         "exchange/gateway/registry.py",

@@ -31,7 +31,7 @@ from exchange.gateway.books import Books, Candle, News, OrderRecord, PublicTrade
 from exchange.gateway.history import History, Missing, Numbers
 from exchange.gateway.jsonrpc import encode, notification
 from exchange.gateway.sessions import POLICY, Connection
-from exchange.gateway.shapes import Resumed
+from exchange.gateway.shapes import Resumed, StepShape
 from exchange.gateway.statistics import Statistics
 from exchange.gateway.wire import Pair, index_name, index_price, milliseconds
 from exchange.state import State
@@ -58,6 +58,7 @@ SIDES: Final = ((Side.BUY, "bids"), (Side.SELL, "asks"))
 
 
 TRADES, EVENTS, ENTRIES = "all trades", "all events", "all entries"  # topics beside instruments and so on
+STEPS: Final = "steps"  # of lock-step; no news are about them
 
 
 def topics_of(news: News) -> Iterator[str]:
@@ -78,6 +79,8 @@ def topics_of(news: News) -> Iterator[str]:
 
 class Channel:
     """One channel with its readers. `note` gathers, `due` gives what is to be sent and forgets it."""
+
+    compares = False  # it finds out by itself what has changed, be it told of news or not
 
     def __init__(self, name: str, topic: str, interval: float = 0.0) -> None:
         self.name = name
@@ -190,9 +193,11 @@ class Arrival:
 class BookChannel(Channel):
     """Levels that have come, changed or gone, chained by the number of the last message."""
 
+    compares = True
+
     def __init__(self, name: str, interval: float, pair: Pair, hub: "Hub") -> None:
         super().__init__(name, pair.name, interval)
-        self._pair, self._state = pair, hub.state
+        self._pair, self._state, self._hub = pair, hub.state, hub
         self._book = hub.books.shown[pair.name]
         self._seen: dict[Side, dict[Price, Quantity]] = {
             side: dict(self._book.side(side)) for side, _ in SIDES
@@ -236,7 +241,10 @@ class BookChannel(Channel):
             else:
                 del seen[price]
         self._touched.clear()
-        if changes["bids"] or changes["asks"]:
+        level = (
+            self._hub.in_steps and self._number != self._book.number
+        )  # whoever comes next begins at the same
+        if changes["bids"] or changes["asks"] or level:
             previous, self._number = self._number, self._book.number
             yield {
                 "type": "change",
@@ -251,6 +259,8 @@ class BookChannel(Channel):
 
 class DepthChannel(Channel):
     """The best levels, whole each time; prices may be gathered in steps, outward."""
+
+    compares = True
 
     def __init__(self, name: str, interval: float, pair: Pair, group: str, depth: int, hub: "Hub") -> None:
         super().__init__(name, pair.name, interval)
@@ -295,6 +305,8 @@ class DepthChannel(Channel):
 class TickerChannel(Channel):
     """The ticker, or only what has changed of it."""
 
+    compares = True
+
     def __init__(
         self, name: str, interval: float, pair: Pair, hub: "Hub", *, incremental: bool = False
     ) -> None:
@@ -322,6 +334,8 @@ class TickerChannel(Channel):
 
 
 class QuoteChannel(Channel):
+    compares = True
+
     def __init__(self, name: str, pair: Pair, hub: "Hub") -> None:
         super().__init__(name, pair.name)
         self._pair, self._hub = pair, hub
@@ -543,6 +557,24 @@ class StatisticsChannel(Channel):
             yield now
 
 
+class StepChannel(Channel):
+    """In lock-step each step as it begins, after everything that has happened before it."""
+
+    def __init__(self, name: str, hub: "Hub") -> None:
+        super().__init__(name, STEPS)
+        self._hub = hub
+
+    def first(self) -> Iterator[Message]:
+        if self._hub.step is not None:
+            yield self._hub.step
+
+    def note(self, news: News) -> bool:
+        return False
+
+    def due(self) -> Iterator[Message]:
+        yield from self.first()
+
+
 # --- of one participant ---------------------------------------------------------------------------------
 
 
@@ -677,6 +709,8 @@ class UserEvents(Channel):
 class Portfolio(Channel):
     """What a participant has, of one asset or of each; told at most ten times a second."""
 
+    compares = True
+
     def __init__(self, name: str, who: ParticipantId, currencies: list[str], hub: "Hub") -> None:
         super().__init__(name, f"account {who}", INTERVALS["100ms"])
         self._who, self._currencies, self._hub = who, currencies, hub
@@ -733,6 +767,7 @@ PATTERNS: Final[dict[str, tuple[str, str]]] = {
         "statistics",
         "What the venue publishes of the clearing house, the cash leg or access: totals, never one participant's.",
     ),
+    r"simulation\.step": ("step", "In lock-step, each step as it begins."),
     r"user\.(?P<what>orders|trades|changes)\.(?P<name>[^.]+)\.(?P<interval>raw|100ms|agg2)": (
         "user",
         "Orders, trades, or both with positions, in an instrument.",
@@ -757,6 +792,11 @@ IDLE_OF_ONE: Final = 16  # of one participant
 IDLE_BYTES: Final = 67_108_864  # of all
 
 
+def _by_name(channel: Channel) -> tuple[str, str]:
+    """An order of channels that does not depend on who followed them first."""
+    return channel.name, channel.who or ""
+
+
 class Hub:
     """All channels that somebody follows, or has followed and may come back to.
 
@@ -777,6 +817,8 @@ class Hub:
         }
         self._idle: dict[Channel, float] = {}  # since when; the longest first
         self._told: int | None = None
+        self.in_steps = False  # all readers are level between two steps
+        self.step: StepShape | None = None  # the present one
 
     @property
     def sequence(self) -> int:
@@ -807,6 +849,20 @@ class Hub:
             channel, _ = dirty.popitem()
             channel.send()
 
+    def bring_level(self) -> None:
+        """At the end of a step: tell whatever has not been told yet, so that nothing waits for the wall's time."""
+        waiting = {channel for dirty in self._dirty.values() for channel in dirty}
+        for dirty in self._dirty.values():
+            dirty.clear()
+        for channel in sorted(self._channels.values(), key=_by_name):
+            if channel.compares or channel in waiting:
+                channel.send()
+
+    def tell_step(self, step: StepShape) -> None:
+        self.step = step
+        for channel in self._listening.get(STEPS, {}):
+            channel.send()
+
     def follow(
         self, connection: Connection, names: list[str], key: Key | None
     ) -> tuple[list[str], Callable[[], None]]:
@@ -822,7 +878,8 @@ class Hub:
             channel = self._channel(name, key)
             if channel is None:
                 continue
-            channel.send()  # so that all stand where the newcomer begins
+            if not self.in_steps or not channel.is_followed:  # in steps those who are there are level already
+                channel.send()  # so that all stand where the newcomer begins
             channel.readers[connection] = None
             connection.channels[name] = channel
             self._idle.pop(channel, None)
@@ -849,7 +906,8 @@ class Hub:
             channel = self._channel(name, key)
             if channel is None:
                 continue
-            channel.send()
+            if not self.in_steps or not channel.is_followed:
+                channel.send()
             connection.channels[name] = channel
             self._idle.pop(channel, None)
             answer, begin = channel.resume(connection, place, self)
@@ -918,7 +976,8 @@ class Hub:
                 ):
                     found.who = who
                     self._channels[name, who] = found
-                    self._listening.setdefault(found.topic, {})[found] = None
+                    listening = [*self._listening.get(found.topic, ()), found]
+                    self._listening[found.topic] = dict.fromkeys(sorted(listening, key=_by_name))
                     break
         return found
 
@@ -936,6 +995,8 @@ class Hub:
             return PlatformChannel(name)
         if kind == "statistics":
             return StatisticsChannel(name, self.statistics.of(parts["subject"]))
+        if kind == "step":
+            return StepChannel(name, self) if self.in_steps else None
         wanted = self._wanted(parts)
         if wanted is None:
             return None

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 from exchange.commands import CancelAll, WatchLine
@@ -21,12 +21,15 @@ from exchange.gateway.faults import (
 from exchange.gateway.jsonrpc import METHOD_NOT_FOUND, Fault, Request, answer, now_us, refusal
 from exchange.gateway.logs import tell
 from exchange.gateway.lookout import Lookout
-from exchange.gateway.registry import REGISTRY, Access, Ask, Method, Pool, Then, read_params
+from exchange.gateway.registry import REGISTRY, Access, Ask, Later, Method, Pool, Then, read_params
 from exchange.gateway.sessions import Connection
 from exchange.gateway.throttle import Limits, Throttle
 from exchange.gateway.venue import LiveVenue, Source
 from exchange.state import Seat, State
 from matching.terms import ParticipantId
+
+if TYPE_CHECKING:
+    from exchange.gateway.lockstep import LockStep
 
 log = logging.getLogger("ringfence.gateway")
 
@@ -100,6 +103,7 @@ class Gateway:
         self.door = Doorkeeper(ring)
         self.throttle = Throttle(self.limits)
         self.hub = Hub(venue.exchange.state, venue.books, epoch or f"{time.time_ns():x}")
+        self.lock_step: LockStep | None = None  # time passes by itself
         self.connections: dict[int, Connection] = {}
         self.quote_guards: dict[
             tuple[ParticipantId, str], dict[str, Any]
@@ -108,7 +112,7 @@ class Gateway:
         self.lookout = Lookout(self)
         self.started = time.time()
         self._http: WeakValueDictionary[str, Source] = WeakValueDictionary()  # while something waits
-        self._numbered: dict[ParticipantId, int] = {}  # the latest order of each that had no number
+        self.numbered: dict[ParticipantId | None, int] = {}  # the latest order of each that had no number
         venue.followers.append(self.hub.take)
         for key in ring:
             self.follow(key)
@@ -131,8 +135,8 @@ class Gateway:
 
     def next_client_order_id(self, who: ParticipantId) -> int:
         """For an order that comes without one. None is given twice, not after a restart either."""
-        latest = max(self._numbered.get(who, 0), self.venue.books.owners[who].numbered)
-        self._numbered[who] = latest + 1
+        latest = max(self.numbered.get(who, 0), self.venue.books.owners[who].numbered)
+        self.numbered[who] = latest + 1
         return latest + 1
 
     # --- requests -----------------------------------------------------------------------------------
@@ -172,7 +176,7 @@ class Gateway:
         if isinstance(result, Then):
             send(answer(number, result.result, came), None)
             result.after()
-        elif not isinstance(result, Ask):
+        elif not isinstance(result, Ask | Later):
             send(answer(number, result, came), None)
         if not isinstance(result, Ask):
             self.lookout.metrics.answered(came, command=False)
@@ -198,12 +202,24 @@ class Gateway:
                 raise
         if method.websocket_only and call.connection is None:
             raise fault(WEBSOCKET_ONLY, reason=f"{method.name} needs a websocket")
+        if self.lock_step is not None:
+            self.lock_step.admit(call, method)
         self._charge(call, method.pool, method.cost)
         if "access_token" in params:
             params = {key: value for key, value in params.items() if key != "access_token"}
-        result = method.handler(call, read_params(method, params))
-        if isinstance(result, Ask):
-            self._submit(result, request.id, call, came, send)
+        call = Call(self, call.key, call.connection, call.address)  # by its answer another may have signed in
+        who = call.key.participant_id if call.key else None
+        numbered = self.numbered.get(who, 0)
+        try:
+            result = method.handler(call, read_params(method, params))
+            reply = self._replying(request.id, came, send)
+            if isinstance(result, Ask):
+                self._submit(result, call, reply)
+            elif isinstance(result, Later):
+                result.begin(reply)
+        except Fault:
+            self.numbered[who] = numbered  # what is not taken leaves no gap
+            raise
         return result
 
     def _charge(self, call: Call, pool: Pool, cost: float) -> None:
@@ -222,9 +238,11 @@ class Gateway:
         if method.changes and key.read_only:
             raise fault(FORBIDDEN, reason="key_only_reads")
 
-    def _submit(
-        self, ask: Ask[Any], number: Any, call: Call, came: int, send: Callable[[bytes, Fault | None], None]
-    ) -> None:
+    def _replying(
+        self, number: Any, came: int, send: Callable[[bytes, Fault | None], None]
+    ) -> Callable[[Any], None]:
+        """What is to be told the result, or a Fault, once it is there."""
+
         def reply(result: Any) -> None:
             self.lookout.metrics.answered(came, command=True)
             if isinstance(result, Fault):
@@ -235,10 +253,15 @@ class Gateway:
             else:
                 send(answer(number, result, came), None)
 
+        return reply
+
+    def _submit(self, ask: Ask[Any], call: Call, reply: Callable[[Any], None]) -> None:
         if not ask.commands:
             reply(ask.answer([]))
-            return
-        self.venue.submit(self._source_of(call), ask, reply)
+        elif self.lock_step is not None:
+            self.lock_step.take(call, ask, reply)
+        else:
+            self.venue.submit(self._source_of(call), ask, reply)
 
     def _source_of(self, call: Call) -> Source:
         """In whose name a request waits: its connection's, or over HTTP that of the key."""
@@ -269,7 +292,10 @@ class Gateway:
 
     def tick(self, beat: int) -> None:
         """Ten times a second: what has changed in the meantime, and a tenth of the connections, so that a thousand
-        heartbeats are not sent at one moment; once a second the disk and what nobody has come back to."""
+        heartbeats are not sent at one moment; once a second the disk and what nobody has come back to. In
+        lock-step nothing depends on the wall."""
+        if self.lock_step is not None:
+            return
         if self.venue.is_ahead:
             self.venue.hold(lambda: self.tick(beat))
             return
@@ -288,13 +314,19 @@ class Gateway:
         if self.connections.pop(connection.number, None) is not None:  # a socket may end twice
             self.lookout.connection_closed(connection)
         self.hub.leave(connection, list(connection.channels))
+        if self.lock_step is not None:
+            self.lock_step.lost(connection)
+            return
         key = connection.key
         if connection.cancels_on_disconnect and not connection.graceful and key and key.participant_id:
             lost = CancelAll(participant_id=key.participant_id, line=connection.number)
             self.tell_of_line(connection, lost)
 
     def tell_of_line(self, connection: Connection, command: CancelAll | WatchLine) -> None:
-        """Have the exchange know what becomes of a connection, after whatever it has still asked for."""
+        """Have the exchange know what becomes of a connection, after whatever it has still asked for; in lock-step
+        nothing does."""
+        if self.lock_step is not None:
+            return
         try:
             ask: Ask[None] = Ask((command,), lambda _: None)
             self.venue.submit(connection.source, ask, lambda _: None, must=True)

@@ -57,13 +57,14 @@ class _Guarded:
     """What both kinds of protocol have in common: a place in the crowd, and an end for whoever takes nothing."""
 
     crowd: Crowd
+    patient = False  # whoever takes nothing is waited for
     loop: asyncio.AbstractEventLoop
     transport: asyncio.Transport
     _stuck: asyncio.TimerHandle | None = None
 
     def pause_writing(self) -> None:
         super().pause_writing()  # type: ignore[misc]
-        if self._stuck is None:
+        if self._stuck is None and not self.patient:
             self._stuck = self.loop.call_later(STUCK, self._abort)
 
     def resume_writing(self) -> None:
@@ -212,9 +213,9 @@ class GuardedHttp(_Guarded, AutoHTTPProtocol):  # type: ignore[misc,valid-type]
 P = TypeVar("P", bound=_Guarded)
 
 
-def counted(protocol: type[P], crowd: Crowd) -> type[P]:
+def counted(protocol: type[P], crowd: Crowd, *, patient: bool = False) -> type[P]:
     """The protocol of one server: its sockets are counted in one crowd."""
-    return type(protocol.__name__, (protocol,), {"crowd": crowd})
+    return type(protocol.__name__, (protocol,), {"crowd": crowd, "patient": patient})
 
 
 class Rarely(logging.Filter):

@@ -121,6 +121,13 @@ class Then(Generic[R]):
 
 
 @dataclass(frozen=True, slots=True)
+class Later(Generic[R]):
+    """A result that comes when something else has happened: `begin` is given what to tell it, or a Fault, to."""
+
+    begin: Callable[[Callable[[Any], None]], None]
+
+
+@dataclass(frozen=True, slots=True)
 class Method:
     name: str
     access: Access
@@ -175,7 +182,7 @@ class Registry:
             hints = get_type_hints(handler, localns={"Call": object})
             result = hints.pop("return")
             commands = get_origin(result) is Ask
-            if get_origin(result) in (Ask, Then):
+            if get_origin(result) in (Ask, Then, Later):
                 result = get_args(result)[0]
             params = next(
                 kind for kind in hints.values() if isinstance(kind, type) and issubclass(kind, Params)

@@ -33,15 +33,15 @@ class Tls:
     key: Path
 
 
-def listen(host: str, port: int) -> socket.socket:
+def listen(host: str, port: int, *, patient: bool = False) -> socket.socket:
     """A socket that is bound: with port 0 to any that is free; who comes before the server runs
-    waits. Raises OSError."""
+    waits. `patient`: so does the kernel for a peer that makes no room. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     bound = socket.socket(family, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
     bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    if hasattr(socket, "TCP_USER_TIMEOUT"):
+    if hasattr(socket, "TCP_USER_TIMEOUT") and not patient:
         bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNHEARD_MS)
     try:
         bound.bind((host, port))
@@ -92,11 +92,11 @@ def make_server(
     config = uvicorn.Config(
         app,
         http=counted(GuardedHttp, crowd),
-        ws=counted(GuardedWebSocket, crowd),
+        ws=counted(GuardedWebSocket, crowd, patient=limits.patient),
         ws_max_size=MOST_FRAME,
         ws_per_message_deflate=False,
         ws_ping_interval=20.0,
-        ws_ping_timeout=20.0,
+        ws_ping_timeout=None if limits.patient else 20.0,
         lifespan="on",
         access_log=False,
         log_config=None,  # its records go where ours go

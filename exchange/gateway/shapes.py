@@ -409,3 +409,19 @@ class Resumed(TypedDict):
     missed: int  # messages
     place: NotRequired[str]  # from where it goes on, if no message will say so
     reason: NotRequired[str]  # why it was not resumed
+
+
+class StepShape(TypedDict):
+    step: int
+    time_ns: int
+    timestamp: int
+    ended: bool
+    digest: str | None
+
+
+class BotShape(TypedDict):
+    bot: str
+    registered: bool
+    connected: bool
+    done: bool
+    out: str

@@ -34,6 +34,7 @@ class Limits:
     triggers: int = (
         1_000  # orders of one participant that wait for a price: they hold no money, so that bounds none
     )
+    patient: bool = False  # a websocket that is silent, or takes nothing, is not closed for it
     in_flight: int = 8  # requests of one connection that wait for the exchange; it is read no further
     intake: int = 10_000  # requests of all that wait for the exchange
     outbox_bytes: int = 1_048_576  # of one connection

@@ -1245,6 +1245,17 @@ def with_population(scenario: ScenarioFile, size: int | None) -> ScenarioFile:
     return scenario.model_copy(update={"population": scenario.population.model_copy(update={"size": size})})
 
 
+def with_books(scenario: ScenarioFile) -> ScenarioFile:
+    """The same scenario with every displayed book published, as those outside need it."""
+    told = {"publishes_book": True}
+    return scenario.model_copy(
+        update={
+            "instruments": tuple(one.model_copy(update=told) for one in scenario.instruments),
+            "cash_pairs": tuple(one.model_copy(update=told) for one in scenario.cash_pairs),
+        }
+    )
+
+
 _SHIPPED = Shipped("library", "scenario")
 
 
@@ -1263,10 +1274,12 @@ def load_world(
     population: int | None = None,
     cash: SettlementAssetTable | None = None,
     fallback: str | None = None,
+    *,
+    books: bool = False,
 ) -> World:
     """The world of that scenario, settled in `cash` or in its own coin, checked. Instruments keep their names.
 
-    `fallback` is a further cash asset that the venue keeps, by its shipped profile.
+    `fallback` is a further cash asset that the venue keeps, by its shipped profile. `books`: all are published.
     Raises ConfigurationError before anything has happened.
     """
     path = scenario_path(name_or_path)
@@ -1275,6 +1288,8 @@ def load_world(
         raise ConfigurationError(
             str(path), "population", "has nothing to trade in it", "leave the population out"
         )
+    if books:
+        scenario = with_books(scenario)
     return with_population(scenario, population).world(Path(str(path)).parent, cash, fallback)
 
 

@@ -86,17 +86,19 @@ def served(founded: Founded, port: int = 0) -> Iterator[Venue]:
     gateway = founded.gateway
     ready = threading.Event()
     opened = Venue(gateway, {d.title: d.key for d in founded.demos if d.key}, 0)
+    lock_step = gateway.lock_step
 
     def on_ready() -> None:
         opened.loop = asyncio.get_running_loop()
+        if lock_step is not None:
+            lock_step.start(lambda: None)
         ready.set()
 
-    bound = listen("127.0.0.1", port)
+    bound = listen("127.0.0.1", port, patient=gateway.limits.patient)
     opened.port = bound.getsockname()[1]
     opened.http, opened.ws = f"http://127.0.0.1:{opened.port}", f"ws://127.0.0.1:{opened.port}/ws/api/v2"
-    server = make_server(
-        create_app(gateway, on_ready=on_ready), before_stop=lambda: finish(gateway), limits=gateway.limits
-    )
+    app = create_app(gateway, on_ready=on_ready)
+    server = make_server(app, before_stop=lambda: finish(gateway), limits=gateway.limits)
     opened.stop = lambda: setattr(server, "should_exit", True)
     thread = threading.Thread(target=run, args=(server, bound), daemon=True)
     thread.start()

@@ -1,4 +1,4 @@
-"""The bot that docs/api.md shows, as it stands there."""
+"""The bots that docs/api.md shows, as they stand there."""
 
 import json
 import re
@@ -6,9 +6,15 @@ import subprocess
 import sys
 from pathlib import Path
 
-from tests.gateway.loopback import Venue, around, dial, limit, play
+from scenarios.lock_step import day_in_steps, read_bots
+from tests.gateway.loopback import Venue, around, dial, limit, play, served
 
 API = Path(__file__).parents[2] / "docs" / "api.md"
+
+
+def shown() -> list[str]:
+    """What the page shows in Python."""
+    return re.findall(r"```python\n(.*?)```", API.read_text(encoding="utf-8"), re.DOTALL)
 
 
 def test_the_bot_of_the_documentation_trades(open_venue: Venue) -> None:
@@ -16,7 +22,7 @@ def test_the_bot_of_the_documentation_trades(open_venue: Venue) -> None:
         other = await dial(open_venue, "everyone-2")
         price = await around(other, 0.96)
         await limit(other, "buy", 0.01, price)
-        text = re.findall(r"```python\n(.*?)```", API.read_text(encoding="utf-8"), re.DOTALL)[0]
+        text = shown()[0]
         key = open_venue.keys["everyone-1"]
         bot = text.replace("127.0.0.1:8899", f"127.0.0.1:{open_venue.port}")
         run = subprocess.run(
@@ -30,3 +36,41 @@ def test_the_bot_of_the_documentation_trades(open_venue: Venue) -> None:
         await other.close()
 
     play(story())
+
+
+def test_the_bot_in_lock_step_takes_part_for_a_whole_day() -> None:
+    day = Path(__file__).with_name("two_minutes.toml")
+    bots = read_bots("2")
+    with (
+        day_in_steps(
+            str(day), "ru_open_counterfactual", step=10**10, bots=bots, tell=lambda _: None
+        ) as in_steps,
+        served(in_steps.founded) as opened,
+    ):
+        runs = [
+            subprocess.Popen(
+                [
+                    sys.executable,
+                    "-c",
+                    shown()[1],
+                    opened.ws,
+                    opened.keys[one].client_id,
+                    opened.keys[one].secret,
+                ],
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
+            for one in ("bot-1", "bot-2")
+        ]
+        told = [run.communicate(timeout=60) for run in runs]
+    assert in_steps.finished is not None
+    assert told == [(f"{in_steps.finished.digest}\n", "")] * 2
+    assert opened.gateway.venue.books.owners[opened.keys["bot-1"].participant_id].trades  # type: ignore[index]
+
+
+def test_the_bot_beside_the_venue_takes_part_for_a_whole_day() -> None:
+    text = shown()[2].replace('"calm_day"', repr(str(Path(__file__).with_name("short_day.toml"))))
+    run = subprocess.run([sys.executable, "-c", text], capture_output=True, text=True, timeout=60)
+    digest, spread = run.stdout.split()
+    assert (len(digest), float(spread) > 0, run.stderr) == (64, True, "")

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from exchange.gateway.certificate import development_certificate
+from scenarios.cli import app
 
 COMMAND = [
     sys.executable,
@@ -93,3 +95,40 @@ def test_it_serves_tls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     response = httpx.get(f"{told['http']}/public/get_time", verify=context)
     assert response.status_code == 200 and told["websocket"].startswith("wss://")
     assert ended(process)[0] == 0
+
+
+def test_a_day_in_steps_tells_its_digest_is_kept_and_ends_by_itself(tmp_path: Path) -> None:
+    day, folder = str(Path(__file__).with_name("two_minutes.toml")), tmp_path / "run"
+    run = subprocess.run(
+        [*COMMAND, day, "--lock-step", "1s", "--out", str(folder)],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+    )
+    assert (run.returncode, run.stderr) == (0, "")
+    digest = run.stdout.split()[-1]
+    assert run.stdout.endswith(f"lock-step  without bots\ndigest     {digest}\n")
+    assert CliRunner().invoke(app, ["replay", str(folder)]).stdout == f"digest {digest}\n"
+
+
+def test_a_run_that_is_stopped_before_its_day_is_over_is_not_kept(tmp_path: Path) -> None:
+    day = str(Path(__file__).with_name("two_minutes.toml"))
+    process, told = opened(day, "--lock-step", "1s", "--bots", "alpha,beta", "--out", str(tmp_path / "run"))
+    code, errors = ended(process)
+    assert {"alpha", "beta", "observer", "operator"} <= set(told)
+    assert (code, errors) == (1, "the venue was stopped before the day was over\n")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_what_does_not_go_with_steps_is_a_sentence() -> None:
+    for options in (
+        ["--bots", "2"],
+        ["--stay"],
+        ["--lock-step", "1s", "--speed", "60"],
+        ["--lock-step", "1s", "--no-makers"],
+        ["--lock-step", "soon"],
+        ["--lock-step", "1s", "--bots", "X"],
+    ):
+        told = CliRunner().invoke(app, ["serve", "--port", "0", *options])
+        assert told.exit_code == 2 and told.stderr.count("\n") == 1, options

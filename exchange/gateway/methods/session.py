@@ -235,6 +235,8 @@ def _watch(call: Call, scope: str, *, watched: bool) -> Ask[str]:
             call.gateway.tell_of_line(connection, CancelAll(participant_id=who, line=connection.number))
         return "ok"
 
+    if call.gateway.lock_step is not None:
+        return Ask((), answer)  # orders stay, whatever becomes of the connection
     return Ask([WatchLine(participant_id=who, line=line, watched=watched) for line in lines], answer)
 
 

@@ -406,8 +406,10 @@ def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
 
 
 def _line(call: Call) -> int:
-    """The connection by which it comes; 0 over HTTP, where nothing can be lost."""
-    return call.connection.number if call.connection is not None else 0
+    """The connection by which it comes; 0 over HTTP, where nothing can be lost, and in lock-step, where orders stay."""
+    if call.connection is None or call.gateway.lock_step is not None:
+        return 0
+    return call.connection.number
 
 
 def _trigger(pair: Pair, params: OrderParams) -> dict[str, Any]:
