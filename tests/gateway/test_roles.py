@@ -37,6 +37,9 @@ WHO = {
     "cash/get_reserves": ANYBODY,
     "cash/get_freeze_status": ANYBODY,
     "cash/mint": ("issuer", "operator"),
+    "simulation/register": EVERY_KEY,
+    "simulation/step": EVERY_KEY,
+    "simulation/leave": EVERY_KEY,
     "admin/get_state": ("operator",),
     "admin/create_key": ("operator",),
     "admin/remove_key": ("operator",),
@@ -58,6 +61,7 @@ CHANGES = (
     "cash/mint",
     "access/create_key",
     "access/remove_key",
+    "simulation/leave",
 )
 READS_IN_ADMIN = ("admin/get_participants", "admin/get_state")
 OF_ORDERS = ("buy", "sell", "edit", "cancel", "close", "link", "mass_quote", "set_mmp", "reset_mmp")

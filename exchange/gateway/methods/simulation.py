@@ -66,7 +66,7 @@ def step(call: Call, params: StepParams) -> Later[StepShape]:
     return Later(lambda reply: lock_step.done(call, params.step, reply))
 
 
-@REGISTRY.method("simulation/leave", Access.SIGNED_IN, websocket_only=True)
+@REGISTRY.method("simulation/leave", Access.SIGNED_IN, websocket_only=True, changes=True)
 def leave(call: Call, params: LeaveParams) -> Later[StepShape]:
     """In lock-step: done for good; the others go on. Open orders are canceled at the end of this step, or stay. The
     answer is the next step."""
