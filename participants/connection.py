@@ -29,6 +29,7 @@ from participants.feed import Feed
 
 FIRST_PAUSE: Final = 0.1  # seconds before the second try to come back; twice as long before each next one
 RENEW_AT: Final = 0.8  # of a token's life
+METHOD_NOT_FOUND: Final = -32601
 MOST_CHANNELS: Final = 200  # in one request: it must stay below 32 kB
 
 
@@ -86,6 +87,8 @@ class Connection:
         self._number = 0
         self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._feeds: dict[str, Feed] = {}
+        self._places: dict[str, str] = {}  # of the latest message of each channel that tells them
+        self._resumes = True  # whether the venue knows how to, as far as is known
         self._keeper: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -274,9 +277,12 @@ class Connection:
                 match message.get("method"):
                     case "subscription":
                         told = message["params"]
-                        feed = self._feeds.get(told["channel"])
+                        channel = told["channel"]
+                        feed = self._feeds.get(channel)
                         if feed is not None:
-                            feed.take(told["channel"], told["data"])
+                            feed.take(channel, told["data"])
+                            if "place" in told:
+                                self._places[channel] = told["place"]
                     case "heartbeat":
                         if message["params"]["type"] == "test_request":
                             await socket.send(encode({"jsonrpc": "2.0", "method": "public/test"}), text=True)
@@ -351,14 +357,34 @@ class Connection:
         for name in feed.channels:
             if self._feeds.get(name) is feed:
                 del self._feeds[name]
+                self._places.pop(name, None)
 
     async def _ask_for_channels(self, socket: ClientConnection, names: Sequence[str]) -> list[str]:
-        """Which of them the venue follows for us now."""
+        """Which of them the venue follows for us now, each from where we were if it can do that."""
         on: list[str] = []
         for first in range(0, len(names), MOST_CHANNELS):
             some = names[first : first + MOST_CHANNELS]
+            if self._resumes:
+                try:
+                    on += await self._resume(socket, some)
+                    continue
+                except VenueError as unknown:
+                    if unknown.code != METHOD_NOT_FOUND:
+                        raise
+                    self._resumes = False
             on += await self._at_once(socket, self._word("subscribe"), channels=some)
         return on
+
+    async def _resume(self, socket: ClientConnection, names: Sequence[str]) -> list[str]:
+        """Follow them with places: where what was missed is still known it is told first, and nothing is missing."""
+        places = {name: self._places.get(name) for name in names}
+        told = await self._at_once(socket, "ringfence/resume", channels=places)
+        for row in told:
+            if "place" in row:
+                self._places[row["channel"]] = row["place"]
+            if row["resumed"]:
+                self._feeds[row["channel"]].resume(row["channel"])
+        return [row["channel"] for row in told]
 
     def _word(self, word: str) -> str:
         return f"private/{word}" if self._client_id else f"public/{word}"

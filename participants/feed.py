@@ -100,6 +100,10 @@ class Feed:
         """The connection is gone; what comes next may not follow what came before."""
         self._missed.update(self.channels)
 
+    def resume(self, channel: str) -> None:
+        """What was missed on the channel comes next."""
+        self._missed.discard(channel)
+
     def end(self, fault: VenueError) -> None:
         """Nothing comes any more, for this reason."""
         self._fault = fault

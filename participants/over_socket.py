@@ -162,8 +162,14 @@ class SocketLine:
                 told = await self._feed.next()
         except TimeoutError:
             told = None
+        if self._feed.has_missed:
+            await (
+                self.venue.ready()
+            )  # it decides nothing before it knows whether what it has missed can be heard
         if self._feed.has_missed or (told and told.missed):
-            raise LineLostError("the connection was lost, and what happened meanwhile was not heard")
+            raise LineLostError(
+                "the connection was lost, and what happened meanwhile cannot be heard any more"
+            )
         return [] if told is None else self._taken_in(told)
 
     def _taken_in(self, told: Told) -> list[Event]:

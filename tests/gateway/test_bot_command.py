@@ -16,6 +16,7 @@ from scenarios.cli import app
 from tests.gateway.loopback import PERPETUAL, Venue, play
 from tests.gateway.relay import relay
 from tests.gateway.test_client import client, far_below
+from tests.gateway.test_client_faults import forget_places
 
 ROOT = Path(__file__).parents[2]
 
@@ -89,7 +90,7 @@ async def built_for_spot(venue: Client, strategy: str) -> Desk:
         return desk
 
 
-def test_it_begins_anew_when_its_line_was_cut(open_venue: Venue) -> None:
+def test_it_begins_anew_when_it_cannot_hear_what_it_has_missed(open_venue: Venue) -> None:
     async def story() -> None:
         key, told = open_venue.keys["everyone-1"], list[str]()
         async with relay(open_venue.ws) as line, client(open_venue) as watcher:
@@ -99,7 +100,9 @@ def test_it_begins_anew_when_its_line_was_cut(open_venue: Venue) -> None:
                 while trader.begun < times or len(await watcher.open_orders()) < 10:
                     await asyncio.sleep(0.01)
                 if times == 1:
-                    line.cut()
+                    await line.close()
+                    forget_places(open_venue)
+                    await line.reopen()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task

@@ -13,7 +13,7 @@ from participants.client import Client
 from participants.connection import Change, Standing
 from tests.gateway.loopback import PERPETUAL, Venue, play, venue
 from tests.gateway.relay import Message, Relay, relay
-from tests.gateway.test_client import far_below, refused
+from tests.gateway.test_client import client, far_below, refused
 
 
 def through(line: Relay, opened: Venue, **settings: Any) -> Client:
@@ -137,7 +137,16 @@ def test_a_silent_venue_is_not_waited_for_for_ever_and_questions_are_asked_again
     play(story())
 
 
-def test_after_a_lost_line_it_comes_back_signed_in_and_follows_again(open_venue: Venue) -> None:
+def forget_places(opened: Venue) -> None:
+    """From now on the venue cannot say what somebody has missed."""
+    hub = opened.gateway.hub
+    opened.on_its_thread(lambda: setattr(hub, "epoch", f"{hub.epoch}0"))
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_after_a_lost_line_it_comes_back_signed_in_and_is_told_what_it_missed(
+    open_venue: Venue, kept: bool
+) -> None:
     async def story() -> None:
         changes: list[Change] = []
         async with (
@@ -145,21 +154,23 @@ def test_after_a_lost_line_it_comes_back_signed_in_and_follows_again(open_venue:
             through(line, open_venue, on_standing=changes.append, cancel_on_disconnect=True) as one,
         ):
             price = await far_below(one)
-            orders = one.follow(f"user.orders.{PERPETUAL}.raw", f"quote.{PERPETUAL}")
-            assert not (await orders.next()).missed
-            await one.buy(PERPETUAL, 0.01, price=price)
-            assert [not (await orders.next()).missed for _ in range(2)] == [True, True]
-            line.cut()
-            first = await orders.next()  # the quote, from which the order is gone with the line
-            assert (first.channel, first.missed) == (f"quote.{PERPETUAL}", True)
-            placed = await one.buy(PERPETUAL, 0.01, price=price)
-            told = {}
-            while f"user.orders.{PERPETUAL}.raw" not in told:
-                message = await orders.next()
-                told[message.channel] = message
-            assert told[f"user.orders.{PERPETUAL}.raw"].missed
-            assert told[f"user.orders.{PERPETUAL}.raw"].data["order_id"] == placed.order.order_id
-            await orders.close()
+            feed = one.follow(f"user.orders.{PERPETUAL}.raw")
+            await feed.open()
+            first = await one.buy(PERPETUAL, 0.01, price=price)
+            assert (await feed.next()).data["order_id"] == first.order.order_id
+            await line.close()
+            await until(lambda: one.standing is Standing.LOST)
+            if not kept:
+                forget_places(open_venue)
+            await line.reopen()
+            second = await one.buy(PERPETUAL, 0.01, price=price)
+            told = await feed.next()
+            if kept:  # that the order went with the line, as if the line had never been cut
+                states = (first.order.order_id, "cancelled", False)
+                assert (told.data["order_id"], told.data["order_state"], told.missed) == states
+                told = await feed.next()
+            assert (told.data["order_id"], told.missed) == (second.order.order_id, not kept)
+            await feed.close()
             await one.cancel_all()
         assert [one.standing for one in changes] == [
             Standing.OPEN,
@@ -167,6 +178,37 @@ def test_after_a_lost_line_it_comes_back_signed_in_and_follows_again(open_venue:
             Standing.OPEN,
             Standing.CLOSED,
         ]
+
+    play(story())
+
+
+def test_a_book_goes_on_over_a_lost_line_without_a_fresh_snapshot(open_venue: Venue) -> None:
+    async def story() -> None:
+        async with (
+            relay(open_venue.ws) as line,
+            through(line, open_venue) as one,
+            client(open_venue, "everyone-2") as other,
+        ):
+            price = await far_below(one)
+            snapshots = 0
+
+            def count(message: Message) -> Message:
+                nonlocal snapshots
+                snapshots += "'snapshot'" in str(message)
+                return message
+
+            line.to_client = count
+            book = one.live_book(PERPETUAL)
+            await anext(book)
+            await line.close()
+            for step in range(5):
+                await other.buy(PERPETUAL, 0.01, price=price + 100 * step)
+            await line.reopen()
+            expected = await one.order_book(PERPETUAL)
+            while (shown := await anext(book)).change_id != expected.change_id:
+                pass
+            assert (shown.bids, shown.resyncs, snapshots) == (expected.bids, 0, 1)
+            await other.cancel_all()
 
     play(story())
 
