@@ -60,6 +60,12 @@ class Feed:
             await self._ready.wait()
         return self._inbox.popleft()
 
+    def drain(self) -> list[Told]:
+        """All that waits now."""
+        told = list(self._inbox)
+        self._inbox.clear()
+        return told
+
     async def again(self) -> None:
         """Forget what waits and follow anew, from a first message where the channel has one."""
         await self.close()

@@ -48,6 +48,11 @@ class VenueClock:
         told = await venue.call("simulation/get_clock")
         return cls(told, (before + monotonic_ns()) // 2, monotonic_ns)
 
+    @property
+    def runs(self) -> bool:
+        """Not in lock-step, where each step says how late it is."""
+        return self._speed > 0
+
     def now(self) -> Time:
         """Never behind what has been heard."""
         reckoned = self._starts + int((self._monotonic_ns() - self._from) * self._speed)
@@ -127,7 +132,10 @@ class SocketLine:
         return self._dialect.instruments[InstrumentId(name)]
 
     async def play(self, participant: Participant) -> None:
-        """Let it take part until canceled. Raises LineLostError, or CannotBeAskedError for what no method says."""
+        """Let it take part until canceled, or in lock-step until the day has ended.
+
+        Raises LineLostError, or CannotBeAskedError for what no method says.
+        """
         assert participant.participant_id == self.participant_id, (
             "whoever has the key speaks for itself alone"
         )
@@ -137,7 +145,7 @@ class SocketLine:
             )
         turns = _Turns(participant, self._standing, self._tape)
         try:
-            await self._take_part(turns)
+            await (self._take_part(turns) if self.clock.runs else self._take_part_in_steps(turns))
         finally:
             for task in self._answers:
                 task.cancel()  # nothing is sent any more
@@ -151,6 +159,18 @@ class SocketLine:
                     await asyncio.wait(self._answers)
             for event in await self._hear(turns.wake_at):
                 turns.hear(event)
+
+    async def _take_part_in_steps(self, turns: "_Turns") -> None:
+        """In lock-step it looks up once a step at most, and then says that it is done; until the day has ended."""
+        step = await self.venue.call("simulation/register")
+        while not step["ended"]:
+            self.clock.hear(step["time_ns"])
+            for told in self._feed.drain():
+                for event in self._taken_in(told):
+                    turns.hear(event)
+            if turns.is_due(self.clock.now()):
+                await self._send(turns.decide(self.clock.now()))
+            step = await self.venue.call("simulation/step")
 
     # --- news ---------------------------------------------------------------------------------------
 
