@@ -512,6 +512,8 @@ class Books:
                 record.triggered, record.changed_at = True, at
             case OrderRejected():
                 owner.refusals.append((at, event))
+                if event.client_order_id < OWN_NUMBERS:
+                    owner.refuse(event)
                 if isinstance(command, PlaceOrder) and _met_too_few(event, command):
                     record = self._untraded(owner, event, at, command)
                     news.orders[record.order_id] = record
@@ -621,9 +623,6 @@ class Books:
                 )
             case ClaimSettled():
                 self._settled(owner, event, at)
-            case OrderRejected() if event.client_order_id < OWN_NUMBERS:
-                owner.refusals.append((at, event))
-                owner.refuse(event)
             case _ if type(event).__name__.endswith(_REFUSALS):
                 owner.refusals.append((at, event))
             case _:

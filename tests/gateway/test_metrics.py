@@ -123,7 +123,9 @@ def test_a_slow_reader_and_one_who_asks_too_much_are_counted() -> None:
 def _stuck(opened: Venue) -> Any:
     from exchange.gateway.sessions import Connection
 
-    return opened.on_its_thread(lambda: Connection(99, "nowhere", opened.gateway.limits))
+    connection = opened.on_its_thread(lambda: Connection(99, "nowhere", opened.gateway.limits))
+    opened.gateway.connections[connection.number] = connection
+    return connection
 
 
 @pytest.mark.parametrize("path", ["/metrics", "/", "/page/page.js"])

@@ -49,6 +49,8 @@ BY_NAMESPACE = {
     "private": PARTICIPANTS,
     "access": PARTICIPANTS,
     "cash": PARTICIPANTS,
+    "clearing": ANYBODY,
+    "ringfence": ANYBODY,
     "regime": ANYBODY,
     "simulation": ANYBODY,
     "admin": ("authority", "operator"),

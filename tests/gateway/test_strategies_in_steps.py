@@ -29,7 +29,7 @@ def day(*, later: float) -> tuple[str, list[tuple[int, int]]]:
         day_in_steps(
             str(DAY), "ru_open_counterfactual", step=10**9, bots=read_bots("alpha,beta"), tell=lambda _: None
         ) as in_steps,
-        served(in_steps.gateway, in_steps.demos) as opened,
+        served(in_steps.founded) as opened,
     ):
 
         async def story() -> list[tuple[int, int]]:
