@@ -35,6 +35,7 @@ WHO = {
     "access/get_statistics": ANYBODY,
     "cash/get_assets": ANYBODY,
     "cash/get_reserves": ANYBODY,
+    "cash/get_statistics": ANYBODY,
     "cash/get_freeze_status": ANYBODY,
     "cash/mint": ("issuer", "operator"),
     "simulation/register": EVERY_KEY,
