@@ -64,6 +64,8 @@ CHANGES = (
     "cash/mint",
     "access/create_key",
     "access/remove_key",
+    "private/enable_cancel_on_disconnect",
+    "private/disable_cancel_on_disconnect",
     "simulation/leave",
 )
 READS_IN_ADMIN = ("admin/get_participants", "admin/get_state")
