@@ -176,6 +176,11 @@ class Instrument(Message):
         return PRODUCT_OF[self.kind]
 
     @property
+    def coin(self) -> str:
+        """The code of what its underlying is the price of: of BTC_RUB, BTC."""
+        return self.underlying.partition("_")[0]
+
+    @property
     def cash_assets(self) -> tuple[AssetId, ...]:
         """What it pays in and, if it is a pair of cash assets, what it delivers."""
         return (self.cash, self.base) if self.base and self.product is Product.CASH_PAIR else (self.cash,)

@@ -157,7 +157,7 @@ def _subscription_refusal(command: SubscribeNotes, note: Note | None, state: Sta
         return RejectReason.UNKNOWN_INSTRUMENT
     if seat.suspended:
         return RejectReason.PARTICIPANT_SUSPENDED
-    if (reason := _access_refusal(seat, state)) is not None:
+    if (reason := _access_refusal(note.instrument, seat, state)) is not None:
         return reason
     if command.quantity < 1:
         return RejectReason.QUANTITY_NOT_POSITIVE
@@ -174,11 +174,11 @@ def _subscription_refusal(command: SubscribeNotes, note: Note | None, state: Sta
     return reason
 
 
-def _access_refusal(seat: Seat, state: State) -> RejectReason | None:
-    """What the regime says of notes to this class; whoever may only reduce may not subscribe."""
+def _access_refusal(instrument: Instrument, seat: Seat, state: State) -> RejectReason | None:
+    """What the regime says of such notes to this class; whoever may only reduce may not subscribe."""
     assert state.regime is not None, "whoever has a seat entered under a regime"
-    reason = permissions.refusal(
-        state.regime, seat.access_class, Product.NOTE, seat.applicant, reducing=False
+    reason = permissions.refusal_in(
+        instrument, state.regime, seat.access_class, seat.applicant, reducing=False
     )
     return RejectReason.REDUCE_ONLY if reason is None and (seat.frozen or seat.barred) else reason
 

@@ -29,6 +29,7 @@ class RejectReason(StrEnum):
     SPOT_OUTSIDE_TEST_ENVIRONMENT = "spot_outside_test_environment"
     PRODUCT_NOT_PERMITTED = "product_not_permitted"
     KNOWLEDGE_TEST_REQUIRED = "knowledge_test_required"
+    UNDERLYING_NOT_PERMITTED = "underlying_not_permitted"
     QUANTITY_NOT_POSITIVE = "quantity_not_positive"
     QUANTITY_TOO_LARGE = "quantity_too_large"
     NO_OPPOSITE_PRICE = "no_opposite_price"

@@ -66,6 +66,7 @@ LASTING: Final = frozenset(
         RejectReason.INSTRUMENT_EXPIRED,
         RejectReason.SPOT_OUTSIDE_TEST_ENVIRONMENT,
         RejectReason.PRODUCT_NOT_PERMITTED,
+        RejectReason.UNDERLYING_NOT_PERMITTED,
         RejectReason.KNOWLEDGE_TEST_REQUIRED,
     }
 )

@@ -145,6 +145,12 @@ def permissions_in_words(access_class: AccessClass) -> dict[Product, str]:
     return {product: _PERMISSION[granted(access_class, product)] for product in _worth_saying([access_class])}
 
 
+def coins_in_words(access_class: AccessClass) -> str:
+    """On which coins it may trade: "BTC and ETH"."""
+    *others, last = access_class.underlyings or ("every one",)
+    return f"{', '.join(others)} and {last}" if others else last
+
+
 def caps_in_words(caps: Caps) -> str:
     parts = []
     if caps.capital_at_risk is not None:
@@ -182,6 +188,7 @@ def _levers_of(kind: ApplicantKind, regime: Regime) -> Iterator[tuple[str, str]]
     for product in _worth_saying(open_to_kind):
         words = [(one.title, _PERMISSION[granted(one, product)]) for one in open_to_kind]
         yield product.value, _by_class(words, none="denied")
+    yield "coins", _by_class([(one.title, coins_in_words(one)) for one in open_to_kind], none="none")
     limits = [(one.title, caps_in_words(one.caps)) for one in open_to_kind]
     yield "capital at risk", _by_class(limits, none="no limit")
 

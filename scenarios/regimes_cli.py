@@ -14,6 +14,7 @@ from scenarios.faults import told_as_sentences
 from scenarios.regime_words import (
     caps_in_words,
     clearing_in_words,
+    coins_in_words,
     differences,
     permissions_in_words,
     provenance,
@@ -159,6 +160,7 @@ def _classes_told(regime: Regime) -> Iterator[str]:
             yield f"    takes {escape(way)}{_mark(regime, f'{key}.any_of.{number}')}"
         for product, words in permissions_in_words(access_class).items():
             yield f"    {product}: {words}{_mark(regime, f'{key}.permissions.{product}')}"
+        yield f"    coins: {escape(coins_in_words(access_class))}{_mark(regime, f'{key}.underlyings')}"
         yield f"    capital at risk: {escape(caps_in_words(access_class.caps))}{_mark(regime, f'{key}.caps')}"
 
 

@@ -72,6 +72,7 @@ class AccessClass(Message):
     title: str
     any_of: tuple[Criterion, ...]
     permissions: dict[Product, Permission]  # what is not named is denied; a cash pair, allowed
+    underlyings: tuple[str, ...] = ()  # coins, such as BTC, on which it may trade anything; empty: every one
     caps: Caps = Caps()
 
 

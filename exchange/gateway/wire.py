@@ -98,9 +98,7 @@ class Pair:
             self.price_unit = Fraction(instrument.tick, PAR_PPM)
         else:
             self.price_unit = Fraction(1, CASH_SCALE) if note else Fraction(instrument.tick, INDEX_UNIT)
-        self.base: str = (
-            instrument.base if instrument.base and not note else instrument.underlying.partition("_")[0]
-        )
+        self.base: str = instrument.base if instrument.base and not note else instrument.coin
         if note:
             self.amount_unit = Fraction(1)
         elif instrument.lot_units:

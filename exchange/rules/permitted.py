@@ -58,5 +58,6 @@ def _refusal_to_open(seat: Seat, series: Series, state: State) -> RejectReason |
 
 def _refusal(seat: Seat, series: Series, state: State, *, reducing: bool) -> RejectReason | None:
     assert state.regime is not None, "whoever has a seat entered under a regime"
-    product = series.instrument.product
-    return permissions.refusal(state.regime, seat.access_class, product, seat.applicant, reducing=reducing)
+    return permissions.refusal_in(
+        series.instrument, state.regime, seat.access_class, seat.applicant, reducing=reducing
+    )

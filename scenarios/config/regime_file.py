@@ -131,6 +131,9 @@ class ClassTable(Table):
         dict[Product, Permission],
         Field(description="A product that is not named is denied; a cash_pair, allowed."),
     ]
+    underlyings: Annotated[
+        tuple[AssetCode, ...], Field(description="Coins on which it may trade anything; left out: every one.")
+    ] = ()
     caps: CapsTable = CapsTable()
 
     def access_class(self) -> AccessClass:
@@ -139,6 +142,7 @@ class ClassTable(Table):
             title=self.title,
             any_of=tuple(table.criterion() for table in self.any_of),
             permissions=self.permissions,
+            underlyings=self.underlyings,
             caps=Caps(
                 capital_at_risk=self.caps.capital_at_risk_rub,
                 share_of_assets_bp=self.caps.share_of_assets_percent,

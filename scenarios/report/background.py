@@ -6,7 +6,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from exchange.access.regime import Grade, Regime, RegimeStatus
+from exchange.access.regime import AccessClass, Grade, Regime, RegimeStatus
 from exchange.clearing.rounding import divide_up
 from exchange.commands import (
     AddOwnFunds,
@@ -44,6 +44,7 @@ from scenarios.config.cash_words import FreezeKey
 from scenarios.regime_words import (
     cash_in_words,
     clearing_in_words,
+    coins_in_words,
     fallback_in_words,
     limit_in_words,
     permissions_in_words,
@@ -249,10 +250,7 @@ class Face(NamedTuple):
             Entrants(
                 access_class.title,
                 ways_in(access_class),
-                ", ".join(
-                    f"{_TRADED[product]} {words}"
-                    for product, words in permissions_in_words(access_class).items()
-                ),
+                _traded(access_class),
                 limit_in_words(access_class, self.regime),
             )
             for access_class in self.regime.classes
@@ -273,6 +271,14 @@ def lets_in_alike(known: Sequence[Face]) -> bool:
         (face.regime.classes, face.regime.institutions) == (first.classes, first.institutions)
         for face in known[1:]
     )
+
+
+def _traded(access_class: AccessClass) -> str:
+    """What the class may do with each product, and on which coins if not on all."""
+    products = ", ".join(
+        f"{_TRADED[product]} {words}" for product, words in permissions_in_words(access_class).items()
+    )
+    return f"{products}; on {coins_in_words(access_class)} only" if access_class.underlyings else products
 
 
 def faces(names: Sequence[str], regimes: Sequence[Regime]) -> list[Face]:

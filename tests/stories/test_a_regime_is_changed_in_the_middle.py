@@ -125,6 +125,18 @@ def test_whoever_is_still_admitted_falls_into_a_class_of_the_new_regime(venue: V
     assert of_kind(venue.place(ANN, BUY, 1, 80_000), OrderAccepted)
 
 
+def test_a_coin_that_the_class_may_no_longer_trade_may_only_be_closed(venue: Venue) -> None:
+    others = a_class(Permission.ALLOWED, underlyings=("ETH", "USDT"))
+    assert canceled(adopt(venue, a_regime(classes=(others,)))) == dict.fromkeys(
+        (ANN, BOB), CancelCause.PARTICIPANT_RESTRICTED
+    )
+    assert reason_of(venue.place(ANN, BUY, 1, 80_000)) is RejectReason.UNDERLYING_NOT_PERMITTED
+    venue.place(ANN, SELL, 100, 80_000)
+    assert of_kind(venue.place(BOB, BUY, 100, 80_000), TradeReported)
+    assert adopt(venue, a_regime(classes=(a_class(Permission.ALLOWED, underlyings=("ETH", "BTC")),)))
+    assert of_kind(venue.place(ANN, BUY, 1, 80_000), OrderAccepted)
+
+
 def test_a_cap_below_use_is_grandfathered(venue: Venue) -> None:
     tight = a_class(Permission.ALLOWED, caps=Caps(capital_at_risk=100_000 * ROUBLE))
     assert not canceled(adopt(venue, a_regime(classes=(tight,))))

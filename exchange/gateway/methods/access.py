@@ -6,7 +6,7 @@ from pydantic import Field
 
 from exchange.access.caps import tightest
 from exchange.access.classes import classify, explain
-from exchange.access.permissions import granted, refusal
+from exchange.access.permissions import granted, refusal, refusal_in
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.commands import ApplyForAccess
 from exchange.events import (
@@ -207,7 +207,7 @@ def may_i_trade(call: Call, params: MayParams) -> dict[str, Any]:
         raise invalid("instrument_name", "unknown_instrument")
     seat, regime = call.seat, call.state.regime
     assert regime is not None
-    reason = refusal(regime, seat.access_class, series.instrument.product, seat.applicant, reducing=False)
+    reason = refusal_in(series.instrument, regime, seat.access_class, seat.applicant, reducing=False)
     if reason is None and must_reduce(seat, series, call.state):
         reason = RejectReason.REDUCE_ONLY
     return {
