@@ -81,6 +81,7 @@ IN_UNITS = (
     Product.NOTE,
     Product.CASH_PAIR,
 )  # units of an asset change hands; nothing is promised that could be lost
+BOUGHT = (Product.SPOT, Product.NOTE)  # what a cap on annual purchases counts; money is no investment
 PRICED_BETWEEN = (
     Product.FUTURE,
     Product.SPOT,

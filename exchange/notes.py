@@ -48,7 +48,7 @@ from exchange.events import (
 )
 from exchange.instruments import Instrument, Product
 from exchange.reasons import NoteRefusal, RejectReason
-from exchange.rules.cover import free_cash, limit_refusal
+from exchange.rules.cover import free_cash, limit_refusal, purchase_refusal
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_in
 from exchange.units import InstrumentId, Money, Time
@@ -164,7 +164,9 @@ def _subscription_refusal(command: SubscribeNotes, note: Note | None, state: Sta
     if command.quantity > note.terms.volume - note.placed:
         return RejectReason.QUANTITY_TOO_LARGE
     paid = command.quantity * note.terms.issue_price
-    reason = limit_refusal(seat, state.covers.at_risk(seat.participant_id) + paid)
+    reason = purchase_refusal(seat, paid, state)
+    if reason is None:
+        reason = limit_refusal(seat, state.covers.at_risk(seat.participant_id) + paid)
     if reason is None and paid > free_cash(seat, state):
         reason = RejectReason.INSUFFICIENT_CASH
     if reason is None and note.state is not NoteState.PLACING:
@@ -180,6 +182,8 @@ def _access_refusal(instrument: Instrument, seat: Seat, state: State) -> RejectR
     reason = permissions.refusal_in(
         instrument, state.regime, seat.access_class, seat.applicant, reducing=False
     )
+    if reason is None and state.now < seat.admitted_at + seat.access_class.cooling_off:
+        return RejectReason.COOLING_OFF
     return RejectReason.REDUCE_ONLY if reason is None and (seat.frozen or seat.barred) else reason
 
 

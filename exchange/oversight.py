@@ -55,7 +55,7 @@ from exchange.restraint import bind, loosen
 from exchange.rules.permitted import may_close, must_reduce
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_of
-from exchange.units import AssetId, WalletId
+from exchange.units import AssetId, WalletId, year_of
 from matching.terms import Side
 
 DEPTH_DISTANCES_BP = (10, 50, 100, 200)
@@ -146,6 +146,9 @@ def _redemption_faults(command: EstablishVenue) -> Iterator[str]:
 def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
     state.session_open = True
     repeats.forget(state)
+    if (year := year_of(state.now)) != state.year:
+        state.year = year
+        state.covers.begin_year()
     yield SessionOpened()
     for series in state.series.values():
         if series.state is SeriesState.LISTED and not house.must_stay(series, state):
@@ -282,6 +285,8 @@ def apply_for_access(command: ApplyForAccess, state: State) -> Iterator[Event]:
         access_class=found,
         limit=caps.capital_at_risk_limit(found, command.applicant, state.regime),
         own_funds_limit=caps.own_funds_limit(command.applicant, state.regime),
+        purchases_limit=caps.purchases_limit(found, command.applicant),
+        admitted_at=state.now,
         cash_account=accounts.cash(command.participant_id, asset_id),
         hold_account=accounts.hold(command.participant_id, asset_id),
     )
@@ -337,6 +342,7 @@ def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
         seat.access_class = found
         seat.limit = tightest(caps.capital_at_risk_limit(found, seat.applicant, regime), seat.set_limit)
         seat.own_funds_limit = caps.own_funds_limit(seat.applicant, regime)
+        seat.purchases_limit = caps.purchases_limit(found, seat.applicant)
     seat.refusals.clear()
     for instrument_id, series in state.series.items():
         newly_bound = series not in bound and must_reduce(seat, series, state)

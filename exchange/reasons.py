@@ -30,6 +30,7 @@ class RejectReason(StrEnum):
     PRODUCT_NOT_PERMITTED = "product_not_permitted"
     KNOWLEDGE_TEST_REQUIRED = "knowledge_test_required"
     UNDERLYING_NOT_PERMITTED = "underlying_not_permitted"
+    COOLING_OFF = "cooling_off"
     QUANTITY_NOT_POSITIVE = "quantity_not_positive"
     QUANTITY_TOO_LARGE = "quantity_too_large"
     NO_OPPOSITE_PRICE = "no_opposite_price"
@@ -48,6 +49,7 @@ class RejectReason(StrEnum):
     TRIGGER_NOT_POSITIVE = "trigger_not_positive"
     TRIGGER_PASSED = "trigger_passed"
     REDUCE_ONLY = "reduce_only"
+    ANNUAL_PURCHASES = "annual_purchases"
     EXPOSURE_LIMIT = "exposure_limit"
     OWN_FUNDS_COVER = "own_funds_cover"
     MEMBER_CAPACITY = "member_capacity"  # own funds of the clearing member, over all of its clients

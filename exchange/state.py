@@ -147,6 +147,8 @@ class Seat:
     access_class: AccessClass
     limit: Money | None  # on capital at risk
     own_funds_limit: Money | None  # an institution's, from its own funds
+    purchases_limit: Money | None  # in a calendar year
+    admitted_at: Time
     cash_account: str
     hold_account: str
     suspended: bool = False  # by a directive: no orders at all
@@ -259,6 +261,7 @@ class State:
     agenda: Agenda = field(default_factory=Agenda)
     regime: Regime | None = None
     session_open: bool = False
+    year: int = 0  # in which the latest session opened
     sessions: tuple[SessionTerms, ...] = ()
     depth_interval: Time = 0  # between two reports of depth
     seats: dict[ParticipantId, Seat] = field(default_factory=dict)

@@ -19,3 +19,15 @@ SECOND: Time = 1_000_000_000
 MINUTE: Time = 60 * SECOND
 HOUR: Time = 60 * MINUTE
 DAY: Time = 24 * HOUR
+
+
+def year_of(time: Time) -> int:
+    """The calendar year, UTC.
+
+    Years are counted from 1 March of the year 0, so that the leap day is a year's last: 146,097 days are 400 years.
+    """
+    days = time // DAY + 719_468
+    era, day = divmod(days, 146_097)
+    year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
+    march = day - (365 * year + year // 4 - year // 100)
+    return era * 400 + year + (march >= 306)

@@ -74,6 +74,7 @@ LASTING: Final = frozenset(
 
 TIGHT: Final = frozenset(
     {
+        RejectReason.ANNUAL_PURCHASES,
         RejectReason.EXPOSURE_LIMIT,
         RejectReason.OWN_FUNDS_COVER,
         RejectReason.MEMBER_CAPACITY,

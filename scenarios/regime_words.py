@@ -10,6 +10,7 @@ from exchange.access.regime import (
     ApplicantKind,
     AssetCounting,
     Caps,
+    CapScope,
     CashRules,
     GateRule,
     InstitutionRule,
@@ -21,7 +22,7 @@ from exchange.clearing.denomination import Denomination
 from exchange.clearing.terms import ClearingMode, ClearingRules, VariationKind
 from exchange.clearing.waterfall import LossOrder
 from exchange.instruments import Product
-from exchange.units import BasisPoints
+from exchange.units import HOUR, BasisPoints
 from matching.terms import SelfTradePrevention
 
 _PERMISSION = {
@@ -151,6 +152,11 @@ def coins_in_words(access_class: AccessClass) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
+def cooling_off_in_words(access_class: AccessClass) -> str:
+    hours = access_class.cooling_off // HOUR
+    return f"{hours:,} hours before the first position" if hours else "none"
+
+
 def caps_in_words(caps: Caps) -> str:
     parts = []
     if caps.capital_at_risk is not None:
@@ -160,9 +166,20 @@ def caps_in_words(caps: Caps) -> str:
     return " and ".join(parts) or "no limit"
 
 
+def purchases_in_words(caps: Caps) -> str:
+    """How much may be bought in a year: "at most 300,000 RUB a year with each intermediary"."""
+    if caps.annual_purchases is None:
+        return "no limit"
+    each = " with each intermediary" if caps.purchases_scope is CapScope.INTERMEDIARY else ""
+    restored = "; what is sold makes room" if caps.resale_restores else ""
+    return f"at most {roubles(caps.annual_purchases)} a year{each}{restored}"
+
+
 def limit_in_words(access_class: AccessClass, regime: Regime) -> str:
     """The caps of a class, and the rule on institutions' own funds where it takes institutions."""
     limit, own_funds = caps_in_words(access_class.caps), _own_funds(regime.institutions)
+    if access_class.caps.annual_purchases is not None:
+        limit = f"{limit}; purchases: {purchases_in_words(access_class.caps)}"
     taken = any(meant_for(criterion, ApplicantKind.INSTITUTION) for criterion in access_class.any_of)
     return f"{limit}, but institutions' own funds {own_funds}" if taken and own_funds != _NO_RULE else limit
 
@@ -189,8 +206,12 @@ def _levers_of(kind: ApplicantKind, regime: Regime) -> Iterator[tuple[str, str]]
         words = [(one.title, _PERMISSION[granted(one, product)]) for one in open_to_kind]
         yield product.value, _by_class(words, none="denied")
     yield "coins", _by_class([(one.title, coins_in_words(one)) for one in open_to_kind], none="none")
+    waits = [(one.title, cooling_off_in_words(one)) for one in open_to_kind]
+    yield "cooling-off", _by_class(waits, none="none")
     limits = [(one.title, caps_in_words(one.caps)) for one in open_to_kind]
     yield "capital at risk", _by_class(limits, none="no limit")
+    bought = [(one.title, purchases_in_words(one.caps)) for one in open_to_kind]
+    yield "purchases", _by_class(bought, none="no limit")
 
 
 def _admission(gates: list[tuple[Requirement, ...]]) -> str:

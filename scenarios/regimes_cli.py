@@ -15,9 +15,11 @@ from scenarios.regime_words import (
     caps_in_words,
     clearing_in_words,
     coins_in_words,
+    cooling_off_in_words,
     differences,
     permissions_in_words,
     provenance,
+    purchases_in_words,
     rules,
     ways_in,
 )
@@ -161,7 +163,13 @@ def _classes_told(regime: Regime) -> Iterator[str]:
         for product, words in permissions_in_words(access_class).items():
             yield f"    {product}: {words}{_mark(regime, f'{key}.permissions.{product}')}"
         yield f"    coins: {escape(coins_in_words(access_class))}{_mark(regime, f'{key}.underlyings')}"
+        if access_class.cooling_off:
+            waits = cooling_off_in_words(access_class)
+            yield f"    cooling-off: {waits}{_mark(regime, f'{key}.cooling_off_hours')}"
         yield f"    capital at risk: {escape(caps_in_words(access_class.caps))}{_mark(regime, f'{key}.caps')}"
+        if access_class.caps.annual_purchases is not None:
+            bought = escape(purchases_in_words(access_class.caps))
+            yield f"    purchases: {bought}{_mark(regime, f'{key}.caps.annual_purchases_rub')}"
 
 
 def _grounds_told(regime: Regime, stated: Mapping[str, object]) -> Iterator[str]:

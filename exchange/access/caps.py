@@ -1,7 +1,7 @@
 """How much capital one participant may put at risk under a regime. Limits are rounded down, to the kopeck."""
 
 from exchange.access.classes import counted_assets
-from exchange.access.regime import AccessClass, Applicant, ApplicantKind, Regime
+from exchange.access.regime import AccessClass, Applicant, ApplicantKind, CapScope, Regime
 from exchange.units import Money
 
 
@@ -13,6 +13,13 @@ def capital_at_risk_limit(access_class: AccessClass, applicant: Applicant, regim
         caps.capital_at_risk,
         None if share is None else counted_assets(applicant, regime.asset_counting) * share // 10_000,
     )
+
+
+def purchases_limit(access_class: AccessClass, applicant: Applicant) -> Money | None:
+    """The most that may be paid for units in a calendar year. None: no cap."""
+    cap = access_class.caps.annual_purchases
+    several = access_class.caps.purchases_scope is CapScope.INTERMEDIARY
+    return cap if cap is None or not several else cap * max(applicant.intermediaries, 1)
 
 
 def own_funds_limit(applicant: Applicant, regime: Regime) -> Money | None:

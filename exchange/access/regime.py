@@ -10,7 +10,7 @@ from exchange.clearing.denomination import Denomination
 from exchange.clearing.terms import ClearingRules
 from exchange.instruments import Product
 from exchange.messages import Message
-from exchange.units import AssetId, BasisPoints, Money
+from exchange.units import AssetId, BasisPoints, Money, Time
 from matching.terms import SelfTradePrevention
 
 
@@ -32,6 +32,7 @@ class Applicant(Message):
     years_of_experience: int = 0
     qualified_by_law: bool = False  # a company or institution that the law counts as qualified
     own_funds: Money = 0  # of an institution
+    intermediaries: int = 1  # banks and brokers through which it could buy
 
 
 class Criterion(Message):
@@ -58,11 +59,21 @@ class Permission(StrEnum):
     DENIED = "denied"
 
 
+class CapScope(StrEnum):
+    """Where a cap on purchases counts. Nobody here sees what an investor buys elsewhere."""
+
+    VENUE = "venue"  # once, whatever the intermediaries
+    INTERMEDIARY = "intermediary"  # once with each of the intermediaries that the investor has
+
+
 class Caps(Message):
-    """Limits on the capital that one investor may put at risk. None: no such limit."""
+    """Limits on the capital that one investor may put at risk, and on what it may buy. None: no such limit."""
 
     capital_at_risk: Money | None = None
     share_of_assets_bp: BasisPoints | None = None
+    annual_purchases: Money | None = None  # paid for units of spot and of notes, in a calendar year
+    purchases_scope: CapScope = CapScope.VENUE
+    resale_restores: bool = False  # what is sold makes room: the cap is on the cost of what is owned
 
 
 class AccessClass(Message):
@@ -74,6 +85,7 @@ class AccessClass(Message):
     permissions: dict[Product, Permission]  # what is not named is denied; a cash pair, allowed
     underlyings: tuple[str, ...] = ()  # coins, such as BTC, on which it may trade anything; empty: every one
     caps: Caps = Caps()
+    cooling_off: Time = 0  # since it came in, before it may open anything
 
 
 class InstitutionRule(Message):

@@ -75,6 +75,17 @@ class CapitalAtRisk:
             self.behind.amount += change
 
 
+class Purchases:
+    """Of one participant: what it has paid for units of spot and of notes, and would pay for those it has ordered."""
+
+    __slots__ = ("bought", "kept", "ordered")
+
+    def __init__(self) -> None:
+        self.bought: Money = 0  # since the calendar year began
+        self.kept: Money = 0  # the cost of what it still owns, whenever that was bought
+        self.ordered: Money = 0  # by live orders, if they fill whole at their prices
+
+
 class Account(Protocol):
     """One participant's positions and live orders in series that are covered together."""
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from exchange.clearing.cash_pairs import CashPairCover
-from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order, TradeSide
+from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order, Purchases, TradeSide
 from exchange.clearing.denomination import Conversion
 from exchange.clearing.full import FullCover
 from exchange.clearing.ledger import Ledger, Move
@@ -25,8 +25,9 @@ class Covers:
         self.full = FullCover(ledger, self._at_risk)
         self.margin: MarginCover | None = None  # of derivatives, under a regime with margin
         self._ledger = ledger
-        self.spot = SpotCover(ledger, self._at_risk)
-        self.notes = NotesCover(ledger, self._at_risk)
+        self._purchases: dict[ParticipantId, Purchases] = {}
+        self.spot = SpotCover(ledger, self._at_risk, self._purchases)
+        self.notes = NotesCover(ledger, self._at_risk, self._purchases)
         self.cash_pairs = CashPairCover(ledger, self._at_risk)
         self._cover_of: dict[InstrumentId, Cover] = {}
 
@@ -83,6 +84,15 @@ class Covers:
         """Capital at risk under all covers."""
         risk = self._at_risk.get(participant_id)
         return risk.amount if risk else 0
+
+    def purchases(self, participant_id: ParticipantId) -> Purchases:
+        """Of units, spot and notes together."""
+        return self._purchases.setdefault(participant_id, Purchases())
+
+    def begin_year(self) -> None:
+        """Purchases are counted anew."""
+        for purchases in self._purchases.values():
+            purchases.bought = 0
 
     def behind(self, member_id: ParticipantId) -> Money:
         """Capital at risk of a member and of all for whom it stands in."""

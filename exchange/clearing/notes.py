@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from exchange.clearing import accounts
-from exchange.clearing.cover import CapitalAtRisk, Order
+from exchange.clearing.cover import CapitalAtRisk, Order, Purchases
 from exchange.clearing.ledger import Ledger, Rule
 from exchange.clearing.rounding import allocate, divide_up
 from exchange.clearing.spot import SpotCover, asset_of
@@ -86,8 +86,13 @@ class Note:
 class NotesCover(SpotCover):
     """Notes are owned and traded as spot is: units against cash, in one chain."""
 
-    def __init__(self, ledger: Ledger, at_risk: dict[ParticipantId, CapitalAtRisk]) -> None:
-        super().__init__(ledger, at_risk)
+    def __init__(
+        self,
+        ledger: Ledger,
+        at_risk: dict[ParticipantId, CapitalAtRisk],
+        purchases: dict[ParticipantId, Purchases],
+    ) -> None:
+        super().__init__(ledger, at_risk, purchases)
         self.every: dict[InstrumentId, Note] = {}
 
     def list_series(self, instrument: Instrument, live: Iterable[Order]) -> str | None:

@@ -10,7 +10,15 @@ from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
 from exchange.clearing import accounts
-from exchange.clearing.cover import Account, CapitalAtRisk, Holder, Order, Requirement, TradeSide
+from exchange.clearing.cover import (
+    Account,
+    CapitalAtRisk,
+    Holder,
+    Order,
+    Purchases,
+    Requirement,
+    TradeSide,
+)
 from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.instruments import Instrument
 from exchange.messages import changed
@@ -25,11 +33,22 @@ class BuyingAccount:
     `lot_losses` of an order is the price of one lot, in minor units of cash.
     """
 
-    __slots__ = ("at_risk", "cost", "fee_reserve", "hold", "hold_account", "order_cost", "source", "worst")
+    __slots__ = (
+        "at_risk",
+        "cost",
+        "fee_reserve",
+        "hold",
+        "hold_account",
+        "order_cost",
+        "purchases",
+        "source",
+        "worst",
+    )
 
-    def __init__(self, holder: Holder, at_risk: CapitalAtRisk) -> None:
+    def __init__(self, holder: Holder, at_risk: CapitalAtRisk, purchases: Purchases) -> None:
         self.source, self.hold_account = holder.cash_account, holder.hold_account
         self.at_risk = at_risk
+        self.purchases = purchases
         self.cost: Money = 0  # of the units held
         self.order_cost: Money = 0
         self.fee_reserve: Money = 0
@@ -49,13 +68,16 @@ class BuyingAccount:
 
     def open_order(self, need: Requirement) -> Money:
         before = self.hold
+        self.purchases.ordered += need[0] - self.order_cost
         self.order_cost, self.fee_reserve, _, self.hold = need
         self._reckon()
         return self.hold - before
 
     def close_order(self, order: Order, quantity: Quantity) -> Money:
         before = self.hold
-        self.order_cost -= order.lot_losses[0] * quantity
+        cost = order.lot_losses[0] * quantity
+        self.order_cost -= cost
+        self.purchases.ordered -= cost
         self.fee_reserve -= order.worst_fee * quantity
         self._reckon()
         return self.hold - before
@@ -66,11 +88,15 @@ class BuyingAccount:
     def take_in(self, cost: Money) -> None:
         """Units have come in that cost so much."""
         self.cost += cost
+        self.purchases.bought += cost
+        self.purchases.kept += cost
         self._reckon()
 
     def give_out(self, units: int, held: int) -> None:
         """So many of the units held go, and the average cost of them with them, rounded down."""
-        self.cost -= self.cost * units // held
+        went = self.cost * units // held
+        self.cost -= went
+        self.purchases.kept -= went
         self._reckon()
 
     def _reckon(self) -> None:
@@ -134,9 +160,11 @@ class Owner:
 
     __slots__ = ("buying", "holder", "selling")
 
-    def __init__(self, holder: Holder, asset_id: AssetId, at_risk: CapitalAtRisk) -> None:
+    def __init__(
+        self, holder: Holder, asset_id: AssetId, at_risk: CapitalAtRisk, purchases: Purchases
+    ) -> None:
         self.holder = holder
-        self.buying = BuyingAccount(holder, at_risk)
+        self.buying = BuyingAccount(holder, at_risk, purchases)
         who = holder.participant_id
         self.selling = SellingAccount(
             accounts.units(who, asset_id), accounts.unit_hold(who, asset_id), at_risk
@@ -146,9 +174,15 @@ class Owner:
 class SpotCover:
     """All assets of which units are traded, and who owns them. How many is for the ledger to say."""
 
-    def __init__(self, ledger: Ledger, at_risk: dict[ParticipantId, CapitalAtRisk]) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        at_risk: dict[ParticipantId, CapitalAtRisk],
+        purchases: dict[ParticipantId, Purchases],
+    ) -> None:
         self._ledger = ledger
         self._at_risk = at_risk
+        self._purchases = purchases
         self.instruments: dict[InstrumentId, Instrument] = {}
         self.owners: dict[AssetId, dict[ParticipantId, Owner]] = {}
 
@@ -170,8 +204,10 @@ class SpotCover:
         owners = self.owners.setdefault(asset_id, {})
         found = owners.get(holder.participant_id)
         if found is None:
-            at_risk = self._at_risk.setdefault(holder.participant_id, CapitalAtRisk())
-            found = owners[holder.participant_id] = Owner(holder, asset_id, at_risk)
+            who = holder.participant_id
+            at_risk = self._at_risk.setdefault(who, CapitalAtRisk())
+            purchases = self._purchases.setdefault(who, Purchases())
+            found = owners[who] = Owner(holder, asset_id, at_risk, purchases)
             for account_id in (found.selling.source, found.selling.hold_account):
                 self._ledger.open(account_id, asset_id, Rule.LIABILITY)
         return found

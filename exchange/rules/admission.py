@@ -8,8 +8,8 @@ from collections.abc import Callable
 from typing import TypeAlias
 
 from exchange.reasons import RejectReason
-from exchange.rules.cover import covered
-from exchange.rules.permitted import product_permitted, reduces_if_it_must
+from exchange.rules.cover import covered, within_purchases
+from exchange.rules.permitted import cooled_off, product_permitted, reduces_if_it_must
 from exchange.rules.prices import inside_band, inside_collar, somebody_opposite
 from exchange.rules.resting import ends_ahead, fits_the_market, may_wait, quotes_not_frozen
 from exchange.rules.sessions import participant_not_suspended, series_trading, session_open
@@ -25,6 +25,7 @@ ADMISSION: tuple[Rule, ...] = (
     series_trading,
     quotes_not_frozen,
     product_permitted,
+    cooled_off,
     quantity_allowed,
     somebody_opposite,
     inside_collar,
@@ -32,6 +33,7 @@ ADMISSION: tuple[Rule, ...] = (
     ends_ahead,
     fits_the_market,
     reduces_if_it_must,
+    within_purchases,
     covered,
     within_rate,
 )
@@ -42,6 +44,7 @@ WAITING: tuple[Rule, ...] = (
     participant_not_suspended,
     series_trading,
     product_permitted,
+    cooled_off,
     quantity_allowed,
     inside_collar,
     ends_ahead,

@@ -1,6 +1,7 @@
 """Whether the worst case with the order stays inside the participant's limits and is paid for."""
 
 from exchange.clearing.margin_accounts import PortfolioAccount
+from exchange.instruments import BOUGHT
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from exchange.units import Money
@@ -11,6 +12,24 @@ def beyond_capacity(member_id: ParticipantId, more: Money, state: State) -> bool
     """Whether a member's own funds do not bear so much more at risk among those for whom it stands in."""
     limit = state.seats[member_id].own_funds_limit
     return limit is not None and state.covers.behind(member_id) + more > limit
+
+
+def within_purchases(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
+    """Whether what has been bought this year, with all that is ordered and this, stays within the annual cap."""
+    if seat.purchases_limit is None or order.side < 0 or series.instrument.product not in BOUGHT:
+        return None
+    paid = order.remaining * order.price * series.instrument.tick_value
+    return purchase_refusal(seat, paid, state)
+
+
+def purchase_refusal(seat: Seat, paid: Money, state: State) -> RejectReason | None:
+    """Whether so much more, paid for units, breaks the annual cap."""
+    if seat.purchases_limit is None:
+        return None
+    purchases = state.covers.purchases(seat.participant_id)
+    revolving = seat.access_class.caps.resale_restores
+    counted = (purchases.kept if revolving else purchases.bought) + purchases.ordered
+    return RejectReason.ANNUAL_PURCHASES if counted + paid > seat.purchases_limit else None
 
 
 def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:

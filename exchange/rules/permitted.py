@@ -16,6 +16,13 @@ def product_permitted(order: Order, seat: Seat, series: Series, state: State) ->
     return _refusal(seat, series, state, reducing=only_reduces(order, seat, state))
 
 
+def cooled_off(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
+    """Who has just come in waits before it opens anything; whatever it brought along it may sell."""
+    if state.now >= seat.admitted_at + seat.access_class.cooling_off or only_reduces(order, seat, state):
+        return None
+    return RejectReason.COOLING_OFF
+
+
 def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
     """A reduce-only order may neither grow a position nor turn it."""
     if order.reduce_only and not only_reduces(order, seat, state):

@@ -19,6 +19,7 @@ from exchange.access.regime import (
     AssetCounting,
     Assumption,
     Caps,
+    CapScope,
     CashRules,
     Criterion,
     GateRule,
@@ -32,7 +33,7 @@ from exchange.access.regime import (
 )
 from exchange.clearing.denomination import Denomination, fault_in_denomination
 from exchange.instruments import Product
-from exchange.units import AssetId
+from exchange.units import HOUR, AssetId
 from matching.terms import SelfTradePrevention
 from scenarios.config.cash_file import CashKind, SettlementAssetTable
 from scenarios.config.clearing_file import ClearingTable
@@ -113,12 +114,28 @@ class CriterionTable(Table):
 
 
 class CapsTable(Table):
-    """Limits on the capital that one participant of the class may put at risk; the tighter one binds."""
+    """Limits on the capital that one participant of the class may put at risk, and on what it may buy."""
 
     capital_at_risk_rub: Roubles | None = None
     share_of_assets_percent: Annotated[
         Percent | None, Field(description="Of the assets that count under [asset_counting].")
     ] = None
+    annual_purchases_rub: Annotated[
+        Roubles | None, Field(description="Paid for units of spot and of notes in a calendar year, at most.")
+    ] = None
+    purchases_scope: Annotated[
+        CapScope, Field(description="Whether that is once, or once with each of its intermediaries.")
+    ] = CapScope.VENUE
+    resale_restores: Annotated[
+        Flag, Field(description="Whether what is sold makes room: the cap is then on what is owned, at cost.")
+    ] = False
+
+    @model_validator(mode="after")
+    def _says_how_much_before_how(self) -> "CapsTable":
+        for key in ("purchases_scope", "resale_restores"):
+            if self.annual_purchases_rub is None and key in self.model_fields_set:
+                raise fault("has no effect without a cap", "add annual_purchases_rub or remove it", at=key)
+        return self
 
 
 class ClassTable(Table):
@@ -134,6 +151,9 @@ class ClassTable(Table):
     underlyings: Annotated[
         tuple[AssetCode, ...], Field(description="Coins on which it may trade anything; left out: every one.")
     ] = ()
+    cooling_off_hours: Annotated[
+        Count | None, Field(description="Since it came in, before it may open anything; left out: none.")
+    ] = None
     caps: CapsTable = CapsTable()
 
     def access_class(self) -> AccessClass:
@@ -143,9 +163,13 @@ class ClassTable(Table):
             any_of=tuple(table.criterion() for table in self.any_of),
             permissions=self.permissions,
             underlyings=self.underlyings,
+            cooling_off=(self.cooling_off_hours or 0) * HOUR,
             caps=Caps(
                 capital_at_risk=self.caps.capital_at_risk_rub,
                 share_of_assets_bp=self.caps.share_of_assets_percent,
+                annual_purchases=self.caps.annual_purchases_rub,
+                purchases_scope=self.caps.purchases_scope,
+                resale_restores=self.caps.resale_restores,
             ),
         )
 

@@ -13,9 +13,11 @@ ACCESS_REASONS = (
     RejectReason.SPOT_OUTSIDE_TEST_ENVIRONMENT,
     RejectReason.PRODUCT_NOT_PERMITTED,
     RejectReason.UNDERLYING_NOT_PERMITTED,
+    RejectReason.COOLING_OFF,
     RejectReason.KNOWLEDGE_TEST_REQUIRED,
 )
 COVER_REASONS = (
+    RejectReason.ANNUAL_PURCHASES,
     RejectReason.EXPOSURE_LIMIT,
     RejectReason.OWN_FUNDS_COVER,
     RejectReason.MEMBER_CAPACITY,

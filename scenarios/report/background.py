@@ -45,6 +45,7 @@ from scenarios.regime_words import (
     cash_in_words,
     clearing_in_words,
     coins_in_words,
+    cooling_off_in_words,
     fallback_in_words,
     limit_in_words,
     permissions_in_words,
@@ -278,7 +279,12 @@ def _traded(access_class: AccessClass) -> str:
     products = ", ".join(
         f"{_TRADED[product]} {words}" for product, words in permissions_in_words(access_class).items()
     )
-    return f"{products}; on {coins_in_words(access_class)} only" if access_class.underlyings else products
+    told = [products]
+    if access_class.underlyings:
+        told.append(f"on {coins_in_words(access_class)} only")
+    if access_class.cooling_off:
+        told.append(f"cooling-off of {cooling_off_in_words(access_class)}")
+    return "; ".join(told)
 
 
 def faces(names: Sequence[str], regimes: Sequence[Regime]) -> list[Face]:

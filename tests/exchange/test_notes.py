@@ -468,6 +468,25 @@ def test_the_regime_decides_who_may_hold_notes(permission: Permission, reason: R
     assert isinstance(refused_order, OrderRejected) and refused_order.reason is reason
 
 
+def test_a_cap_on_purchases_counts_what_is_subscribed() -> None:
+    capped = AccessClass(
+        class_id="capped",
+        title="Capped",
+        any_of=(Criterion(),),
+        permissions=dict.fromkeys(Product, Permission.ALLOWED),
+        caps=Caps(annual_purchases=3 * PAR),
+    )
+    venue = Venue(future(), regime=a_regime(classes=(capped,)))
+    venue.admit(ANN)
+    venue.admit(IDA, 0)
+    assert not of_kind(venue.issue(note(), (ANN, 3)), SubscriptionRejected)
+    venue = Venue(future(), regime=a_regime(classes=(capped,)))
+    venue.admit(ANN)
+    venue.admit(IDA, 0)
+    (rejected,) = of_kind(venue.issue(note(), (ANN, 4)), SubscriptionRejected)
+    assert rejected.reason is RejectReason.ANNUAL_PURCHASES
+
+
 def test_a_note_is_not_listed_by_directive() -> None:
     venue = a_venue()
     (event,) = venue.tell(ListInstrument(instrument=note()))

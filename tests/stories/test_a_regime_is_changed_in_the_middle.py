@@ -137,6 +137,17 @@ def test_a_coin_that_the_class_may_no_longer_trade_may_only_be_closed(venue: Ven
     assert of_kind(venue.place(ANN, BUY, 1, 80_000), OrderAccepted)
 
 
+def test_who_has_just_come_in_waits_and_may_close_meanwhile(venue: Venue) -> None:
+    """They came in at the opening, and the future expires an hour later."""
+    waiting = a_class(Permission.ALLOWED, cooling_off=HOUR // 2)
+    assert not canceled(adopt(venue, a_regime(classes=(waiting,))))
+    assert reason_of(venue.place(ANN, BUY, 1, 80_000)) is RejectReason.COOLING_OFF
+    venue.rest(ANN, SELL, 100, 80_000)
+    assert of_kind(venue.place(BOB, BUY, 100, 80_000), TradeReported)
+    venue.wait_until(venue.state.seats[ANN].admitted_at + HOUR // 2)
+    assert of_kind(venue.place(ANN, BUY, 1, 80_000), OrderAccepted)
+
+
 def test_a_cap_below_use_is_grandfathered(venue: Venue) -> None:
     tight = a_class(Permission.ALLOWED, caps=Caps(capital_at_risk=100_000 * ROUBLE))
     assert not canceled(adopt(venue, a_regime(classes=(tight,))))
