@@ -343,6 +343,8 @@ def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
         seat.limit = tightest(caps.capital_at_risk_limit(found, seat.applicant, regime), seat.set_limit)
         seat.own_funds_limit = caps.own_funds_limit(seat.applicant, regime)
         seat.purchases_limit = caps.purchases_limit(found, seat.applicant)
+        if state.covers.margin is not None:
+            state.covers.margin.follow_leverage(seat)
     seat.refusals.clear()
     for instrument_id, series in state.series.items():
         newly_bound = series not in bound and must_reduce(seat, series, state)

@@ -27,7 +27,7 @@ from exchange.events import BestPricesChanged, IndicationChanged, ParticipantSta
 from exchange.instruments import Asset, Instrument
 from exchange.protection import Protection
 from exchange.reasons import RejectReason
-from exchange.units import AssetId, BucketId, IndexId, InstrumentId, Money, Time, WalletId
+from exchange.units import AssetId, BasisPoints, BucketId, IndexId, InstrumentId, Money, Time, WalletId
 from matching.book import OrderBook
 from matching.events import Event as MarketEvent
 from matching.feed import Feed
@@ -180,6 +180,10 @@ class Seat:
     requested: Numbered = field(default_factory=Numbered)  # anything else, by request id
     requests: int = 0  # in the second `requests_second`
     requests_second: int = -1
+
+    @property
+    def leverage_bp(self) -> BasisPoints | None:
+        return self.access_class.caps.leverage_bp
 
     @property
     def state(self) -> ParticipantState:

@@ -166,6 +166,11 @@ def caps_in_words(caps: Caps) -> str:
     return " and ".join(parts) or "no limit"
 
 
+def leverage_in_words(caps: Caps) -> str:
+    """The most notional that margin may carry: "at most 2:1"."""
+    return "no cap" if caps.leverage_bp is None else f"at most {caps.leverage_bp / 10_000:.10g}:1"
+
+
 def purchases_in_words(caps: Caps) -> str:
     """How much may be bought in a year: "at most 300,000 RUB a year with each intermediary"."""
     if caps.annual_purchases is None:
@@ -178,6 +183,8 @@ def purchases_in_words(caps: Caps) -> str:
 def limit_in_words(access_class: AccessClass, regime: Regime) -> str:
     """The caps of a class, and the rule on institutions' own funds where it takes institutions."""
     limit, own_funds = caps_in_words(access_class.caps), _own_funds(regime.institutions)
+    if access_class.caps.leverage_bp is not None:
+        limit = f"{limit}; leverage under margin: {leverage_in_words(access_class.caps)}"
     if access_class.caps.annual_purchases is not None:
         limit = f"{limit}; purchases: {purchases_in_words(access_class.caps)}"
     taken = any(meant_for(criterion, ApplicantKind.INSTITUTION) for criterion in access_class.any_of)
@@ -210,6 +217,8 @@ def _levers_of(kind: ApplicantKind, regime: Regime) -> Iterator[tuple[str, str]]
     yield "cooling-off", _by_class(waits, none="none")
     limits = [(one.title, caps_in_words(one.caps)) for one in open_to_kind]
     yield "capital at risk", _by_class(limits, none="no limit")
+    carried = [(one.title, leverage_in_words(one.caps)) for one in open_to_kind]
+    yield "leverage under margin", _by_class(carried, none="no cap")
     bought = [(one.title, purchases_in_words(one.caps)) for one in open_to_kind]
     yield "purchases", _by_class(bought, none="no limit")
 

@@ -17,6 +17,7 @@ from scenarios.regime_words import (
     coins_in_words,
     cooling_off_in_words,
     differences,
+    leverage_in_words,
     permissions_in_words,
     provenance,
     purchases_in_words,
@@ -167,6 +168,9 @@ def _classes_told(regime: Regime) -> Iterator[str]:
             waits = cooling_off_in_words(access_class)
             yield f"    cooling-off: {waits}{_mark(regime, f'{key}.cooling_off_hours')}"
         yield f"    capital at risk: {escape(caps_in_words(access_class.caps))}{_mark(regime, f'{key}.caps')}"
+        if access_class.caps.leverage_bp is not None:
+            carried = leverage_in_words(access_class.caps)
+            yield f"    leverage under margin: {carried}{_mark(regime, f'{key}.caps.leverage_max')}"
         if access_class.caps.annual_purchases is not None:
             bought = escape(purchases_in_words(access_class.caps))
             yield f"    purchases: {bought}{_mark(regime, f'{key}.caps.annual_purchases_rub')}"

@@ -71,6 +71,9 @@ class Caps(Message):
 
     capital_at_risk: Money | None = None
     share_of_assets_bp: BasisPoints | None = None
+    leverage_bp: BasisPoints | None = (
+        None  # notional that margin may carry: 20,000 is 2:1. Full cover has none
+    )
     annual_purchases: Money | None = None  # paid for units of spot and of notes, in a calendar year
     purchases_scope: CapScope = CapScope.VENUE
     resale_restores: bool = False  # what is sold makes room: the cap is on the cost of what is owned

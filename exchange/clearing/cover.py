@@ -10,7 +10,7 @@ from typing import Any, Protocol, TypeAlias
 from exchange.clearing.ledger import Move
 from exchange.instruments import Instrument
 from exchange.reasons import RejectReason
-from exchange.units import InstrumentId, Money
+from exchange.units import BasisPoints, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
 
 
@@ -25,6 +25,10 @@ class Holder(Protocol):
     def hold_account(self) -> str: ...
     @property
     def frozen(self) -> bool: ...
+    @property
+    def leverage_bp(self) -> BasisPoints | None:
+        """The most notional that its margin may carry."""
+        ...
 
 
 class Order(Protocol):

@@ -85,6 +85,16 @@ class MarginCover:
             self.accounts[holder.participant_id] = margin
         return margin
 
+    def follow_leverage(self, holder: Holder) -> None:
+        """The regime caps the holder's leverage otherwise than before: what it needs is reckoned anew."""
+        margin = self.accounts.get(holder.participant_id)
+        if margin is None or margin.leverage_bp == holder.leverage_bp:
+            return
+        margin.leverage_bp = holder.leverage_bp
+        for account in margin.portfolios.values():
+            account.reckon()
+        margin.ceiling = margin.required
+
     def redenominate(self, cash: AssetId, price_ppm: int) -> None:
         """Everything is margined in another asset from now on, unit for unit. Seats must know it already."""
         self.cash, self.conversion.price_ppm = cash, price_ppm

@@ -20,6 +20,7 @@ from exchange.clearing.scenario_margin import (
     direction,
     initial_margin,
     inter_expiry_charge,
+    leverage_minimum,
     order_cell_losses,
     risk_array,
     short_option_minimum,
@@ -80,6 +81,7 @@ class MarginAccount:
         "holder",
         "initial",
         "late",
+        "leverage_bp",
         "next_step",
         "obligation",
         "option_value",
@@ -101,6 +103,7 @@ class MarginAccount:
         self.obligation = accounts.obligation(holder.participant_id, cash)
         self.portfolios: dict[PortfolioId, PortfolioAccount] = {}
         self.profits_count = rules.variation.profits_count
+        self.leverage_bp = holder.leverage_bp
         self.initial: Money = 0  # of positions
         self.required: Money = 0  # of positions and the worst set of fills
         self.ceiling: Money = 0  # of `required` when something else than an order last moved it
@@ -588,12 +591,18 @@ class Portfolio:
     ) -> Money:
         """Initial margin, given the worst cell and the lots that live orders could add.
 
-        Most often that is all: there is one expiry, and nobody's size is beyond the threshold.
+        Most often that is all: there is one expiry, no cap on leverage, and nobody's size is beyond the threshold.
         """
         terms = self.terms
         size = worst_net_size(account.net, bought, sold)
         concentrated = size > terms.concentration_threshold
-        if not concentrated and len(self.expiries) == 1 and not terms.short_option_minimum_bp:
+        leverage_bp = account.margin.leverage_bp
+        if (
+            not concentrated
+            and len(self.expiries) == 1
+            and not terms.short_option_minimum_bp
+            and leverage_bp is None
+        ):
             return worst if worst > 0 else 0
         lot = self.forward * self.tick_value
         short = written + sum(
@@ -601,7 +610,10 @@ class Portfolio:
         )
         return initial_margin(
             worst,
-            short_option_minimum(short, self.forward, self.tick_value, terms),
+            max(
+                short_option_minimum(short, self.forward, self.tick_value, terms),
+                leverage_minimum(size * lot, leverage_bp),
+            ),
             concentration(size, lot, terms),
             inter_expiry_charge(self._spread(account, bought, sold), terms) if len(self.expiries) > 1 else 0,
         )

@@ -222,6 +222,11 @@ def short_option_minimum(
     return divide_up(short_lots * forward * tick_value * terms.short_option_minimum_bp, ONE_IN_BP)
 
 
+def leverage_minimum(notional: Money, leverage_bp: BasisPoints | None) -> Money:
+    """The least that a net notional needs where leverage is capped: at 20,000, half of it; rounded up."""
+    return divide_up(notional * ONE_IN_BP, leverage_bp) if leverage_bp else 0
+
+
 def direction(instrument: Instrument) -> int:
     """Whether a long lot gains when the price rises (1) or falls (-1)."""
     return -1 if instrument.kind in FALLING else 1

@@ -274,6 +274,12 @@ CoverPercent = Annotated[  # the same, where more than the whole may be asked fo
     PlainSerializer(_in_units),
     _number_schema("0.01", "1e4"),
 ]
+Leverage = Annotated[  # times; in hundredths
+    int,
+    BeforeValidator(partial(_hundredths, unit="times", least=Decimal(1), most=Decimal(1_000))),
+    PlainSerializer(_in_units),
+    _number_schema("1", "1e3"),
+]
 WidePercent = Annotated[  # the same, from nothing
     int,
     BeforeValidator(partial(_hundredths, unit="percent", least=Decimal(0), most=Decimal(10_000))),

@@ -45,6 +45,7 @@ from scenarios.config.reading import (
     Day,
     Flag,
     Identifier,
+    Leverage,
     Percent,
     Roubles,
     Table,
@@ -120,6 +121,10 @@ class CapsTable(Table):
     share_of_assets_percent: Annotated[
         Percent | None, Field(description="Of the assets that count under [asset_counting].")
     ] = None
+    leverage_max: Annotated[
+        Leverage | None,
+        Field(description="Notional for each rouble of margin, at most: 2 is 2:1. Nothing under full cover."),
+    ] = None
     annual_purchases_rub: Annotated[
         Roubles | None, Field(description="Paid for units of spot and of notes in a calendar year, at most.")
     ] = None
@@ -167,6 +172,7 @@ class ClassTable(Table):
             caps=Caps(
                 capital_at_risk=self.caps.capital_at_risk_rub,
                 share_of_assets_bp=self.caps.share_of_assets_percent,
+                leverage_bp=None if self.caps.leverage_max is None else self.caps.leverage_max * 100,
                 annual_purchases=self.caps.annual_purchases_rub,
                 purchases_scope=self.caps.purchases_scope,
                 resale_restores=self.caps.resale_restores,

@@ -38,6 +38,7 @@ def regime_with(folder: Path, lever: str) -> str:
     [
         ('underlyings = ["BTC", "ETH", "USDT"]', ["coins: every one -> BTC, ETH and USDT"]),
         ("cooling_off_hours = 24", ["cooling-off: none -> 24 hours before the first position"]),
+        ("caps = { leverage_max = 2.5 }", ["leverage under margin: no cap -> at most 2.5:1"]),
         (
             "caps = { annual_purchases_rub = 300_000, resale_restores = true }",
             ["purchases: no limit -> at most 300,000 RUB a year; what is sold makes room"],
@@ -73,6 +74,7 @@ def test_what_the_levers_are_in_the_core(tmp_path: Path) -> None:
             "resale_restores has no effect without a cap; add annual_purchases",
         ),
         ('caps = { purchases_scope = "bank" }', "cannot be “bank”"),
+        ("caps = { leverage_max = 0.5 }", "leverage_max"),
         ("cooling_off_hours = 0", "cooling_off_hours"),
         ('underlyings = ["bitcoin"]', "underlyings"),
     ],
