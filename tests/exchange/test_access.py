@@ -419,5 +419,55 @@ def test_roubles_as_people_write_them() -> None:
     ]
 
 
-def test_three_regimes_are_shipped() -> None:
-    assert shipped_regimes() == [QUALIFIED, SUPER, OPEN]
+def test_what_is_shipped() -> None:
+    assert shipped_regimes() == [
+        "eu_cfd_retail",
+        "hk_pi_perps_2026",
+        "jp_2x",
+        QUALIFIED,
+        "ru_derivs_qual_2026",
+        SUPER,
+        OPEN,
+        "ru_prohibition",
+        "ru_tiered_bill_2026",
+        "sg_ai",
+        "uk_ban_2021",
+        "uk_cetn_2025",
+        "us_dcm_ecp",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("regime_id", "applicant", "class_id"),
+    [
+        ("ru_derivs_qual_2026", person(24 * MILLION), "qualified_individual"),
+        ("ru_derivs_qual_2026", person(24 * MILLION - 1), None),
+        ("ru_derivs_qual_2026", person(12 * MILLION, test=True), "qualified_individual"),
+        ("ru_tiered_bill_2026", person(24 * MILLION - 1), "everybody"),
+        ("ru_prohibition", person(10_000 * MILLION), None),
+        ("eu_cfd_retail", person(), "retail"),
+        ("uk_ban_2021", person(10_000 * MILLION), None),
+        ("uk_cetn_2025", person(10_000 * MILLION), "retail"),
+        ("hk_pi_perps_2026", person(82 * MILLION), "professional"),
+        ("hk_pi_perps_2026", person(82 * MILLION - 1), "retail"),
+        ("jp_2x", person(), "individual"),
+        ("us_dcm_ecp", person(800 * MILLION), "everybody"),
+        ("us_dcm_ecp", person(800 * MILLION + 1), "eligible"),
+        ("sg_ai", Applicant(kind=INDIVIDUAL, securities_and_deposits=110 * MILLION), "retail"),
+        (
+            "sg_ai",
+            Applicant(
+                kind=INDIVIDUAL, securities_and_deposits=110 * MILLION, crypto_assets=24 * MILLION + 100
+            ),
+            "accredited",
+        ),
+        (
+            "sg_ai",
+            Applicant(kind=INDIVIDUAL, securities_and_deposits=109 * MILLION, crypto_assets=1_000 * MILLION),
+            "retail",
+        ),
+    ],
+)
+def test_on_which_side_of_each_gate(regime_id: str, applicant: Applicant, class_id: str | None) -> None:
+    found = classify(applicant, load_regime(regime_id))
+    assert (found and found.class_id) == class_id
