@@ -15,7 +15,7 @@ from statistics import NormalDist, fmean
 from typing import Annotated, NamedTuple, get_type_hints
 
 from exchange.access.regime import Applicant, ApplicantKind
-from exchange.messages import Message
+from exchange.messages import Message, changed
 from exchange.units import MINUTE, SECOND, BasisPoints, Money
 from matching.terms import ParticipantId
 from participants.chance import Dice, generator
@@ -40,6 +40,7 @@ class PopulationTerms(Message):
         "broker_east",
         "broker_west",
     )
+    several_intermediaries: Annotated[float, "assumption: share with a second bank or broker"] = 0.25
 
     # wealth of individuals
     mass_share: Annotated[float, "assumption: half would never have passed the gate of 2015-2024"] = 0.52
@@ -220,7 +221,7 @@ def _profile(
     looks = {Style.NOISE: terms.look_noise, Style.VALUE: terms.look_value, Style.HOLDER: terms.look_holder}
     cover = terms.deposit_min + (terms.deposit_max - terms.deposit_min) * dice.uniform()
     direct = applicant.kind is ApplicantKind.INSTITUTION
-    return Profile(
+    profile = Profile(
         participant_id=ParticipantId(name),
         wallet_id=wallet_of(ParticipantId(name)),
         applicant=applicant,
@@ -232,6 +233,8 @@ def _profile(
         fear_bp=int(min(max(_lognormal(terms.fear_median_bp, terms.fear_spread, dice), 100.0), 9_000.0)),
         intermediary="direct" if direct else terms.intermediaries[_skewed(len(terms.intermediaries), dice)],
     )
+    several = not direct and dice.uniform() < terms.several_intermediaries
+    return changed(profile, applicant=changed(applicant, intermediaries=2)) if several else profile
 
 
 def _qualified_institution(own_funds: Money) -> Applicant:

@@ -101,6 +101,17 @@ def test_every_amount_is_whole_and_possible() -> None:
         assert all(type(amount) is int for amount in amounts)
 
 
+def test_some_have_a_second_intermediary_and_a_firm_that_trades_directly_has_none() -> None:
+    people = draw_population(7, PopulationTerms(size=400))
+    direct = [one for one in people if one.intermediary == "direct"]
+    several = [one for one in people if one.applicant.intermediaries == 2]
+    assert 0.15 < len(several) / len(people) < 0.35
+    assert direct and {one.applicant.intermediaries for one in direct} == {1}
+    once = draw_population(7, PopulationTerms(size=400, several_intermediaries=0.0))
+    assert {one.applicant.intermediaries for one in once} == {1}
+    assert [one.fear_bp for one in once] == [one.fear_bp for one in people]
+
+
 def test_the_rich_earn_more() -> None:
     people = sorted(individuals(LARGE), key=lambda one: one.applicant.securities_and_deposits)
     third = len(people) // 3
