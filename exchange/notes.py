@@ -48,7 +48,7 @@ from exchange.events import (
 )
 from exchange.instruments import Instrument, Product
 from exchange.reasons import NoteRefusal, RejectReason
-from exchange.rules.cover import free_cash, limit_refusal, purchase_refusal
+from exchange.rules.cover import beyond_venue, free_cash, limit_refusal, purchase_refusal
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_in
 from exchange.units import InstrumentId, Money, Time
@@ -167,6 +167,8 @@ def _subscription_refusal(command: SubscribeNotes, note: Note | None, state: Sta
     reason = purchase_refusal(seat, paid, state)
     if reason is None:
         reason = limit_refusal(seat, state.covers.at_risk(seat.participant_id) + paid)
+    if reason is None and beyond_venue(paid, state):
+        reason = RejectReason.VENUE_CAP
     if reason is None and paid > free_cash(seat, state):
         reason = RejectReason.INSUFFICIENT_CASH
     if reason is None and note.state is not NoteState.PLACING:

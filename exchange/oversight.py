@@ -52,6 +52,7 @@ from exchange.events import (
 from exchange.instruments import Product
 from exchange.reasons import AccessRefusal
 from exchange.restraint import bind, loosen
+from exchange.rules.cover import beyond_venue
 from exchange.rules.permitted import may_close, must_reduce
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_of
@@ -309,6 +310,11 @@ def _judge(command: ApplyForAccess, state: State) -> AccessClass | ParticipantRe
         found = classes.classify(command.applicant, state.regime)
         if found is None:
             reason, explanation = AccessRefusal.NO_CLASS, classes.explain(command.applicant, state.regime)
+        elif beyond_venue(1, state):
+            reason, explanation = (
+                AccessRefusal.VENUE_FULL,
+                "the venue bears as much risk as it may; come later",
+            )
         elif _may_trade_nothing(found):
             reason, explanation = AccessRefusal.NOTHING_PERMITTED, f"{found.title} may trade nothing"
         else:

@@ -53,6 +53,7 @@ class RejectReason(StrEnum):
     EXPOSURE_LIMIT = "exposure_limit"
     OWN_FUNDS_COVER = "own_funds_cover"
     MEMBER_CAPACITY = "member_capacity"  # own funds of the clearing member, over all of its clients
+    VENUE_CAP = "venue_cap"  # on the capital at risk of everybody
     INSUFFICIENT_CASH = "insufficient_cash"
     INSUFFICIENT_UNITS = "insufficient_units"  # of what it would sell
     INSUFFICIENT_MARGIN = "insufficient_margin"
@@ -75,6 +76,7 @@ class AccessRefusal(StrEnum):
     NO_REGIME = "no_regime_in_force"
     WALLET_TAKEN = "wallet_taken"  # by another participant or by the venue: whoever names it could empty it
     NO_CLASS = "meets_no_class_of_the_regime"
+    VENUE_FULL = "venue_full"
     NOTHING_PERMITTED = "class_may_trade_nothing"
 
 

@@ -78,6 +78,7 @@ TIGHT: Final = frozenset(
         RejectReason.EXPOSURE_LIMIT,
         RejectReason.OWN_FUNDS_COVER,
         RejectReason.MEMBER_CAPACITY,
+        RejectReason.VENUE_CAP,
         RejectReason.INSUFFICIENT_CASH,
         RejectReason.INSUFFICIENT_MARGIN,
         RejectReason.INSUFFICIENT_UNITS,

@@ -16,6 +16,7 @@ from exchange.access.regime import (
     InstitutionRule,
     Permission,
     Regime,
+    VenueRule,
     roubles,
 )
 from exchange.clearing.denomination import Denomination
@@ -92,6 +93,7 @@ def rules(regime: Regime) -> list[Rule]:
             "no limit" if requests is None else f"at most {requests} a second",
             "market.max_requests_per_second",
         ),
+        Rule("the venue as a whole", venue_in_words(regime.venue), "venue"),
         Rule("clearing", clearing_in_words(regime.clearing), "clearing"),
         Rule("settlement", cash_in_words(regime.cash), "cash.settlement_asset"),
         Rule("withdrawals when a venue wallet is frozen", _GATE[regime.cash.gate], "cash.gate"),
@@ -274,6 +276,12 @@ def _own_funds(rule: InstitutionRule) -> str:
     if rule.exposure_cap_bp is not None:
         parts.append(f"may be at risk up to {percent(rule.exposure_cap_bp)}")
     return " and ".join(parts) or _NO_RULE
+
+
+def venue_in_words(rule: VenueRule) -> str:
+    if rule.capital_at_risk is None:
+        return "as large as it will"
+    return f"at most {roubles(rule.capital_at_risk)} of everybody's capital at risk"
 
 
 def cash_in_words(cash: CashRules) -> str:

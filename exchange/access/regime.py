@@ -101,6 +101,12 @@ class InstitutionRule(Message):
     exposure_cap_bp: BasisPoints | None = None  # capital at risk, as a share of own funds
 
 
+class VenueRule(Message):
+    """How large the venue may become. None: as large as it will."""
+
+    capital_at_risk: Money | None = None  # of everybody together; at it nobody comes in, and nothing is added
+
+
 class MarketRules(Message):
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.CANCEL_RESTING
     max_requests_per_second: int | None = None  # of one participant
@@ -176,6 +182,7 @@ class Regime(Message):
     cash: CashRules
     offshore_share_bp: BasisPoints  # of refused demand that trades offshore instead
     clearing: ClearingRules = ClearingRules()
+    venue: VenueRule = VenueRule()
 
 
 def roubles(amount: Money) -> str:

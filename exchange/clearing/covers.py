@@ -94,6 +94,10 @@ class Covers:
         for purchases in self._purchases.values():
             purchases.bought = 0
 
+    def at_risk_of_all(self) -> Money:
+        """Capital at risk of everybody, under all covers."""
+        return sum(risk.amount for risk in self._at_risk.values())
+
     def behind(self, member_id: ParticipantId) -> Money:
         """Capital at risk of a member and of all for whom it stands in."""
         total = self._behind.get(member_id)

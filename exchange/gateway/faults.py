@@ -74,6 +74,7 @@ REJECTIONS: Final[Mapping[RejectReason, Code]] = {
     _R.EXPOSURE_LIMIT: Code(10013, "max_exposure"),
     _R.OWN_FUNDS_COVER: Code(10013, "max_exposure"),
     _R.MEMBER_CAPACITY: Code(10013, "max_exposure"),
+    _R.VENUE_CAP: Code(10013, "max_exposure"),
     _R.INSUFFICIENT_CASH: NOT_ENOUGH,
     _R.INSUFFICIENT_UNITS: NOT_ENOUGH,
     _R.INSUFFICIENT_MARGIN: NOT_ENOUGH,

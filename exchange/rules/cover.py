@@ -32,6 +32,12 @@ def purchase_refusal(seat: Seat, paid: Money, state: State) -> RejectReason | No
     return RejectReason.ANNUAL_PURCHASES if counted + paid > seat.purchases_limit else None
 
 
+def beyond_venue(more: Money, state: State) -> bool:
+    """Whether so much more at risk is more than the venue may bear in all."""
+    cap = None if state.regime is None else state.regime.venue.capital_at_risk
+    return cap is not None and state.covers.at_risk_of_all() + more > cap
+
+
 def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
     """Exposure limit first, then an institution's own funds, then cash: exact over every set of fills.
 
@@ -49,6 +55,8 @@ def covered(order: Order, seat: Seat, _series: Series, state: State) -> RejectRe
             return reason
         if seat.member_id is not None and beyond_capacity(seat.member_id, after - at_risk, state):
             return RejectReason.MEMBER_CAPACITY
+        if beyond_venue(after - at_risk, state):
+            return RejectReason.VENUE_CAP
     if account.source != seat.cash_account:
         spendable = 0 if seat.frozen else state.ledger.available(account.source)
     elif isinstance(account, PortfolioAccount):  # which looks at equity itself

@@ -30,6 +30,7 @@ from exchange.access.regime import (
     Regime,
     RegimeStatus,
     Source,
+    VenueRule,
 )
 from exchange.clearing.denomination import Denomination, fault_in_denomination
 from exchange.instruments import Product
@@ -191,6 +192,18 @@ class InstitutionsTable(Table):
     ] = None
 
 
+class VenueTable(Table):
+    """How large the venue may become. Left out: as large as it will."""
+
+    capital_at_risk_max_rub: Annotated[
+        Roubles | None,
+        Field(description="Of everybody together; at it nobody comes in, and nothing is added."),
+    ] = None
+
+    def rule(self) -> VenueRule:
+        return VenueRule(capital_at_risk=self.capital_at_risk_max_rub)
+
+
 class AssetCountingTable(Table):
     """How much of an applicant's crypto counts as wealth. Left out: none of it."""
 
@@ -305,6 +318,7 @@ class RegimeFile(Table):
     market: MarketTable
     cash: CashTable
     clearing: ClearingTable = ClearingTable()
+    venue: VenueTable = VenueTable()
     sources: tuple[SourceTable, ...] = ()
     assumptions: tuple[AssumptionTable, ...] = ()
 
@@ -347,6 +361,7 @@ class RegimeFile(Table):
             cash=self.cash.rules(),
             offshore_share_bp=self.offshore_share_percent,
             clearing=self.clearing.rules(),
+            venue=self.venue.rule(),
         )
 
 

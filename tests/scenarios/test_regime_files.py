@@ -304,7 +304,7 @@ def test_an_unknown_id_is_told_the_nearest() -> None:
         load_regime("ru_elr_super_2026")
     with pytest.raises(ConfigurationError, match=r"“ru_open” .* “ru_open_counterfactual”"):
         load_regime("ru_open")
-    with pytest.raises(ConfigurationError, match="valid are .*“ru_elr_super_2025”"):
+    with pytest.raises(ConfigurationError, match=r"valid are .*“ru_elr_super_2025”"):
         load_regime("zzz")
 
 
