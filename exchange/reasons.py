@@ -189,7 +189,10 @@ class SettlementRefusal(StrEnum):
     SPOT_OUTSIDE_TEST_ENVIRONMENT = "spot_outside_test_environment"
     PRODUCT_NOT_PERMITTED = "product_not_permitted"
     KNOWLEDGE_TEST_REQUIRED = "knowledge_test_required"
+    UNDERLYING_NOT_PERMITTED = "underlying_not_permitted"
+    COOLING_OFF = "cooling_off"
     REDUCE_ONLY = "reduce_only"
+    ANNUAL_PURCHASES = "annual_purchases"
     # of a cancellation or a release
     UNKNOWN_INSTRUCTION = "unknown_instruction"
     ALREADY_ENDED = "already_ended"

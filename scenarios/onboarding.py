@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from exchange.access.classes import classify
 from exchange.access.regime import AccessClass, Applicant, ApplicantKind, Criterion, Regime
 from exchange.commands import (
     AnnounceCryptoDeposit,
@@ -46,14 +47,21 @@ def demonstrate(simulation: Simulation, world: World, regime: Regime, ring: KeyR
 def _applicants(regime: Regime) -> Iterator[tuple[str, Applicant]]:
     for access_class in regime.classes:
         for number in range(1, EACH + 1):
-            yield f"{access_class.class_id}-{number}", meeting(access_class)
+            yield f"{access_class.class_id}-{number}", meeting(access_class, regime)
     yield "saver", RETAIL
 
 
-def meeting(access_class: AccessClass) -> Applicant:
-    """An applicant who meets the first way into the class, and has plenty of everything that it asks for."""
-    way = access_class.any_of[0] if access_class.any_of else Criterion()
-    kind = way.kinds[0] if way.kinds else ApplicantKind.INDIVIDUAL
+def meeting(access_class: AccessClass, regime: Regime) -> Applicant:
+    """An applicant who belongs to the class: with plenty of everything, or just enough if plenty leads elsewhere."""
+    for way in access_class.any_of or (Criterion(),):
+        for kind in way.kinds or tuple(ApplicantKind):
+            for applicant in (_plenty(way, kind), _enough(way, kind, tested=True), _enough(way, kind)):
+                if classify(applicant, regime) is access_class:
+                    return applicant
+    raise AssertionError(f"nobody was found who belongs to {access_class.class_id}")
+
+
+def _plenty(way: Criterion, kind: ApplicantKind) -> Applicant:
     return Applicant(
         kind=kind,
         securities_and_deposits=WEALTH,
@@ -62,6 +70,22 @@ def meeting(access_class: AccessClass) -> Applicant:
         deals_per_quarter=max(way.deals_per_quarter_min, 10),
         years_of_experience=max(way.years_of_experience_min, 10),
         qualified_by_law=kind is not ApplicantKind.INDIVIDUAL,
+        own_funds=WEALTH if kind is ApplicantKind.INSTITUTION else 0,
+    )
+
+
+def _enough(way: Criterion, kind: ApplicantKind, *, tested: bool = False) -> Applicant:
+    """What the way asks for, and a saver's means beside it."""
+    assets = way.assets_min or (0 if way.assets_above is None else way.assets_above + 1)
+    income = way.income_min or (0 if way.income_above is None else way.income_above + 1)
+    return Applicant(
+        kind=kind,
+        securities_and_deposits=max(assets, RETAIL.securities_and_deposits),
+        incomes=(income,) * way.income_years,
+        knowledge_test_passed=tested or way.knowledge_test,
+        deals_per_quarter=way.deals_per_quarter_min,
+        years_of_experience=way.years_of_experience_min,
+        qualified_by_law=way.qualified_by_law,
         own_funds=WEALTH if kind is ApplicantKind.INSTITUTION else 0,
     )
 

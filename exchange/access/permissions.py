@@ -1,7 +1,7 @@
 """What a class may trade under a regime, and what stands against it."""
 
 from exchange.access.regime import AccessClass, Applicant, Permission, Regime
-from exchange.instruments import Instrument, Product
+from exchange.instruments import Product
 from exchange.reasons import RejectReason
 
 
@@ -32,16 +32,18 @@ def refusal(
             return None
 
 
-def refusal_in(
-    instrument: Instrument, regime: Regime, access_class: AccessClass, applicant: Applicant, *, reducing: bool
+def refusal_on(
+    coin: str,
+    product: Product,
+    regime: Regime,
+    access_class: AccessClass,
+    applicant: Applicant,
+    *,
+    reducing: bool,
 ) -> RejectReason | None:
-    """The same for a series: product and coin. What is held on a coin that the class may not trade may be closed."""
-    reason = refusal(regime, access_class, instrument.product, applicant, reducing=reducing)
-    if reason is None and not reducing and not among(access_class.underlyings, instrument):
+    """The same with the coin. What is held on one that the class may not trade may be closed; money is no coin."""
+    reason = refusal(regime, access_class, product, applicant, reducing=reducing)
+    among = coin in access_class.underlyings or not access_class.underlyings
+    if reason is None and not reducing and not among and product is not Product.CASH_PAIR:
         return RejectReason.UNDERLYING_NOT_PERMITTED
     return reason
-
-
-def among(underlyings: tuple[str, ...], instrument: Instrument) -> bool:
-    """Whether it is on one of these coins. None named is every one, and no coin stands behind a pair of moneys."""
-    return not underlyings or instrument.product is Product.CASH_PAIR or instrument.coin in underlyings

@@ -44,7 +44,6 @@ WAITING: tuple[Rule, ...] = (
     participant_not_suspended,
     series_trading,
     product_permitted,
-    cooled_off,
     quantity_allowed,
     inside_collar,
     ends_ahead,

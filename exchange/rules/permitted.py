@@ -1,6 +1,7 @@
 """What the access regime lets a participant do, and when an order may only reduce a position."""
 
 from exchange.access import permissions
+from exchange.instruments import Product
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 
@@ -16,11 +17,16 @@ def product_permitted(order: Order, seat: Seat, series: Series, state: State) ->
     return _refusal(seat, series, state, reducing=only_reduces(order, seat, state))
 
 
-def cooled_off(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
+def cooled_off(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
     """Who has just come in waits before it opens anything; whatever it brought along it may sell."""
-    if state.now >= seat.admitted_at + seat.access_class.cooling_off or only_reduces(order, seat, state):
+    if not cools_off(series.instrument.product, seat, state) or only_reduces(order, seat, state):
         return None
     return RejectReason.COOLING_OFF
+
+
+def cools_off(product: Product, seat: Seat, state: State) -> bool:
+    """Whether it is too early for it to open a position; to change money is none."""
+    return state.now < seat.admitted_at + seat.access_class.cooling_off and product is not Product.CASH_PAIR
 
 
 def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
@@ -65,6 +71,7 @@ def _refusal_to_open(seat: Seat, series: Series, state: State) -> RejectReason |
 
 def _refusal(seat: Seat, series: Series, state: State, *, reducing: bool) -> RejectReason | None:
     assert state.regime is not None, "whoever has a seat entered under a regime"
-    return permissions.refusal_in(
-        series.instrument, state.regime, seat.access_class, seat.applicant, reducing=reducing
+    coin, product = series.instrument.coin, series.instrument.product
+    return permissions.refusal_on(
+        coin, product, state.regime, seat.access_class, seat.applicant, reducing=reducing
     )

@@ -33,19 +33,28 @@ class Gate:
     """A regime as its file has it."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self.file: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
         self.classes: dict[str, dict[str, Any]] = {one["id"]: one for one in self.file["classes"]}
 
-    def says(self, class_id: str, product: str, *, tested: bool) -> Told:
+    def says(self, class_id: str, product: str, *, tested: bool, coin: str = "BTC") -> Told:
         if product == "spot" and not self.file["test_environment"]:
             return Told("spot_outside_test_environment", "spot_outside_test_environment")
-        word = self.classes[class_id]["permissions"].get(product, UNSAID[product])
-        return {
+        told = self.classes[class_id]
+        word = told["permissions"].get(product, UNSAID[product])
+        said = {
             "allowed": Told(None, None),
             "allowed_after_test": Told(None if tested else "knowledge_test_required", None),
             "reduce_only": Told("reduce_only", None),
             "denied": Told("product_not_permitted", "product_not_permitted"),
         }[word]
+        if product == "cash_pair":
+            return said  # money is no coin, and to change it opens nothing
+        if said.opening is None and coin not in told.get("underlyings", [coin]):
+            said = Told("underlying_not_permitted", said.reducing)
+        if said.opening in (None, "reduce_only") and "cooling_off_hours" in told:
+            said = Told("cooling_off", said.reducing)
+        return said
 
     def class_of(self, applicant: dict[str, Any]) -> str | None:
         """The first class that takes the applicant, who is described in the words of `access/apply`."""

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from exchange.access.caps import tightest
 from exchange.access.classes import classify, explain
-from exchange.access.permissions import granted, refusal, refusal_in
+from exchange.access.permissions import granted, refusal, refusal_on
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.commands import ApplyForAccess
 from exchange.events import (
@@ -26,7 +26,7 @@ from exchange.gateway.shapes import AccessStatistics
 from exchange.gateway.wire import milliseconds, money
 from exchange.instruments import Product
 from exchange.reasons import RejectReason
-from exchange.rules.permitted import must_reduce
+from exchange.rules.permitted import cools_off, must_reduce
 from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
 
@@ -150,6 +150,8 @@ def get_my_permissions(call: Call, params: NoParams) -> dict[str, Any]:
     told: dict[str, Any] = {}
     for product in Product:
         reason = refusal(regime, seat.access_class, product, seat.applicant, reducing=False)
+        if reason is None and cools_off(product, seat, call.state):
+            reason = RejectReason.COOLING_OFF
         told[product.value] = {
             "permission": granted(seat.access_class, product).value,
             "may_open": reason is None,
@@ -160,8 +162,8 @@ def get_my_permissions(call: Call, params: NoParams) -> dict[str, Any]:
 
 @REGISTRY.method("access/get_my_limits", Access.SEATED)
 def get_my_limits(call: Call, params: NoParams) -> dict[str, Any]:
-    """How much capital the caller may put at risk, and how much of that is used."""
-    seat = call.seat
+    """How much capital the caller may put at risk, how much it may buy this year, and how much of both is used."""
+    seat, purchases = call.seat, call.state.covers.purchases(call.seat.participant_id)
     limit = tightest(seat.limit, seat.own_funds_limit)
     used = call.state.covers.at_risk(seat.participant_id)
     return {
@@ -170,6 +172,9 @@ def get_my_limits(call: Call, params: NoParams) -> dict[str, Any]:
         "available": None if limit is None else money(max(limit - used, 0)),
         "set_by_the_authority": None if seat.set_limit is None else money(seat.set_limit),
         "own_funds_limit": None if seat.own_funds_limit is None else money(seat.own_funds_limit),
+        "annual_purchases_limit": None if seat.purchases_limit is None else money(seat.purchases_limit),
+        "bought_this_year": money(purchases.bought),
+        "coins": list(seat.access_class.underlyings) or None,
         "requests_per_second": call.state.regime.market.max_requests_per_second
         if call.state.regime
         else None,
@@ -207,7 +212,10 @@ def may_i_trade(call: Call, params: MayParams) -> dict[str, Any]:
         raise invalid("instrument_name", "unknown_instrument")
     seat, regime = call.seat, call.state.regime
     assert regime is not None
-    reason = refusal_in(series.instrument, regime, seat.access_class, seat.applicant, reducing=False)
+    coin, product = series.instrument.coin, series.instrument.product
+    reason = refusal_on(coin, product, regime, seat.access_class, seat.applicant, reducing=False)
+    if reason is None and cools_off(product, seat, call.state):
+        reason = RejectReason.COOLING_OFF
     if reason is None and must_reduce(seat, series, call.state):
         reason = RejectReason.REDUCE_ONLY
     return {
