@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from typing import TypeAlias
 
 from exchange import auctions
-from exchange.access import permissions
 from exchange.clearing import accounts, house
 from exchange.clearing.expiry import is_trading
 from exchange.clearing.ledger import Move, Rule
@@ -49,7 +48,7 @@ from exchange.events import (
 from exchange.instruments import Instrument, Product
 from exchange.reasons import NoteRefusal, RejectReason
 from exchange.rules.cover import beyond_venue, free_cash, limit_refusal, purchase_refusal
-from exchange.rules.permitted import cools_off
+from exchange.rules.permitted import refusal_to_open
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_in
 from exchange.units import InstrumentId, Money, Time
@@ -181,12 +180,7 @@ def _subscription_refusal(command: SubscribeNotes, note: Note | None, state: Sta
 
 def _access_refusal(instrument: Instrument, seat: Seat, state: State) -> RejectReason | None:
     """What the regime says of such notes to this class; whoever may only reduce may not subscribe."""
-    assert state.regime is not None, "whoever has a seat entered under a regime"
-    reason = permissions.refusal_on(
-        instrument.coin, Product.NOTE, state.regime, seat.access_class, seat.applicant, reducing=False
-    )
-    if reason is None and cools_off(Product.NOTE, seat, state):
-        return RejectReason.COOLING_OFF
+    reason = refusal_to_open(Product.NOTE, instrument.coin, seat, state)
     return RejectReason.REDUCE_ONLY if reason is None and (seat.frozen or seat.barred) else reason
 
 

@@ -59,7 +59,7 @@ from exchange.events import (
 from exchange.instruments import BOUGHT, Product
 from exchange.reasons import CashRefusal, RejectReason, SettlementRefusal
 from exchange.rules.cover import purchase_refusal
-from exchange.rules.permitted import cools_off
+from exchange.rules.permitted import refusal_to_open
 from exchange.state import Seat, State
 from exchange.units import DAY, AssetId, Money, Time
 from matching.terms import ParticipantId
@@ -123,27 +123,16 @@ def _access_refusal(command: InstructSettlement, seat: Seat, state: State) -> Se
         return None
     assert state.regime is not None, "whoever has a seat entered under a regime"
     product = Product.CASH_PAIR if command.asset_id in state.holdings else Product.SPOT
-    reason = permissions.refusal_on(
-        command.asset_id,
-        product,
-        state.regime,
-        seat.access_class,
-        seat.applicant,
-        reducing=command.delivers,
-    )
-    if reason is None and not command.delivers:
-        reason = _refusal_to_receive(command, product, seat, state)
+    if command.delivers:
+        regime, access_class = state.regime, seat.access_class
+        reason = permissions.refusal(regime, access_class, product, seat.applicant, reducing=True)
+    else:
+        reason = refusal_to_open(product, command.asset_id, seat, state)
+        if reason is None and seat.barred:
+            reason = RejectReason.REDUCE_ONLY
+        if reason is None and product in BOUGHT:
+            reason = purchase_refusal(seat, command.payment, state)
     return None if reason is None else SettlementRefusal(reason.value)
-
-
-def _refusal_to_receive(
-    command: InstructSettlement, product: Product, seat: Seat, state: State
-) -> RejectReason | None:
-    if cools_off(product, seat, state):
-        return RejectReason.COOLING_OFF
-    if seat.barred:
-        return RejectReason.REDUCE_ONLY
-    return purchase_refusal(seat, command.payment, state) if product in BOUGHT else None
 
 
 def _terms(command: InstructSettlement, state: State) -> Terms:

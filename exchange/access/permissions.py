@@ -33,7 +33,7 @@ def refusal(
 
 
 def refusal_on(
-    coin: str,
+    coin: str | None,
     product: Product,
     regime: Regime,
     access_class: AccessClass,
@@ -41,9 +41,10 @@ def refusal_on(
     *,
     reducing: bool,
 ) -> RejectReason | None:
-    """The same with the coin. What is held on one that the class may not trade may be closed; money is no coin."""
+    """The same with the coin, if one is meant; money is none. What is held on a coin that the class may not trade may
+    be closed."""
     reason = refusal(regime, access_class, product, applicant, reducing=reducing)
-    among = coin in access_class.underlyings or not access_class.underlyings
+    among = coin is None or coin in access_class.underlyings or not access_class.underlyings
     if reason is None and not reducing and not among and product is not Product.CASH_PAIR:
         return RejectReason.UNDERLYING_NOT_PERMITTED
     return reason

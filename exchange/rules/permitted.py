@@ -29,6 +29,16 @@ def cools_off(product: Product, seat: Seat, state: State) -> bool:
     return state.now < seat.admitted_at + seat.access_class.cooling_off and product is not Product.CASH_PAIR
 
 
+def refusal_to_open(product: Product, coin: str | None, seat: Seat, state: State) -> RejectReason | None:
+    """What an order would be told now that opens a position in the product, on any coin if none is named."""
+    assert state.regime is not None, "whoever has a seat entered under a regime"
+    reason = permissions.refusal_on(
+        coin, product, state.regime, seat.access_class, seat.applicant, reducing=False
+    )
+    waits = reason in (None, RejectReason.REDUCE_ONLY) and cools_off(product, seat, state)
+    return RejectReason.COOLING_OFF if waits else reason
+
+
 def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
     """A reduce-only order may neither grow a position nor turn it."""
     if order.reduce_only and not only_reduces(order, seat, state):

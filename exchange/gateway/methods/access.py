@@ -6,7 +6,7 @@ from pydantic import Field
 
 from exchange.access.caps import tightest
 from exchange.access.classes import classify, explain
-from exchange.access.permissions import granted, refusal, refusal_on
+from exchange.access.permissions import granted
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.commands import ApplyForAccess
 from exchange.events import (
@@ -26,7 +26,7 @@ from exchange.gateway.shapes import AccessStatistics
 from exchange.gateway.wire import milliseconds, money
 from exchange.instruments import Product
 from exchange.reasons import RejectReason
-from exchange.rules.permitted import cools_off, must_reduce
+from exchange.rules.permitted import must_reduce, refusal_to_open
 from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
 
@@ -145,13 +145,10 @@ def get_my_class(call: Call, params: NoParams) -> dict[str, Any]:
 @REGISTRY.method("access/get_my_permissions", Access.SEATED)
 def get_my_permissions(call: Call, params: NoParams) -> dict[str, Any]:
     """What the regime lets the caller's class do in each product, with the reason where it may not open a position."""
-    seat, regime = call.seat, call.state.regime
-    assert regime is not None, "whoever has a seat entered under a regime"
+    seat = call.seat
     told: dict[str, Any] = {}
     for product in Product:
-        reason = refusal(regime, seat.access_class, product, seat.applicant, reducing=False)
-        if reason is None and cools_off(product, seat, call.state):
-            reason = RejectReason.COOLING_OFF
+        reason = refusal_to_open(product, None, seat, call.state)
         told[product.value] = {
             "permission": granted(seat.access_class, product).value,
             "may_open": reason is None,
@@ -210,12 +207,8 @@ def may_i_trade(call: Call, params: MayParams) -> dict[str, Any]:
     series = call.state.series.get(params.instrument_name)  # type: ignore[call-overload]
     if series is None:
         raise invalid("instrument_name", "unknown_instrument")
-    seat, regime = call.seat, call.state.regime
-    assert regime is not None
-    coin, product = series.instrument.coin, series.instrument.product
-    reason = refusal_on(coin, product, regime, seat.access_class, seat.applicant, reducing=False)
-    if reason is None and cools_off(product, seat, call.state):
-        reason = RejectReason.COOLING_OFF
+    seat = call.seat
+    reason = refusal_to_open(series.instrument.product, series.instrument.coin, seat, call.state)
     if reason is None and must_reduce(seat, series, call.state):
         reason = RejectReason.REDUCE_ONLY
     return {
