@@ -202,13 +202,15 @@ def _let_in(simulation: Simulation, world: World, regime: Regime, bot: BotTerms,
             f"already has somebody by the name of {bot.name}",
             "choose another name",
         )
+    if not regime.classes:
+        raise ConfigurationError(regime.regime_id, "--bots", "lets nobody in", "choose another regime")
     classes = {one.class_id: one for one in regime.classes}
     if bot.class_id and bot.class_id not in classes:
         raise ConfigurationError(
             regime.regime_id, "--bots", f"has no class {bot.class_id}", nearest(bot.class_id, list(classes))
         )
     access_class = classes[bot.class_id] if bot.class_id else regime.classes[0]
-    entered = enter(simulation, world, bot.name, meeting(access_class), ring)
+    entered = enter(simulation, world, bot.name, meeting(access_class, regime), ring)
     if entered.key is None:
         raise ConfigurationError(
             regime.regime_id,
