@@ -322,6 +322,11 @@ def _enter(
         _subscribe(simulation, world, profile)
 
 
+def _lets_nobody_in(simulation: Simulation) -> bool:
+    regime = simulation.exchange.state.regime
+    return regime is not None and not regime.classes
+
+
 def _enter_maker(
     simulation: Simulation,
     world: World,
@@ -331,6 +336,8 @@ def _enter_maker(
     margin_bp: BasisPoints | None,
 ) -> None:
     if not _admitted(simulation, maker.profile):
+        if _lets_nobody_in(simulation):
+            return  # whoever would make the market is refused like everybody
         raise ConfigurationError(
             world.scenario_id,
             f"makers.{maker.profile.participant_id}",
