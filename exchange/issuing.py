@@ -39,7 +39,7 @@ def record_fiat_receipt(
         yield refused(command, reason)
         return
     yield FiatReceived(asset_id=command.asset_id, receipt_id=command.receipt_id, amount=command.amount)
-    yield from redeeming.review(holding, issuer, state)
+    yield from redeeming.review(issuer, state)
 
 
 @on_coin
@@ -64,7 +64,7 @@ def mint_coins(command: MintCoins, holding: Holding, issuer: Issuer, state: Stat
         backed=issuer.minting.has_receipt(command.receipt_id),
     )
     yield from safekeeping.take_in(command.wallet_id, command.amount, holding, state)
-    yield from redeeming.review(holding, issuer, state)
+    yield from redeeming.review(issuer, state)
 
 
 @on_coin
@@ -88,7 +88,7 @@ def distribute_interest(
         supply=issuer.supply,
     )
     yield from taken
-    yield from redeeming.review(holding, issuer, state)
+    yield from redeeming.review(issuer, state)
 
 
 @on_cash

@@ -234,7 +234,7 @@ def unpause_issuer(command: UnpauseIssuer, holding: Holding, issuer: Issuer, sta
         return
     yield IssuerUnpaused(asset_id=command.asset_id)
     yield from safekeeping.end_pause(holding, state)
-    yield from redeeming.review(holding, issuer, state)
+    yield from redeeming.review(issuer, state)
 
 
 def change_issuer_state(
@@ -249,7 +249,7 @@ def change_issuer_state(
     yield IssuerStateChanged(asset_id=command.asset_id, state=issuer.state, before=before)
     if before is IssuerState.PAUSED:
         yield from safekeeping.end_pause(holding, state)
-    yield from redeeming.review(holding, issuer, state)
+    yield from redeeming.review(issuer, state)
 
 
 # --- minters, roles, attestation ------------------------------------------------------------------------

@@ -65,7 +65,7 @@ def redeem_coins(command: RedeemCoins, holding: Holding, issuer: Issuer, state: 
     )
     if issuer.can_pay_at_once(ticket, state.now, _arrives(issuer, state)) and _bank_pays(issuer, state):
         yield _pay_out(issuer.pay(ticket, ticket.open, state.now), issuer, state)
-    yield from review(holding, issuer, state)
+    yield from review(issuer, state)
 
 
 def _class_of(wallet_id: WalletId, state: State) -> str | None:
@@ -111,7 +111,7 @@ def process_redemptions(
             queued=issuer.redemptions.backlog,
             liquid=issuer.reserves.liquid,
         )
-    yield from review(holding, issuer, state)
+    yield from review(issuer, state)
 
 
 def _at_the_bank(issuer: Issuer, state: State) -> Holding | None:
@@ -185,7 +185,7 @@ def settle_reserve_sale(
     sale = issuer.reserves.settle_sale(duty.sale_id)
     if sale is not None:
         yield _sold(sale, duty.asset_id)
-    yield from review(holding, issuer, state)
+    yield from review(issuer, state)
 
 
 def _sold(sale: Sale, asset_id: AssetId) -> ReserveSold:
@@ -208,7 +208,7 @@ def report_reserve(command: ReportReserve, holding: Holding, issuer: Issuer, sta
             book=issuer.reserves.book,
             accessible=issuer.reserves.accessible,
         )
-    yield from review(holding, issuer, state)
+    yield from review(issuer, state)
 
 
 @on_coin
@@ -218,7 +218,7 @@ def add_own_funds(command: AddOwnFunds, holding: Holding, issuer: Issuer, state:
         yield refused(command, reason)
         return
     yield OwnFundsAdded(asset_id=command.asset_id, amount=command.amount, book=issuer.reserves.book)
-    yield from review(holding, issuer, state)
+    yield from review(issuer, state)
 
 
 @on_coin
@@ -227,13 +227,13 @@ def pay_holders(command: PayHolders, holding: Holding, issuer: Issuer, state: St
     if issuer.state is not IssuerState.WIND_DOWN:
         yield refused(command, CashRefusal.STATE_NOT_REACHABLE)
         return
-    yield from review(holding, issuer, state)
+    yield from review(issuer, state)
 
 
 # --- after every change ---------------------------------------------------------------------------------
 
 
-def review(holding: Holding, issuer: Issuer, state: State) -> Iterator[Event]:
+def review(issuer: Issuer, state: State) -> Iterator[Event]:
     """Tell a shortfall, pay on in a wind-down, promise the next processing of the queue."""
     if issuer.state is IssuerState.WIND_DOWN:
         yield from _wind_down(issuer, state)
@@ -247,7 +247,7 @@ def review_after_thaw(holding: Holding, state: State) -> Iterator[Event]:
     for coin in state.holdings.values():
         issuer = coin.issuer
         if issuer is not None and holding.terms.asset_id in (issuer.terms.asset_id, issuer.terms.pays_in):
-            yield from review(coin, issuer, state)
+            yield from review(issuer, state)
 
 
 def _shortfall(issuer: Issuer) -> Event:

@@ -229,7 +229,7 @@ def record_cash_loss(command: RecordCashLoss, holding: Holding, state: State) ->
         return
     yield from bear({command.wallet_id: command.amount}, command.cause, command.grounds, holding, state)
     if holding.issuer is not None:  # fewer coins are out
-        yield from redeeming.review(holding, holding.issuer, state)
+        yield from redeeming.review(holding.issuer, state)
 
 
 def _take_from_wallet(command: RecordCashLoss, holding: Holding, state: State) -> CashRefusal | None:

@@ -34,7 +34,7 @@ def wipe_wallet(command: WipeWallet, holding: Holding, issuer: Issuer, state: St
         yield from safekeeping.bear(lost, LossCause.WIPED, command.order_ref, holding, state)
     elif stays and target is not None:
         yield from safekeeping.take_in(target, amount, holding, state)
-    yield from redeeming.review(holding, issuer, state)
+    yield from redeeming.review(issuer, state)
 
 
 def _replace(
@@ -56,7 +56,7 @@ def reissue_coins(command: ReissueCoins, holding: Holding, issuer: Issuer, state
         return
     yield _reissued(wallet_id, amount, command.wipe_ref, issuer)
     yield from safekeeping.take_in(wallet_id, amount, holding, state, command.wipe_ref)
-    yield from redeeming.review(holding, issuer, state)
+    yield from redeeming.review(issuer, state)
 
 
 def _reissued(wallet_id: WalletId, amount: Money, wipe_ref: str, issuer: Issuer) -> CoinsReissued:
