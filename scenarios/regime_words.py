@@ -76,7 +76,7 @@ def rules(regime: Regime) -> list[Rule]:
     """The levers that are the same for every class."""
     requests = regime.market.max_requests_per_second
     return [
-        Rule("institutions, own funds", _own_funds(regime.institutions), "institutions"),
+        Rule("institutions, own funds", own_funds_in_words(regime.institutions), "institutions"),
         Rule(
             "spot",
             "inside the test environment" if regime.test_environment else "not traded at all",
@@ -184,7 +184,7 @@ def purchases_in_words(caps: Caps) -> str:
 
 def limit_in_words(access_class: AccessClass, regime: Regime) -> str:
     """The caps of a class, and the rule on institutions' own funds where it takes institutions."""
-    limit, own_funds = caps_in_words(access_class.caps), _own_funds(regime.institutions)
+    limit, own_funds = caps_in_words(access_class.caps), own_funds_in_words(regime.institutions)
     if access_class.caps.leverage_bp is not None:
         limit = f"{limit}; leverage under margin: {leverage_in_words(access_class.caps)}"
     if access_class.caps.annual_purchases is not None:
@@ -269,7 +269,7 @@ def _by_class(values: list[tuple[str, str]], *, none: str) -> str:
     return ", ".join(f"{title}: {value}" for title, value in values)
 
 
-def _own_funds(rule: InstitutionRule) -> str:
+def own_funds_in_words(rule: InstitutionRule) -> str:
     parts = []
     if rule.cover_bp is not None:
         parts.append(f"must cover {percent(rule.cover_bp)} of the capital at risk")

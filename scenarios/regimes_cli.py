@@ -18,10 +18,12 @@ from scenarios.regime_words import (
     cooling_off_in_words,
     differences,
     leverage_in_words,
+    own_funds_in_words,
     permissions_in_words,
     provenance,
     purchases_in_words,
     rules,
+    venue_in_words,
     ways_in,
 )
 
@@ -121,6 +123,22 @@ def cashes() -> None:
             typer.echo(f"{name}\n    {file.title}: {file.cash.in_words()}")
             for trait in traits(file.cash):
                 typer.echo(f"    {trait.about}: {trait.words}")
+
+
+@app.command()
+def bounds() -> None:
+    """List the bounds on institutions and venues that come with the package; `REGIME+BOUNDS` lays them over."""
+    from scenarios.config.regime_file import read_bounds, shipped_bounds
+
+    with told_as_sentences():
+        for name in shipped_bounds():
+            file = read_bounds(name)
+            parts = []
+            if file.institutions is not None:
+                parts.append(f"institutions' own funds {own_funds_in_words(file.institutions.rule())}")
+            if file.venue is not None:
+                parts.append(f"the venue {venue_in_words(file.venue.rule())}")
+            typer.echo(f"{name}\n    {file.title}: {'; '.join(parts)}")
 
 
 @app.command()

@@ -1,7 +1,8 @@
 """The regime file: who may enter and what they may do, in TOML, checked once; and the regimes that ship.
 
 `REGIME+CLEARING` is a regime that clears in another way: its own file, with the [clearing] table of a clearing file.
-`REGIME+CASH` is one that settles in something else, by a cash profile; both may be named, in any order.
+`REGIME+CASH` is one that settles in something else, by a cash profile, and `REGIME+BOUNDS` one whose institutions are,
+or which as a venue is, bounded otherwise. One of each may be named, in any order.
 """
 
 from collections.abc import Iterable, Mapping
@@ -191,6 +192,9 @@ class InstitutionsTable(Table):
         Percent | None, Field(description="The most capital at risk, of own funds.")
     ] = None
 
+    def rule(self) -> InstitutionRule:
+        return InstitutionRule(cover_bp=self.cover_percent, exposure_cap_bp=self.exposure_cap_percent)
+
 
 class VenueTable(Table):
     """How large the venue may become. Left out: as large as it will."""
@@ -350,10 +354,7 @@ class RegimeFile(Table):
                 crypto_max=self.asset_counting.crypto_max_rub,
             ),
             classes=tuple(table.access_class() for table in self.classes),
-            institutions=InstitutionRule(
-                cover_bp=self.institutions.cover_percent,
-                exposure_cap_bp=self.institutions.exposure_cap_percent,
-            ),
+            institutions=self.institutions.rule(),
             market=MarketRules(
                 self_trade_prevention=self.market.self_trade_prevention,
                 max_requests_per_second=self.market.max_requests_per_second,
@@ -391,6 +392,24 @@ class CashFile(Table):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "CashFile":
+        _check_provenance(self, self.sources, self.assumptions)
+        return self
+
+
+class BoundsFile(Table):
+    """Bounds on institutions, on the venue as a whole, or on both, to be put in the place of a regime's own."""
+
+    id: Identifier
+    title: Text
+    institutions: InstitutionsTable | None = None
+    venue: VenueTable | None = None
+    sources: tuple[SourceTable, ...] = ()
+    assumptions: tuple[AssumptionTable, ...] = ()
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> "BoundsFile":
+        if self.institutions is None and self.venue is None:
+            raise fault("bounds nothing", "add a table [institutions] or [venue]", at="id")
         _check_provenance(self, self.sources, self.assumptions)
         return self
 
@@ -481,6 +500,7 @@ def _vouched(key: str, *vouching: Mapping[str, str]) -> bool:
 _SHIPPED = Shipped("regimes", "regime")
 _CLEARINGS = Shipped("clearing", "way of clearing")
 _CASH = Shipped("cash", "cash profile")
+_BOUNDS = Shipped("bounds", "set of bounds")
 _JOINT = "+"
 USUAL_CASH = "domestic_supervised"
 
@@ -491,6 +511,7 @@ class _Parts(NamedTuple):
     regime: str
     clearing: str | None
     cash: str | None
+    bounds: str | None
 
 
 def shipped_regimes() -> list[str]:
@@ -553,19 +574,24 @@ def regime_path(name_or_path: str) -> Path | Traversable:
 
 
 def regime_name(name_or_path: str) -> str:
-    """What a run under the regime goes by: the name of its file, and the ids of clearing and cash profile."""
-    regime, clearing, cash = _parted(name_or_path)
+    """What a run under the regime goes by: the name of its file, and the ids of bounds, clearing and cash profile."""
+    regime, clearing, cash, bounds = _parted(name_or_path)
     stem = _SHIPPED.path(regime).name.removesuffix(".toml")
-    over = [read_clearing(clearing).id] if clearing else []
+    over = [read_bounds(bounds).id] if bounds else []
+    over += [read_clearing(clearing).id] if clearing else []
     over += [read_cash(cash).id] if cash else []
     return "_".join([stem, *over])
 
 
 def regime_tables(name_or_path: str) -> dict[str, Any]:
-    """What the regime's file says, and in place of its own clearing and cash those that are named. Not checked."""
-    regime, clearing, cash = _parted(name_or_path)
+    """What the regime's file says, and for bounds, clearing and cash those that are named. Not checked."""
+    regime, clearing, cash, bounds = _parted(name_or_path)
     path = _SHIPPED.path(regime)
     tables = _with_profile_read(read_toml(path), str(path))
+    if bounds is not None:
+        bound, told = read_bounds(bounds), read_toml(_BOUNDS.path(bounds))
+        named = {key: told[key] for key in ("institutions", "venue") if key in told}
+        tables = _laid_over(tables, bound, told, tuple(named)) | named
     if clearing is not None:
         over, told = read_clearing(clearing), read_toml(clearing_path(clearing))
         tables = _laid_over(tables, over, told, ("clearing",)) | {"clearing": told["clearing"]}
@@ -610,6 +636,17 @@ def read_cash(name_or_path: str) -> CashFile:
     return check(CashFile, read_toml(path), str(path))
 
 
+def shipped_bounds() -> list[str]:
+    """The ids of the bounds that come with the package, in alphabetical order."""
+    return _BOUNDS.ids()
+
+
+def read_bounds(name_or_path: str) -> BoundsFile:
+    """The bounds of that id, or at that path, checked. Raises ConfigurationError."""
+    path = _BOUNDS.path(name_or_path)
+    return check(BoundsFile, read_toml(path), str(path))
+
+
 def cash_of(asset: str) -> SettlementAssetTable:
     """What the shipped profile of a cash asset says: the usual one's, if several are of it.
 
@@ -636,11 +673,12 @@ def load_regime(name_or_path: str) -> Regime:
 
 
 def _parted(name_or_path: str) -> _Parts:
-    """The regime, and the clearing and the cash profile that are named. A sign in the name of a file is no joint."""
+    """The regime, and the clearing, the cash profile and the bounds that are named. A sign in the name of a file is no
+    joint."""
     regime, rest = _first(name_or_path, _SHIPPED.ids())
     named: dict[str, str] = {}
     while rest:
-        over, rest = _first(rest, [*_CLEARINGS.ids(), *_CASH.ids()])
+        over, rest = _first(rest, [name for shipped in _OVERLAYS.values() for name in shipped.ids()])
         kind = _kind_of(over)
         if kind in named:
             raise ConfigurationError(
@@ -650,7 +688,7 @@ def _parted(name_or_path: str) -> _Parts:
                 "name one of the two",
             )
         named[kind] = over
-    return _Parts(regime, named.get("clearing"), named.get("cash"))
+    return _Parts(regime, named.get("clearing"), named.get("cash"), named.get("bounds"))
 
 
 def _first(text: str, known: Iterable[str]) -> tuple[str, str]:
@@ -663,12 +701,16 @@ def _first(text: str, known: Iterable[str]) -> tuple[str, str]:
     return first, rest
 
 
+_OVERLAYS = {"clearing": _CLEARINGS, "cash": _CASH, "bounds": _BOUNDS}
+
+
 def _kind_of(over: str) -> str:
-    """Whether a name, or the file at a path, is of a way of clearing or of a cash profile; of what it is most like if
-    it is neither."""
-    if over not in (*_CLEARINGS.ids(), *_CASH.ids()) and Path(over).is_file():
-        return "cash" if "cash" in read_toml(Path(over)) else "clearing"
-    return "cash" if closest(over, [*_CLEARINGS.ids(), *_CASH.ids()]) in _CASH.ids() else "clearing"
+    """Of what kind a name is, or the file at a path; if it is of none, of what it is most like."""
+    kinds = {name: kind for kind, shipped in _OVERLAYS.items() for name in shipped.ids()}
+    if over not in kinds and Path(over).is_file():
+        told = read_toml(Path(over))
+        return next((kind for kind in ("clearing", "cash") if kind in told), "bounds")
+    return kinds[over] if over in kinds else kinds.get(closest(over, list(kinds)) or "", "clearing")
 
 
 _OF_THE_ASSET = ("cash.settlement_asset", "cash.profile", "cash.terms")
@@ -697,7 +739,7 @@ def _with_profile_read(tables: dict[str, Any], file: str) -> dict[str, Any]:
 
 def _laid_over(
     tables: dict[str, Any],
-    over: ClearingFile | CashFile,
+    over: ClearingFile | CashFile | BoundsFile,
     told: Mapping[str, Any],
     gone: tuple[str, ...],
 ) -> dict[str, Any]:
