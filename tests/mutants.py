@@ -355,8 +355,8 @@ MUTANTS = (
         "a-seller-keeps-its-cost-at-risk",
         "wrong average price",
         "exchange/clearing/spot.py",
-        "        self.cost -= self.cost * units // held\n",
-        "        self.cost -= 0 * units // held\n",
+        "        went = self.cost * units // held\n",
+        "        went = 0 * units // held\n",
         ("tests/exchange/test_spot.py",),
     ),
     Mutant(

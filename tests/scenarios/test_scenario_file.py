@@ -319,12 +319,13 @@ def test_a_maker_in_a_product_that_it_may_not_trade_is_a_fault(tmp_path: Path) -
     closed = tmp_path / "closed.toml"
     closed.write_text(
         'id = "closed"\ntitle = "Closed"\njurisdiction = "nowhere"\nstatus = "counterfactual"\n'
-        "prohibition = true\nclasses = []\ntest_environment = true\noffshore_share_percent = 0\n"
+        "test_environment = true\noffshore_share_percent = 0\n"
+        'classes = [{ id = "people", title = "People", any_of = [{ kinds = ["individual"] }], permissions = {} }]\n'
         '[market]\nself_trade_prevention = "cancel_resting"\n'
         '[cash]\nsettlement_asset = "RUBD"\ngate = "pro_rata"\n'
         + "".join(
             f'[[assumptions]]\nkey = "{key}"\nreason = "A guess."\n'
-            for key in ("prohibition", "test_environment", "offshore_share_percent", "market", "cash")
+            for key in ("classes", "test_environment", "offshore_share_percent", "market", "cash")
         ),
         encoding="utf-8",
     )
