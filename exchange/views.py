@@ -4,10 +4,13 @@
 line makes it. So a thousand readers cost no more than one.
 """
 
-from typing import NamedTuple
+from bisect import bisect_right
+from typing import Final, NamedTuple
 
 from exchange.events import BestPricesChanged, Event, IndexPublished, SeriesStateChanged, TradeReported
 from exchange.units import Time
+
+LOOKED_OVER: Final = 1_024  # publications after which a strip is looked over for what nobody reads any more
 
 Publication = BestPricesChanged | IndexPublished | SeriesStateChanged | TradeReported
 
@@ -20,10 +23,18 @@ class _Strip(NamedTuple):
 
 
 class PublicTape:
-    """Public prices and states in the order in which they were published."""
+    """Public prices and states in the order in which they were published.
+
+    It keeps all of them until it knows how late its readers are; from then on what the latest of them has passed goes.
+    """
 
     def __init__(self) -> None:
+        self._latest_reader: Time | None = None  # how far behind
         self._strips: dict[type[Event], dict[str, _Strip]] = {}
+
+    def read_late_by(self, delay: Time) -> None:
+        """Somebody reads it so late; nobody who has not said so reads it later."""
+        self._latest_reader = max(self._latest_reader or 0, delay)
 
     def publish(self, time: Time, event: Event) -> None:
         """Keep `event` if it is one that readers look up; ignore it otherwise."""
@@ -37,8 +48,13 @@ class PublicTape:
         strips = self._strips.setdefault(type(event), {})
         if name not in strips:
             strips[name] = _Strip([], [])
-        strips[name].times.append(time)
-        strips[name].events.append(event)
+        strip = strips[name]
+        strip.times.append(time)
+        strip.events.append(event)
+        if len(strip.times) % LOOKED_OVER == 0 and self._latest_reader is not None:
+            passed = bisect_right(strip.times, time - self._latest_reader) - 1
+            if passed > 0:
+                del strip.times[:passed], strip.events[:passed]
 
     def as_of(self, kind: type[Event], name: str, time: Time) -> Publication | None:
         """The last publication of that kind under `name` not later than `time`. Cost: how many came since."""

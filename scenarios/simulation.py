@@ -161,6 +161,7 @@ class Simulation:
     def join(self, participant: Participant, link: Link) -> None:
         """Let a participant take part from now on."""
         reader = Reader(participant, link, self.tape)
+        self.tape.read_late_by(link.feed_ns)
         self._readers[participant.participant_id] = reader
         for kind in participant.follows:
             self._followers.setdefault(kind, []).append(reader)
