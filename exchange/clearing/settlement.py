@@ -328,6 +328,16 @@ class Settlement:
             return None, SettlementRefusal.UNKNOWN_INSTRUCTION
         return instruction, None
 
+    def to_pay_for_units(self, who: ParticipantId) -> Money:
+        """What `who` has agreed to pay for units, in deals that are not over."""
+        return sum(
+            one.payment_for(one.remaining)
+            for one in self.open.values()
+            if one.terms.receiver == who
+            and one.terms.kind is Kind.DELIVERY
+            and (one.state is not _S.CREATED or one.entered_by == who)
+        )
+
     def cancel_refusal(
         self, who: ParticipantId, instruction: Instruction, jointly: bool
     ) -> SettlementRefusal | None:

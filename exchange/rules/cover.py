@@ -28,7 +28,8 @@ def purchase_refusal(seat: Seat, paid: Money, state: State) -> RejectReason | No
         return None
     purchases = state.covers.purchases(seat.participant_id)
     revolving = seat.access_class.caps.resale_restores
-    counted = (purchases.kept if revolving else purchases.bought) + purchases.ordered
+    agreed = state.settlement.to_pay_for_units(seat.participant_id)
+    counted = (purchases.kept if revolving else purchases.bought) + purchases.ordered + agreed
     return RejectReason.ANNUAL_PURCHASES if counted + paid > seat.purchases_limit else None
 
 

@@ -11,21 +11,32 @@ from exchange.access.regime import (
     Criterion,
     Permission,
 )
-from exchange.commands import AmendOrder, IndexTerms, SessionTerms
-from exchange.events import OrderAccepted, OrderAmended, OrderRejected, RequestRejected, TradeReported
+from exchange.commands import AmendOrder, IndexTerms, InstructSettlement, SessionTerms
+from exchange.events import (
+    Event,
+    InstructionRefused,
+    OrderAccepted,
+    OrderAmended,
+    OrderRejected,
+    RequestRejected,
+    TradeReported,
+)
 from exchange.instruments import Product
-from exchange.reasons import RejectReason
+from exchange.reasons import RejectReason, SettlementRefusal
 from exchange.units import DAY, HOUR, Time, year_of
+from matching.terms import ParticipantId
 from tests.builders import (
     ANN,
     BLOCK,
     BOB,
+    BTC,
     BTC_RUB,
     BTC_SPOT,
     BUY,
     CLOSES,
     OPENS,
     ROUBLE,
+    RUBD,
     SATOSHI_LOT,
     SELL,
     VENUES,
@@ -100,6 +111,34 @@ def test_what_is_bought_and_what_is_ordered_count_together() -> None:
     assert [e.reason for e in of_kind(refused, RequestRejected)] == [RejectReason.ANNUAL_PURCHASES]
     amended = venue.tell(AmendOrder(participant_id=ANN, order_id=order_id, price=80_000, quantity=1))
     assert of_kind(amended, OrderAmended)
+
+
+def test_what_is_agreed_off_the_book_counts_from_the_day_it_is_agreed() -> None:
+    """Two lots for 16,000 are agreed, so 14,000 are left; then they are delivered, and are bought."""
+    venue = a_venue()
+
+    def agree(name: ParticipantId, other: ParticipantId, lots: int, reference: str) -> list[Event]:
+        return venue.tell(
+            InstructSettlement(
+                participant_id=name,
+                counterparty_id=other,
+                delivers=name == BOB,
+                asset_id=BTC,
+                amount=lots * SATOSHI_LOT,
+                payment_asset_id=RUBD,
+                payment=lots * 8_000 * ROUBLE,
+                intended=venue.now,
+                reference=reference,
+            )
+        )
+
+    assert not of_kind(agree(BOB, ANN, 3, "his alone"), InstructionRefused)
+    assert buy(venue, 4) is RejectReason.ANNUAL_PURCHASES
+    assert not of_kind(agree(ANN, BOB, 2, "both"), InstructionRefused)
+    assert buy(venue, 2) is RejectReason.ANNUAL_PURCHASES
+    (refused,) = of_kind(agree(ANN, BOB, 2, "too much"), InstructionRefused)
+    assert refused.reason is SettlementRefusal.ANNUAL_PURCHASES
+    assert buy(venue, 1, 79_000) is None
 
 
 def test_only_who_is_capped_and_only_units() -> None:
