@@ -226,11 +226,7 @@ def cancel_order(command: CancelOrder, state: State) -> Iterator[Event]:
 def cancel_all(command: CancelAll, state: State) -> Iterator[Event]:
     seat = state.seats.get(command.participant_id)
     if seat is None:
-        yield RequestRejected(
-            participant_id=command.participant_id,
-            order_id=OrderId(0),
-            reason=RejectReason.UNKNOWN_PARTICIPANT,
-        )
+        yield _from_nobody(command)
         return
     count_request(seat, state)
     label, line = command.label, command.line
@@ -245,15 +241,19 @@ def cancel_all(command: CancelAll, state: State) -> Iterator[Event]:
     yield from _withdraw_all(wanted, cause, state)
 
 
+def _from_nobody(command: CancelAll | WatchLine) -> RequestRejected:
+    return RequestRejected(
+        participant_id=command.participant_id,
+        order_id=OrderId(0),
+        reason=RejectReason.UNKNOWN_PARTICIPANT,
+    )
+
+
 def watch_line(command: WatchLine, state: State) -> Iterator[Event]:
     """Remember whether the orders of a line are to go with it."""
     seat = state.seats.get(command.participant_id)
     if seat is None:
-        yield RequestRejected(
-            participant_id=command.participant_id,
-            order_id=OrderId(0),
-            reason=RejectReason.UNKNOWN_PARTICIPANT,
-        )
+        yield _from_nobody(command)
         return
     if command.watched:
         seat.watched[command.line] = None

@@ -207,7 +207,6 @@ class Gateway:
         self._charge(call, method.pool, method.cost)
         if "access_token" in params:
             params = {key: value for key, value in params.items() if key != "access_token"}
-        call = Call(self, call.key, call.connection, call.address)  # by its answer another may have signed in
         who = call.key.participant_id if call.key else None
         numbered = self.numbered.get(who, 0)
         try:
