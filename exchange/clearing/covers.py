@@ -86,8 +86,8 @@ class Covers:
         return risk.amount if risk else 0
 
     def purchases(self, participant_id: ParticipantId) -> Purchases:
-        """Of units, spot and notes together."""
-        return self._purchases.setdefault(participant_id, Purchases())
+        """Of units, spot and notes together. To look is not to remember: of whoever has none nothing is kept."""
+        return self._purchases.get(participant_id) or Purchases()
 
     def begin_year(self) -> None:
         """Purchases are counted anew."""

@@ -19,6 +19,8 @@ def product_permitted(order: Order, seat: Seat, series: Series, state: State) ->
 
 def cooled_off(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
     """Who has just come in waits before it opens anything; whatever it brought along it may sell."""
+    if not seat.access_class.cooling_off:
+        return None  # hardly any class waits
     if not cools_off(series.instrument.product, seat, state) or only_reduces(order, seat, state):
         return None
     return RejectReason.COOLING_OFF

@@ -22,6 +22,7 @@ from exchange.events import (
     TradeReported,
 )
 from exchange.instruments import Product
+from exchange.journal import state_hash
 from exchange.reasons import RejectReason, SettlementRefusal
 from exchange.units import DAY, HOUR, Time, year_of
 from matching.terms import ParticipantId
@@ -139,6 +140,14 @@ def test_what_is_agreed_off_the_book_counts_from_the_day_it_is_agreed() -> None:
     (refused,) = of_kind(agree(ANN, BOB, 2, "too much"), InstructionRefused)
     assert refused.reason is SettlementRefusal.ANNUAL_PURCHASES
     assert buy(venue, 1, 79_000) is None
+
+
+def test_to_look_at_what_somebody_has_bought_changes_nothing() -> None:
+    venue = Venue(spot(), future(), assets=with_btc())
+    venue.admit(ANN)
+    before = state_hash(venue.exchange)
+    assert venue.state.covers.purchases(ANN).bought == 0
+    assert state_hash(venue.exchange) == before
 
 
 def test_only_who_is_capped_and_only_units() -> None:
