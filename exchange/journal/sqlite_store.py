@@ -14,6 +14,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 from exchange.journal.faults import JournalFailed, JournalFull, JournalUnusable
+from exchange.journal.high_water import sync_folder
 from exchange.journal.record import Record
 from exchange.journal.store import Place, Unreadable
 
@@ -122,13 +123,19 @@ _RESTART = "Start again: what is in the journal then is what happened"
 
 
 def create_database(path: Path) -> None:
-    """An empty journal, synced."""
-    with closing(_writer(path)) as writer:
+    """An empty journal, synced. It has its name once it is whole: nobody can open one that is half made."""
+    unfinished = path.with_name(f"{path.name}.unfinished")
+    for part in ("", "-wal", "-shm", "-journal"):
+        unfinished.with_name(f"{unfinished.name}{part}").unlink(missing_ok=True)
+    with closing(_writer(unfinished)) as writer:
         writer.execute("BEGIN IMMEDIATE")
         writer.execute(_TABLE)
         writer.execute(f"PRAGMA application_id = {_APPLICATION}")
         writer.execute(f"PRAGMA user_version = {_FORMAT}")
         writer.execute("COMMIT")
+    make_durable(unfinished)
+    unfinished.replace(path)
+    sync_folder(path.parent)
 
 
 def make_durable(path: Path) -> None:

@@ -2,9 +2,9 @@
 
     python -m tests.reliability.power [CUTS] [SEED]
 
-One process writes to a journal under strace, which notes every write, sync, truncation and unlinking, and every
-acknowledgement. From these notes the disk is rebuilt as a cut of power at any moment may leave it: what was synced
-is there; of what was not, each sector of 512 bytes may be there or not, in any mixture; names that were given or
+One process writes to a journal under strace, which notes every write, sync, truncation, new name and unlinking, and
+every acknowledgement. From these notes the disk is rebuilt as a cut of power at any moment may leave it: what was
+synced is there; of what was not, each sector of 512 bytes may be there or not, in any mixture; names that were given or
 taken away count for sure only once their folder was synced. Then the journal is opened as after a restart.
 """
 
@@ -25,7 +25,7 @@ from tests.reliability.stream import commands, hash_after
 STRACE = shutil.which("strace")
 SECTOR = 512
 ACKNOWLEDGED = b"acknowledged "
-CALLS = "write,pwrite64,fsync,fdatasync,ftruncate,unlink,unlinkat,openat"
+CALLS = "write,pwrite64,fsync,fdatasync,ftruncate,unlink,unlinkat,rename,openat"
 CALL = re.compile(
     r'\d+ +(\w+)\((?:AT_FDCWD<.*?>, )?(?:\d+<((?:\\x..)*)>|"((?:\\x..)*)")(?:, )?(.*)\) += (-?\d+)'
 )
@@ -35,12 +35,12 @@ TEXT = re.compile(r'"((?:\\x..)*)"(?:\.\.\.)?')
 
 
 class Call(NamedTuple):
-    """`what` happened to `path`: create, write, sync, truncate, unlink, or an acknowledgement of `at` records."""
+    """`what` happened to `path`: create, write, sync, truncate, unlink, rename, or an acknowledgement of `at`."""
 
     what: str
     path: str = ""
     at: int = 0  # offset, size, or records
-    content: bytes = b""
+    content: bytes = b""  # or the new name
 
 
 class File:
@@ -81,6 +81,8 @@ class Disk:
             self.names.setdefault(call.path, File())
         elif call.what == "unlink":
             self.names.pop(call.path, None)
+        elif call.what == "rename":
+            self.names[call.content.decode()] = self.names.pop(call.path)
         elif call.what == "sync" and call.path == folder:
             self.synced_names = dict(self.names)
         elif call.what == "sync" and call.path in self.names:
@@ -225,6 +227,8 @@ def _call(line: str) -> Call | None:
         return Call("truncate", path, int(more))
     held = TEXT.match(more)
     content = _text(held[1]) if held else b""
+    if name == "rename":
+        return Call("rename", path, content=content)
     if name == "write":
         told = content.startswith(ACKNOWLEDGED)
         return Call("acknowledged", at=int(content.removeprefix(ACKNOWLEDGED))) if told else None
