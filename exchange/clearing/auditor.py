@@ -28,7 +28,7 @@ class Auditor:
     def read(self, history: Sequence[LedgerRecord]) -> list[str]:
         """Take in what is new. What is wrong with it (I-8): what was read before is gone, or time stood still."""
         faults = []
-        if self._read and (len(history) < self._read or history[self._read - 1] is not self._last):
+        if self._read and (len(history) < self._read or history[self._read - 1] != self._last):
             faults.append(f"I-8 the first {self._read} records are not what they were")
         for record in history[self._read :]:
             before: Time = -1 if self._last is None else self._last.time

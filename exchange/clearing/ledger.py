@@ -12,6 +12,7 @@ from copy import copy
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from exchange.clearing.chronicle import BLOCK, Chronicle
 from exchange.clearing.transfers import (
     EXPIRY,
     AccountClosed,
@@ -28,7 +29,7 @@ from exchange.clearing.transfers import (
     TransferId,
     shape_fault,
 )
-from exchange.messages import encode
+from exchange.messages import encode_lines
 from exchange.units import AssetId, Money, Time
 
 __all__ = [
@@ -50,7 +51,6 @@ _LIABILITY, _MIRROR = Rule.LIABILITY, Rule.MIRROR
 _OK = Status.OK
 
 _NEVER: Final = 2**63  # later than any time
-_BLOCK = 4_096  # records that are hashed together
 _ALREADY = {
     _POST: Status.ALREADY_POSTED,
     _VOID: Status.ALREADY_VOIDED,
@@ -133,11 +133,12 @@ class Snapshot(NamedTuple):
 
     accounts: dict[str, Account]
     known: dict[TransferId, Transfer]
+    handed_out: frozenset[int]
     burned: frozenset[TransferId]
     pending: dict[TransferId | None, Pending]
     resolved: dict[TransferId | None, Committed]
     expiries: tuple[tuple[Time, Time, TransferId], ...]
-    history: tuple[LedgerRecord, ...]
+    history: Chronicle
     last_time: Time
     last_id: int
 
@@ -152,11 +153,12 @@ class Ledger:
         self.freeze_respects_finality = freeze_respects_finality
         self._accounts: dict[str, Account] = {}
         self._known: dict[TransferId, Transfer] = {}  # as submitted
+        self._handed_out: set[int] = set()  # by `next_id`; other numbers up to the last were given to moves
         self._burned: set[TransferId] = set()
         self._pending: dict[TransferId | None, Pending] = {}  # None is nobody's id
         self._resolved: dict[TransferId | None, Committed] = {}  # by the id of the pending transfer
         self._expiries: list[tuple[Time, Time, TransferId]] = []  # heap, in order of expiry, then of entry
-        self._history: list[LedgerRecord] = []
+        self._history = Chronicle()
         self._last_time: Time = 0
         self._last_id = 0
         self._digest, self._digested = sha256(), 0
@@ -200,8 +202,14 @@ class Ledger:
         return self._accounts[account_id].frozen_in_at < _NEVER
 
     def committed(self, transfer_id: TransferId) -> Transfer | None:
-        """The transfer of that id, if it was ever committed."""
-        return self._known.get(transfer_id)
+        """The transfer of that id, if it was ever committed. It costs the whole history if it was not submitted."""
+        if not self._is_booked(transfer_id):
+            return self._known.get(transfer_id)
+        return next(
+            record.transfer
+            for record in self._history
+            if isinstance(record, Committed) and record.transfer.id == transfer_id
+        )
 
     @property
     def last_time(self) -> Time:
@@ -216,10 +224,20 @@ class Ledger:
     def head(self) -> str:
         """SHA-256 of the history, one JSON line a record. It costs what has been added since last asked."""
         while self._digested < len(self._history):
-            block = self._history[self._digested : self._digested + _BLOCK]
-            self._digest.update(b"".join(encode(record) + b"\n" for record in block))
+            block = self._history[self._digested : self._digested + BLOCK]
+            self._digest.update(encode_lines(block))
             self._digested += len(block)
         return self._digest.hexdigest()
+
+    def _fold(self) -> None:
+        """Fold away what no chain can undo any more, and hash it on the way."""
+        while len(self._history.latest) >= 2 * BLOCK:
+            if self._digested != self._history.folded:
+                self.head()
+            lines = self._history.fold()
+            if self._digested < self._history.folded:
+                self._digest.update(lines)
+                self._digested = self._history.folded
 
     # --- accounts -----------------------------------------------------------------------------------
 
@@ -285,6 +303,7 @@ class Ledger:
         self._last_id += 1
         while self._last_id in self._known or self._last_id in self._burned:
             self._last_id += 1
+        self._handed_out.add(self._last_id)
         return self._last_id
 
     def transfer(
@@ -339,8 +358,11 @@ class Ledger:
         It is `commit` of SINGLE transfers with fresh ids, without the checks that these cannot fail: every
         order of every participant passes here several times.
         """
-        accounts, known, history, burned = self._accounts, self._known, self._history, self._burned
-        start, last_time, time, last_id = len(history), self._last_time, self._last_time, self._last_id
+        accounts, known, burned = self._accounts, self._known, self._burned
+        latest = self._history.latest
+        if len(latest) >= 2 * BLOCK:
+            self._fold()
+        start, last_time, time, last_id = len(latest), self._last_time, self._last_time, self._last_id
         for debit, credit, amount in moves:
             debtor, creditor = accounts[debit], accounts[credit]
             time = now if now > time else time + 1
@@ -357,7 +379,7 @@ class Ledger:
                 )
                 or (creditor.rule is _MIRROR and creditor.available < amount)
             ):
-                while len(history) > start:
+                while len(latest) > start:
                     self._take_back()
                 self._last_time = last_time
                 raise AssertionError(f"a proved move was refused: {amount} from {debit} to {credit}")
@@ -366,8 +388,8 @@ class Ledger:
             last_id += 1
             while last_id in known or last_id in burned:
                 last_id += 1
-            known[last_id] = transfer = Transfer(id=last_id, debit=debit, credit=credit, amount=amount)
-            history.append(Committed(time=time, transfer=transfer, amount=amount))
+            transfer = Transfer(id=last_id, debit=debit, credit=credit, amount=amount)
+            latest.append(Committed(time=time, transfer=transfer, amount=amount))
         self._last_time, self._last_id = time, last_id
 
     def take_back(self, moves: Sequence[Move], now: Time) -> None:
@@ -407,11 +429,14 @@ class Ledger:
 
     def _commit_whole(self, chain: Sequence[Transfer], now: Time) -> tuple[int, Status] | None:
         """None, or the position and the status of the first refusal, after which nothing has changed."""
-        start, last_time = len(self._history), self._last_time
+        latest = self._history.latest
+        if len(latest) >= 2 * BLOCK:
+            self._fold()
+        start, last_time = len(latest), self._last_time
         for position, transfer in enumerate(chain):
             status = self._commit_one(transfer, now)
             if status is not _OK:
-                while len(self._history) > start:
+                while len(latest) > start:
                     self._take_back()
                 self._last_time = last_time
                 if status.transient:
@@ -427,7 +452,7 @@ class Ledger:
             return fault
 
         # 2. Its id is new, or this is a retry.
-        known = self._known.get(transfer.id)
+        known = self.committed(transfer.id)
         if known is not None:
             return Status.EXISTS if known == transfer else Status.EXISTS_DIFFERENT
 
@@ -477,7 +502,8 @@ class Ledger:
 
     def _reference_fault(self, transfer: Transfer, pending: Pending | None, now: Time) -> Status:
         if pending is None:
-            return Status.NOT_PENDING if transfer.pending_id in self._known else Status.PENDING_NOT_FOUND
+            known = transfer.pending_id in self._known or self._is_booked(transfer.pending_id)
+            return Status.NOT_PENDING if known else Status.PENDING_NOT_FOUND
         resolution = self._resolved.get(transfer.pending_id)
         if resolution is not None:
             return _ALREADY[resolution.transfer.mode]
@@ -486,6 +512,16 @@ class Ledger:
         if (transfer.debit, transfer.credit) != (pending.debit, pending.credit):
             return Status.DIFFERENT_ACCOUNTS
         return Status.EXCEEDS_PENDING if transfer.amount > pending.amount else _OK
+
+    def _is_booked(self, transfer_id: TransferId | None) -> bool:
+        """Whether a move has that id: it is none that was handed out, submitted or burned."""
+        return (
+            isinstance(transfer_id, int)
+            and 0 < transfer_id <= self._last_id
+            and transfer_id not in self._handed_out
+            and transfer_id not in self._known
+            and transfer_id not in self._burned
+        )
 
     def _next_time(self, now: Time) -> Time:
         """Times only ever grow, however much happens in one nanosecond."""
@@ -508,10 +544,10 @@ class Ledger:
 
     def _take_back(self) -> None:
         """Undo the last record, as if it had never been."""
-        record = self._history.pop()
+        record = self._history.latest.pop()
         assert isinstance(record, Committed), "a chain writes nothing but transfers"
         transfer = record.transfer
-        del self._known[transfer.id]
+        self._known.pop(transfer.id, None)
         debtor, creditor = self._accounts[transfer.debit], self._accounts[transfer.credit]
         self._move(transfer, debtor, creditor, record.amount, -1)
         if transfer.mode is _PENDING:
@@ -543,7 +579,7 @@ class Ledger:
             heapq.heappush(self._expiries, (expires_at, time, transfer.id))
 
     def _write(self, record: LedgerRecord) -> None:
-        self._history.append(record)
+        self._history.latest.append(record)
         self._last_time = record.time
 
     # --- checkpoints --------------------------------------------------------------------------------
@@ -552,11 +588,12 @@ class Ledger:
         return Snapshot(
             accounts=_copied(self._accounts),
             known=self._known.copy(),
+            handed_out=frozenset(self._handed_out),
             burned=frozenset(self._burned),
             pending=self._pending.copy(),
             resolved=self._resolved.copy(),
             expiries=tuple(sorted(self._expiries)),
-            history=tuple(self._history),
+            history=self._history.copy(),
             last_time=self._last_time,
             last_id=self._last_id,
         )
@@ -565,11 +602,12 @@ class Ledger:
         """Be as the ledger was, this one or another, when it made the snapshot."""
         self._accounts = _copied(snapshot.accounts)
         self._known = snapshot.known.copy()
+        self._handed_out = set(snapshot.handed_out)
         self._burned = set(snapshot.burned)
         self._pending = snapshot.pending.copy()
         self._resolved = snapshot.resolved.copy()
         self._expiries = list(snapshot.expiries)
-        self._history = list(snapshot.history)
+        self._history = snapshot.history.copy()
         self._last_time = snapshot.last_time
         self._last_id = snapshot.last_id
         self._digest, self._digested = sha256(), 0
@@ -581,8 +619,10 @@ class Ledger:
         `lines` are its records as JSON: what `head` would have to write again.
         """
         committed = [record for record in history if isinstance(record, Committed)]
-        self._history = history
-        self._known = {record.transfer.id: record.transfer for record in committed}
+        self._history = Chronicle(history)
+        self._known = {
+            record.transfer.id: record.transfer for record in committed if not self._may_be_booked(record)
+        }
         self._resolved = {
             record.transfer.pending_id: record
             for record in committed
@@ -591,7 +631,16 @@ class Ledger:
         self._digest, self._digested = sha256(), len(history)
         for block in lines:
             self._digest.update(block)
+        self._fold()
         self._seen = Seen(0, 0, 0, {})
+
+    def _may_be_booked(self, record: Committed) -> bool:
+        """Whether it looks like a move. What was submitted and looks so too may count as one."""
+        number = record.transfer.id
+        if not isinstance(number, int) or not 0 < number <= self._last_id or number in self._handed_out:
+            return False
+        told = record.transfer
+        return told == Transfer(id=number, debit=told.debit, credit=told.credit, amount=told.amount)
 
     # --- invariants ---------------------------------------------------------------------------------
 
@@ -648,8 +697,11 @@ class Ledger:
     def _count_faults(self) -> Iterator[str]:
         if self._seen.resolved != len(self._resolved):
             yield f"I-5 {self._seen.resolved} resolutions of {len(self._resolved)} pending transfers"
-        if self._seen.committed != len(self._known):
-            yield f"I-6 {self._seen.committed} transfers were committed under {len(self._known)} ids"
+        others = self._handed_out.union(self._known, self._burned)
+        moves = self._last_id - sum(isinstance(i, int) and 0 < i <= self._last_id for i in others)
+        ids = len(self._known) + moves
+        if self._seen.committed != ids:
+            yield f"I-6 {self._seen.committed} transfers were committed under {ids} ids"
 
     def _doomed_chain_faults(self) -> Iterator[str]:
         """I-7, tried out: a chain that is possible up to its last transfer leaves everything as it was."""
@@ -683,7 +735,15 @@ class Ledger:
 
     def _picture(self, accounts: Iterable[Account]) -> tuple[object, ...]:
         """All that a chain could change: counters, what is pending, what was seen before, and the history's end."""
-        books = (self._known, self._burned, self._pending, self._resolved, self._expiries, self._history)
+        books = (
+            self._known,
+            self._handed_out,
+            self._burned,
+            self._pending,
+            self._resolved,
+            self._expiries,
+            self._history,
+        )
         counters = [self.balance(account.account_id) for account in accounts]
         return counters, [len(book) for book in books], self._last_time, self._last_id
 

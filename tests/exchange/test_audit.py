@@ -192,18 +192,19 @@ def an_index_is_pushed_by_one_venue(state: State) -> None:
 
 
 def a_record_is_rewritten(state: State) -> None:
-    history = state.ledger._history
+    history = state.ledger._history.latest
     history[-1] = changed(history[-1], time=history[-1].time + 1)
 
 
 def time_stands_still(state: State) -> None:
     book(state, CASH, HOLD, 1)
-    last, before = state.ledger._history[-1], state.ledger._history[-2]
-    state.ledger._history[-1] = changed(last, time=before.time)
+    history = state.ledger._history.latest
+    last, before = history[-1], history[-2]
+    history[-1] = changed(last, time=before.time)
 
 
 def a_record_is_lost(state: State) -> None:
-    state.ledger._history.pop()
+    state.ledger._history.latest.pop()
 
 
 def a_head_is_forged(state: State) -> None:

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from exchange.clearing import chronicle
 from exchange.clearing import ledger as ledger_room
 from exchange.clearing.ledger import Ledger, Mode, Rule, Status, Transfer
 from exchange.clearing.transfers import AccountFrozen, Committed
@@ -812,8 +813,14 @@ def test_a_refused_chain_uses_up_no_time():
     assert ledger.history[-1].time == 100
 
 
+def in_small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is old is folded away after three records."""
+    monkeypatch.setattr(ledger_room, "BLOCK", 3)
+    monkeypatch.setattr(chronicle, "BLOCK", 3)
+
+
 def test_the_head_depends_on_the_records_and_not_on_when_it_was_asked(monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(ledger_room, "_BLOCK", 3)
+    in_small_blocks(monkeypatch)
     often, once = Ledger(), Ledger()
     heads = [often.head()]
     assert heads == ["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]  # of nothing
@@ -957,7 +964,7 @@ def test_the_audit_sees_a_pending_transfer_resolved_twice():
             ledger.audit()
         record = ledger.history[-1]
         assert isinstance(record, Committed)
-        ledger._history.append(record)
+        ledger._history.latest.append(record)
         assert "I-5 2 resolutions of 1 pending transfers" in ledger.audit()
 
 
@@ -969,5 +976,5 @@ def test_the_audit_sees_more_posted_than_was_pending():
 
 def test_the_audit_sees_an_id_committed_twice():
     ledger = play("1 single ann > bob 5", funded())
-    ledger._history.append(ledger.history[-1])
+    ledger._history.latest.append(ledger.history[-1])
     assert "I-6 4 transfers were committed under 3 ids" in ledger.audit()
