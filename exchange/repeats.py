@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from exchange.commands import NumberedRequest, PlaceOrder
 from exchange.events import Event, RequestExists, RequestRejected
 from exchange.messages import changed
+from exchange.numbered import Asked
 from exchange.reasons import RejectReason
-from exchange.state import Asked, State
+from exchange.state import State
 from matching.terms import OrderId
 
 

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TypeAlias
 
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
@@ -22,9 +21,10 @@ from exchange.clearing.marks import FutureMark
 from exchange.clearing.perpetual import Premium
 from exchange.clearing.settlement import Settlement
 from exchange.clearing.waterfall import Assessment, Cut, SharedLoss
-from exchange.commands import NumberedRequest, PlaceOrder, Segregation, SessionTerms
+from exchange.commands import Segregation, SessionTerms
 from exchange.events import BestPricesChanged, IndicationChanged, ParticipantState, PriceRule, SeriesState
 from exchange.instruments import Asset, Instrument
+from exchange.numbered import Numbered
 from exchange.protection import Protection
 from exchange.reasons import RejectReason
 from exchange.units import AssetId, BasisPoints, BucketId, IndexId, InstrumentId, Money, Time, WalletId
@@ -100,41 +100,6 @@ class Order(RestingOrder):
         self.worst_fee = 0 if free_of_charge else max(instrument.fee_maker, instrument.fee_taker)
         self.lot_losses: list[Money] = []  # of one lot, at each node of its bucket; clearing fills it in
         self.need: Requirement | None = None  # of its owner's account with it, once it was admitted
-
-
-# A request, and the number of the order that came of it; 0: none
-Asked: TypeAlias = tuple[PlaceOrder | NumberedRequest, int]
-
-
-class Numbered:
-    """What a participant has asked under numbers of its own.
-
-    A number is known for the session for which it was used and for the next one.
-    """
-
-    __slots__ = ("_before", "_now")
-
-    def __init__(self) -> None:
-        self._now: dict[int, Asked] = {}
-        self._before: dict[int, Asked] = {}
-
-    def note(self, number: int, asked: Asked) -> Asked | None:
-        """What the number stands for already; None if it was new, and now stands for this."""
-        known = self._now.setdefault(number, asked)
-        if known is not asked:
-            return known
-        if number in self._before:
-            del self._now[number]
-            return self._before[number]
-        return None
-
-    def known(self, number: int) -> Asked | None:
-        """What the number stands for."""
-        return self._now.get(number) or self._before.get(number)
-
-    def turn(self) -> None:
-        """A session opens."""
-        self._before, self._now = self._now, {}
 
 
 @dataclass(slots=True, eq=False)

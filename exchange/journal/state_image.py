@@ -25,6 +25,7 @@ from exchange.clearing.ledger import Ledger
 from exchange.clearing.transfers import LedgerRecord
 from exchange.core import Exchange
 from exchange.messages import Message, decode, encode
+from exchange.numbered import Folded
 from matching.book import BookSide, OrderBook
 from matching.feed import Feed
 from matching.keys import SortedKeys
@@ -122,6 +123,8 @@ class _Walk:
             return ["deque", value.maxlen, *map(self._value, value)]
         if kind is set:
             return ["set", *map(self._value, _ordered(value))]
+        if kind is Folded:
+            return [kind.__name__, value.lines.decode()]
         sorted_list = _sorted_list()
         if kind is sorted_list:
             return [sorted_list.__name__, *value]
@@ -238,6 +241,8 @@ class _Reading:
             return _BUILT_IN[name]()
         if name == _sorted_list().__name__:
             return _sorted_list()(told[1:])
+        if name == Folded.__name__:
+            return Folded.of_lines(told[1].encode())
         kind: Any = _class(self._shapes[name][0])
         if issubclass(kind, Enum | Message | tuple):
             raise TypeError(f"{kind.__qualname__} stands among what can change")
@@ -252,7 +257,7 @@ class _Reading:
             value.extend(map(self._value, told[1 + (kind is deque) :]))
         elif kind is set:
             value.update(map(self._value, told[1:]))
-        elif kind is not _sorted_list():
+        elif kind is not _sorted_list() and kind is not Folded:
             for name, part in zip(self._shapes[told[0]][1:], told[1:], strict=True):
                 if name.startswith("__"):
                     raise AttributeError(f"{name} is no field")

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from exchange import numbered
 from exchange.clearing.ledger import Ledger
+from exchange.clearing.transfers import Committed
 from exchange.core import Exchange
 from exchange.instruments import ContractKind
 from exchange.journal import open_journal, recover, recovery, state_hash
@@ -281,5 +283,20 @@ def test_a_ledger_that_takes_over_a_history_knows_what_it_knew() -> None:
     taken.resume(list(written.history), [encode_lines(written.history)])
     assert taken.head() == written.head()
     knows, knew = taken.checkpoint(), written.checkpoint()
-    assert (knows.history, knows.known, knows.resolved) == (knew.history, knew.known, knew.resolved)
-    assert knew.known
+    assert (knows.history, knows.resolved) == (knew.history, knew.resolved)
+    transfers = [record.transfer for record in written.history if isinstance(record, Committed)]
+    assert transfers and all(taken.committed(transfer.id) == transfer for transfer in transfers)
+    assert taken.committed(10**9) is None
+
+
+def test_requests_that_are_folded_away_come_back_from_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbered, "BLOCK", 2)
+    venue = a_full_day()
+    for price in range(70_001, 70_008):
+        venue.place(ANN, BUY, 1, price)
+    back, asked = again(venue.exchange), range(1, venue.asked + 1)
+    seats = [at.state.seats[ANN].placed for at in (venue, back)]
+    assert seats[0]._now._folded
+    assert state_hash(back) == state_hash(venue.exchange)
+    known = [[placed.known(number) for number in asked] for placed in seats]
+    assert known[0] == known[1] and any(known[0])
