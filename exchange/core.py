@@ -192,6 +192,15 @@ class Exchange:
         """When `advance` will next have something to do."""
         return self.state.agenda.next_due()
 
+    def fold(self) -> None:
+        """Keep in little room what was written long ago. Nothing that is asked depends on it.
+
+        For a venue that lives long, between two commands; it takes a millisecond or two now and then.
+        """
+        self.state.ledger.fold()
+        for holding in self.state.holdings.values():
+            holding.keeper.fold()
+
     def _do_due(self, now: Time, precedence: int) -> list[Entry]:
         entries: list[Entry] = []
         take = self.state.agenda.take_before

@@ -57,6 +57,10 @@ class Keeper:
         for wallet_id in terms.venue_wallets:
             self.open_for_the_venue(wallet_id)
 
+    def fold(self) -> None:
+        """As `Ledger.fold`."""
+        self._ledger.fold()
+
     @property
     def own_wallets(self) -> tuple[WalletId, ...]:
         """The keeper's own: nobody else can have one of these."""

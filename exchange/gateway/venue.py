@@ -343,6 +343,7 @@ class LiveVenue:
         if batch:
             self._last = at
             self.batches += 1
+        self.exchange.fold()
 
     def _let_pass(self) -> Time:
         """Let those inside act, and what fell due be done, up to now: how late it is then.

@@ -10,6 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from exchange.clearing import chronicle
+from exchange.clearing import ledger as ledger_room
+from exchange.clearing.auditor import recompute_head
 from exchange.commands import CancelAll, Command, HaltInstrument, PlaceOrder
 from exchange.core import Exchange
 from exchange.events import Entry
@@ -22,6 +25,7 @@ from exchange.journal import JournalFull
 from exchange.units import SECOND, InstrumentId, Time
 from matching.terms import ParticipantId, Side
 from scenarios.founding import found
+from tests.builders import ANN, Venue, future
 from tests.gateway.loopback import Refused, around, dial, limit, play, venue
 
 
@@ -82,6 +86,30 @@ def test_nothing_is_handled_before_it_is_written() -> None:
         assert [name for name, _ in told] == ["one", "two", "three"]
         assert [len(batch) for batch in journal.batches] == [1, 2], "who waited is written together"
         assert live.exchange.sequence == 3
+
+    asyncio.run(story())
+
+
+def test_what_was_written_long_ago_is_folded_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    """By the ledger of the venue and by those of the keepers of its money."""
+    monkeypatch.setattr(ledger_room, "BLOCK", 2)
+    monkeypatch.setattr(chronicle, "BLOCK", 2)
+
+    async def story() -> None:
+        trading = Venue(future())
+        trading.admit(ANN)
+        live = LiveVenue(Alone(trading.exchange), WallClock(SECOND))
+        live.start()
+        for _ in range(20):
+            told: list[Any] = []
+            live.submit(Source(), *asked(ANN, told))
+            while not told:
+                await asyncio.sleep(0)
+        await live.stop()
+        (holding,) = trading.state.holdings.values()
+        for ledger in (trading.state.ledger, holding.keeper._ledger):
+            assert 2 <= len(ledger._history.latest) < 4 <= ledger._history.folded
+            assert recompute_head(ledger.history) == ledger.head()
 
     asyncio.run(story())
 
