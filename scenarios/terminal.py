@@ -45,7 +45,7 @@ def fit_table(rows: Sequence[FitRow]) -> Table:
     table.add_column("source")
     for row in rows:
         at = datetime.fromtimestamp(row.at // SECOND, UTC).strftime("%d %b %H:%M")
-        numbers = [_number(value) for value in (row.published, row.simulated)]
+        numbers = [_published(row), _number(row.simulated)]
         off = "-" if row.difference is None else f"{row.difference:+.4f}"
         table.add_row(at, row.measure, *numbers, off, _yes(row.met), _yes(row.calibrated), escape(row.source))
     return table
@@ -56,11 +56,17 @@ def fit_in_words(rows: Sequence[FitRow]) -> str:
     told = []
     for fitted, words in ((False, "nothing"), (True, "a number")):
         mine = [row for row in rows if row.calibrated is fitted]
-        missed = [f"{row.measure} {_number(row.published)} ({row.source})" for row in mine if not row.met]
+        missed = [f"{row.measure} {_published(row)} ({row.source})" for row in mine if not row.met]
         if mine:
             met = f"{len(mine) - len(missed)} of {counted(len(mine), 'figure')} to which {words} was fitted"
             told.append(f"Met: {met}." + (f" Not met: {listed(missed)}." if missed else ""))
-    return " ".join((*told, "Met is within 0.01 of par, or within a tenth of what was redeemed."))
+    rule = "Met is within 0.01 of par, within a tenth of a share, or inside the range that was published."
+    return " ".join((*told, rule))
+
+
+def _published(row: FitRow) -> str:
+    lower = _number(row.published)
+    return lower if row.published_to is None else f"{lower} to {_number(row.published_to)}"
 
 
 def _yes(answer: bool) -> str:

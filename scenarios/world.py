@@ -115,14 +115,22 @@ class HolderPopulation:
 
 
 class PublishedMeasure(StrEnum):
-    PRICE = "price"  # of the coin, at the hour
-    LOWEST = "lowest"  # since an hour, or the opening
-    REDEEMED = "redeemed"  # since an hour, or the opening, as a share of the supply then
+    """What of a run can be held against a published figure. All but the price are since an hour, or the opening."""
+
+    PRICE = "price"  # of the coin, at the hour, in par; all others but the next are shares
+    LOWEST = "lowest"  # price of the coin
+    REDEEMED = "redeemed"  # of the supply of the coin then
+    INDEX_FALL = "index_fall"  # of the price outside, to its lowest
+    DISCOUNT = "discount"  # of the trade furthest below the index
+    DEPTH_FALL = "depth_fall"  # of the mean depth, against the mean of before
+    FORCED = "forced"  # of all that was closed by force in the run
+    FORCED_MINUTE = "forced_minute"  # the worst minute's part of what was closed by force
+    FORCED_SALES = "forced_sales"  # the sales' part of what was closed by force
 
 
 @dataclass(frozen=True, slots=True)
 class PublishedPoint:
-    """A figure that was published, to hold the run against."""
+    """A figure that was published, or a range of it, to hold the run against."""
 
     at: Time
     since: Time | None
@@ -130,6 +138,8 @@ class PublishedPoint:
     value: float  # a price in par, or a share
     source: str
     calibrated: bool  # a number of the scenario was chosen by it
+    upper: float | None = None  # of a range that begins with the value
+    within_bp: BasisPoints = 0  # of the mid; of a depth
 
 
 @dataclass(frozen=True, slots=True)

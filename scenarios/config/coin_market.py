@@ -1,7 +1,6 @@
-"""The part of a scenario file that is about the coin as money: its market, who trades it, and what was published."""
+"""The part of a scenario file that is about the coin as money: its market, and who trades it."""
 
-from collections.abc import Callable
-from datetime import date, datetime, time
+from datetime import date, time
 from decimal import Decimal
 from typing import Annotated
 
@@ -11,7 +10,7 @@ from exchange.cash.hours import BankingHours, fault_in_hours
 from exchange.cash.terms import BankTerms, CashPriceSource, CashPriceTerms, ReserveClass, ReserveTerms
 from exchange.instruments import PAR_PPM, ContractKind, Instrument, fault_in
 from exchange.messages import changed
-from exchange.units import DAY, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Money, Time, WalletId
+from exchange.units import DAY, MINUTE, SECOND, AssetId, IndexId, InstrumentId, Money, WalletId
 from matching.terms import Allocation, ParticipantId
 from participants.coin_news import Beliefs
 from participants.population import market_maker
@@ -21,7 +20,6 @@ from participants.strategies.coin_maker import CoinMakerTerms
 from participants.strategies.running_holder import RunningHolderTerms
 from scenarios.config.reading import (
     AssetCode,
-    Clock,
     Count,
     Flag,
     Identifier,
@@ -34,7 +32,7 @@ from scenarios.config.reading import (
     fault,
 )
 from scenarios.index_path import midnight_of, seconds_of
-from scenarios.world import CoinTraderTerms, HolderPopulation, PublishedMeasure, PublishedPoint
+from scenarios.world import CoinTraderTerms, HolderPopulation
 
 PPM_IN_BP = 100
 KOPECKS = 100
@@ -335,40 +333,4 @@ class HoldersTable(Table):
             attention=self.attention_minutes * MINUTE,
             pair=pair,
             terms=terms,
-        )
-
-
-class PublishedTable(Table):
-    """A figure that was published, to hold the run against. It steers nothing."""
-
-    at: Clock
-    measure: PublishedMeasure = PublishedMeasure.PRICE
-    price: Price | None = None
-    percent: Annotated[Decimal, Field(ge=0, le=100)] | None = None
-    since: Clock | None = None
-    source: Text
-    calibrated: Annotated[Flag, Field(description="Whether a number of this file was chosen by it.")] = False
-
-    @model_validator(mode="after")
-    def _says_what_it_needs(self) -> "PublishedTable":
-        redeemed = self.measure is PublishedMeasure.REDEEMED
-        for key, wanted in (("price", not redeemed), ("percent", redeemed)):
-            given = getattr(self, key) is not None
-            if wanted and not given:
-                raise fault("is missing", f"add the key “{key}”", at=key)
-            if given and not wanted:
-                raise fault(f"does not go with measure = “{self.measure}”", "leave it out", at=key)
-        if self.since is not None and self.measure is PublishedMeasure.PRICE:
-            raise fault("is for what lies between two hours", "leave it out", at="since")
-        return self
-
-    def point(self, instant: Callable[[time | datetime], Time]) -> PublishedPoint:
-        value = self.percent / 100 if self.price is None and self.percent is not None else self.price
-        return PublishedPoint(
-            at=instant(self.at),
-            since=None if self.since is None else instant(self.since),
-            measure=self.measure,
-            value=float(value or 0),
-            source=self.source,
-            calibrated=self.calibrated,
         )

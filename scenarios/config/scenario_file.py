@@ -52,13 +52,13 @@ from scenarios.config.coin_market import (
     CashPairTable,
     CoinMakerTable,
     HoldersTable,
-    PublishedTable,
     RedeemerTable,
     ReserveTable,
 )
 from scenarios.config.directives import CashAsset, DirectiveTable
 from scenarios.config.hazard_table import FreezeHazardTable
 from scenarios.config.house_tables import HouseTable, MemberTable
+from scenarios.config.published_table import OF_THE_COIN, PublishedTable
 from scenarios.config.reading import (
     AssetCode,
     Clock,
@@ -1160,8 +1160,11 @@ class ScenarioFile(Table):
         if self.bank_roubles is not None and self.bank_roubles.id == self.coin.asset(None).asset:
             raise fault("is the id of the coin", "choose another", at="bank_roubles.id")
         _check_reserves(self.reserves)
-        if not self.cash_pairs and (self.coin_makers or self.redeemers or self.holders or self.published):
+        of_the_coin = any(point.measure in OF_THE_COIN for point in self.published)
+        if not self.cash_pairs and (self.coin_makers or self.redeemers or self.holders or of_the_coin):
             raise fault("are missing, for those who trade the coin", "add one", at="cash_pairs")
+        if not self.instruments and any(point.measure not in OF_THE_COIN for point in self.published):
+            raise fault("are missing, for figures of their market", "list one", at="instruments")
 
     def _coin_names(self, others: list[str]) -> list[str]:
         names = [seat.id for seat in (*self.coin_makers, *self.redeemers)]
