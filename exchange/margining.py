@@ -196,7 +196,7 @@ def call_for(account: MarginAccount, amount: Money, state: State) -> Iterator[Ev
         return
     state.calls += 1
     account.call = state.calls
-    deadline = state.now + state.covers.by_margin.rules.liquidation.call_deadline
+    deadline = _call_deadline(state.now, state)
     who = account.holder.participant_id
     state.agenda.promise(deadline, EndMarginCall(participant_id=who, call=account.call))
     yield MarginCalled(participant_id=who, amount=amount, deadline=deadline)
@@ -242,10 +242,16 @@ def _renew_call(account: MarginAccount, since: Time, state: State) -> MarginCall
     """The same call with another deadline: the one that was promised finds nothing any more."""
     state.calls += 1
     account.call = state.calls
-    deadline = since + state.covers.by_margin.rules.liquidation.call_deadline
+    deadline = _call_deadline(since, state)
     who = account.holder.participant_id
     state.agenda.promise(deadline, EndMarginCall(participant_id=who, call=account.call))
     return MarginCallExtended(participant_id=who, deadline=deadline)
+
+
+def _call_deadline(since: Time, state: State) -> Time:
+    """When a call that is made then is due: over a weekend, where there is one, on Monday."""
+    rules = state.covers.by_margin.rules
+    return rules.variation.on_working_day(since + rules.liquidation.call_deadline)
 
 
 def _promise_default(account: MarginAccount, reason: DefaultReason, state: State) -> None:
@@ -273,7 +279,7 @@ def mark_variation(duty: MarkVariation, state: State) -> Iterator[Event]:
     _promise_clearing(duty.clearing, state)
     clearing = margin.rules.variation.clearings[duty.clearing]
     yield from value_all(state)
-    pays = state.now + clearing.pays - clearing.marks
+    pays = margin.rules.variation.on_working_day(state.now + clearing.pays - clearing.marks)
     yield from owe_variation(pays, state)
     if pays == state.now:
         yield from clear(state)
@@ -342,6 +348,7 @@ def _promise_valuation(at: Time, state: State) -> None:
 
 def _promise_clearing(number: int, state: State) -> None:
     """The next time that this clearing of the schedule marks."""
-    marks = state.covers.by_margin.rules.variation.clearings[number].marks
-    today = state.now - state.now % DAY + marks
-    state.agenda.promise(today if today > state.now else today + DAY, MarkVariation(clearing=number))
+    variation = state.covers.by_margin.rules.variation
+    today = state.now - state.now % DAY + variation.clearings[number].marks
+    marks = variation.on_working_day(today if today > state.now else today + DAY)
+    state.agenda.promise(marks, MarkVariation(clearing=number))

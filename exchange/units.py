@@ -31,3 +31,8 @@ def year_of(time: Time) -> int:
     year = (day - day // 1_460 + day // 36_524 - day // 146_096) // 365
     march = day - (365 * year + year // 4 - year // 100)
     return era * 400 + year + (march >= 306)
+
+
+def weekday(at: Time) -> int:
+    """The day of the week in UTC; Monday is 0."""
+    return (at // DAY + 3) % 7  # 1970-01-01 was a Thursday

@@ -315,10 +315,16 @@ def clearing_in_words(clearing: ClearingRules) -> str:
     if clearing.mode is ClearingMode.FULL:
         return "covered in full"
     variation = clearing.variation
-    number = len(variation.clearings)
+    number, day = len(variation.clearings), "working day" if variation.working_days_only else "day"
+    waterfall = clearing.waterfall
+    of_the_house = (
+        f" after {roubles(waterfall.skin_in_the_game)} of the house"
+        if waterfall.order is LossOrder.DEFAULT_FUND
+        else ""
+    )
     return (
-        f"margin of {percent(clearing.scenarios.price_range_bp)}, {number} clearing{'s' * (number > 1)} a day "
-        f"({_VARIATION[variation.kind]}), behind it {_LOSSES[clearing.waterfall.order]}"
+        f"margin of {percent(clearing.scenarios.price_range_bp)}, {number} clearing{'s' * (number > 1)} a {day} "
+        f"({_VARIATION[variation.kind]}), behind it {_LOSSES[waterfall.order]}{of_the_house}"
     )
 
 

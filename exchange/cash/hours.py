@@ -1,9 +1,7 @@
 """Banking hours: the part of the day, the days of the week and the holidays on which money moves."""
 
 from exchange.messages import Message
-from exchange.units import DAY, Time
-
-_EPOCH_WEEKDAY = 3  # 1970-01-01 was a Thursday; Monday is 0
+from exchange.units import DAY, Time, weekday
 
 
 class BankingHours(Message):
@@ -50,8 +48,7 @@ def next_slot(hours: BankingHours | None, after: Time, interval: Time) -> Time:
 
 
 def _is_banking_day(hours: BankingHours, now: Time) -> bool:
-    weekday = (now // DAY + _EPOCH_WEEKDAY) % 7
-    return weekday in hours.weekdays and now - now % DAY not in hours.holidays
+    return weekday(now) in hours.weekdays and now - now % DAY not in hours.holidays
 
 
 def fault_in_hours(hours: BankingHours | None) -> str | None:

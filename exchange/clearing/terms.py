@@ -9,7 +9,9 @@ from exchange.clearing.marks import MarkTerms, fault_in_marks
 from exchange.clearing.scenario_margin import ScenarioTerms, fault_in_scenarios
 from exchange.clearing.waterfall import LAYERS, LossOrder, WaterfallTerms, fault_in_waterfall
 from exchange.messages import Message
-from exchange.units import DAY, HOUR, MINUTE, BasisPoints, Time
+from exchange.units import DAY, HOUR, MINUTE, BasisPoints, Time, weekday
+
+_SATURDAY = 5
 
 
 class ClearingMode(StrEnum):
@@ -40,6 +42,13 @@ class VariationSchedule(Message):
         ClearingTime(marks=11 * HOUR, pays=11 * HOUR),
         ClearingTime(marks=15 * HOUR + 50 * MINUTE, pays=15 * HOUR + 50 * MINUTE),
     )
+    working_days_only: bool = False  # nothing is marked, paid or due on a Saturday or Sunday
+
+    def on_working_day(self, at: Time) -> Time:
+        """Then, or at the same hour of Monday if that is a day on which nothing is cleared."""
+        while self.working_days_only and weekday(at) >= _SATURDAY:
+            at += DAY
+        return at
 
     @property
     def profits_count(self) -> bool:

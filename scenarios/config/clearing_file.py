@@ -84,6 +84,9 @@ class VariationTable(Table):
 
     kind: VariationKind
     clearings: Annotated[tuple[ClearingTimeTable, ...], Field(min_length=1)]
+    working_days_only: Annotated[
+        Flag, Field(description="Whether nothing is marked, paid or due on a Saturday or Sunday.")
+    ] = False
 
     @model_validator(mode="after")
     def _can_be_cleared(self) -> "VariationTable":
@@ -98,7 +101,11 @@ class VariationTable(Table):
         return self
 
     def terms(self) -> VariationSchedule:
-        return VariationSchedule(kind=self.kind, clearings=tuple(one.terms() for one in self.clearings))
+        return VariationSchedule(
+            kind=self.kind,
+            clearings=tuple(one.terms() for one in self.clearings),
+            working_days_only=self.working_days_only,
+        )
 
 
 class ScenariosTable(Table):

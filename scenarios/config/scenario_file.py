@@ -486,6 +486,10 @@ class CoinTable(Table):
         Count | None, Field(description="Between two turns of those who wait, from the opening on.")
     ] = None
     circulation: tuple[CirculationTable, ...] = ()
+    marked_by: Annotated[
+        Text | None,
+        Field(description="Whose price of it counts: only reports of that source are made; left out: all."),
+    ] = None
 
     def asset(self, profile: SettlementAssetTable | None) -> SettlementAssetTable:
         """The profile that is named for the run, or else the usual one under the scenario's own name."""
@@ -775,6 +779,7 @@ class ScenarioFile(Table):
             self._check_custodian(directive)
             if directive.wallets is not None and directive.wallets > (self.coin.venue_wallets or 1):
                 raise fault("names more wallets than the venue has", "lower the number", at="directives")
+        self._check_marked_by()
         self._check_attacks()
         self._check_settlement()
         self._check_disconnections()
@@ -812,6 +817,18 @@ class ScenarioFile(Table):
                 f"names {directive.custodian}, who has nothing of the reserves",
                 nearest(directive.custodian, named),
                 at="directives",
+            )
+
+    def _check_marked_by(self) -> None:
+        """Whoever prices the coin does so at some hour."""
+        sources = [directive.source for directive in self.directives if directive.source is not None]
+        if self.coin.marked_by is not None and self.coin.marked_by not in sources:
+            raise fault(
+                f"is {self.coin.marked_by}, by whom no price is reported",
+                nearest(self.coin.marked_by, sources)
+                if sources
+                else "add a report_cash_price of that source",
+                at="coin.marked_by",
             )
 
     def _drawn(self, kind: str) -> int:
@@ -1046,6 +1063,7 @@ class ScenarioFile(Table):
         directives = [
             (self.calendar.instant(directive.at), command)
             for directive in self.directives
+            if directive.source is None or self.coin.marked_by in (None, directive.source)
             for command in directive.commands(told_of, instruments)
         ]
         return World(

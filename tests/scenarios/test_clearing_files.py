@@ -228,12 +228,23 @@ def test_the_shipped_ways_state_every_number(clearing: str) -> None:
 
 def test_the_shipped_ways_are_told_apart() -> None:
     kinds = {name: read_clearing(name).clearing.rules() for name in shipped_clearings()}
-    assert list(kinds) == ["full", "risk", "risk_crypto", "risk_t_plus_one"]
+    assert list(kinds) == [
+        "full",
+        "risk",
+        "risk_crypto",
+        "risk_large_fund",
+        "risk_single_session",
+        "risk_t_plus_one",
+        "risk_two_clearings",
+    ]
     assert kinds["full"] == ClearingRules()
     assert kinds["risk"].waterfall.layers == LAYERS[LossOrder.DEFAULT_FUND]
     assert kinds["risk_crypto"].waterfall.order is LossOrder.CRYPTO
     assert kinds["risk_t_plus_one"].variation.kind is VariationKind.T_PLUS_ONE
-    assert len({clearing_in_words(rules) for rules in kinds.values()}) == 4
+    for name in ("risk_two_clearings", "risk_single_session"):
+        assert kinds[name].variation.working_days_only
+    assert kinds["risk_large_fund"].waterfall.skin_in_the_game == 1_500_000_000_00
+    assert len({clearing_in_words(rules) for rules in kinds.values()}) == len(kinds)
 
 
 # --- in the place of a regime's own ---------------------------------------------------------------------

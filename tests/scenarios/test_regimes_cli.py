@@ -168,7 +168,15 @@ def test_cashes_tells_of_every_profile_and_schema_of_their_keys() -> None:
 def test_list_tells_how_each_regime_clears_and_clearings_what_else_there_is() -> None:
     assert "full" in typed("list").stdout
     lines = typed("clearings").stdout.splitlines()
-    assert lines[::2] == ["full", "risk", "risk_crypto", "risk_t_plus_one"]
+    assert lines[::2] == [
+        "full",
+        "risk",
+        "risk_crypto",
+        "risk_large_fund",
+        "risk_single_session",
+        "risk_t_plus_one",
+        "risk_two_clearings",
+    ]
     assert lines[1] == "    covered in full: covered in full"
     assert lines[3].startswith("    cleared by margin: margin of 16%, 2 clearings a day")
 
