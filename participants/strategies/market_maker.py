@@ -38,6 +38,8 @@ class MarketMakerTerms(Message):
     memory_ns: Time = 5 * MINUTE  # of volatility and of fills
     calm_ns: Time = HOUR  # over which the index is averaged, to see a fall or a jump
     absence_ns: Time = 15 * MINUTE  # how long a fall keeps it away
+    leaves: Time | None = None  # when it stops quoting, whatever the market does; None: never
+    returns: Time | None = None  # when it quotes again; None: not in this run
 
 
 class MarketMaker(Trader):
@@ -88,13 +90,17 @@ class MarketMaker(Trader):
         self._observe(now, self.in_ticks(index.value))
         if self._frightened():
             self._away_until = now + self.terms.absence_ns
-        if self._gated or now < self._away_until:
+        if self._gated or now < self._away_until or self._has_withdrawn(now):
             return self._leave()
         return self._quote(market) if self._must_quote() else ()
 
     def look_from_outside(self, now: Time) -> Sequence[Command]:
         self._centre = None
         return ()
+
+    def _has_withdrawn(self, now: Time) -> bool:
+        leaves, returns = self.terms.leaves, self.terms.returns
+        return leaves is not None and leaves <= now and (returns is None or now < returns)
 
     # --- what it sees
 

@@ -89,6 +89,7 @@ from scenarios.config.settlement_tables import (
     minor_units,
 )
 from scenarios.config.shipped import Shipped
+from scenarios.config.theft_table import TheftTable
 from scenarios.index_path import instant, midnight_of, read_knots
 from scenarios.world import (
     AttackKind,
@@ -581,17 +582,36 @@ class MakerTable(Table):
         Roubles | None, Field(description="How far its inventory may grow; left out: a third of its deposit.")
     ] = None
     units: Units = Decimal(0)  # that it brings to quote spot
+    leaves: Annotated[
+        Clock | None, Field(description="When it stops quoting and keeps what it holds; left out: never.")
+    ] = None
+    returns: Annotated[Clock | None, Field(description="When it quotes again; left out: not at all.")] = None
+
+    @model_validator(mode="after")
+    def _leaves_first(self) -> "MakerTable":
+        if self.returns is not None and self.leaves is None:
+            raise fault("goes with leaves", "say when it leaves, or leave this out", at="returns")
+        return self
 
     def instrument_of(self, instruments: tuple[Instrument, ...]) -> Instrument:
         named = [i for i in instruments if i.instrument_id == self.instrument]
         return named[0] if named else instruments[0]
 
-    def terms(self, instruments: tuple[Instrument, ...], units: int) -> MakerTerms:
+    def terms(self, instruments: tuple[Instrument, ...], units: int, midnight: Time) -> MakerTerms:
+        leaves, returns = (
+            None if at is None else instant(at, midnight) for at in (self.leaves, self.returns)
+        )
         profile = market_maker(ParticipantId(self.id), deposit=self.deposit_rub, own_funds=self.own_funds_rub)
         return MakerTerms(
             profile if self.inventory_rub is None else changed(profile, desired_exposure=self.inventory_rub),
             self.instrument_of(instruments),
-            MarketMakerTerms(levels=self.levels, quantity=self.quantity, spread_bp=self.spread_bp),
+            MarketMakerTerms(
+                levels=self.levels,
+                quantity=self.quantity,
+                spread_bp=self.spread_bp,
+                leaves=leaves,
+                returns=returns,
+            ),
             units,
         )
 
@@ -702,6 +722,7 @@ class ScenarioFile(Table):
     storm: StormTable = StormTable()
     directives: tuple[DirectiveTable, ...] = ()
     freeze_hazard: FreezeHazardTable | None = None
+    theft: TheftTable | None = None
     attacks: tuple[AttackTable, ...] = ()
     beliefs: BeliefsTable = BeliefsTable()
     coin_makers: tuple[CoinMakerTable, ...] = ()
@@ -761,6 +782,16 @@ class ScenarioFile(Table):
         names += self._coin_names(names)
         self._check_members(names)
         for maker in self.makers:
+            if (
+                maker.leaves
+                and maker.returns
+                and calendar.instant(maker.returns) <= calendar.instant(maker.leaves)
+            ):
+                raise fault(
+                    f"is {maker.returns}, not after it leaves at {maker.leaves}",
+                    "choose a later hour",
+                    at=f"makers.{maker.id}.returns",
+                )
             if maker.instrument is not None and maker.instrument not in ids:
                 raise fault(
                     f"quotes in {maker.instrument}, which is not listed",
@@ -999,6 +1030,8 @@ class ScenarioFile(Table):
         hours += [
             ("disconnections", at) for lost in self.disconnections for at in (lost.starts, lost.ends) if at
         ]
+        hours += [("makers", at) for maker in self.makers for at in (maker.leaves, maker.returns) if at]
+        hours += [("theft", self.theft.at)] if self.theft else []
         hours += [("attacks", at) for attack in self.attacks for at in (attack.starts, attack.ends) if at]
         for key, at in hours:
             if not first <= instant(at) <= last:
@@ -1066,6 +1099,8 @@ class ScenarioFile(Table):
             if directive.source is None or self.coin.marked_by in (None, directive.source)
             for command in directive.commands(told_of, instruments)
         ]
+        if self.theft is not None:
+            directives += self.theft.commands(self.calendar.instant(self.theft.at), told_of[0])
         return World(
             scenario_id=self.id,
             title=self.title,
@@ -1083,7 +1118,9 @@ class ScenarioFile(Table):
             instruments=instruments,
             population=self.population.terms(),
             makers=tuple(
-                maker.terms(instruments, self._endowment(maker.units, maker.instrument_of(instruments)))
+                maker.terms(
+                    instruments, self._endowment(maker.units, maker.instrument_of(instruments)), midnight
+                )
                 for maker in self.makers
             ),
             coin_traders=(
