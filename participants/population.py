@@ -137,6 +137,27 @@ def market_maker(
     )
 
 
+def wealthy_individual(
+    participant_id: ParticipantId, *, assets: Money, deposit: Money, exposure: Money
+) -> Profile:
+    """Somebody who holds one position and no fall frightens. It stands beside the population, and is no part of it.
+
+    Incomes, knowledge and experience are such that every gate of wealth alone decides: there are none.
+    """
+    return Profile(
+        participant_id=participant_id,
+        wallet_id=wallet_of(participant_id),
+        applicant=Applicant(kind=ApplicantKind.INDIVIDUAL, securities_and_deposits=assets),
+        style=Style.HOLDER,
+        desired_exposure=exposure,
+        deposit=deposit,
+        wealth_decile=10,
+        attention_ns=30 * SECOND,
+        fear_bp=10_000,
+        intermediary="direct",
+    )
+
+
 # --- one person ----------------------------------------------------------------------------------------
 
 _BASES = (2, 3, 5)  # of the Halton sequence: kind, wealth, appetite

@@ -6,7 +6,7 @@ the same dice under every regime.
 
 import heapq
 from collections.abc import Callable, Iterator, Sequence
-from itertools import count, islice
+from itertools import chain, count, islice
 from operator import itemgetter
 from typing import NamedTuple
 
@@ -62,6 +62,7 @@ from participants.participant import Participant
 from participants.population import draw_population
 from participants.profile import Profile
 from participants.strategies import coin_professional, participant_for
+from participants.strategies.cautious_holder import CautiousHolder
 from participants.strategies.clearing_member import ClearingMember
 from participants.strategies.coin_trader import CoinTrader
 from participants.strategies.holding_member import HoldingMember
@@ -70,7 +71,16 @@ from scenarios.config.reading import ConfigurationError
 from scenarios.freeze_hazard import draw_freezes
 from scenarios.index_path import reference_rates, venue_quotes, venue_trades
 from scenarios.simulation import Keeper, Link, Simulation
-from scenarios.world import CALM, ClearingMemberTerms, LinkTerms, MakerTerms, PathTerms, StormTerms, World
+from scenarios.world import (
+    CALM,
+    ClearingMemberTerms,
+    ClientTerms,
+    LinkTerms,
+    MakerTerms,
+    PathTerms,
+    StormTerms,
+    World,
+)
 
 # So short that a directive arrives at its hour to the nanosecond, before every order of that instant.
 AUTHORITY_LINK = LinkTerms(fixed_ns=1, jitter_ns=0)
@@ -116,6 +126,8 @@ def assemble(
         _enter(simulation, world, profile, instrument, seed, next(receipts), margin_bp)
     for maker in world.makers:
         _enter_maker(simulation, world, maker, seed, next(receipts), margin_bp)
+    for client in world.clients:
+        _enter_client(simulation, world, client, seed, next(receipts), margin_bp)
     _enter_coin_traders(simulation, world, seed, receipts)
     _enter_members(simulation, world, population, seed, receipts, margin_bp)
     _fund_fallback(simulation, world)
@@ -252,7 +264,8 @@ def _enter_members(
             offer = OfferToPort(participant_id=name, most_margin=member.offers_to_port)
             simulation.submit(offer)
         _join(simulation, _member(world, member, seed, margin_bp), world.professional_link, seed, world.storm)
-        _choose(simulation, world, member, islice(free, member.clients_among(len(population))))
+        named = (client.profile for client in world.clients if client.member_id == name)
+        _choose(simulation, world, member, chain(islice(free, member.clients_among(len(population))), named))
 
 
 def _member(
@@ -320,6 +333,26 @@ def _enter(
         _join(simulation, participant, world.public_link, seed, world.storm)
         _bring(simulation, profile, instrument, world.endowments.get(instrument.instrument_id, 0))
         _subscribe(simulation, world, profile)
+
+
+def _enter_client(
+    simulation: Simulation,
+    world: World,
+    client: ClientTerms,
+    seed: int,
+    receipt: int,
+    margin_bp: BasisPoints | None,
+) -> None:
+    """By the same gate as everyone; whom the regime refuses is not there."""
+    profile = client.profile
+    if not _admitted(simulation, profile):
+        return
+    _fund(simulation, world, profile, receipt)
+    dice = Dice(generator(seed, profile.participant_id))
+    holder = CautiousHolder(profile, world.quoted[0], dice, world.opens, client.direction, coins=world.coins)
+    if margin_bp is not None:
+        holder.desk.clear_by_margin(margin_bp)
+    _join(simulation, holder, world.public_link, seed, world.storm)
 
 
 def _lets_nobody_in(simulation: Simulation) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from exchange.events import (
+    BookChanged,
     CashPriced,
     CoinsMinted,
     CoinsRedeemed,
@@ -20,7 +21,8 @@ from exchange.events import (
 )
 from exchange.instruments import PAR_PPM
 from exchange.messages import Message
-from exchange.units import MINUTE, AssetId, BasisPoints, Time
+from exchange.units import MINUTE, AssetId, BasisPoints, Money, Time
+from matching.terms import Price, Quantity, Side
 from scenarios.measures.liquidity import depth_at
 from scenarios.measures.measure import NAN, Columns, Floats, Integers, RunView, Truths, mean, once, ratio
 from scenarios.measures.reading import codes, index_ticks, indices, instrument_codes, listings
@@ -89,6 +91,8 @@ def _simulated(view: RunView, point: PublishedPoint, coin: AssetId) -> float:
             return _discount(view, since, point.at)
         case PublishedMeasure.DEPTH_FALL:
             return _depth_fall(view, point.within_bp, since, point.at)
+        case PublishedMeasure.ROUND_TRIP:
+            return _round_trip(view, point.amount, since, point.at)
         case PublishedMeasure.FORCED:
             return _forced_share(view, since, point.at)
         case PublishedMeasure.FORCED_MINUTE:
@@ -166,6 +170,44 @@ def _depth_fall(view: RunView, within_bp: BasisPoints, since: Time, until: Time)
     """
     before = mean(depth_at(view, within_bp, np.arange(view.opens, since, MINUTE)))
     return 1 - ratio(mean(depth_at(view, within_bp, np.arange(since, until, MINUTE))), before)
+
+
+def _round_trip(view: RunView, amount: Money, since: Time, until: Time) -> float:
+    """What it costs to buy and to sell so much at once in the first instrument, as a share of the mid: the mean over
+    minutes at which its displayed book holds so much on either side.
+    """
+    terms = listings(view)[0].instrument
+    book: dict[Side, dict[Price, Quantity]] = {Side.BUY: {}, Side.SELL: {}}
+    minutes, costs = iter(range(since, until, MINUTE)), list[float]()
+    minute = next(minutes, None)
+    for entry in view.record.entries(BookChanged):
+        while minute is not None and minute < entry.time:
+            costs.append(_apart(book, amount, terms.tick_value))
+            minute = next(minutes, None)
+        assert isinstance(entry.event, BookChanged)
+        if entry.event.instrument_id == terms.instrument_id:
+            for level in entry.event.levels:
+                book[level.side][level.price] = level.quantity
+    return mean(np.array(costs))
+
+
+def _apart(book: dict[Side, dict[Price, Quantity]], amount: Money, tick_value: Money) -> float:
+    """How far the mean prices of buying and of selling so much are from each other, of their mid."""
+    selling = _mean_price(sorted(book[Side.BUY].items(), reverse=True), amount, tick_value)
+    buying = _mean_price(sorted(book[Side.SELL].items()), amount, tick_value)
+    return (buying - selling) / ((buying + selling) / 2)
+
+
+def _mean_price(levels: Sequence[tuple[Price, Quantity]], amount: Money, tick_value: Money) -> float:
+    """In ticks, over the first levels that are worth so much; nan if all are worth less."""
+    left, lots = float(amount), 0.0
+    for price, quantity in levels:
+        part = min(left, float(price * quantity * tick_value))
+        lots += part / (price * tick_value)
+        left -= part
+        if not left:
+            return amount / (lots * tick_value)
+    return NAN
 
 
 # --- closed by force ------------------------------------------------------------------------------------

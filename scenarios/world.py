@@ -123,6 +123,9 @@ class PublishedMeasure(StrEnum):
     INDEX_FALL = "index_fall"  # of the price outside, to its lowest
     DISCOUNT = "discount"  # of the trade furthest below the index
     DEPTH_FALL = "depth_fall"  # of the mean depth, against the mean of before
+    ROUND_TRIP = (
+        "round_trip"  # what it costs to buy and sell so much at once, of the mid: the mean over minutes
+    )
     FORCED = "forced"  # of all that was closed by force in the run
     FORCED_MINUTE = "forced_minute"  # the worst minute's part of what was closed by force
     FORCED_SALES = "forced_sales"  # the sales' part of what was closed by force
@@ -140,6 +143,7 @@ class PublishedPoint:
     calibrated: bool  # a number of the scenario was chosen by it
     upper: float | None = None  # of a range that begins with the value
     within_bp: BasisPoints = 0  # of the mid; of a depth
+    amount: Money = 0  # that is bought and sold; of a round trip
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +176,15 @@ class ClearingMemberTerms:
 
 
 @dataclass(frozen=True, slots=True)
+class ClientTerms:
+    """Somebody who is named, beside the population: one position, built slowly and kept, whatever the price does."""
+
+    profile: Profile
+    direction: Side
+    member_id: ParticipantId | None  # through whom it clears; None: by itself
+
+
+@dataclass(frozen=True, slots=True)
 class Disconnection:
     """From `starts` until just before `ends` nothing reaches the participant and nothing of it arrives."""
 
@@ -200,6 +213,7 @@ class World:
     population: PopulationTerms
     makers: tuple[MakerTerms, ...]
     members: tuple[ClearingMemberTerms, ...]
+    clients: tuple[ClientTerms, ...]  # who are named
     house: dict[HouseLayer, Money]  # what it brings; a layer that is not named gets what the regime asks for
     professional_link: LinkTerms
     public_link: LinkTerms

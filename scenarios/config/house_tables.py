@@ -1,4 +1,4 @@
-"""The part of a scenario file that matters to margin: what the house brings, and who clears for whom."""
+"""The part of a scenario file that matters to margin: what the house brings, who clears for whom, and who is named."""
 
 from typing import Annotated
 
@@ -8,10 +8,20 @@ from exchange.commands import HouseLayer, Segregation
 from exchange.messages import changed
 from exchange.units import SECOND, Money
 from matching.terms import ParticipantId, Side
-from participants.population import market_maker
+from participants.population import market_maker, wealthy_individual
 from participants.strategies.clearing_member import MemberTerms
-from scenarios.config.reading import Count, Flag, Identifier, Percent, Roubles, RoublesOrNothing, Table, fault
-from scenarios.world import ClearingMemberTerms
+from scenarios.config.reading import (
+    Count,
+    Flag,
+    Identifier,
+    Percent,
+    Roubles,
+    RoublesOrNothing,
+    Table,
+    Text,
+    fault,
+)
+from scenarios.world import ClearingMemberTerms, ClientTerms
 
 _KEYS = {
     HouseLayer.SKIN_IN_THE_GAME: "skin_in_the_game_rub",
@@ -58,10 +68,38 @@ class HouseTable(Table):
         return {layer: amount for layer, amount in amounts.items() if amount is not None}
 
 
-class MemberTable(Table):
-    """A clearing member: it stands in for its clients, and keeps a share of the default fund."""
+class ClientTable(Table):
+    """Somebody of wealth who is named, beside the population, and holds one position whatever the price does."""
 
     id: Identifier
+    assets_rub: Annotated[Roubles, Field(description="Securities and deposits, by which a regime judges.")]
+    deposit_rub: Annotated[Roubles, Field(description="What it brings.")]
+    holds_rub: Annotated[Roubles, Field(description="The position that it builds and keeps.")]
+    short: Flag = False  # that position
+    member: Annotated[
+        Text | None, Field(description="The member through which it clears; left out: none.")
+    ] = None
+
+    def terms(self) -> ClientTerms:
+        return ClientTerms(
+            profile=wealthy_individual(
+                ParticipantId(self.id),
+                assets=self.assets_rub,
+                deposit=self.deposit_rub,
+                exposure=self.holds_rub,
+            ),
+            direction=Side.SELL if self.short else Side.BUY,
+            member_id=None if self.member is None else ParticipantId(self.member),
+        )
+
+
+class MemberTable(Table):
+    """A clearing member, or several alike: it stands in for its clients, and keeps a share of the default fund."""
+
+    id: Identifier
+    count: Annotated[
+        Count | None, Field(description="How many alike, each with a number after the id; left out: one.")
+    ] = None
     own_funds_rub: Roubles
     deposit_rub: Roubles
     offers_to_port_rub: Annotated[
@@ -117,12 +155,30 @@ class MemberTable(Table):
             )
         return self
 
+    @model_validator(mode="after")
+    def _has_clients_alone(self) -> "MemberTable":
+        if self.count is not None and (self.clients is not None or self.clients_percent is not None):
+            raise fault(
+                "stands beside clients, which only one member can have", "give that one a table", at="count"
+            )
+        return self
+
+    @property
+    def names(self) -> list[str]:
+        """The ids of all of them."""
+        if self.count is None:
+            return [self.id]
+        return [f"{self.id}_{number:03}" for number in range(1, self.count + 1)]
+
     def clients_among(self, people: int) -> int:
         """How many of so many people, rounded down."""
         return self.clients or people * (self.clients_percent or 0) // 100_00
 
-    def terms(self) -> ClearingMemberTerms:
-        name = ParticipantId(self.id)
+    def terms(self) -> list[ClearingMemberTerms]:
+        """Of all of them, in the order of their numbers."""
+        return [self._terms(ParticipantId(name)) for name in self.names]
+
+    def _terms(self, name: ParticipantId) -> ClearingMemberTerms:
         profile = market_maker(name, deposit=self.deposit_rub, own_funds=self.own_funds_rub)
         own = None if self.holds_rub is None else Side.SELL if self.short else Side.BUY
         return ClearingMemberTerms(

@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 
 from exchange.oversight import DEPTH_DISTANCES_BP
 from exchange.units import Time
-from scenarios.config.reading import Clock, Count, Flag, Table, Text, fault
+from scenarios.config.reading import Clock, Count, Flag, Roubles, Table, Text, fault
 from scenarios.world import PublishedMeasure, PublishedPoint
 
 Par = Annotated[Decimal, Field(gt=0, le=10)]
@@ -32,6 +32,9 @@ class PublishedTable(Table):
     within_bp: Annotated[
         Count | None, Field(description="Of a depth: how far from the mid, in basis points.")
     ] = None
+    amount_rub: Annotated[
+        Roubles | None, Field(description="Of a round trip: how much is bought and sold at once.")
+    ] = None
     since: Clock | None = None
     source: Text
     calibrated: Annotated[Flag, Field(description="Whether a number of this file was chosen by it.")] = False
@@ -40,7 +43,13 @@ class PublishedTable(Table):
     def _says_what_it_needs(self) -> "PublishedTable":
         priced = self.measure in _PRICES
         depth = self.measure is PublishedMeasure.DEPTH_FALL
-        for key, wanted in (("price", priced), ("percent", not priced), ("within_bp", depth)):
+        trip = self.measure is PublishedMeasure.ROUND_TRIP
+        for key, wanted in (
+            ("price", priced),
+            ("percent", not priced),
+            ("within_bp", depth),
+            ("amount_rub", trip),
+        ):
             given = getattr(self, key) is not None
             if wanted and not given:
                 raise fault("is missing", f"add the key “{key}”", at=key)
@@ -77,4 +86,5 @@ class PublishedTable(Table):
             calibrated=self.calibrated,
             upper=None if self.to_percent is None else float(self.to_percent / 100),
             within_bp=self.within_bp or 0,
+            amount=self.amount_rub or 0,
         )

@@ -57,7 +57,7 @@ from scenarios.config.coin_market import (
 )
 from scenarios.config.directives import CashAsset, DirectiveTable
 from scenarios.config.hazard_table import FreezeHazardTable
-from scenarios.config.house_tables import HouseTable, MemberTable
+from scenarios.config.house_tables import ClientTable, HouseTable, MemberTable
 from scenarios.config.published_table import OF_THE_COIN, PublishedTable
 from scenarios.config.reading import (
     AssetCode,
@@ -98,6 +98,7 @@ from scenarios.world import (
     LinkTerms,
     MakerTerms,
     PathTerms,
+    PublishedMeasure,
     StormTerms,
     World,
 )
@@ -710,6 +711,7 @@ class ScenarioFile(Table):
     population: PopulationTable = PopulationTable()
     makers: tuple[MakerTable, ...] = ()
     members: tuple[MemberTable, ...] = ()
+    clients: tuple[ClientTable, ...] = ()
     house: HouseTable = HouseTable()
     crypto: tuple[CryptoTable, ...] = ()
     issuers: tuple[FirmTable, ...] = ()
@@ -817,9 +819,22 @@ class ScenarioFile(Table):
         return self
 
     def _check_members(self, makers: list[str]) -> None:
-        names = [*makers, *(member.id for member in self.members)]
+        members = [name for member in self.members for name in member.names]
+        names = [*makers, *members]
         if len(set(names)) < len(names):
             raise fault("share an id, or have that of a maker", "give each its own id", at="members")
+        names += [client.id for client in self.clients]
+        if len(set(names)) < len(names):
+            raise fault("share an id, or have that of a maker or member", "give each its own", at="clients")
+        for client in self.clients:
+            if client.member is not None and client.member not in members:
+                raise fault(
+                    f"clears through {client.member}, which is no member",
+                    nearest(client.member, members) if members else "add it as a [[members]] table",
+                    at=f"clients.{client.id}.member",
+                )
+            if not any(instrument.follows_index() for instrument in self.instruments):
+                raise fault("has nothing to hold a position in", "list a future", at=f"clients.{client.id}")
         size = self.population.size
         clients = sum(member.clients_among(size) for member in self.members)
         if clients > self.population.size:
@@ -890,7 +905,9 @@ class ScenarioFile(Table):
     def _connected(self) -> list[str]:
         """Whoever the file names that has a line to the venue: a firm settles without one."""
         coin_names = [seat.id for seat in (*self.coin_makers, *self.redeemers)]
-        return [maker.id for maker in self.makers] + [member.id for member in self.members] + coin_names
+        members = [name for member in self.members for name in member.names]
+        named = [client.id for client in self.clients]
+        return [maker.id for maker in self.makers] + members + named + coin_names
 
     def _check_settlement(self) -> None:
         """Every deal is between those who are there, of what there is; what a chain forgets it has shown."""
@@ -1139,7 +1156,8 @@ class ScenarioFile(Table):
                 for i in self.instruments
                 if i.note is not None
             },
-            members=tuple(member.terms() for member in self.members),
+            members=tuple(terms for member in self.members for terms in member.terms()),
+            clients=tuple(client.terms() for client in self.clients),
             house=self.house.brought(),
             freeze_hazard=None if self.freeze_hazard is None else self.freeze_hazard.hazard(asset.obeys),
             fallback=None if beside is None else cash_terms[-1],
@@ -1220,6 +1238,13 @@ class ScenarioFile(Table):
             raise fault("are missing, for those who trade the coin", "add one", at="cash_pairs")
         if not self.instruments and any(point.measure not in OF_THE_COIN for point in self.published):
             raise fault("are missing, for figures of their market", "list one", at="instruments")
+        trips = any(point.measure is PublishedMeasure.ROUND_TRIP for point in self.published)
+        if trips and not self.instruments[0].publishes_book:
+            raise fault(
+                "does not publish its book, of which a round trip is read",
+                "add publishes_book = true",
+                at=f"instruments.{self.instruments[0].id}",
+            )
 
     def _coin_names(self, others: list[str]) -> list[str]:
         names = [seat.id for seat in (*self.coin_makers, *self.redeemers)]
