@@ -42,7 +42,9 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/config/reading.py",
         "scenarios/config/regime_file.py",
         "scenarios/config/scenario_file.py",
+        "scenarios/config/published_table.py",
         "scenarios/config/settlement_tables.py",
+        "scenarios/config/theft_table.py",
     ),
     "pydantic_core": ("scenarios/config/reading.py",),
     "typer": (

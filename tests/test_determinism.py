@@ -190,6 +190,14 @@ CELLS: list[tuple[str, str, str | None]] = [
     ("gap_move", OPEN, "risk_crypto"),
     ("slow_bleed", OPEN, "risk_t_plus_one"),
     ("depeg_2023_03", OPEN, OWN),
+    ("cascade_2025_10", OPEN, "risk"),
+    ("gap_over_weekend", OPEN, "risk_two_clearings"),
+    ("threshold_sweep", "ru_derivs_qual_2026", OWN),
+    ("big_client_default", OPEN, "risk_large_fund"),
+    ("crash_2020_03", OPEN, OWN),
+    ("mm_withdrawal_2022_11", OPEN, OWN),
+    ("hack_2026_04", OPEN, OWN),
+    ("fixing_attack", OPEN, OWN),
     *(
         (scenario, with_cash(OPEN, cash), clearing)
         for scenario in (*KEYS_PAUSES_AND_OUTAGES, "everything_at_once")

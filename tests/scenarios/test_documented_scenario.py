@@ -100,6 +100,9 @@ def test_the_page_gives_the_defaults_that_the_file_has() -> None:
     seat = {"deposit_rub": 1, "own_funds_rub": 1}
     stated["coin_makers"], stated["redeemers"] = [{"id": "one", **seat}], [{"id": "two", **seat}]
     stated["holders"] = {"count": 1, "coins": 1}
+    stated["clients"] = [{"id": "three", "assets_rub": 1, "deposit_rub": 1, "holds_rub": 1}]
+    hour = stated["calendar"]["opens"]
+    stated["theft"] = {"at": hour, "amount_rub": 1, "swap_rub": 1, "swap_interval_seconds": 1}
     stated["freeze_hazard"] = {"venue_percent": 1}
     stated["published"] = [{"at": time(12), "price": Decimal("0.9"), "source": "press"}]
     at = stated["calendar"]["opens"]
