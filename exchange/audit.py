@@ -14,7 +14,7 @@ from exchange.clearing.full import Bucket, ClaimAccount
 from exchange.clearing.ledger import Rule
 from exchange.commands import AuditBooks
 from exchange.events import BooksAudited, Event
-from exchange.instruments import Product
+from exchange.instruments import FUTURES
 from exchange.state import Order, Seat, State
 from exchange.units import AssetId, Money
 from matching.terms import ParticipantId
@@ -223,7 +223,7 @@ def _escrow(state: State) -> Iterator[str]:
                 yield f"I-19 {participant_id} in {bucket.bucket_id}: the lock is not the worst loss"
         width = (bucket.nodes[-1] - bucket.nodes[0]) * bucket.tick_value
         lots = sum(max(q, 0) for account in bucket.accounts.values() for q in account.quantities.values())
-        futures_only = all(i.product is Product.FUTURE for i in bucket.instruments.values())
+        futures_only = all(i.product in FUTURES for i in bucket.instruments.values())
         if futures_only and len(bucket.instruments) == 1 and pool + lost != lots * width:
             yield f"I-20 {bucket.bucket_id}: {lots} lots need {lots * width}, the pool holds {pool}"
 

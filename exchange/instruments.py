@@ -38,6 +38,9 @@ class Product(StrEnum):
 
     FUTURE = "future"
     OPTION = "option"
+    ROLLING_PERPETUAL = (
+        "rolling_perpetual"  # never ends: a future that is settled and begun anew, again and again
+    )
     SPOT = "spot"
     NOTE = "note"  # structured notes and other digital financial assets
     CASH_PAIR = "cash_pair"  # one cash asset against another
@@ -69,13 +72,17 @@ PRODUCT_OF: dict[ContractKind, Product] = {
     ContractKind.PUT: Product.OPTION,
     ContractKind.DIGITAL_CALL: Product.OPTION,
     ContractKind.DIGITAL_PUT: Product.OPTION,
-    ContractKind.PERP_ROLLING: Product.FUTURE,
+    ContractKind.PERP_ROLLING: Product.ROLLING_PERPETUAL,
     ContractKind.SPOT: Product.SPOT,
     ContractKind.NOTE: Product.NOTE,
     ContractKind.CASH_PAIR: Product.CASH_PAIR,
 }
 
 
+FUTURES = (
+    Product.FUTURE,
+    Product.ROLLING_PERPETUAL,
+)  # whose claim is worth what the index is, less its floor
 IN_UNITS = (
     Product.SPOT,
     Product.NOTE,
@@ -83,7 +90,7 @@ IN_UNITS = (
 )  # units of an asset change hands; nothing is promised that could be lost
 BOUGHT = (Product.SPOT, Product.NOTE)  # what a cap on annual purchases counts; money is no investment
 PRICED_BETWEEN = (
-    Product.FUTURE,
+    *FUTURES,
     Product.SPOT,
     Product.CASH_PAIR,
 )  # floor and cap, which are prices of their own

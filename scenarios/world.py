@@ -8,7 +8,7 @@ from typing import Any
 from exchange.cash.hours import BankingHours
 from exchange.cash.terms import AnyCashTerms, BankTerms, CoinTerms
 from exchange.commands import Command, EstablishVenue, HouseLayer, IndexTerms, Segregation
-from exchange.instruments import Instrument, Product
+from exchange.instruments import FUTURES, Instrument, Product
 from exchange.units import AssetId, BasisPoints, IndexPrice, InstrumentId, Money, Time
 from matching.terms import ParticipantId, Side
 from participants.population import PopulationTerms
@@ -252,4 +252,4 @@ class World:
     @property
     def quoted(self) -> tuple[Instrument, ...]:
         """The instruments over which the population is spread: those whose price follows the index."""
-        return tuple(i for i in self.instruments if i.product in (Product.FUTURE, Product.SPOT))
+        return tuple(i for i in self.instruments if i.product in (*FUTURES, Product.SPOT))

@@ -49,6 +49,7 @@ from exchange.events import (
     SettlementPriceProvisional,
 )
 from exchange.instruments import (
+    FUTURES,
     PAR_PPM,
     ContractKind,
     Instrument,
@@ -98,7 +99,7 @@ def open_series(terms: Instrument, state: State) -> Iterator[Event]:
             state.agenda.promise(starts, StartFixing(bucket_id=terms.bucket_id))
             state.agenda.promise(terms.expiry, EndTrading(bucket_id=terms.bucket_id))
     series.mark = terms.reference
-    if terms.product is Product.FUTURE:
+    if terms.product in FUTURES:
         series.future_mark = FutureMark(terms, _mark_terms(state))
     _find_future(terms.bucket_id, state)
     margining.value_listed(series, state)

@@ -20,6 +20,7 @@ INDEX_UNIT: Final[int] = 10**INDEX_DECIMALS
 KINDS: Final = {
     Product.FUTURE: "future",
     Product.OPTION: "option",
+    Product.ROLLING_PERPETUAL: "future",
     Product.SPOT: "spot",
     Product.NOTE: "note",
     Product.CASH_PAIR: "spot",  # units of one coin against another

@@ -1,13 +1,13 @@
 """Where an order may be priced: inside the collar, near the index, and how far a market order may go."""
 
-from exchange.instruments import Product
+from exchange.instruments import FUTURES, Product
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from exchange.units import IndexPrice
 from matching.terms import Price, Side
 
 BANDED = (
-    Product.FUTURE,
+    *FUTURES,
     Product.SPOT,
     Product.CASH_PAIR,
 )  # whose price can be held against the index, or par

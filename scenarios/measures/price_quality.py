@@ -3,7 +3,7 @@
 import numpy as np
 
 from exchange.events import SeriesState, SeriesStateChanged, SettlementPriceFinal
-from exchange.instruments import Product
+from exchange.instruments import FUTURES
 from exchange.units import SECOND
 from scenarios.measures.measure import (
     BP,
@@ -79,7 +79,7 @@ def fixing_gap(view: RunView) -> float:
     gaps = [np.empty(0)]
     for terms, instrument, _ in every_claim(view):
         settled = price.get(terms.bucket_id)
-        if settled and terms.product is Product.FUTURE:
+        if settled and terms.product in FUTURES:
             last = known_mids(view)[instrument].at(np.array([terms.expiry]))
             gaps.append(BP * np.abs(last / float(settled) - 1))
     return mean(np.concatenate(gaps))

@@ -26,7 +26,7 @@ from exchange.events import (
     SessionOpened,
     SettlementPriceFinal,
 )
-from exchange.instruments import IN_UNITS, ContractKind, Instrument, Product
+from exchange.instruments import FUTURES, IN_UNITS, ContractKind, Instrument, Product
 from exchange.units import MINUTE, SECOND, Time
 from scenarios.measures.measure import NAN, Floats, Integers, RunView, Truths, once
 
@@ -57,7 +57,7 @@ class Listing(NamedTuple):
     @property
     def follows_index(self) -> bool:
         """Whether its price moves with the index one for one. An option's does not."""
-        return self.instrument.product in (Product.FUTURE, Product.SPOT)
+        return self.instrument.product in (*FUTURES, Product.SPOT)
 
 
 class Quotes(NamedTuple):

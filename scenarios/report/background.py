@@ -196,6 +196,7 @@ GRADE = {
 _TRADED = {
     Product.FUTURE: "futures",
     Product.OPTION: "options",
+    Product.ROLLING_PERPETUAL: "perpetuals",
     Product.SPOT: "coins themselves",
     Product.NOTE: "notes on them",
     Product.CASH_PAIR: "one money for another",

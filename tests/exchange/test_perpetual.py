@@ -576,7 +576,7 @@ def test_terms_on_which_a_perpetual_cannot_roll(changes: dict[str, object], faul
 
 
 def test_a_perpetual_is_listed_as_what_it_is_and_rolls_a_day_later_by_default() -> None:
-    assert (Roll().interval, perpetual().product) == (DAY, Product.FUTURE)
+    assert (Roll().interval, perpetual().product) == (DAY, Product.ROLLING_PERPETUAL)
     assert fault_in(perpetual()) is None
     venue = a_venue()
     (event,) = venue.tell(ListInstrument(instrument=perpetual()))

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 # The product of each kind of contract, and what a regime means that does not name it.
 PRODUCT = {
     "capped_future": "future",
-    "perp_rolling": "future",
+    "perp_rolling": "rolling_perpetual",
     "call": "option",
     "put": "option",
     "digital_call": "option",
@@ -19,7 +19,7 @@ PRODUCT = {
     "note": "note",
     "cash_pair": "cash_pair",
 }
-UNSAID = {"future": "denied", "option": "denied", "spot": "denied", "note": "denied", "cash_pair": "allowed"}
+UNSAID = dict.fromkeys(PRODUCT.values(), "denied") | {"cash_pair": "allowed"}
 
 
 class Told(NamedTuple):

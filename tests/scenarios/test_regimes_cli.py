@@ -54,10 +54,13 @@ def test_diff_from_super_to_qualified() -> None:
         "individuals, income gate: more than 50,000,000 RUB in the last year -> at least 12,000,000 RUB "
         "in each of the last 2 years, or at least 6,000,000 RUB in each of the last 2 years "
         "with a passed knowledge test",
+        "individuals, rolling_perpetual: allowed -> denied",
         "individuals, spot: allowed -> denied",
         "individuals, capital at risk: at most 10% of the assets that count -> no limit",
+        "companies, rolling_perpetual: allowed -> denied",
         "companies, spot: allowed -> denied",
         "companies, capital at risk: at most 10% of the assets that count -> no limit",
+        "institutions, rolling_perpetual: allowed -> denied",
         "institutions, spot: allowed -> denied",
         "spot: inside the test environment -> not traded at all",
     ]
