@@ -8,6 +8,7 @@ orders; cancels beat new orders; expiry beats withdrawals.
 from enum import StrEnum
 from typing import ClassVar, TypeAlias
 
+from exchange.access.listing import Underlying
 from exchange.access.regime import Applicant, Regime
 from exchange.cash.issuer_states import IssuerState
 from exchange.cash.losses import LossCause
@@ -716,6 +717,7 @@ class EstablishVenue(Message):
     depth_interval: Time = 10_000_000_000  # between two reports of depth
     settlement_cycles: tuple["SettlementCycleTerms", ...] = ()
     cash_prices: tuple[CashPriceTerms, ...] = ()  # of those that are not reported
+    underlyings: tuple[Underlying, ...] = ()  # what is known of coins, for a regime that screens them
 
 
 class IndexTerms(Message):

@@ -829,6 +829,13 @@ class RegimeAdopted(PublicEvent):
     title: str
 
 
+class UnderlyingWithheld(PublicEvent):
+    """The regime that was adopted keeps the coin out: what is held on it may be closed, and nothing is opened."""
+
+    coin: str
+    explanation: str
+
+
 class InstrumentListed(PublicEvent):
     instrument: Instrument
 
@@ -1694,6 +1701,7 @@ Event: TypeAlias = (
     | UnitsLossShared
     | VenueEstablished
     | RegimeAdopted
+    | UnderlyingWithheld
     | InstrumentListed
     | SeriesStateChanged
     | SessionOpened

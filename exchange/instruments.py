@@ -185,8 +185,7 @@ class Instrument(Message):
 
     @property
     def coin(self) -> str:
-        """The code of what its underlying is the price of: of BTC_RUB, BTC."""
-        return self.underlying.partition("_")[0]
+        return coin_of(self.underlying)
 
     @property
     def cash_assets(self) -> tuple[AssetId, ...]:
@@ -257,6 +256,11 @@ class Instrument(Message):
 def collar_around(price: Price, band_bp: BasisPoints) -> tuple[Price, Price]:
     """Floor and cap of a perpetual's claim that begins at `price`: whole ticks, rounded outwards."""
     return price * (ONE_IN_BP - band_bp) // ONE_IN_BP, divide_up(price * (ONE_IN_BP + band_bp), ONE_IN_BP)
+
+
+def coin_of(index_id: IndexId) -> str:
+    """The code of what an index is the price of: of BTC_RUB, BTC."""
+    return index_id.partition("_")[0]
 
 
 def fault_in(terms: Instrument) -> str | None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from exchange import auctions, banking, cash_prices, halting, margining, membership, repeats
 from exchange.access import caps, classes
 from exchange.access.caps import tightest
+from exchange.access.listing import bar_to_offer
 from exchange.access.regime import AccessClass, CashRules, Permission, Regime
 from exchange.cash.chain import Chain, fault_in_asset
 from exchange.cash.founding import fault_in_cash
@@ -47,9 +48,10 @@ from exchange.events import (
     SeriesState,
     SessionClosed,
     SessionOpened,
+    UnderlyingWithheld,
     VenueEstablished,
 )
-from exchange.instruments import Product
+from exchange.instruments import Product, coin_of
 from exchange.reasons import AccessRefusal
 from exchange.restraint import bind, loosen
 from exchange.rules.cover import beyond_venue
@@ -70,6 +72,7 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         yield DirectiveRefused(directive="establish venue", explanation=fault)
         return
     state.assets = {asset.asset_id: asset for asset in command.assets}
+    state.underlyings = {facts.coin: facts for facts in command.underlyings}
     for cash in command.cash:
         state.holdings[cash.asset_id] = Holding(cash)
         if isinstance(cash, BankTerms) and cash.interest_bp:
@@ -210,10 +213,21 @@ def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
     for series in state.series.values():
         series.market.terms = house.market_terms(series.instrument, state)
     yield RegimeAdopted(regime_id=regime.regime_id, title=regime.title)
+    yield from _screen(regime, state)
     for seat in state.seats.values():
         yield from _judge_anew(seat, regime, state)
     for holding in state.holdings.values():
         yield from halting.follow_freeze(holding, state)
+
+
+def _screen(regime: Regime, state: State) -> Iterator[Event]:
+    """Which of the coins that an index follows the regime keeps out, by what is known of them and their age of now."""
+    state.withheld.clear()
+    for coin in dict.fromkeys(coin_of(index_id) for index_id in state.indices):
+        bar = bar_to_offer(coin, state.underlyings, regime.listing, state.now)
+        if bar is not None:
+            state.withheld[coin] = bar
+            yield UnderlyingWithheld(coin=coin, explanation=bar)
 
 
 def _begin_clearing(regime: Regime, state: State) -> None:

@@ -30,6 +30,7 @@ class RejectReason(StrEnum):
     PRODUCT_NOT_PERMITTED = "product_not_permitted"
     KNOWLEDGE_TEST_REQUIRED = "knowledge_test_required"
     UNDERLYING_NOT_PERMITTED = "underlying_not_permitted"
+    UNDERLYING_WITHHELD = "underlying_withheld"  # by the listing screen of the regime
     COOLING_OFF = "cooling_off"
     QUANTITY_NOT_POSITIVE = "quantity_not_positive"
     QUANTITY_TOO_LARGE = "quantity_too_large"
@@ -190,6 +191,7 @@ class SettlementRefusal(StrEnum):
     PRODUCT_NOT_PERMITTED = "product_not_permitted"
     KNOWLEDGE_TEST_REQUIRED = "knowledge_test_required"
     UNDERLYING_NOT_PERMITTED = "underlying_not_permitted"
+    UNDERLYING_WITHHELD = "underlying_withheld"  # by the listing screen of the regime
     COOLING_OFF = "cooling_off"
     REDUCE_ONLY = "reduce_only"
     ANNUAL_PURCHASES = "annual_purchases"

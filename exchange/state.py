@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from exchange.access.listing import Underlying
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.chain import Chain
@@ -229,6 +230,8 @@ class State:
     ledger: Ledger = field(default_factory=Ledger)
     agenda: Agenda = field(default_factory=Agenda)
     regime: Regime | None = None
+    underlyings: dict[str, Underlying] = field(default_factory=dict)  # what is known of them, by coin
+    withheld: dict[str, str] = field(default_factory=dict)  # coins that do not pass its screen, and why
     session_open: bool = False
     year: int = 0  # in which the latest session opened
     sessions: tuple[SessionTerms, ...] = ()

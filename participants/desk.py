@@ -67,6 +67,7 @@ LASTING: Final = frozenset(
         RejectReason.SPOT_OUTSIDE_TEST_ENVIRONMENT,
         RejectReason.PRODUCT_NOT_PERMITTED,
         RejectReason.UNDERLYING_NOT_PERMITTED,
+        RejectReason.UNDERLYING_WITHHELD,
         RejectReason.KNOWLEDGE_TEST_REQUIRED,
     }
 )

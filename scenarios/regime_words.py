@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from exchange.access.classes import IN_ROUBLES, PLURAL, Requirement, Subject, meant_for, requirements
+from exchange.access.listing import dollars
 from exchange.access.permissions import granted
 from exchange.access.regime import (
     AccessClass,
@@ -14,6 +15,7 @@ from exchange.access.regime import (
     CashRules,
     GateRule,
     InstitutionRule,
+    ListingScreen,
     Permission,
     Regime,
     VenueRule,
@@ -94,6 +96,7 @@ def rules(regime: Regime) -> list[Rule]:
             "market.max_requests_per_second",
         ),
         Rule("the venue as a whole", venue_in_words(regime.venue), "venue"),
+        Rule("coins on which anything is offered", listing_in_words(regime.listing), "listing"),
         Rule("clearing", clearing_in_words(regime.clearing), "clearing"),
         Rule("settlement", cash_in_words(regime.cash), "cash.settlement_asset"),
         Rule("withdrawals when a venue wallet is frozen", _GATE[regime.cash.gate], "cash.gate"),
@@ -282,6 +285,20 @@ def venue_in_words(rule: VenueRule) -> str:
     if rule.capital_at_risk is None:
         return "as large as it will"
     return f"at most {roubles(rule.capital_at_risk)} of everybody's capital at risk"
+
+
+def listing_in_words(screen: ListingScreen) -> str:
+    """What the listing screen asks of a coin: "worth USD 60,000,000,000 or more, no privacy coins"."""
+    parts = []
+    if screen.market_value_min is not None:
+        parts.append(f"worth {dollars(screen.market_value_min)} or more")
+    if screen.daily_volume_min is not None:
+        parts.append(f"with {dollars(screen.daily_volume_min)} or more traded a day")
+    if screen.age_years_min:
+        parts.append(f"traded for {screen.age_years_min} years or longer")
+    if not screen.privacy_coins:
+        parts.append("no privacy coins")
+    return ", ".join(parts) or "every one"
 
 
 def cash_in_words(cash: CashRules) -> str:

@@ -1,4 +1,4 @@
-"""The commands `ringfence regimes list | show | diff | check | clearings | cashes | schema`; a fault: exit 2."""
+"""The commands of `ringfence regimes`: list, show, diff, check, schema, and what else ships. A fault: exit code 2."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -139,6 +139,31 @@ def bounds() -> None:
             if file.venue is not None:
                 parts.append(f"the venue {venue_in_words(file.venue.rule())}")
             typer.echo(f"{name}\n    {file.title}: {'; '.join(parts)}")
+
+
+@app.command()
+def underlyings() -> None:
+    """List what is known of coins, for regimes that screen them, and what vouches for it."""
+    from scenarios.config.underlyings_file import shipped_underlyings
+
+    with told_as_sentences():
+        file = shipped_underlyings()
+        grid = Table()
+        grid.add_column("coin", no_wrap=True)
+        for heading in ("market value, USD", "daily volume, USD"):
+            grid.add_column(heading, justify="right", no_wrap=True)
+        for heading in ("traded since", "privacy coin"):
+            grid.add_column(heading)
+        for one in file.underlyings:
+            figures = (f"{one.market_value_usd:,}", f"{one.daily_volume_usd:,}")
+            grid.add_row(one.id, *figures, one.traded_since.isoformat(), "yes" if one.privacy else "no")
+        _console().print(grid)
+        for source in file.sources:
+            typer.echo(
+                f"{source.label} ({_GRADE[source.grade]}): {source.reference}\n    {', '.join(source.keys)}"
+            )
+        for assumption in file.assumptions:
+            typer.echo(f"{assumption.key}: assumed. {assumption.reason}")
 
 
 @app.command()

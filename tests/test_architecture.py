@@ -36,6 +36,7 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/config/cash_file.py",
         "scenarios/config/clearing_file.py",
         "scenarios/config/directives.py",
+        "scenarios/config/grounds.py",
         "scenarios/config/hazard_table.py",
         "scenarios/config/house_tables.py",
         "scenarios/config/coin_market.py",
@@ -45,6 +46,7 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/config/published_table.py",
         "scenarios/config/settlement_tables.py",
         "scenarios/config/theft_table.py",
+        "scenarios/config/underlyings_file.py",
     ),
     "pydantic_core": ("scenarios/config/reading.py",),
     "typer": (

@@ -107,6 +107,15 @@ class VenueRule(Message):
     capital_at_risk: Money | None = None  # of everybody together; at it nobody comes in, and nothing is added
 
 
+class ListingScreen(Message):
+    """On which coins anything may be offered. Amounts are whole US dollars. None: no such rule."""
+
+    market_value_min: int | None = None
+    daily_volume_min: int | None = None
+    age_years_min: int = 0  # since it was first traded
+    privacy_coins: bool = True
+
+
 class MarketRules(Message):
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.CANCEL_RESTING
     max_requests_per_second: int | None = None  # of one participant
@@ -183,6 +192,7 @@ class Regime(Message):
     offshore_share_bp: BasisPoints  # of refused demand that trades offshore instead
     clearing: ClearingRules = ClearingRules()
     venue: VenueRule = VenueRule()
+    listing: ListingScreen = ListingScreen()
 
 
 def roubles(amount: Money) -> str:

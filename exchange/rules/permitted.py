@@ -37,8 +37,15 @@ def refusal_to_open(product: Product, coin: str | None, seat: Seat, state: State
     reason = permissions.refusal_on(
         coin, product, state.regime, seat.access_class, seat.applicant, reducing=False
     )
+    reason = reason or withheld(coin, product, state)
     waits = reason in (None, RejectReason.REDUCE_ONLY) and cools_off(product, seat, state)
     return RejectReason.COOLING_OFF if waits else reason
+
+
+def withheld(coin: str | None, product: Product, state: State) -> RejectReason | None:
+    """Whether the listing screen of the regime keeps the coin out; money is no coin."""
+    out = coin in state.withheld and product is not Product.CASH_PAIR
+    return RejectReason.UNDERLYING_WITHHELD if out else None
 
 
 def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) -> RejectReason | None:
@@ -84,6 +91,7 @@ def _refusal_to_open(seat: Seat, series: Series, state: State) -> RejectReason |
 def _refusal(seat: Seat, series: Series, state: State, *, reducing: bool) -> RejectReason | None:
     assert state.regime is not None, "whoever has a seat entered under a regime"
     coin, product = series.instrument.coin, series.instrument.product
-    return permissions.refusal_on(
+    reason = permissions.refusal_on(
         coin, product, state.regime, seat.access_class, seat.applicant, reducing=reducing
     )
+    return reason if reducing else reason or withheld(coin, product, state)

@@ -248,6 +248,7 @@ Roubles = Annotated[  # kopecks in the object
     PlainSerializer(_in_units),
     _number_schema("0.01", "1e15"),
 ]
+Dollars = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000_000_000)]  # US dollars, whole ones
 RoublesOrNothing = Annotated[  # the same, where nothing may be said as 0
     int,
     BeforeValidator(

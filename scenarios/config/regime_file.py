@@ -6,7 +6,6 @@ or which as a venue is, bounded otherwise. One of each may be named, in any orde
 """
 
 from collections.abc import Iterable, Mapping
-from decimal import Decimal
 from importlib.resources.abc import Traversable
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -24,8 +23,8 @@ from exchange.access.regime import (
     CashRules,
     Criterion,
     GateRule,
-    Grade,
     InstitutionRule,
+    ListingScreen,
     MarketRules,
     Permission,
     Regime,
@@ -39,12 +38,14 @@ from exchange.units import HOUR, AssetId
 from matching.terms import SelfTradePrevention
 from scenarios.config.cash_file import CashKind, SettlementAssetTable
 from scenarios.config.clearing_file import ClearingTable
+from scenarios.config.grounds import AssumptionTable, SourceTable, check_provenance
 from scenarios.config.reading import (
     AssetCode,
     ConfigurationError,
     Count,
     CoverPercent,
     Day,
+    Dollars,
     Flag,
     Identifier,
     Leverage,
@@ -55,7 +56,6 @@ from scenarios.config.reading import (
     check,
     closest,
     fault,
-    key_paths,
     nearest,
     read_toml,
 )
@@ -215,6 +215,35 @@ class AssetCountingTable(Table):
     crypto_max_rub: Annotated[Roubles | None, Field(description="No more than so much of it.")] = None
 
 
+class ListingTable(Table):
+    """On which coins anything may be offered, whoever asks; what is known of them is in a table of its own."""
+
+    market_value_min_usd: Annotated[
+        Dollars | None, Field(description="The market value of the coin, at least.")
+    ] = None
+    daily_volume_min_usd: Annotated[
+        Dollars | None, Field(description="What is traded of it in a day, everywhere, at least.")
+    ] = None
+    age_years_min: Annotated[Count | None, Field(description="Since it was first traded, at least.")] = None
+    privacy_coins: Annotated[
+        Flag, Field(description="Whether anything may be offered on coins made to hide who pays whom.")
+    ] = True
+
+    @model_validator(mode="after")
+    def _screens_something(self) -> "ListingTable":
+        if not self.model_fields_set:
+            raise fault("is empty, and screens nothing", "say what it asks for, or leave it out")
+        return self
+
+    def screen(self) -> ListingScreen:
+        return ListingScreen(
+            market_value_min=self.market_value_min_usd,
+            daily_volume_min=self.daily_volume_min_usd,
+            age_years_min=self.age_years_min or 0,
+            privacy_coins=self.privacy_coins,
+        )
+
+
 class MarketTable(Table):
     self_trade_prevention: Annotated[
         SelfTradePrevention,
@@ -284,22 +313,6 @@ class CashTable(Table):
         )
 
 
-class SourceTable(Table):
-    """Where numbers of the file come from: `keys` are their key paths, or those of tables around them."""
-
-    label: Text
-    reference: Text
-    grade: Annotated[Grade, Field(description="P primary, S secondary, W weak, D derived.")]
-    keys: tuple[Text, ...] = ()
-
-
-class AssumptionTable(Table):
-    """A value that no source gives."""
-
-    key: Text
-    reason: Text
-
-
 class RegimeFile(Table):
     """An access regime: who may enter, what they may do there, and within which limits."""
 
@@ -323,6 +336,7 @@ class RegimeFile(Table):
     cash: CashTable
     clearing: ClearingTable = ClearingTable()
     venue: VenueTable = VenueTable()
+    listing: ListingTable | None = None
     sources: tuple[SourceTable, ...] = ()
     assumptions: tuple[AssumptionTable, ...] = ()
 
@@ -332,7 +346,7 @@ class RegimeFile(Table):
         _check_classes(self)
         _check_spot(self)
         _check_denomination(self)
-        _check_provenance(self, self.sources, self.assumptions)
+        check_provenance(self, self.sources, self.assumptions)
         return self
 
     def regime(self) -> Regime:
@@ -363,6 +377,7 @@ class RegimeFile(Table):
             offshore_share_bp=self.offshore_share_percent,
             clearing=self.clearing.rules(),
             venue=self.venue.rule(),
+            listing=ListingScreen() if self.listing is None else self.listing.screen(),
         )
 
 
@@ -377,7 +392,7 @@ class ClearingFile(Table):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "ClearingFile":
-        _check_provenance(self, self.sources, self.assumptions)
+        check_provenance(self, self.sources, self.assumptions)
         return self
 
 
@@ -392,7 +407,7 @@ class CashFile(Table):
 
     @model_validator(mode="after")
     def _makes_sense(self) -> "CashFile":
-        _check_provenance(self, self.sources, self.assumptions)
+        check_provenance(self, self.sources, self.assumptions)
         return self
 
 
@@ -410,7 +425,7 @@ class BoundsFile(Table):
     def _makes_sense(self) -> "BoundsFile":
         if self.institutions is None and self.venue is None:
             raise fault("bounds nothing", "add a table [institutions] or [venue]", at="id")
-        _check_provenance(self, self.sources, self.assumptions)
+        check_provenance(self, self.sources, self.assumptions)
         return self
 
 
@@ -462,39 +477,6 @@ def _check_denomination(file: RegimeFile) -> None:
             else "denomination"
         )
         raise fault(f"cannot be used: {problem}", remedy, at=f"cash.{key}")
-
-
-def _check_provenance(
-    file: Table, sources: Iterable[SourceTable], assumptions: Iterable[AssumptionTable]
-) -> None:
-    """Every number has a source or is flagged as assumed, never both; the longest key path decides."""
-    stated = dict(key_paths(file.model_dump(exclude_unset=True, exclude={"sources", "assumptions"})))
-    sourced = {key: f"sources.{place}.keys" for place, table in enumerate(sources, 1) for key in table.keys}
-    assumed = {table.key: f"assumptions.{place}.key" for place, table in enumerate(assumptions, 1)}
-    for key, place in [*sourced.items(), *assumed.items()]:
-        if key not in stated:
-            raise fault(f"names “{key}”, which is not in this file", nearest(key, stated), at=place)
-    for key in sourced:
-        if key in assumed:
-            raise fault(
-                f"stands in {sourced[key]} and in {assumed[key]}, but is either sourced or assumed",
-                "remove it from one of the two",
-                at=key,
-            )
-    for key, value in stated.items():
-        number = isinstance(value, int | Decimal) and not isinstance(value, bool)
-        if number and not _vouched(key, sourced, assumed):
-            raise fault(
-                "is a number without a source, and not flagged as assumed",
-                "add the key to the keys of a source, or to the assumptions with a reason",
-                at=key,
-            )
-
-
-def _vouched(key: str, *vouching: Mapping[str, str]) -> bool:
-    steps = key.split(".")
-    paths = [".".join(steps[:length]) for length in range(1, len(steps) + 1)]
-    return any(path in paths_known for paths_known in vouching for path in paths)
 
 
 _SHIPPED = Shipped("regimes", "regime")

@@ -90,6 +90,7 @@ from scenarios.config.settlement_tables import (
 )
 from scenarios.config.shipped import Shipped
 from scenarios.config.theft_table import TheftTable
+from scenarios.config.underlyings_file import UnderlyingTable, check_coins, known_underlyings
 from scenarios.index_path import instant, midnight_of, read_knots
 from scenarios.world import (
     AttackKind,
@@ -725,6 +726,7 @@ class ScenarioFile(Table):
     directives: tuple[DirectiveTable, ...] = ()
     freeze_hazard: FreezeHazardTable | None = None
     theft: TheftTable | None = None
+    underlyings: tuple[UnderlyingTable, ...] = ()
     attacks: tuple[AttackTable, ...] = ()
     beliefs: BeliefsTable = BeliefsTable()
     coin_makers: tuple[CoinMakerTable, ...] = ()
@@ -777,6 +779,7 @@ class ScenarioFile(Table):
                 )
         self._check_hours()
         self._check_units()
+        check_coins(self.underlyings)
         self._check_issuers()
         names = [maker.id for maker in self.makers]
         if len(set(names)) < len(names):
@@ -1091,6 +1094,7 @@ class ScenarioFile(Table):
             depth_interval=self.calendar.depth_interval_seconds * SECOND,
             cash_prices=tuple(pair.price_terms(coin.asset_id) for pair in self.cash_pairs[:1] if pairs),
             settlement_cycles=tuple(cycle.terms(midnight) for cycle in self.cycles),
+            underlyings=known_underlyings(self.underlyings) if index else (),
         )
         scales = {asset.id: asset.scale for asset in self.crypto}
         instruments = (

@@ -3,7 +3,7 @@
 from collections import Counter
 from pathlib import Path
 
-from exchange.events import OrderRejected, TradeReported
+from exchange.events import OrderRejected, TradeReported, UnderlyingWithheld
 from exchange.reasons import RejectReason
 from scenarios.config.regime_file import regime_path
 from tests.scenarios.small_worlds import Kept, a_world, live
@@ -36,3 +36,36 @@ def test_a_class_may_trade_futures_and_no_perpetuals(tmp_path: Path) -> None:
     assert set(refusals(perpetual)) == {RejectReason.PRODUCT_NOT_PERMITTED}
     future = live(a_world(tmp_path), regime)
     assert future.events(TradeReported) and RejectReason.PRODUCT_NOT_PERMITTED not in refusals(future)
+
+
+SCREEN = ("[market]", "[listing]\nmarket_value_min_usd = 60_000_000_000\nprivacy_coins = false\n\n[market]")
+KNOWN = """\
+[[underlyings]]
+id = "XMR"
+market_value_usd = 70_000_000_000
+daily_volume_usd = 1
+traded_since = 2014-05-21
+
+[population]"""
+ON_MONERO = (("[index]\n", '[index]\nid = "XMR_RUB"\n'), ("[population]", KNOWN))
+
+
+def test_nothing_is_offered_on_a_coin_that_does_not_pass_the_screen(tmp_path: Path) -> None:
+    regime = open_but(tmp_path, SCREEN, assumed=("listing.market_value_min_usd",))
+    small = live(a_world(tmp_path, ON_MONERO[0]), regime)
+    assert set(refusals(small)) == {RejectReason.UNDERLYING_WITHHELD} and not small.events(TradeReported)
+    (told,) = small.events(UnderlyingWithheld)
+    assert told.coin == "XMR" and told.explanation.startswith(
+        "its market value is USD 6,000,000,000, not USD 60"
+    )
+    large = live(a_world(tmp_path), regime)
+    assert large.events(TradeReported) and not large.events(UnderlyingWithheld)
+
+
+def test_what_a_scenario_says_of_a_coin_counts_before_the_table(tmp_path: Path) -> None:
+    """A private coin may be as large as it likes; one that is not private passes as soon as it is large."""
+    regime = open_but(tmp_path, SCREEN, assumed=("listing.market_value_min_usd",))
+    assert live(a_world(tmp_path, *ON_MONERO), regime).events(TradeReported)
+    private = (ON_MONERO[0], ("[population]", KNOWN.replace("\n\n[pop", "\nprivacy = true\n\n[pop")))
+    (told,) = live(a_world(tmp_path, *private), regime).events(UnderlyingWithheld)
+    assert told.explanation == "it is a privacy coin"
