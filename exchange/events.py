@@ -285,6 +285,17 @@ class ParticipantStateChanged(PrivateEvent):
     state: ParticipantState
 
 
+class PositionTierPassed(PrivateEvent):
+    """A trade has taken the net position on a coin beyond a tier of the regime's limit; the first is tier 1.
+
+    `units` are hundred-millionths of the coin, negative if it is short.
+    """
+
+    coin: str
+    tier: int
+    units: int
+
+
 class LimitChanged(PrivateEvent):
     limit: Money | None
     used: Money
@@ -1635,6 +1646,7 @@ Event: TypeAlias = (
     | ParticipantAdmitted
     | ParticipantRefused
     | ParticipantStateChanged
+    | PositionTierPassed
     | LimitChanged
     | CashDeposited
     | WithdrawalRequested

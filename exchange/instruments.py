@@ -83,6 +83,7 @@ FUTURES = (
     Product.FUTURE,
     Product.ROLLING_PERPETUAL,
 )  # whose claim is worth what the index is, less its floor
+DERIVATIVES = (*FUTURES, Product.OPTION)
 IN_UNITS = (
     Product.SPOT,
     Product.NOTE,

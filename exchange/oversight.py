@@ -212,6 +212,7 @@ def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
     state.ledger.freeze_respects_finality = regime.cash.freeze_respects_finality
     for series in state.series.values():
         series.market.terms = house.market_terms(series.instrument, state)
+        house.limit_positions(series, state)
     yield RegimeAdopted(regime_id=regime.regime_id, title=regime.title)
     yield from _screen(regime, state)
     for seat in state.seats.values():

@@ -50,6 +50,7 @@ class RejectReason(StrEnum):
     TRIGGER_NOT_POSITIVE = "trigger_not_positive"
     TRIGGER_PASSED = "trigger_passed"
     REDUCE_ONLY = "reduce_only"
+    POSITION_LIMIT = "position_limit"  # on one coin
     ANNUAL_PURCHASES = "annual_purchases"
     EXPOSURE_LIMIT = "exposure_limit"
     OWN_FUNDS_COVER = "own_funds_cover"

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 
 from exchange.access.listing import Underlying
-from exchange.access.regime import AccessClass, Applicant, Regime
+from exchange.access.regime import AccessClass, Applicant, PositionLimit, Regime
 from exchange.agenda import Agenda
 from exchange.cash.chain import Chain
 from exchange.cash.holding import Holding
@@ -174,6 +174,7 @@ class Series:
     state: SeriesState
     lowest_price: Price
     highest_price: Price
+    position_limit: PositionLimit | None = None  # of the regime in force
     resumes_as: SeriesState | None = None  # while it is suspended
     lacks_cash: bool = False  # it is suspended, or would be, for what happened to the money that it pays in
     published: BestPricesChanged | None = None  # the best prices that the public knows

@@ -9,6 +9,7 @@ from functools import lru_cache
 from typing import Final
 
 from exchange import repeats
+from exchange.access.positions import tier_of, units_of
 from exchange.commands import (
     AmendOrder,
     CancelAll,
@@ -33,6 +34,7 @@ from exchange.events import (
     OrdersLinked,
     OrderTriggered,
     OrderWaiting,
+    PositionTierPassed,
     QuotesFrozen,
     RequestRejected,
     TradeReported,
@@ -41,6 +43,7 @@ from exchange.events import (
 from exchange.reasons import RejectReason
 from exchange.rules.admission import first_refusal, first_refusal_to_wait, first_refusal_when_fired
 from exchange.rules.permitted import must_reduce, only_reduces
+from exchange.rules.positions import held_under
 from exchange.rules.prices import furthest_price, protection_price, reference_price
 from exchange.rules.throttles import count_request
 from exchange.schedule import begin_call
@@ -571,6 +574,8 @@ def _clear(
     yield _filled(maker, price, quantity, Liquidity.MAKER, maker_fee, state)
     yield _filled(taker, price, quantity, Liquidity.TAKER, taker_fee, state)
     yield _trade(price, quantity, taker.side, series, state)
+    if series.position_limit is not None:
+        yield from _tell_tiers(buyer[0], seller[0], quantity, series, state)
 
 
 def _uncross(
@@ -590,6 +595,20 @@ def _uncross(
     for order, fee in sides:
         yield _filled(order, price, quantity, Liquidity.AUCTION, fee, state)
     yield _trade(price, quantity, None, series, state)
+    if series.position_limit is not None:
+        yield from _tell_tiers(bid, ask, quantity, series, state)
+
+
+def _tell_tiers(bid: Order, ask: Order, quantity: Quantity, series: Series, state: State) -> Iterator[Event]:
+    """Whose position a trade has just taken beyond a tier of the limit on the coin."""
+    limit = series.position_limit
+    assert limit is not None, "asked where there is one"
+    for order in (bid, ask):
+        units = held_under(limit, order.owner, state)
+        before = units - units_of(series.instrument, order.side * quantity)
+        tier = tier_of(units, limit)
+        if tier > tier_of(before, limit):
+            yield PositionTierPassed(participant_id=order.owner, coin=limit.coin, tier=tier, units=units)
 
 
 def _note_quotes_traded(seat: Seat, quantity: Quantity, series: Series, state: State) -> Iterator[Event]:

@@ -14,6 +14,7 @@ BucketId = NewType("BucketId", str)  # "BTC_RUB-25DEC26": claims on one underlyi
 WalletId = NewType("WalletId", str)  # an address on an issuer's own ledger
 
 INDEX_DECIMALS = 2  # an index unit is 0.01
+ONE_UNIT = 100_000_000  # hundred-millionths in one unit of a coin
 
 SECOND: Time = 1_000_000_000
 MINUTE: Time = 60 * SECOND

@@ -75,6 +75,7 @@ LASTING: Final = frozenset(
 
 TIGHT: Final = frozenset(
     {
+        RejectReason.POSITION_LIMIT,
         RejectReason.ANNUAL_PURCHASES,
         RejectReason.EXPOSURE_LIMIT,
         RejectReason.OWN_FUNDS_COVER,

@@ -1,6 +1,7 @@
 """A regime in plain words, and what changes from one regime to another."""
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from exchange.access.classes import IN_ROUBLES, PLURAL, Requirement, Subject, meant_for, requirements
@@ -17,6 +18,7 @@ from exchange.access.regime import (
     InstitutionRule,
     ListingScreen,
     Permission,
+    PositionLimit,
     Regime,
     VenueRule,
     roubles,
@@ -25,7 +27,7 @@ from exchange.clearing.denomination import Denomination
 from exchange.clearing.terms import ClearingMode, ClearingRules, VariationKind
 from exchange.clearing.waterfall import LossOrder
 from exchange.instruments import Product
-from exchange.units import HOUR, BasisPoints
+from exchange.units import HOUR, ONE_UNIT, BasisPoints
 from matching.terms import SelfTradePrevention
 
 _PERMISSION = {
@@ -97,6 +99,7 @@ def rules(regime: Regime) -> list[Rule]:
         ),
         Rule("the venue as a whole", venue_in_words(regime.venue), "venue"),
         Rule("coins on which anything is offered", listing_in_words(regime.listing), "listing"),
+        Rule("position on one coin", positions_in_words(regime.position_limits), "position_limits"),
         Rule("clearing", clearing_in_words(regime.clearing), "clearing"),
         Rule("settlement", cash_in_words(regime.cash), "cash.settlement_asset"),
         Rule("withdrawals when a venue wallet is frozen", _GATE[regime.cash.gate], "cash.gate"),
@@ -285,6 +288,26 @@ def venue_in_words(rule: VenueRule) -> str:
     if rule.capital_at_risk is None:
         return "as large as it will"
     return f"at most {roubles(rule.capital_at_risk)} of everybody's capital at risk"
+
+
+def positions_in_words(limits: Sequence[PositionLimit]) -> str:
+    """Each limit: "BTC (future): told of beyond 110 units, at most 5,000 units"."""
+    return "; ".join(_limit_in_words(limit) for limit in limits) or "no limit"
+
+
+def _limit_in_words(limit: PositionLimit) -> str:
+    parts = [
+        f"told of beyond {_units(tier.units)}"
+        + (f" and margined {percent(tier.extra_margin_bp)} higher there" if tier.extra_margin_bp else "")
+        for tier in limit.tiers
+    ]
+    if limit.units is not None:
+        parts.append(f"at most {_units(limit.units)}")
+    return f"{limit.coin} ({', '.join(limit.products)}): {', '.join(parts)}"
+
+
+def _units(hundred_millionths: int) -> str:
+    return f"{Decimal(hundred_millionths) / ONE_UNIT:,f} units"
 
 
 def listing_in_words(screen: ListingScreen) -> str:

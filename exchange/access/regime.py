@@ -107,6 +107,22 @@ class VenueRule(Message):
     capital_at_risk: Money | None = None  # of everybody together; at it nobody comes in, and nothing is added
 
 
+class PositionTier(Message):
+    """Whoever holds more is told of, and pays more margin for what is beyond, under margin."""
+
+    units: int  # of the coin, in hundred-millionths
+    extra_margin_bp: BasisPoints = 0  # of the notional beyond, up to the next tier
+
+
+class PositionLimit(Message):
+    """How large a net position anybody may have on a coin, over all series of the products."""
+
+    coin: str
+    products: tuple[Product, ...]
+    units: int | None = None  # of the coin, in hundred-millionths; no order may lead beyond. None: no limit
+    tiers: tuple[PositionTier, ...] = ()  # the smallest first
+
+
 class ListingScreen(Message):
     """On which coins anything may be offered. Amounts are whole US dollars. None: no such rule."""
 
@@ -193,6 +209,7 @@ class Regime(Message):
     clearing: ClearingRules = ClearingRules()
     venue: VenueRule = VenueRule()
     listing: ListingScreen = ListingScreen()
+    position_limits: tuple[PositionLimit, ...] = ()
 
 
 def roubles(amount: Money) -> str:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from exchange import auctions, margining
+from exchange.access.positions import limit_on, tiers_in_lots
 from exchange.clearing import rolling
 from exchange.clearing.denomination import bar_to_listing
 from exchange.clearing.expiry import advance, is_over, is_trading
@@ -88,6 +89,7 @@ def open_series(terms: Instrument, state: State) -> Iterator[Event]:
     bounds = (terms.lowest_price, terms.highest_price)
     market = Market(market_terms(terms, state), terms.reference, Phase.CLOSED)
     series = Series(terms, market, index, SeriesState.LISTED, *bounds)
+    limit_positions(series, state)
     series.feed = Feed(market) if terms.publishes_book else None
     state.series[terms.instrument_id] = series
     if terms.expiry and terms.bucket_id not in state.fixings:
@@ -106,6 +108,14 @@ def open_series(terms: Instrument, state: State) -> Iterator[Event]:
     yield InstrumentListed(instrument=terms)
     if state.session_open and not must_stay(series, state):
         yield from begin_trading(series, state)
+
+
+def limit_positions(series: Series, state: State) -> None:
+    """Positions in the series count under what the regime in force says, and cost more beyond its tiers."""
+    terms, margin = series.instrument, state.covers.margin
+    series.position_limit = limit_on(terms, state.regime)
+    if margin is not None and margin.has(terms.instrument_id):
+        margin.follow_tiers(terms.instrument_id, tiers_in_lots(terms, series.position_limit))
 
 
 def begin_trading(series: Series, state: State) -> Iterator[Event]:

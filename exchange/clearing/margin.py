@@ -28,7 +28,7 @@ from exchange.clearing.margin_accounts import (
 )
 from exchange.clearing.terms import ClearingRules
 from exchange.instruments import Instrument
-from exchange.units import AssetId, BucketId, InstrumentId, Money, Time
+from exchange.units import AssetId, BasisPoints, BucketId, InstrumentId, Money, Time
 from matching.terms import ParticipantId, Price, Quantity, Side
 
 # the live orders of a participant in the series of a portfolio
@@ -94,6 +94,18 @@ class MarginCover:
         for account in margin.portfolios.values():
             account.reckon()
         margin.ceiling = margin.required
+
+    def follow_tiers(
+        self, instrument_id: InstrumentId, tiers: tuple[tuple[Quantity, BasisPoints], ...]
+    ) -> None:
+        """The regime charges other sizes in the series' portfolio than before: what all need is reckoned anew."""
+        portfolio = self._portfolio_of[instrument_id]
+        if portfolio.tiers == tiers:
+            return
+        portfolio.charge_beyond(tiers)
+        for account in portfolio.accounts.values():
+            account.reckon()
+            account.margin.ceiling = account.margin.required
 
     def redenominate(self, cash: AssetId, price_ppm: int) -> None:
         """Everything is margined in another asset from now on, unit for unit. Seats must know it already."""

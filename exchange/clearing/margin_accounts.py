@@ -15,6 +15,7 @@ from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.scenario_margin import (
     ScenarioTerms,
+    beyond_tiers,
     binding_cells,
     concentration,
     direction,
@@ -34,7 +35,7 @@ from exchange.events import IndexStatus
 from exchange.instruments import Instrument, Product
 from exchange.messages import changed
 from exchange.reasons import RejectReason
-from exchange.units import AssetId, IndexId, IndexPrice, InstrumentId, Money, Time
+from exchange.units import AssetId, BasisPoints, IndexId, IndexPrice, InstrumentId, Money, Time
 from matching.terms import ParticipantId, Price, Quantity
 
 
@@ -499,6 +500,8 @@ class Portfolio:
         "risk_arrays",
         "terms",
         "tick_value",
+        "tiers",
+        "unconcentrated",
         "valued_at",
         "valued_by",
     )
@@ -509,6 +512,8 @@ class Portfolio:
         self.cash = instrument.cash
         self.fees = accounts.fees(self.cash)
         self.terms = terms
+        self.tiers: tuple[tuple[Quantity, BasisPoints], ...] = ()
+        self.unconcentrated = terms.concentration_threshold  # net lots for which nothing is charged
         self.tick_value = instrument.tick_value
         self.forward: Price = instrument.reference if instrument.strike is None else instrument.strike
         self.cells = scenario_cells(terms)
@@ -536,6 +541,11 @@ class Portfolio:
         self.directions[instrument_id] = direction(instrument)
         self.expiries.setdefault(instrument.expiry, []).append(instrument_id)
         return None
+
+    def charge_beyond(self, tiers: tuple[tuple[Quantity, BasisPoints], ...]) -> None:
+        """From here on net lots beyond these sizes cost more; the requirement of all accounts must follow."""
+        self.tiers = tiers
+        self.unconcentrated = min(self.terms.concentration_threshold, *(lots for lots, _ in tiers))
 
     def value(self, marks: Mapping[InstrumentId, Price], now: Time) -> None:
         """From here on these series are reckoned at these marks; the rows of all accounts must follow."""
@@ -595,7 +605,7 @@ class Portfolio:
         """
         terms = self.terms
         size = worst_net_size(account.net, bought, sold)
-        concentrated = size > terms.concentration_threshold
+        concentrated = size > self.unconcentrated
         leverage_bp = account.margin.leverage_bp
         if (
             not concentrated
@@ -614,7 +624,7 @@ class Portfolio:
                 short_option_minimum(short, self.forward, self.tick_value, terms),
                 leverage_minimum(size * lot, leverage_bp),
             ),
-            concentration(size, lot, terms),
+            concentration(size, lot, terms) + beyond_tiers(size, lot, self.tiers),
             inter_expiry_charge(self._spread(account, bought, sold), terms) if len(self.expiries) > 1 else 0,
         )
 

@@ -247,6 +247,18 @@ def concentration(net_size: Quantity, lot_notional: Money, terms: ScenarioTerms)
     return divide_up(net_size * lot_notional * terms.concentration_slope_ppb * beyond, ONE_IN_PPB)
 
 
+def beyond_tiers(
+    net_size: Quantity, lot_notional: Money, tiers: Sequence[tuple[Quantity, BasisPoints]]
+) -> Money:
+    """What a regime's position limit asks of the notional between a tier and the next, and beyond the last; rounded up.
+
+    `tiers` are net lots and the share for each lot beyond, the smallest first.
+    """
+    ends = [lots for lots, _ in tiers[1:]] + [net_size]
+    parts = ((min(net_size, end) - lots, bp) for (lots, bp), end in zip(tiers, ends, strict=False))
+    return divide_up(sum(max(lots, 0) * bp for lots, bp in parts) * lot_notional, ONE_IN_BP)
+
+
 def inter_expiry_charge(notionals: Iterable[Money], terms: ScenarioTerms) -> Money:
     """The charge for what nets only between expiries of one underlying, whose prices may part; rounded up.
 

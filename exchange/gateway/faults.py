@@ -71,6 +71,7 @@ REJECTIONS: Final[Mapping[RejectReason, Code]] = {
     _R.TRIGGER_NOT_POSITIVE: Code(11036, "invalid_trigger"),
     _R.TRIGGER_PASSED: Code(11036, "invalid_trigger"),
     _R.REDUCE_ONLY: OTHER_REJECT,
+    _R.POSITION_LIMIT: Code(10013, "max_exposure"),
     _R.ANNUAL_PURCHASES: Code(10013, "max_exposure"),
     _R.EXPOSURE_LIMIT: Code(10013, "max_exposure"),
     _R.OWN_FUNDS_COVER: Code(10013, "max_exposure"),

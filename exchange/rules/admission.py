@@ -10,6 +10,7 @@ from typing import TypeAlias
 from exchange.reasons import RejectReason
 from exchange.rules.cover import covered, within_purchases
 from exchange.rules.permitted import cooled_off, product_permitted, reduces_if_it_must
+from exchange.rules.positions import within_position_limit
 from exchange.rules.prices import inside_band, inside_collar, somebody_opposite
 from exchange.rules.resting import ends_ahead, fits_the_market, may_wait, quotes_not_frozen
 from exchange.rules.sessions import participant_not_suspended, series_trading, session_open
@@ -33,6 +34,7 @@ ADMISSION: tuple[Rule, ...] = (
     ends_ahead,
     fits_the_market,
     reduces_if_it_must,
+    within_position_limit,
     within_purchases,
     covered,
     within_rate,

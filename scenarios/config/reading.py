@@ -248,6 +248,14 @@ Roubles = Annotated[  # kopecks in the object
     PlainSerializer(_in_units),
     _number_schema("0.01", "1e15"),
 ]
+CoinUnits = Annotated[  # of a crypto asset; in hundredths
+    int,
+    BeforeValidator(
+        partial(_hundredths, unit="units of the coin", least=Decimal("0.01"), most=Decimal(1_000_000_000))
+    ),
+    PlainSerializer(_in_units),
+    _number_schema("0.01", "1e9"),
+]
 Dollars = Annotated[int, Field(strict=True, ge=1, le=1_000_000_000_000_000)]  # US dollars, whole ones
 RoublesOrNothing = Annotated[  # the same, where nothing may be said as 0
     int,

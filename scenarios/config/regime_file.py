@@ -7,6 +7,7 @@ or which as a venue is, bounded otherwise. One of each may be named, in any orde
 
 from collections.abc import Iterable, Mapping
 from importlib.resources.abc import Traversable
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
@@ -27,20 +28,23 @@ from exchange.access.regime import (
     ListingScreen,
     MarketRules,
     Permission,
+    PositionLimit,
+    PositionTier,
     Regime,
     RegimeStatus,
     Source,
     VenueRule,
 )
 from exchange.clearing.denomination import Denomination, fault_in_denomination
-from exchange.instruments import Product
-from exchange.units import HOUR, AssetId
+from exchange.instruments import DERIVATIVES, Product
+from exchange.units import HOUR, ONE_UNIT, AssetId
 from matching.terms import SelfTradePrevention
 from scenarios.config.cash_file import CashKind, SettlementAssetTable
 from scenarios.config.clearing_file import ClearingTable
 from scenarios.config.grounds import AssumptionTable, SourceTable, check_provenance
 from scenarios.config.reading import (
     AssetCode,
+    CoinUnits,
     ConfigurationError,
     Count,
     CoverPercent,
@@ -215,6 +219,65 @@ class AssetCountingTable(Table):
     crypto_max_rub: Annotated[Roubles | None, Field(description="No more than so much of it.")] = None
 
 
+HUNDREDTH = ONE_UNIT // 100
+
+
+class PositionTierTable(Table):
+    """A size beyond which a position is told of."""
+
+    units: CoinUnits
+    extra_margin_percent: Annotated[
+        Percent, Field(description="Under margin, of the notional beyond, up to the next tier.")
+    ] = 0
+
+    def tier(self) -> PositionTier:
+        return PositionTier(units=self.units * HUNDREDTH, extra_margin_bp=self.extra_margin_percent)
+
+
+class PositionLimitTable(Table):
+    """How large a net position anybody may have on a coin."""
+
+    coin: AssetCode
+    products: Annotated[
+        tuple[Product, ...],
+        Field(min_length=1, description="Those that count together; left out: derivatives."),
+    ] = DERIVATIVES
+    limit_units: Annotated[
+        CoinUnits | None, Field(description="Of the coin: no order may lead beyond; left out: no limit.")
+    ] = None
+    tiers: Annotated[
+        tuple[PositionTierTable, ...], Field(description="Sizes to be told of, the smallest first.")
+    ] = ()
+
+    @model_validator(mode="after")
+    def _limits_something(self) -> "PositionLimitTable":
+        for product in self.products:
+            if product not in DERIVATIVES:
+                raise fault(
+                    f"names “{product}”, which nobody can be short of",
+                    f"choose among {', '.join(DERIVATIVES)}",
+                    at="products",
+                )
+        if self.limit_units is None and not self.tiers:
+            raise fault("limits nothing", "add limit_units or tiers", at="coin")
+        sizes = [tier.units for tier in self.tiers]
+        if any(after <= before for before, after in pairwise(sizes)):
+            raise fault("are not in order of size", "put the smallest first", at="tiers")
+        if self.limit_units is not None and sizes and sizes[-1] >= self.limit_units:
+            raise fault(
+                "reach the limit, so they could never be passed", "lower them, or raise it", at="tiers"
+            )
+        return self
+
+    def limit(self) -> PositionLimit:
+        return PositionLimit(
+            coin=self.coin,
+            products=self.products,
+            units=None if self.limit_units is None else self.limit_units * HUNDREDTH,
+            tiers=tuple(tier.tier() for tier in self.tiers),
+        )
+
+
 class ListingTable(Table):
     """On which coins anything may be offered, whoever asks; what is known of them is in a table of its own."""
 
@@ -337,6 +400,9 @@ class RegimeFile(Table):
     clearing: ClearingTable = ClearingTable()
     venue: VenueTable = VenueTable()
     listing: ListingTable | None = None
+    position_limits: Annotated[
+        tuple[PositionLimitTable, ...], Field(description="Of anybody's net position on a coin.")
+    ] = ()
     sources: tuple[SourceTable, ...] = ()
     assumptions: tuple[AssumptionTable, ...] = ()
 
@@ -345,6 +411,7 @@ class RegimeFile(Table):
         _check_validity(self)
         _check_classes(self)
         _check_spot(self)
+        _check_position_limits(self)
         _check_denomination(self)
         check_provenance(self, self.sources, self.assumptions)
         return self
@@ -377,6 +444,7 @@ class RegimeFile(Table):
             offshore_share_bp=self.offshore_share_percent,
             clearing=self.clearing.rules(),
             venue=self.venue.rule(),
+            position_limits=tuple(table.limit() for table in self.position_limits),
             listing=ListingScreen() if self.listing is None else self.listing.screen(),
         )
 
@@ -463,6 +531,20 @@ def _check_spot(file: RegimeFile) -> None:
                 "set test_environment = true, or deny spot",
                 at=f"classes.{table.id}.permissions.{Product.SPOT}",
             )
+
+
+def _check_position_limits(file: RegimeFile) -> None:
+    """Each product on a coin counts under one limit."""
+    seen: dict[tuple[str, Product], int] = {}
+    for number, table in enumerate(file.position_limits, 1):
+        for product in table.products:
+            first = seen.setdefault((table.coin, product), number)
+            if first != number:
+                raise fault(
+                    f"limits {product} on {table.coin}, as position_limits.{first} does already",
+                    "remove it from one of the two",
+                    at=f"position_limits.{number}",
+                )
 
 
 def _check_denomination(file: RegimeFile) -> None:

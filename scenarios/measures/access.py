@@ -18,6 +18,7 @@ ACCESS_REASONS = (
     RejectReason.KNOWLEDGE_TEST_REQUIRED,
 )
 COVER_REASONS = (
+    RejectReason.POSITION_LIMIT,
     RejectReason.ANNUAL_PURCHASES,
     RejectReason.EXPOSURE_LIMIT,
     RejectReason.OWN_FUNDS_COVER,

@@ -12,6 +12,7 @@ from exchange.clearing.portfolio import Holding, Margin
 from exchange.clearing.pricing import mark_of_option
 from exchange.clearing.scenario_margin import (
     ScenarioTerms,
+    beyond_tiers,
     cell_losses,
     cells,
     concentration,
@@ -255,6 +256,21 @@ def test_size_beyond_the_threshold_costs_ever_more() -> None:
     assert concentration(1_001, 800_000, terms) == 41  # 800.8 million times 0.00000005, rounded up
     assert concentration(3_000, 800_000, terms) == 240_000
     assert concentration(2_000, 800_000, terms) > 2 * concentration(1_500, 800_000, terms)
+
+
+@pytest.mark.parametrize(
+    ("size", "charge"),
+    [
+        (10, 0),
+        (11, 5),  # 5% of 100
+        (20, 50),
+        (21, 50 + 13),
+        (-21 + 51, 50 + 130),
+    ],
+)
+def test_notional_beyond_a_tier_costs_the_rate_of_that_tier(size: int, charge: int) -> None:
+    assert beyond_tiers(size, 100, ((10, 500), (20, 1_300))) == charge
+    assert beyond_tiers(size, 100, ()) == 0
 
 
 def test_concentration_is_that_of_the_worst_side_of_the_orders() -> None:

@@ -3,10 +3,11 @@
 from collections import Counter
 from pathlib import Path
 
-from exchange.events import OrderRejected, TradeReported, UnderlyingWithheld
+from exchange.events import OrderFilled, OrderRejected, PositionTierPassed, TradeReported, UnderlyingWithheld
 from exchange.reasons import RejectReason
 from scenarios.config.regime_file import regime_path
-from tests.scenarios.small_worlds import Kept, a_world, live
+from scenarios.run import run_cell
+from tests.scenarios.small_worlds import Kept, a_world, live, short_day
 from tests.scenarios.test_perpetual_world import ROLLS
 
 OPEN = regime_path("ru_open_counterfactual").read_text(encoding="utf-8")
@@ -69,3 +70,48 @@ def test_what_a_scenario_says_of_a_coin_counts_before_the_table(tmp_path: Path) 
     private = (ON_MONERO[0], ("[population]", KNOWN.replace("\n\n[pop", "\nprivacy = true\n\n[pop")))
     (told,) = live(a_world(tmp_path, *private), regime).events(UnderlyingWithheld)
     assert told.explanation == "it is a privacy coin"
+
+
+def limited(folder: Path, lines: str) -> str:
+    table = f'[[position_limits]]\ncoin = "BTC"\n{lines}\n\n[market]'
+    return open_but(folder, ("[market]", table), assumed=("position_limits",))
+
+
+def largest(kept: Kept) -> int:
+    """The largest position that anybody ever had, in lots."""
+    held: Counter[str] = Counter()
+    most = 0
+    for fill in kept.events(OrderFilled):
+        held[fill.participant_id] += fill.side * fill.quantity
+        most = max(most, abs(held[fill.participant_id]))
+    return most
+
+
+def test_nobody_holds_more_than_the_position_limit(tmp_path: Path) -> None:
+    """A lot is a thousandth of a coin."""
+    world = a_world(tmp_path)
+    assert largest(live(world)) > 50
+    kept = live(world, limited(tmp_path, "limit_units = 0.05"))
+    assert 0 < largest(kept) <= 50
+    assert refusals(kept)[RejectReason.POSITION_LIMIT]
+
+
+def test_a_position_beyond_a_tier_is_told_of_and_the_trading_stays_the_same(tmp_path: Path) -> None:
+    world = a_world(tmp_path)
+    alone = live(world)
+    kept = live(world, limited(tmp_path, "tiers = [{ units = 0.02 }, { units = 0.04 }]"))
+    assert kept.events(OrderFilled) == alone.events(OrderFilled)
+    passed = kept.events(PositionTierPassed)
+    assert {event.tier for event in passed} == {1, 2} and not alone.events(PositionTierPassed)
+    assert all(abs(event.units) > event.tier * 2_000_000 for event in passed)
+
+
+def test_under_margin_positions_beyond_a_tier_cost_more(tmp_path: Path) -> None:
+    """Nobody is short of money on that day, so that the trades are the same, and more is kept for them."""
+
+    def kept_for_positions(extra_percent: int) -> float:
+        tiers = f"tiers = [{{ units = 0.01, extra_margin_percent = {extra_percent} }}]"
+        regime = limited(tmp_path, tiers) + "+risk"
+        return run_cell(str(short_day(tmp_path)), regime, 1, None).measures["locked_peak"]
+
+    assert kept_for_positions(50) > 1.5 * kept_for_positions(0) > 0
