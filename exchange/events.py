@@ -66,6 +66,7 @@ class CancelCause(StrEnum):
     UNITS_LOST = "units_lost"  # what it would have sold is no longer there
     CASH_LOST = "cash_lost"  # what they held is needed for their owner's part of a loss
     ISSUER_DEFAULT = "issuer_default"  # of a note: it is not traded any more
+    DAILY_LIMIT = "daily_limit"  # it rested beyond how far the price may go on the day that begins
     CASH_HALTED = "cash_halted"  # what it would pay or receive is halted
 
 

@@ -173,6 +173,9 @@ class Instrument(Message):
         0  # around the last auction price; beyond it trading is interrupted; 0: none
     )
     dynamic_band_bp: BasisPoints = 0  # around the last trade
+    daily_limit_bp: BasisPoints = (
+        0  # from the mark at the opening: no order goes beyond on that day; 0: no such limit
+    )
     settlement_rule: SettlementRule = SettlementRule.TWAP_CAPPED  # shared by all series of a bucket
     roll: Roll | None = None  # of a rolling perpetual
     base: AssetId | None = None  # what changes hands against cash
@@ -259,6 +262,16 @@ def collar_around(price: Price, band_bp: BasisPoints) -> tuple[Price, Price]:
     return price * (ONE_IN_BP - band_bp) // ONE_IN_BP, divide_up(price * (ONE_IN_BP + band_bp), ONE_IN_BP)
 
 
+def bounds_of_day(terms: Instrument, around: Price) -> tuple[Price, Price]:
+    """The lowest and highest price of an order on a day that begins at `around`: within the collar, and the daily limit
+    if there is one, in whole ticks rounded towards `around`.
+    """
+    if not terms.daily_limit_bp:
+        return terms.lowest_price, terms.highest_price
+    reach = around * terms.daily_limit_bp // ONE_IN_BP
+    return max(terms.lowest_price, around - reach), min(terms.highest_price, around + reach)
+
+
 def coin_of(index_id: IndexId) -> str:
     """The code of what an index is the price of: of BTC_RUB, BTC."""
     return index_id.partition("_")[0]
@@ -329,6 +342,10 @@ def _fault_in_claim(terms: Instrument) -> str | None:
         return "calls and bands must not be negative; 0 means that there is none"
     if max(terms.static_band_bp, terms.dynamic_band_bp) and not terms.halt_call:
         return "a band that interrupts trading needs a halt_call, the auction that follows"
+    if not 0 <= terms.daily_limit_bp < ONE_IN_BP:
+        return f"daily_limit_bp must lie between 0 (no limit) and {ONE_IN_BP}, not be {terms.daily_limit_bp}"
+    if terms.daily_limit_bp and terms.product not in (*FUTURES, Product.SPOT):
+        return "only a price that follows the index has a daily limit; leave daily_limit_bp out"
     if type(terms.settlement_rule) is not SettlementRule:
         known = ", ".join(rule.name for rule in SettlementRule)
         return f"settlement_rule must be one of {known}, not {terms.settlement_rule!r}"

@@ -157,6 +157,7 @@ def open_session(_duty: OpenSession, state: State) -> Iterator[Event]:
     for series in state.series.values():
         if series.state is SeriesState.LISTED and not house.must_stay(series, state):
             yield house.enter(series, SeriesState.TRADING)
+        yield from house.begin_day(series, state)
         auctions.promise_closing_call(series, state)
         if is_trading(series.state):
             yield from auctions.open_market(series, state)

@@ -36,6 +36,7 @@ class RejectReason(StrEnum):
     QUANTITY_TOO_LARGE = "quantity_too_large"
     NO_OPPOSITE_PRICE = "no_opposite_price"
     PRICE_OUTSIDE_COLLAR = "price_outside_collar"
+    PRICE_BEYOND_DAILY_LIMIT = "price_beyond_daily_limit"
     PRICE_OUTSIDE_BAND = "price_outside_band"
     GOOD_UNTIL_NOT_AHEAD = "good_until_not_ahead"
     TRIGGER_INCOMPLETE = "trigger_incomplete"  # it needs a price or a distance, and a source

@@ -318,7 +318,7 @@ def cancel_orders_in(
     found = sorted([*series.book.orders.values(), *waiting], key=lambda order: order.order_id)
     for resting in found:
         if only is None or resting.instructions.time_in_force is only:
-            yield from withdraw(_ours(resting), series, cause, state)
+            yield from withdraw(ours(resting), series, cause, state)
     yield from settle_down(series, state)
 
 
@@ -330,7 +330,7 @@ def withdraw(order: Order, series: Series, cause: CancelCause, state: State) -> 
     if series.feed is not None:
         series.changes += events
     for _, gone, _, quantity in events:
-        yield _release(_ours(gone), cause if gone is order else CancelCause.LINKED, quantity, state)
+        yield _release(ours(gone), cause if gone is order else CancelCause.LINKED, quantity, state)
 
 
 def observe(series: Series, source: PriceSource, price: Price, state: State) -> Iterator[Event]:
@@ -385,7 +385,7 @@ def best_prices(series: Series) -> BestPricesChanged | None:
 def fire(series: Series, state: State) -> Iterator[Event]:
     """Let the orders in that have fired, one after the other; each must pass admission now."""
     while fired := series.market.fire():
-        order = _ours(fired[0][1])
+        order = ours(fired[0][1])
         seat = state.seats[order.owner]
         del seat.waiting[order.order_id]
         yield OrderTriggered(
@@ -420,7 +420,7 @@ def follow(
     quoted: Counter[ParticipantId] = Counter()  # lots that quotes have traded
     bid: Order | None = None  # of a pair in an uncrossing
     for kind, resting, price, quantity in events:
-        order = _ours(resting)
+        order = ours(resting)
         if kind == market.RESTED:
             _rest(order, state.seats[order.owner])
         elif kind == market.FILLED:
@@ -744,7 +744,7 @@ def _promise_expiry(order: Order, state: State) -> None:
     state.agenda.promise(order.good_until, duty)
 
 
-def _ours(resting: RestingOrder) -> Order:
+def ours(resting: RestingOrder) -> Order:
     assert isinstance(resting, Order), "the exchange rests orders of its own kind only"
     return resting
 

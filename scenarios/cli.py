@@ -111,7 +111,7 @@ def _design(
     """What is compared. Every file, and that every regime can meet the scenario, is checked before anything runs."""
     from scenarios.compare import Design, SourceFile
     from scenarios.config.regime_file import read_regime, with_cash, with_clearing
-    from scenarios.config.scenario_file import load_world
+    from scenarios.config.scenario_file import load_world, world_under
     from scenarios.provenance import toml_text
     from scenarios.run import rehearse
 
@@ -126,7 +126,7 @@ def _design(
         if name.strip()
     ]
     for file in [read_regime(name) for name in names]:
-        under = load_world(scenario, population, file.cash.terms, file.cash.fallback_asset)
+        under = world_under(scenario, file, population)
         rehearse(under, file.regime())
     return Design(
         scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),

@@ -30,7 +30,7 @@ from matching.terms import ParticipantId
 from scenarios.assembly import assemble, outside
 from scenarios.config.reading import stated
 from scenarios.config.regime_file import RegimeFile, read_regime
-from scenarios.config.scenario_file import load_world
+from scenarios.config.scenario_file import world_under
 from scenarios.live import UNKEPT, Diverged, History, LiveSimulation, moved
 from scenarios.onboarding import Demo, demonstrate
 from scenarios.provenance import provenance_of, toml_text
@@ -124,7 +124,7 @@ def load_live_world(scenario: str, population: int | None, regime_file: RegimeFi
     """A scenario that is made for the live venue, any other that ships, or a file."""
     own = files("scenarios") / "venues" / f"{scenario}.toml"
     path = str(own) if own.is_file() else scenario
-    return load_world(path, population, regime_file.cash.terms, regime_file.cash.fallback_asset)
+    return world_under(path, regime_file, population)
 
 
 def _enter(

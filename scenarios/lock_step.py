@@ -23,7 +23,7 @@ from exchange.units import SECOND, Time
 from scenarios.assembly import assemble
 from scenarios.config.reading import ConfigurationError, nearest, stated
 from scenarios.config.regime_file import read_regime
-from scenarios.config.scenario_file import load_world
+from scenarios.config.scenario_file import world_under
 from scenarios.founding import Founded
 from scenarios.live import LiveSimulation
 from scenarios.onboarding import Demo, enter, meeting
@@ -133,9 +133,7 @@ def day_in_steps(
     is not over.
     """
     regime_file = read_regime(regime)
-    world = load_world(
-        scenario, population, regime_file.cash.terms, regime_file.cash.fallback_asset, books=True
-    )
+    world = world_under(scenario, regime_file, population, books=True)
     rules = regime_file.regime()
     told = stated(regime_file)
     outside = Outside(step_ns=step, bots=tuple(bot.name for bot in bots)) if bots else None

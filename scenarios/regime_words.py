@@ -17,6 +17,7 @@ from exchange.access.regime import (
     GateRule,
     InstitutionRule,
     ListingScreen,
+    MarketRules,
     Permission,
     PositionLimit,
     Regime,
@@ -97,6 +98,7 @@ def rules(regime: Regime) -> list[Rule]:
             "no limit" if requests is None else f"at most {requests} a second",
             "market.max_requests_per_second",
         ),
+        Rule("hours, auctions and bands", market_in_words(regime.market), "market"),
         Rule("the venue as a whole", venue_in_words(regime.venue), "venue"),
         Rule("coins on which anything is offered", listing_in_words(regime.listing), "listing"),
         Rule("position on one coin", positions_in_words(regime.position_limits), "position_limits"),
@@ -322,6 +324,11 @@ def listing_in_words(screen: ListingScreen) -> str:
     if not screen.privacy_coins:
         parts.append("no privacy coins")
     return ", ".join(parts) or "every one"
+
+
+def market_in_words(market: MarketRules) -> str:
+    """What the regime says of hours, auctions and bands, in one line."""
+    return ", ".join(market.told) or "as in the scenario"
 
 
 def cash_in_words(cash: CashRules) -> str:

@@ -19,7 +19,7 @@ from scenarios.assembly import Assembled, assemble, found_venue
 from scenarios.cells import CellResult
 from scenarios.config.reading import stated
 from scenarios.config.regime_file import read_regime
-from scenarios.config.scenario_file import load_world
+from scenarios.config.scenario_file import load_world, world_under
 from scenarios.fit import FitRow, fit
 from scenarios.measures import measure_run
 from scenarios.measures.measure import RunView
@@ -85,7 +85,7 @@ def run(
     Raises ConfigurationError for a world that cannot be, and ResultsError if the folder holds something else.
     """
     regime_file = read_regime(regime)
-    world = load_world(scenario, population, regime_file.cash.terms, regime_file.cash.fallback_asset)
+    world = world_under(scenario, regime_file, population)
     rules = regime_file.regime()
     provenance = provenance_of(world.scenario_id, world.resolved, rules.regime_id, stated(regime_file), seed)
     with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
@@ -121,7 +121,7 @@ def rehearse(world: World, rules: Regime | None = None) -> None:
 def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
     """Run one cell of a comparison, in memory."""
     regime_file = read_regime(regime)
-    world = load_world(scenario, population, regime_file.cash.terms, regime_file.cash.fallback_asset)
+    world = world_under(scenario, regime_file, population)
     rules = regime_file.regime()
     keeper = InMemory()
     assembled = assemble(world, rules, seed, keeper)

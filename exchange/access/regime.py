@@ -135,6 +135,7 @@ class ListingScreen(Message):
 class MarketRules(Message):
     self_trade_prevention: SelfTradePrevention = SelfTradePrevention.CANCEL_RESTING
     max_requests_per_second: int | None = None  # of one participant
+    told: tuple[str, ...] = ()  # of hours, calls and bands, for people; the instruments have them
 
 
 class GateRule(StrEnum):

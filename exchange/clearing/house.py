@@ -56,12 +56,13 @@ from exchange.instruments import (
     Instrument,
     Product,
     SettlementRule,
+    bounds_of_day,
     fault_in,
     nears_its_collar,
     successor,
 )
 from exchange.state import Fixing, Order, Series, State
-from exchange.trading import cancel_orders_in, observe
+from exchange.trading import cancel_orders_in, observe, ours, settle_down, withdraw
 from exchange.units import INDEX_DECIMALS, BucketId, IndexPrice, Time
 from matching.feed import Feed
 from matching.market import Market, MarketTerms
@@ -86,7 +87,7 @@ def list_instrument(command: ListInstrument, state: State) -> Iterator[Event]:
 def open_series(terms: Instrument, state: State) -> Iterator[Event]:
     """A series that has its cover: open its market, and promise its expiry if it has one."""
     index = state.indices.get(terms.underlying)
-    bounds = (terms.lowest_price, terms.highest_price)
+    bounds = bounds_of_day(terms, terms.reference)
     market = Market(market_terms(terms, state), terms.reference, Phase.CLOSED)
     series = Series(terms, market, index, SeriesState.LISTED, *bounds)
     limit_positions(series, state)
@@ -116,6 +117,18 @@ def limit_positions(series: Series, state: State) -> None:
     series.position_limit = limit_on(terms, state.regime)
     if margin is not None and margin.has(terms.instrument_id):
         margin.follow_tiers(terms.instrument_id, tiers_in_lots(terms, series.position_limit))
+
+
+def begin_day(series: Series, state: State) -> Iterator[Event]:
+    """A session opens: orders may go as far from the mark as the daily limit lets them; what rests beyond is gone."""
+    if not series.instrument.daily_limit_bp:
+        return
+    lowest, highest = bounds_of_day(series.instrument, series.mark)
+    series.lowest_price, series.highest_price = lowest, highest
+    beyond = [order for order in series.book.orders.values() if not lowest <= order.price <= highest]
+    for resting in beyond:
+        yield from withdraw(ours(resting), series, CancelCause.DAILY_LIMIT, state)
+    yield from settle_down(series, state)
 
 
 def begin_trading(series: Series, state: State) -> Iterator[Event]:

@@ -41,7 +41,7 @@ from exchange.events import (
     RollClosure,
     SettlementPriceFinal,
 )
-from exchange.instruments import Instrument
+from exchange.instruments import Instrument, bounds_of_day
 from exchange.state import Fixing, Seat, Series, State
 from exchange.trading import cancel_orders_in
 from exchange.units import BucketId, Money
@@ -129,7 +129,7 @@ def _roll(series: Series, price: Price, state: State) -> Rolled:
     state.ledger.book(moves, state.now)
     assert not state.ledger.posted(accounts.escrow(bucket_id)), "all of the old pool is paid out"
     series.instrument, series.premium = new, Premium()
-    series.lowest_price, series.highest_price = new.lowest_price, new.highest_price
+    series.lowest_price, series.highest_price = bounds_of_day(new, new.reference)
     return Rolled(old, new, settlement, pool, payouts, due, funding, carried, premium)
 
 

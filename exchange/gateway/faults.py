@@ -57,6 +57,7 @@ REJECTIONS: Final[Mapping[RejectReason, Code]] = {
     _R.QUANTITY_TOO_LARGE: Code(10021, "invalid_amount"),
     _R.NO_OPPOSITE_PRICE: Code(10011, "price_not_allowed"),
     _R.PRICE_OUTSIDE_COLLAR: Code(10011, "price_not_allowed"),
+    _R.PRICE_BEYOND_DAILY_LIMIT: Code(10011, "price_not_allowed"),
     _R.PRICE_OUTSIDE_BAND: Code(10011, "price_not_allowed"),
     _R.GOOD_UNTIL_NOT_AHEAD: INVALID,
     _R.TRIGGER_INCOMPLETE: Code(11036, "invalid_trigger"),

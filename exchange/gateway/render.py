@@ -59,6 +59,7 @@ CANCEL_REASONS: Final = {
     CancelCause.ROLL: "settlement",
     CancelCause.UNITS_LOST: "risk_mitigation",
     CancelCause.ISSUER_DEFAULT: "risk_mitigation",
+    CancelCause.DAILY_LIMIT: "risk_mitigation",
     CancelCause.CASH_HALTED: "risk_mitigation",
 }
 TRIGGERS: Final = {"last": "last_price", "mark": "mark_price", "index": "index_price"}

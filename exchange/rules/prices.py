@@ -21,8 +21,12 @@ def somebody_opposite(order: Order, _seat: Seat, series: Series, _state: State) 
 
 
 def inside_collar(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
-    inside = series.lowest_price <= order.price <= series.highest_price
-    return None if inside else RejectReason.PRICE_OUTSIDE_COLLAR
+    """Inside the collar and the limits of the day, which are reckoned when it begins."""
+    if series.lowest_price <= order.price <= series.highest_price:
+        return None
+    terms = series.instrument
+    within = terms.lowest_price <= order.price <= terms.highest_price
+    return RejectReason.PRICE_BEYOND_DAILY_LIMIT if within else RejectReason.PRICE_OUTSIDE_COLLAR
 
 
 def inside_band(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:

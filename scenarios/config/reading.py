@@ -308,6 +308,7 @@ def _hour(at: object) -> object:
     return at
 
 
+TimeOfDay = Annotated[time, Field(strict=True), BeforeValidator(_hour)]
 Clock = Annotated[  # a time on the first day, or a date and time
     Annotated[time, Field(strict=True)] | Annotated[datetime, Field(strict=True)], BeforeValidator(_hour)
 ]

@@ -5,7 +5,7 @@
 or which as a venue is, bounded otherwise. One of each may be named, in any order.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
@@ -55,8 +55,10 @@ from scenarios.config.reading import (
     Leverage,
     Percent,
     Roubles,
+    Seconds,
     Table,
     Text,
+    TimeOfDay,
     check,
     closest,
     fault,
@@ -307,7 +309,19 @@ class ListingTable(Table):
         )
 
 
+CALLS = ("opening_call_seconds", "closing_call_seconds", "halt_call_seconds")
+BANDS = (
+    "price_band_percent",
+    "daily_limit_percent",
+    "static_band_percent",
+    "dynamic_band_percent",
+    "max_quantity",
+)
+
+
 class MarketTable(Table):
+    """How the market goes, whatever the scenario says. What is left out is as there."""
+
     self_trade_prevention: Annotated[
         SelfTradePrevention,
         Field(description="Which order gives way if one owner would trade with itself."),
@@ -315,6 +329,88 @@ class MarketTable(Table):
     max_requests_per_second: Annotated[
         Count | None, Field(description="Of one participant; left out: no limit.")
     ] = None
+    opens: Annotated[
+        TimeOfDay | None, Field(description="UTC; no session begins earlier on its first day.")
+    ] = None
+    closes: Annotated[TimeOfDay | None, Field(description="UTC; no session ends later on its last day.")] = (
+        None
+    )
+    opening_call_seconds: Annotated[
+        Seconds | None, Field(description="How long the auction at the opening lasts; 0: there is none.")
+    ] = None
+    closing_call_seconds: Annotated[Seconds | None, Field(description="The same at the close.")] = None
+    halt_call_seconds: Annotated[
+        Seconds | None, Field(description="The same after a halt or an interruption.")
+    ] = None
+    price_band_percent: Annotated[
+        Percent | None, Field(description="How far from the index an order may be priced.")
+    ] = None
+    daily_limit_percent: Annotated[
+        Percent | None, Field(description="How far from the mark at the opening; 0: no such limit.")
+    ] = None
+    static_band_percent: Annotated[
+        Percent | None,
+        Field(
+            description="How far from the last auction trading goes before it is interrupted; 0: however far."
+        ),
+    ] = None
+    dynamic_band_percent: Annotated[Percent | None, Field(description="The same, from the last trade.")] = (
+        None
+    )
+    max_quantity: Annotated[Count | None, Field(description="Lots of one order, at most.")] = None
+
+    @model_validator(mode="after")
+    def _interrupts_for_an_auction(self) -> "MarketTable":
+        if (self.opens is None) is not (self.closes is None):
+            raise fault("stands alone", "give both hours, or neither", at="opens" if self.opens else "closes")
+        if self.opens is not None and self.closes is not None and self.opens >= self.closes:
+            raise fault(
+                f"is {self.closes}, not after it opens at {self.opens}", "choose a later hour", at="closes"
+            )
+        for key in ("static_band_percent", "dynamic_band_percent"):
+            if getattr(self, key) and not self.halt_call_seconds:
+                raise fault(
+                    "interrupts trading for an auction, whose length is not given",
+                    "add halt_call_seconds",
+                    at=key,
+                )
+        return self
+
+    def terms(self) -> dict[str, Any]:
+        """What it says of instruments, in the words of a scenario file."""
+        return self.model_dump(include={*CALLS, *BANDS}, exclude_none=True)
+
+    def rules(self) -> MarketRules:
+        return MarketRules(
+            self_trade_prevention=self.self_trade_prevention,
+            max_requests_per_second=self.max_requests_per_second,
+            told=tuple(_market_words(self)),
+        )
+
+
+def _market_words(market: MarketTable) -> Iterator[str]:
+    """What is said of the market beside the rules of the core, in words."""
+    if market.opens is not None and market.closes is not None:
+        yield f"open from {market.opens:%H:%M} to {market.closes:%H:%M} UTC"
+    for key, name in (
+        ("opening_call_seconds", "opening auction"),
+        ("closing_call_seconds", "closing auction"),
+        ("halt_call_seconds", "auction after a halt"),
+    ):
+        seconds = getattr(market, key)
+        if seconds is not None:
+            yield f"{name} of {seconds:,} seconds" if seconds else f"no {name}"
+    for key, words in (
+        ("price_band_percent", "orders within {} of the index"),
+        ("daily_limit_percent", "no price more than {} from the mark at the opening"),
+        ("static_band_percent", "interrupted {} from the last auction"),
+        ("dynamic_band_percent", "interrupted {} from the last trade"),
+    ):
+        share = getattr(market, key)
+        if share is not None:
+            yield words.format(f"{share / 100:,.10g}%")
+    if market.max_quantity is not None:
+        yield f"orders of at most {market.max_quantity:,} lots"
 
 
 class CashTable(Table):
@@ -436,10 +532,7 @@ class RegimeFile(Table):
             ),
             classes=tuple(table.access_class() for table in self.classes),
             institutions=self.institutions.rule(),
-            market=MarketRules(
-                self_trade_prevention=self.market.self_trade_prevention,
-                max_requests_per_second=self.market.max_requests_per_second,
-            ),
+            market=self.market.rules(),
             cash=self.cash.rules(),
             offshore_share_bp=self.offshore_share_percent,
             clearing=self.clearing.rules(),

@@ -80,7 +80,7 @@ from scenarios.config.reading import (
     read_toml,
     resolved,
 )
-from scenarios.config.regime_file import USUAL_CASH, cash_of, read_cash
+from scenarios.config.regime_file import CALLS, USUAL_CASH, MarketTable, RegimeFile, cash_of, read_cash
 from scenarios.config.settlement_tables import (
     CycleTable,
     DealTable,
@@ -120,6 +120,12 @@ class CalendarTable(Table):
     day: RunDay
     opens: Clock
     closes: Clock
+    trades_from: Annotated[
+        Clock | None, Field(description="The session begins only then; left out: when it opens.")
+    ] = None
+    trades_until: Annotated[
+        Clock | None, Field(description="The session ends then already; left out: when it closes.")
+    ] = None
     depth_interval_seconds: Annotated[Count, Field(description="Between two reports of depth.")] = 10
 
     @model_validator(mode="after")
@@ -128,7 +134,19 @@ class CalendarTable(Table):
             raise fault(
                 f"is {self.closes}, not after it opens at {self.opens}", "choose a later hour", at="closes"
             )
+        begins, ends = self.session
+        if not self.instant(self.opens) <= begins < ends <= self.instant(self.closes):
+            raise fault(
+                f"and trades_until leave no session between {self.opens} and {self.closes}",
+                "choose hours in between, or leave them out",
+                at="trades_from",
+            )
         return self
+
+    @property
+    def session(self) -> tuple[Time, Time]:
+        """When orders are taken, and until when: a part of the day that is simulated, or all of it."""
+        return self.instant(self.trades_from or self.opens), self.instant(self.trades_until or self.closes)
 
     @property
     def midnight(self) -> Time:
@@ -284,6 +302,7 @@ class InstrumentTable(Table):
     call_extension_seconds: Seconds = 0
     static_band_percent: Percent = 0
     dynamic_band_percent: Percent = 0
+    daily_limit_percent: Percent = 0
     settlement_rule: SettlementRule = SettlementRule.TWAP_CAPPED
     roll_hours: Count | None = None
     roll_band_percent: Percent | None = None  # 20, if not said
@@ -321,6 +340,7 @@ class InstrumentTable(Table):
             call_extension=self.call_extension_seconds * SECOND,
             static_band_bp=self.static_band_percent,
             dynamic_band_bp=self.dynamic_band_percent,
+            daily_limit_bp=self.daily_limit_percent,
             settlement_rule=self.settlement_rule,
             roll=roll,
         )
@@ -354,9 +374,9 @@ class InstrumentTable(Table):
     def trades_between_calls(self, calendar: CalendarTable) -> bool:
         """Whether there is time between the opening call and the closing one, or the expiry."""
         opening = (self.pre_open_seconds + self.opening_call_seconds) * SECOND
-        begins = calendar.instant(calendar.opens) + opening
-        ends = calendar.instant(self.expires or calendar.closes)
-        return begins < ends - self.closing_call_seconds * SECOND
+        begins, closes = calendar.session
+        ends = calendar.instant(self.expires) if self.expires else closes
+        return begins + opening < ends - self.closing_call_seconds * SECOND
 
     def _roll(self) -> Roll | None:
         if self.roll_hours is None:
@@ -751,20 +771,21 @@ class ScenarioFile(Table):
                 "has nobody in it", "give the population a size, or name a market maker", at="population"
             )
         calendar = self.calendar
-        closes = calendar.instant(calendar.closes)
+        opens, closes = calendar.session
         ids = [instrument.id for instrument in self.instruments] + [pair.id for pair in self.cash_pairs]
         for number, instrument in enumerate(self.instruments, 1):
             expires = None if instrument.expires is None else calendar.instant(instrument.expires)
-            if expires is not None and not calendar.instant(calendar.opens) < expires <= closes:
+            if expires is not None and not opens < expires <= closes:
                 raise fault(
-                    f"expires at {instrument.expires}, outside the session from {calendar.opens} to {calendar.closes}",
+                    f"expires at {instrument.expires}, outside the session from "
+                    f"{calendar.trades_from or calendar.opens} to {calendar.trades_until or calendar.closes}",
                     "choose an hour inside it",
                     at=f"instruments.{instrument.id}",
                 )
             if instrument.closing_call_seconds and expires not in (None, closes):
                 raise fault(
                     f"has a closing call but expires at {instrument.expires}, before the session closes",
-                    f"let it expire at {calendar.closes}, or leave the closing call out",
+                    f"let it expire at {calendar.trades_until or calendar.closes}, or leave the closing call out",
                     at=f"instruments.{instrument.id}",
                 )
             if not instrument.trades_between_calls(calendar):
@@ -1069,7 +1090,7 @@ class ScenarioFile(Table):
         is looked up beside the scenario's own file. Raises ConfigurationError.
         """
         midnight = self.calendar.midnight
-        opens, closes = (self.calendar.instant(at) for at in (self.calendar.opens, self.calendar.closes))
+        opens, closes = self.calendar.session
         asset = self.coin.asset(cash)
         roubles = self.bank_roubles.terms() if self.bank_roubles and asset.kind is CashKind.COIN else None
         coin = asset.terms(self.coin.out() if asset.kind is CashKind.COIN else ())
@@ -1079,7 +1100,8 @@ class ScenarioFile(Table):
         kept = [asset] if beside is None else [asset, beside]
         cash_terms = (coin,) if beside is None else (coin, beside.terms())
         index = self.index.terms() if self.index else None
-        starts, ends = opens - LEAD, closes + LAG
+        starts = self.calendar.instant(self.calendar.opens) - LEAD
+        ends = self.calendar.instant(self.calendar.closes) + LAG
         scenario = self._with_csv_read(folder, starts, ends)
         pairs = tuple(pair.instrument(coin.asset_id, roubles.asset_id) for pair in self.cash_pairs if roubles)
         established = EstablishVenue(
@@ -1356,21 +1378,69 @@ def scenario_path(name_or_path: str) -> Path | Traversable:
     return _SHIPPED.path(name_or_path)
 
 
+def under_market(scenario: ScenarioFile, market: MarketTable) -> dict[str, Any]:
+    """The tables of the scenario with what a regime says of the market, where it says anything. Not checked.
+
+    Bands, limits and sizes are of whatever follows the index; a closing call is of what does not expire before it. A
+    session that is longer than the regime's hours begins and ends with these.
+    """
+    told, stated_terms, calendar = resolved(scenario), market.terms(), scenario.calendar
+    if market.opens is not None and market.closes is not None:
+        told["calendar"] |= _within_hours(calendar, market.opens, market.closes)
+    closes = check(CalendarTable, told["calendar"], scenario.id).session[1]
+    for one, table in zip(scenario.instruments, told["instruments"], strict=True):
+        banded = one.follows_index()
+        early = one.expires is not None and calendar.instant(one.expires) < closes
+        table |= {
+            key: value
+            for key, value in stated_terms.items()
+            if (banded or key in CALLS) and not (early and key == "closing_call_seconds")
+        }
+    return told
+
+
+def _within_hours(calendar: CalendarTable, opens: time, closes: time) -> dict[str, Clock]:
+    """The part of the session that lies within the hours, on its first day and its last."""
+    first, last = (
+        calendar.day if isinstance(at, time) else at.date() for at in (calendar.opens, calendar.closes)
+    )
+    return {
+        "trades_from": max(calendar.opens, datetime.combine(first, opens), key=calendar.instant),
+        "trades_until": min(calendar.closes, datetime.combine(last, closes), key=calendar.instant),
+    }
+
+
+def world_under(
+    name_or_path: str, regime: RegimeFile, population: int | None = None, *, books: bool = False
+) -> World:
+    """The world of that scenario as it is under the regime: settled in its asset, by its rules of the market.
+
+    Raises ConfigurationError before anything has happened.
+    """
+    cash, market = regime.cash, regime.market
+    return load_world(name_or_path, population, cash.terms, cash.fallback_asset, market=market, books=books)
+
+
 def load_world(
     name_or_path: str,
     population: int | None = None,
     cash: SettlementAssetTable | None = None,
     fallback: str | None = None,
     *,
+    market: MarketTable | None = None,
     books: bool = False,
 ) -> World:
     """The world of that scenario, settled in `cash` or in its own coin, checked. Instruments keep their names.
 
-    `fallback` is a further cash asset that the venue keeps, by its shipped profile. `books`: all are published.
-    Raises ConfigurationError before anything has happened.
+    `fallback` is a further cash asset that the venue keeps, by its shipped profile. `market`: what a regime says of
+    hours, calls and bands. `books`: all are published. Raises ConfigurationError before anything has happened.
     """
     path = scenario_path(name_or_path)
     scenario = check(ScenarioFile, read_toml(path), str(path))
+    if market is not None:
+        scenario = check(
+            ScenarioFile, under_market(scenario, market), f"{path}, under the market of the regime"
+        )
     if population is not None and not scenario.instruments:
         raise ConfigurationError(
             str(path), "population", "has nothing to trade in it", "leave the population out"

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from datetime import time
+from datetime import date, time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, get_args
@@ -104,6 +104,8 @@ def test_the_page_gives_the_defaults_that_the_file_has() -> None:
     hour = stated["calendar"]["opens"]
     stated["theft"] = {"at": hour, "amount_rub": 1, "swap_rub": 1, "swap_interval_seconds": 1}
     stated["freeze_hazard"] = {"venue_percent": 1}
+    known = {"market_value_usd": 1, "daily_volume_usd": 1, "traded_since": date(2014, 5, 21)}
+    stated["underlyings"] = [{"id": "XMR", **known}]
     stated["published"] = [{"at": time(12), "price": Decimal("0.9"), "source": "press"}]
     at = stated["calendar"]["opens"]
     shown = {"at": at, "participant": "bank", "asset": "BTC", "units": 1, "transaction": "first"}

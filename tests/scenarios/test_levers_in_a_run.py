@@ -3,11 +3,27 @@
 from collections import Counter
 from pathlib import Path
 
-from exchange.events import OrderFilled, OrderRejected, PositionTierPassed, TradeReported, UnderlyingWithheld
+import pytest
+
+from exchange.events import (
+    AuctionUncrossed,
+    OrderAccepted,
+    OrderFilled,
+    OrderRejected,
+    PositionTierPassed,
+    SessionClosed,
+    SessionOpened,
+    TradeReported,
+    TradingInterrupted,
+    UnderlyingWithheld,
+)
 from exchange.reasons import RejectReason
-from scenarios.config.regime_file import regime_path
+from exchange.units import MINUTE
+from scenarios.config.reading import ConfigurationError
+from scenarios.config.regime_file import read_regime, regime_path
+from scenarios.config.scenario_file import world_under
 from scenarios.run import run_cell
-from tests.scenarios.small_worlds import Kept, a_world, live, short_day
+from tests.scenarios.small_worlds import OPENS, Kept, a_world, live, short_day
 from tests.scenarios.test_perpetual_world import ROLLS
 
 OPEN = regime_path("ru_open_counterfactual").read_text(encoding="utf-8")
@@ -115,3 +131,70 @@ def test_under_margin_positions_beyond_a_tier_cost_more(tmp_path: Path) -> None:
         return run_cell(str(short_day(tmp_path)), regime, 1, None).measures["locked_peak"]
 
     assert kept_for_positions(50) > 1.5 * kept_for_positions(0) > 0
+
+
+def market(folder: Path, **terms: object) -> str:
+    lines = "\n".join(f"{key} = {value}" for key, value in terms.items())
+    return open_but(folder, ("[market]", f"[market]\n{lines}"), assumed=("market",))
+
+
+def under(folder: Path, *changes: tuple[str, str], **terms: object) -> Kept:
+    regime = market(folder, **terms)
+    return live(world_under(str(short_day(folder, *changes)), read_regime(regime)), regime)
+
+
+def test_a_regime_may_have_the_day_begin_with_an_auction(tmp_path: Path) -> None:
+    kept = under(tmp_path, opening_call_seconds=300)
+    auction = next(entry for entry in kept.told if isinstance(entry.event, AuctionUncrossed))
+    assert auction.time == OPENS + 5 * MINUTE
+    assert min(e.time for e in kept.told if isinstance(e.event, TradeReported)) >= auction.time
+    assert not live(a_world(tmp_path)).events(AuctionUncrossed)
+
+
+def test_a_regime_may_interrupt_trading_where_the_price_runs_away(tmp_path: Path) -> None:
+    """An eighth in four minutes, and a band of a twentieth."""
+    kept = under(tmp_path, static_band_percent=5, halt_call_seconds=60)
+    assert kept.events(TradingInterrupted) and kept.events(AuctionUncrossed)
+    assert not live(a_world(tmp_path)).events(TradingInterrupted)
+
+
+def test_a_regime_may_limit_how_far_a_price_goes_in_a_day(tmp_path: Path) -> None:
+    kept = under(tmp_path, daily_limit_percent=5)
+    assert refusals(kept)[RejectReason.PRICE_BEYOND_DAILY_LIMIT]
+    prices = [event.price for event in kept.events(TradeReported)]
+    assert 76_000 <= min(prices) <= max(prices) <= 84_000
+    assert min(event.price for event in live(a_world(tmp_path)).events(TradeReported)) < 76_000
+
+
+def test_a_regime_may_narrow_the_band_around_the_index_and_the_size_of_orders(tmp_path: Path) -> None:
+    kept = under(tmp_path, price_band_percent=0.1, max_quantity=5)
+    plain = live(a_world(tmp_path))
+    assert refusals(kept)[RejectReason.PRICE_OUTSIDE_BAND] > refusals(plain)[RejectReason.PRICE_OUTSIDE_BAND]
+    assert max(event.quantity for event in kept.events(OrderAccepted)) == 5
+    assert max(event.quantity for event in plain.events(OrderAccepted)) > 5
+
+
+def test_a_regime_may_have_shorter_hours(tmp_path: Path) -> None:
+    kept = under(tmp_path, opens="10:05:00", closes="10:48:00")
+    hours = [e.time for e in kept.told if isinstance(e.event, SessionOpened | SessionClosed)]
+    assert hours == [OPENS + 5 * MINUTE, OPENS + 48 * MINUTE]
+
+
+def test_hours_that_leave_no_room_for_the_scenario(tmp_path: Path) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"under the market of the regime.*expires at 10:45.*outside"
+    ):
+        under(tmp_path, opens="10:05:00", closes="10:20:00")
+
+
+@pytest.mark.parametrize(
+    ("terms", "told"),
+    [
+        ({"static_band_percent": 5}, "market.static_band_percent interrupts trading for an auction"),
+        ({"opens": "10:00:00"}, "market.opens stands alone; give both hours"),
+        ({"opens": "10:00:00", "closes": "09:00:00"}, "not after it opens"),
+    ],
+)
+def test_half_a_market(tmp_path: Path, terms: dict[str, object], told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        read_regime(market(tmp_path, **terms))
