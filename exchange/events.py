@@ -297,6 +297,14 @@ class PositionTierPassed(PrivateEvent):
     units: int
 
 
+class SoftCapPassed(PrivateEvent):
+    """An institution's capital at risk, with that of all for whom it stands in, has passed its soft cap. It is told
+    once, and again when it has been within the cap in between. Nothing is refused for it."""
+
+    at_risk: Money
+    cap: Money
+
+
 class LimitChanged(PrivateEvent):
     limit: Money | None
     used: Money
@@ -1648,6 +1656,7 @@ Event: TypeAlias = (
     | ParticipantRefused
     | ParticipantStateChanged
     | PositionTierPassed
+    | SoftCapPassed
     | LimitChanged
     | CashDeposited
     | WithdrawalRequested

@@ -41,7 +41,7 @@ from exchange.events import (
     PortingOffered,
 )
 from exchange.reasons import ClearingRefusal
-from exchange.rules.cover import beyond_capacity
+from exchange.rules.cover import beyond_capacity, soft_watch
 from exchange.state import Seat, State
 from exchange.units import Money
 from matching.terms import ParticipantId, Price
@@ -224,6 +224,7 @@ def _move_to(member: Seat, client: Seat, state: State) -> None:
 
 def _stand_behind(seat: Seat, member_id: ParticipantId | None, state: State) -> None:
     seat.member_id = member_id
+    seat.soft_watch = soft_watch(seat, state)
     state.covers.stand_behind(seat.participant_id, seat.participant_id if seat.is_member else member_id)
 
 

@@ -54,7 +54,7 @@ from exchange.events import (
 from exchange.instruments import Product, coin_of
 from exchange.reasons import AccessRefusal
 from exchange.restraint import bind, loosen
-from exchange.rules.cover import beyond_venue
+from exchange.rules.cover import beyond_venue, soft_watch
 from exchange.rules.permitted import may_close, must_reduce
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_of
@@ -218,6 +218,8 @@ def adopt_regime(command: AdoptRegime, state: State) -> Iterator[Event]:
     yield from _screen(regime, state)
     for seat in state.seats.values():
         yield from _judge_anew(seat, regime, state)
+    for seat in state.seats.values():
+        seat.soft_watch = soft_watch(seat, state)
     for holding in state.holdings.values():
         yield from halting.follow_freeze(holding, state)
 
@@ -303,11 +305,13 @@ def apply_for_access(command: ApplyForAccess, state: State) -> Iterator[Event]:
         limit=caps.capital_at_risk_limit(found, command.applicant, state.regime),
         own_funds_limit=caps.own_funds_limit(command.applicant, state.regime),
         purchases_limit=caps.purchases_limit(found, command.applicant),
+        soft_limit=caps.soft_limit(command.applicant, state.regime),
         admitted_at=state.now,
         cash_account=accounts.cash(command.participant_id, asset_id),
         hold_account=accounts.hold(command.participant_id, asset_id),
     )
     state.seats[command.participant_id] = seat
+    seat.soft_watch = soft_watch(seat, state)
     state.ledger.open(seat.cash_account, asset_id, Rule.LIABILITY)
     state.ledger.open(seat.hold_account, asset_id, Rule.LIABILITY)
     yield _admitted(seat)
@@ -365,6 +369,7 @@ def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
         seat.limit = tightest(caps.capital_at_risk_limit(found, seat.applicant, regime), seat.set_limit)
         seat.own_funds_limit = caps.own_funds_limit(seat.applicant, regime)
         seat.purchases_limit = caps.purchases_limit(found, seat.applicant)
+        seat.soft_limit = caps.soft_limit(seat.applicant, regime)
         if state.covers.margin is not None:
             state.covers.margin.follow_leverage(seat)
     seat.refusals.clear()

@@ -114,6 +114,7 @@ class Seat:
     limit: Money | None  # on capital at risk
     own_funds_limit: Money | None  # an institution's, from its own funds
     purchases_limit: Money | None  # in a calendar year
+    soft_limit: Money | None  # an institution's: beyond it, it is told of
     admitted_at: Time
     cash_account: str
     hold_account: str
@@ -135,6 +136,10 @@ class Seat:
     unguaranteed: bool = False  # its member failed and nobody took it over: orders may only reduce
     fund_overdue: bool = False  # a member that is late with its share of the fund: orders may only reduce
     porting_offer: Money = 0  # of a member: how much initial margin of others' clients it would take over
+    soft_watch: ParticipantId | None = (
+        None  # under whose soft limit its orders count: its own, or its member's
+    )
+    beyond_soft_limit: bool = False  # it was told of
     set_limit: Money | None = None  # by a directive; counts beside the regime's
     orders: dict[OrderId, Order] = field(default_factory=dict)  # live: on a book, or paid for and on the way
     waiting: dict[OrderId, Order] = field(default_factory=dict)  # for a trigger; nothing is held for them yet

@@ -37,6 +37,7 @@ from exchange.events import (
     PositionTierPassed,
     QuotesFrozen,
     RequestRejected,
+    SoftCapPassed,
     TradeReported,
     TradingInterrupted,
 )
@@ -163,6 +164,8 @@ def enter(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Ev
     )
     if order.good_until is not None:
         _promise_expiry(order, state)
+    if seat.soft_watch is not None:
+        yield from _watch_soft_cap(state.seats[seat.soft_watch], state)
     events = series.market.enter(order)
     if len(events) == 1 and events[0][0] == market.RESTED and not seat.reduce_only_orders:
         _rest(order, seat)  # most orders just do
@@ -170,6 +173,17 @@ def enter(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Ev
             series.changes += events
     else:
         yield from follow(events, order, series, state)
+
+
+def _watch_soft_cap(institution: Seat, state: State) -> Iterator[Event]:
+    """Tell of an institution that has just passed its soft cap, with all for whom it stands in."""
+    cap = institution.soft_limit
+    assert cap is not None, "watched for its cap"
+    at_risk = state.covers.behind(institution.participant_id)
+    beyond = at_risk > cap
+    if beyond and not institution.beyond_soft_limit:
+        yield SoftCapPassed(participant_id=institution.participant_id, at_risk=at_risk, cap=cap)
+    institution.beyond_soft_limit = beyond
 
 
 def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
@@ -212,6 +226,8 @@ def change(
     set_aside(state, order, _open(amended) - amended.released)
     order.lot_losses, order.open = amended.lot_losses, quantity
     _forget(order, seat)
+    if seat.soft_watch is not None:
+        yield from _watch_soft_cap(state.seats[seat.soft_watch], state)
     yield from follow(series.market.requeue(order, price, quantity), order, series, state)
     return None
 

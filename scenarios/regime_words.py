@@ -283,6 +283,8 @@ def own_funds_in_words(rule: InstitutionRule) -> str:
         parts.append(f"must cover {percent(rule.cover_bp)} of the capital at risk")
     if rule.exposure_cap_bp is not None:
         parts.append(f"may be at risk up to {percent(rule.exposure_cap_bp)}")
+    if rule.soft_cap_bp is not None:
+        parts.append(f"are told of beyond {percent(rule.soft_cap_bp)}")
     return " and ".join(parts) or _NO_RULE
 
 

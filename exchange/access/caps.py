@@ -36,6 +36,14 @@ def own_funds_limit(applicant: Applicant, regime: Regime) -> Money | None:
     )
 
 
+def soft_limit(applicant: Applicant, regime: Regime) -> Money | None:
+    """The capital at risk beyond which an institution is told of, from its own funds; None: nothing is told."""
+    cap = regime.institutions.soft_cap_bp
+    if cap is None or applicant.kind is not ApplicantKind.INSTITUTION:
+        return None
+    return applicant.own_funds * cap // 10_000
+
+
 def tightest(*limits: Money | None) -> Money | None:
     """The smallest of the limits there are, or None if there is none."""
     return min((limit for limit in limits if limit is not None), default=None)

@@ -99,6 +99,7 @@ class InstitutionRule(Message):
 
     cover_bp: BasisPoints | None = 10_000  # own funds held for each unit of capital at risk
     exposure_cap_bp: BasisPoints | None = None  # capital at risk, as a share of own funds
+    soft_cap_bp: BasisPoints | None = None  # the same: beyond it nothing is refused, and it is told
 
 
 class VenueRule(Message):

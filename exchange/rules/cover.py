@@ -14,6 +14,14 @@ def beyond_capacity(member_id: ParticipantId, more: Money, state: State) -> bool
     return limit is not None and state.covers.behind(member_id) + more > limit
 
 
+def soft_watch(seat: Seat, state: State) -> ParticipantId | None:
+    """Under whose soft limit the participant's orders count: its own, or that of the member it clears through."""
+    if seat.soft_limit is not None:
+        return seat.participant_id
+    member = None if seat.member_id is None else state.seats[seat.member_id]
+    return None if member is None or member.soft_limit is None else member.participant_id
+
+
 def within_purchases(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:
     """Whether what has been bought this year, with all that is ordered and this, stays within the annual cap."""
     if seat.purchases_limit is None or order.side < 0 or series.instrument.product not in BOUGHT:

@@ -198,8 +198,27 @@ class InstitutionsTable(Table):
         Percent | None, Field(description="The most capital at risk, of own funds.")
     ] = None
 
+    exposure_soft_cap_percent: Annotated[
+        Percent | None, Field(description="The same, beyond which nothing is refused, and it is told.")
+    ] = None
+
+    @model_validator(mode="after")
+    def _tells_before_it_refuses(self) -> "InstitutionsTable":
+        soft, hard = self.exposure_soft_cap_percent, self.exposure_cap_percent
+        if soft is not None and hard is not None and soft >= hard:
+            raise fault(
+                "is no smaller than exposure_cap_percent, so it could never be passed",
+                "lower it, or leave it out",
+                at="exposure_soft_cap_percent",
+            )
+        return self
+
     def rule(self) -> InstitutionRule:
-        return InstitutionRule(cover_bp=self.cover_percent, exposure_cap_bp=self.exposure_cap_percent)
+        return InstitutionRule(
+            cover_bp=self.cover_percent,
+            exposure_cap_bp=self.exposure_cap_percent,
+            soft_cap_bp=self.exposure_soft_cap_percent,
+        )
 
 
 class VenueTable(Table):

@@ -28,6 +28,7 @@ COVER_REASONS = (
     RejectReason.INSUFFICIENT_MARGIN,
     RejectReason.INSUFFICIENT_UNITS,
 )
+OWN_FUNDS_REASONS = (RejectReason.OWN_FUNDS_COVER, RejectReason.MEMBER_CAPACITY)
 MARKET_REASONS = tuple(reason for reason in RejectReason if reason not in ACCESS_REASONS + COVER_REASONS)
 
 

@@ -9,9 +9,11 @@ from exchange.events import (
     BucketSettled,
     FundSized,
     LossAllocated,
+    PositionTierPassed,
+    SoftCapPassed,
 )
 from exchange.units import MINUTE
-from scenarios.measures.access import COVER_REASONS, refused_share
+from scenarios.measures.access import COVER_REASONS, OWN_FUNDS_REASONS, refused_share
 from scenarios.measures.measure import HOUSE, NAN, ROUBLE, Floats, Integers, RunView, mean, measure, ratio
 from scenarios.measures.reading import (
     as_of,
@@ -136,6 +138,35 @@ def orders_refused_cover(view: RunView) -> float:
 
 
 @measure(
+    HOUSE, "Orders refused for own funds of intermediaries", "%",
+    formula="orders refused because own funds, of the sender or of its clearing member, do not bear them / orders sent",
+    published_by="rarely published",
+)  # fmt: skip
+def orders_refused_own_funds(view: RunView) -> float:
+    return refused_share(view, OWN_FUNDS_REASONS)
+
+
+@measure(
+    HOUSE, "Soft caps passed", "times",
+    formula="how often an institution's capital at risk, with that of its clients, went beyond its soft cap",
+    published_by="rarely published (supervisors are told)",
+    better="lower",
+)  # fmt: skip
+def soft_caps_passed(view: RunView) -> float:
+    return float(view.table(SoftCapPassed)["sequence"].size)
+
+
+@measure(
+    HOUSE, "Position tiers passed", "times",
+    formula="how often a trade took somebody's position on a coin beyond a tier of the regime's position limit",
+    published_by="rarely published (supervisors are told)",
+    better="lower",
+)  # fmt: skip
+def position_tiers_passed(view: RunView) -> float:
+    return float(view.table(PositionTierPassed)["sequence"].size)
+
+
+@measure(
     HOUSE, "Wait for settlement", "minutes",
     formula="mean over settled buckets of (time paid out - expiry)",
     published_by="rarely published",
@@ -166,6 +197,9 @@ MEASURES = (
     uncovered_peak,
     fees_earned,
     orders_refused_cover,
+    orders_refused_own_funds,
+    soft_caps_passed,
+    position_tiers_passed,
     settlement_wait,
     own_layer_used,
 )

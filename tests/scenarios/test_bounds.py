@@ -16,7 +16,7 @@ SUPER = "ru_elr_super_2025"
 
 def test_banks_within_the_basel_bounds() -> None:
     alone, over = load_regime(SUPER), load_regime(f"{SUPER}+basel_bank_member")
-    assert over.institutions == InstitutionRule(cover_bp=10_000, exposure_cap_bp=200)
+    assert over.institutions == InstitutionRule(cover_bp=10_000, exposure_cap_bp=200, soft_cap_bp=100)
     assert (over.classes, over.cash, over.clearing) == (alone.classes, alone.cash, alone.clearing)
     assert [line.partition(":")[0] for line in differences(alone, over)] == ["institutions, own funds"]
     assert "institutions.exposure_cap_percent" not in {one.key for one in over.assumptions}
@@ -42,6 +42,10 @@ def test_what_ships_is_listed() -> None:
         ('id = "x"\ntitle = "X"\n', "bounds nothing; add a table"),
         ('id = "x"\ntitle = "X"\n[venue]\ncapital_at_risk_max_rub = 5\n', "without a source"),
         ('id = "x"\ntitle = "X"\n[venues]\n', "“venue”"),
+        (
+            'id = "x"\ntitle = "X"\n[institutions]\nexposure_cap_percent = 1\nexposure_soft_cap_percent = 1\n',
+            "institutions.exposure_soft_cap_percent is no smaller than exposure_cap_percent",
+        ),
     ],
 )
 def test_bounds_that_make_no_sense(tmp_path: Path, text: str, told: str) -> None:

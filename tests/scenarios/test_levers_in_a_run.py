@@ -198,3 +198,35 @@ def test_hours_that_leave_no_room_for_the_scenario(tmp_path: Path) -> None:
 def test_half_a_market(tmp_path: Path, terms: dict[str, object], told: str) -> None:
     with pytest.raises(ConfigurationError, match=told):
         read_regime(market(tmp_path, **terms))
+
+
+BROKER = """\
+[[members]]
+id = "broker"
+own_funds_rub = 60_000_000
+deposit_rub = 1_000_000
+clients_percent = 100
+
+[[makers]]"""
+BANKS = (("[market]", "[institutions]\nexposure_cap_percent = 2\nexposure_soft_cap_percent = 1\n\n[market]"),)
+
+
+def through_a_broker(folder: Path, own_funds_rub: int = 60_000_000) -> dict[str, float]:
+    """Measures of the day on which everybody of the population clears through one broker with so much of its own."""
+    regime = open_but(folder, *BANKS, assumed=("institutions",))
+    world = (("[[makers]]", BROKER.replace("60_000_000", str(own_funds_rub))),)
+    return dict(run_cell(str(short_day(folder, *world)), regime, 1, None).measures)
+
+
+def test_own_funds_of_intermediaries_bound_what_their_clients_do(tmp_path: Path) -> None:
+    poor, rich = through_a_broker(tmp_path), through_a_broker(tmp_path, 600_000_000_000)
+    assert poor["orders_refused_own_funds"] > 0 == rich["orders_refused_own_funds"]
+    assert poor["soft_caps_passed"] >= 1 and rich["soft_caps_passed"] == 0
+    assert poor["executed_notional"] < rich["executed_notional"]
+
+
+def test_a_soft_cap_is_told_and_refuses_nothing(tmp_path: Path) -> None:
+    """Between the two caps the broker is told of, and its clients trade as if it were rich."""
+    between, rich = through_a_broker(tmp_path, 600_000_000), through_a_broker(tmp_path, 600_000_000_000)
+    assert between["soft_caps_passed"] >= 1 and between["orders_refused_own_funds"] == 0
+    assert between["executed_notional"] == rich["executed_notional"]
