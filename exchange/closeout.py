@@ -17,7 +17,6 @@ from exchange.clearing.liquidation import (
 )
 from exchange.clearing.margin import MarginCover
 from exchange.clearing.margin_accounts import MarginAccount
-from exchange.clearing.scenario_margin import maintenance_margin
 from exchange.commands import (
     BeginDefault,
     DefaultReason,
@@ -67,14 +66,14 @@ def _next_step(
     account: MarginAccount, margin: MarginCover, state: State
 ) -> tuple[InstrumentId, Quantity, Price] | None:
     """The largest position by notional: how many of its lots to close, at which limit; None if none would help."""
-    terms, scenarios = margin.rules.liquidation, margin.rules.scenarios
+    terms = margin.rules.liquidation
     part, instrument_id, held = max(
         account.positions(), key=lambda held: abs(held[2]) * held[0].portfolio.marks[held[1]]
     )
     tick_value, mark = part.portfolio.tick_value, part.portfolio.marks[instrument_id]
-    maintenance = maintenance_margin(account.initial, scenarios)
+    maintenance = account.maintenance(account.initial)
     left = account.initial - part.initial + part.initial_without(instrument_id)
-    freed = maintenance - maintenance_margin(left, scenarios)
+    freed = maintenance - account.maintenance(left)
     cost = cost_per_lot(mark, tick_value, terms)
     needed = lots_to_cure(abs(held), account.equity, maintenance, freed // abs(held), cost)
     if needed is None or not needed:

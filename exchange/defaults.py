@@ -58,6 +58,7 @@ from exchange.events import (
     ParticipantStateChanged,
     PoolLossBorne,
     PositionTransferred,
+    ShortfallLeft,
     TransferCause,
 )
 from exchange.reasons import ClearingRefusal
@@ -347,6 +348,9 @@ def _close(case: DefaultCase, account: MarginAccount, state: State, forgone: Mon
         residual = yield from _share(case, account, owed, own, margin, state)
     account.state = advance(account.state, MarginState.CLOSED)
     yield DefaultClosed(defaulter=who, loss=loss, residual=residual)
+    if loss:
+        protected = seat.access_class.caps.negative_balance_protection
+        yield ShortfallLeft(participant_id=who, amount=loss, protected=protected)
     yield from margining.clear(state)
     for kept in (account.collateral, account.fund):
         left = state.ledger.posted(kept)

@@ -620,6 +620,14 @@ class LossBorne(PrivateEvent):
     amount: Money
 
 
+class ShortfallLeft(PrivateEvent):
+    """The participant has lost more than its money. Others have borne it, as is told of each; if its class is
+    protected nothing of it is owed, and otherwise it still is, outside the venue."""
+
+    amount: Money
+    protected: bool
+
+
 class PoolLossBorne(PrivateEvent):
     """The participant's part of another client's loss: taken from its collateral in their omnibus account."""
 
@@ -1695,6 +1703,7 @@ Event: TypeAlias = (
     | LiquidationFeeCharged
     | PositionTransferred
     | LossBorne
+    | ShortfallLeft
     | PoolLossBorne
     | FundContributionChanged
     | FundCalled

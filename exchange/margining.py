@@ -12,7 +12,6 @@ from exchange.clearing.ledger import Rule
 from exchange.clearing.liquidation import MarginState, advance, follows_equity, state_of
 from exchange.clearing.margin import Live, MarginCover
 from exchange.clearing.margin_accounts import MarginAccount, Portfolio
-from exchange.clearing.scenario_margin import maintenance_margin
 from exchange.clearing.variation import owe, pay, sources
 from exchange.commands import (
     BeginDefault,
@@ -148,7 +147,7 @@ def review(state: State) -> Iterator[Event]:
         if moves:
             state.ledger.book(moves, state.now)
         equity, initial = account.equity, account.initial
-        maintenance = maintenance_margin(initial, margin.rules.scenarios)
+        maintenance = account.maintenance(initial)
         level = max(initial * margin.rules.call_level_bp // 10_000, maintenance)
         stands = state_of(equity, initial, level, maintenance, margin.rules.liquidation)
         if stands is not account.state:
@@ -206,7 +205,7 @@ def _end_call(account: MarginAccount, state: State) -> None:
     """The account stands well again, and its call is met, unless it still cannot pay what it was late with: what
     its options are worth pays nobody."""
     due = account.conversion.to_pay(account.late)
-    there = sources(account, due, state.ledger, state.covers.by_margin.rules.scenarios)
+    there = sources(account, due, state.ledger)
     if sum(amount for _, amount in there) >= due:
         account.call = account.late = 0
 
@@ -303,7 +302,7 @@ def clear(state: State) -> Iterator[Event]:
     """Collect all that is owed, then pay; whoever is late is called upon, and defaults at the deadline."""
     margin = state.covers.by_margin
     standing = list(margin.accounts.values())
-    payment = pay(standing, margin.cash, state.ledger, margin.rules.scenarios, margin.conversion)
+    payment = pay(standing, margin.cash, state.ledger, margin.conversion)
     state.ledger.book(payment.moves, state.now)
     for account, amount in payment.paid:
         yield VariationPaid(participant_id=account.holder.participant_id, asset_id=margin.cash, amount=amount)

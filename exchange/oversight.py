@@ -371,7 +371,7 @@ def _judge_anew(seat: Seat, regime: Regime, state: State) -> Iterator[Event]:
         seat.purchases_limit = caps.purchases_limit(found, seat.applicant)
         seat.soft_limit = caps.soft_limit(seat.applicant, regime)
         if state.covers.margin is not None:
-            state.covers.margin.follow_leverage(seat)
+            state.covers.margin.follow_class(seat)
     seat.refusals.clear()
     for instrument_id, series in state.series.items():
         newly_bound = series not in bound and must_reduce(seat, series, state)

@@ -157,6 +157,10 @@ class Seat:
         return self.access_class.caps.leverage_bp
 
     @property
+    def closeout_bp(self) -> BasisPoints | None:
+        return self.access_class.caps.closeout_bp
+
+    @property
     def state(self) -> ParticipantState:
         """The strictest restriction on its orders that is in force."""
         if self.defaulted:

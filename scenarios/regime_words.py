@@ -181,6 +181,14 @@ def leverage_in_words(caps: Caps) -> str:
     return "no cap" if caps.leverage_bp is None else f"at most {caps.leverage_bp / 10_000:.10g}:1"
 
 
+def closeout_in_words(caps: Caps) -> str:
+    """When positions are closed, and what becomes of a loss beyond the deposit, under margin."""
+    below = caps.closeout_bp
+    level = "as the clearing says" if below is None else f"below {percent(below)} of initial margin"
+    protected = "; nothing is owed beyond one's money" if caps.negative_balance_protection else ""
+    return f"{level}{protected}"
+
+
 def purchases_in_words(caps: Caps) -> str:
     """How much may be bought in a year: "at most 300,000 RUB a year with each intermediary"."""
     if caps.annual_purchases is None:
@@ -195,6 +203,8 @@ def limit_in_words(access_class: AccessClass, regime: Regime) -> str:
     limit, own_funds = caps_in_words(access_class.caps), own_funds_in_words(regime.institutions)
     if access_class.caps.leverage_bp is not None:
         limit = f"{limit}; leverage under margin: {leverage_in_words(access_class.caps)}"
+    if access_class.caps.closeout_bp is not None or access_class.caps.negative_balance_protection:
+        limit = f"{limit}; closed out under margin: {closeout_in_words(access_class.caps)}"
     if access_class.caps.annual_purchases is not None:
         limit = f"{limit}; purchases: {purchases_in_words(access_class.caps)}"
     taken = any(meant_for(criterion, ApplicantKind.INSTITUTION) for criterion in access_class.any_of)
@@ -229,6 +239,8 @@ def _levers_of(kind: ApplicantKind, regime: Regime) -> Iterator[tuple[str, str]]
     yield "capital at risk", _by_class(limits, none="no limit")
     carried = [(one.title, leverage_in_words(one.caps)) for one in open_to_kind]
     yield "leverage under margin", _by_class(carried, none="no cap")
+    closed = [(one.title, closeout_in_words(one.caps)) for one in open_to_kind]
+    yield "closed out under margin", _by_class(closed, none="as the clearing says")
     bought = [(one.title, purchases_in_words(one.caps)) for one in open_to_kind]
     yield "purchases", _by_class(bought, none="no limit")
 

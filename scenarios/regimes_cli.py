@@ -14,6 +14,7 @@ from scenarios.faults import told_as_sentences
 from scenarios.regime_words import (
     caps_in_words,
     clearing_in_words,
+    closeout_in_words,
     coins_in_words,
     cooling_off_in_words,
     differences,
@@ -214,6 +215,9 @@ def _classes_told(regime: Regime) -> Iterator[str]:
         if access_class.caps.leverage_bp is not None:
             carried = leverage_in_words(access_class.caps)
             yield f"    leverage under margin: {carried}{_mark(regime, f'{key}.caps.leverage_max')}"
+        if access_class.caps.closeout_bp is not None or access_class.caps.negative_balance_protection:
+            closed = closeout_in_words(access_class.caps)
+            yield f"    closed out under margin: {closed}{_mark(regime, f'{key}.caps.closeout_percent')}"
         if access_class.caps.annual_purchases is not None:
             bought = escape(purchases_in_words(access_class.caps))
             yield f"    purchases: {bought}{_mark(regime, f'{key}.caps.annual_purchases_rub')}"

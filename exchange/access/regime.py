@@ -74,6 +74,10 @@ class Caps(Message):
     leverage_bp: BasisPoints | None = (
         None  # notional that margin may carry: 20,000 is 2:1. Full cover has none
     )
+    closeout_bp: BasisPoints | None = (
+        None  # under margin: positions are closed below this part of initial margin
+    )
+    negative_balance_protection: bool = False  # under margin: nobody is owed what was lost beyond its money
     annual_purchases: Money | None = None  # paid for units of spot and of notes, in a calendar year
     purchases_scope: CapScope = CapScope.VENUE
     resale_restores: bool = False  # what is sold makes room: the cap is on the cost of what is owned

@@ -30,6 +30,11 @@ class Holder(Protocol):
         """The most notional that its margin may carry."""
         ...
 
+    @property
+    def closeout_bp(self) -> BasisPoints | None:
+        """The part of initial margin below which its positions are closed; None: that of the clearing rules."""
+        ...
+
 
 class Order(Protocol):
     """What clearing needs to know of an order; `remaining` is what may still fill."""

@@ -85,10 +85,13 @@ class MarginCover:
             self.accounts[holder.participant_id] = margin
         return margin
 
-    def follow_leverage(self, holder: Holder) -> None:
-        """The regime caps the holder's leverage otherwise than before: what it needs is reckoned anew."""
+    def follow_class(self, holder: Holder) -> None:
+        """The holder's leverage is capped, or its positions closed, otherwise than before: both hold from now on."""
         margin = self.accounts.get(holder.participant_id)
-        if margin is None or margin.leverage_bp == holder.leverage_bp:
+        if margin is None:
+            return
+        margin.mm_ratio_bp = holder.closeout_bp or self.rules.scenarios.mm_ratio_bp
+        if margin.leverage_bp == holder.leverage_bp:
             return
         margin.leverage_bp = holder.leverage_bp
         for account in margin.portfolios.values():

@@ -13,6 +13,7 @@ from exchange.clearing.cover import CapitalAtRisk, Holder, Order, Requirement
 from exchange.clearing.denomination import Conversion
 from exchange.clearing.ledger import Ledger, Move, Rule
 from exchange.clearing.liquidation import MarginState
+from exchange.clearing.rounding import divide_up
 from exchange.clearing.scenario_margin import (
     ScenarioTerms,
     beyond_tiers,
@@ -83,6 +84,7 @@ class MarginAccount:
         "initial",
         "late",
         "leverage_bp",
+        "mm_ratio_bp",
         "next_step",
         "obligation",
         "option_value",
@@ -105,6 +107,7 @@ class MarginAccount:
         self.portfolios: dict[PortfolioId, PortfolioAccount] = {}
         self.profits_count = rules.variation.profits_count
         self.leverage_bp = holder.leverage_bp
+        self.mm_ratio_bp = holder.closeout_bp or rules.scenarios.mm_ratio_bp
         self.initial: Money = 0  # of positions
         self.required: Money = 0  # of positions and the worst set of fills
         self.ceiling: Money = 0  # of `required` when something else than an order last moved it
@@ -179,6 +182,10 @@ class MarginAccount:
     def cost_of_options(self, worth: Money) -> Money:
         """How much less equity there is once options come in that are paid for at what they are worth."""
         return self._counted(self.option_value) + worth - self._counted(self.option_value + worth)
+
+    def maintenance(self, initial: Money) -> Money:
+        """What its equity must be, with so much initial margin, for its positions to be left alone; rounded up."""
+        return divide_up(initial * self.mm_ratio_bp, 10_000)
 
     @property
     def has_positions(self) -> bool:

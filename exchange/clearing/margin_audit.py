@@ -9,7 +9,7 @@ from exchange.clearing.ledger import Ledger
 from exchange.clearing.liquidation import MarginState, follows_equity
 from exchange.clearing.margin import MarginCover
 from exchange.clearing.margin_accounts import MarginAccount, Portfolio, PortfolioAccount
-from exchange.clearing.scenario_margin import maintenance_margin, order_cell_losses, scenario_loss
+from exchange.clearing.scenario_margin import order_cell_losses, scenario_loss
 from exchange.events import IndexStatus
 from matching.terms import ParticipantId
 
@@ -160,7 +160,7 @@ def _standing(
         yield f"I-24 {who}: its standing is not the sum of its portfolios"
     if not standing.has_positions and standing.initial:
         yield f"I-27 {who}: {standing.initial} is required of no position"
-    if not 0 <= maintenance_margin(standing.initial, margin.rules.scenarios) <= standing.initial:
+    if not 0 <= standing.maintenance(standing.initial) <= standing.initial:
         yield f"I-27 {who}: maintenance margin exceeds initial margin"
     if min(ledger.available(standing.collateral), ledger.available(standing.fund)) < 0:
         yield f"I-3 {who}: collateral or fund share is below zero"

@@ -16,7 +16,6 @@ from exchange.clearing.denomination import Conversion
 from exchange.clearing.ledger import Ledger, Move
 from exchange.clearing.margin_accounts import Due, MarginAccount
 from exchange.clearing.rounding import allocate
-from exchange.clearing.scenario_margin import ScenarioTerms, maintenance_margin
 from exchange.units import AssetId, Money
 
 
@@ -57,12 +56,11 @@ def pay(
     margins: Sequence[MarginAccount],
     cash: AssetId,
     ledger: Ledger,
-    terms: ScenarioTerms,
     conversion: Conversion,
 ) -> Payment:
     """Plan the batch that clears all obligations in one coin, as far as there is money."""
     transit, liquidity = accounts.settlement(cash), accounts.layer("liquidity", cash)
-    moves, paid, discharged, late, collected = _collect(margins, transit, ledger, terms, conversion)
+    moves, paid, discharged, late, collected = _collect(margins, transit, ledger, conversion)
     owed = [Due(margin, ledger.posted(margin.obligation)) for margin in margins]
     owed = [due for due in owed if due.amount > 0]
     amounts = [conversion.to_receive(due.amount) for due in owed]
@@ -90,7 +88,6 @@ def _collect(
     margins: Iterable[MarginAccount],
     transit: str,
     ledger: Ledger,
-    terms: ScenarioTerms,
     conversion: Conversion,
 ) -> Collected:
     """A debt that is paid in part is discharged by what the coins are worth."""
@@ -98,7 +95,7 @@ def _collect(
     for margin in margins:
         debt = max(-ledger.posted(margin.obligation), 0)
         asked, brought = conversion.to_pay(debt), 0
-        for source, amount in sources(margin, asked, ledger, terms):
+        for source, amount in sources(margin, asked, ledger):
             collected.moves.append((source, transit, amount))
             brought += amount
         discharged = debt if brought == asked else conversion.worth(brought)
@@ -111,12 +108,10 @@ def _collect(
     return collected._replace(coins=coins)
 
 
-def sources(
-    margin: MarginAccount, amount: Money, ledger: Ledger, terms: ScenarioTerms
-) -> Iterable[tuple[str, Money]]:
+def sources(margin: MarginAccount, amount: Money, ledger: Ledger) -> Iterable[tuple[str, Money]]:
     """From where an account pays so many coins: free cash, then collateral above its maintenance margin."""
     free = 0 if margin.holder.frozen else ledger.available(margin.holder.cash_account)
-    kept = margin.conversion.needed(maintenance_margin(margin.initial, terms))
+    kept = margin.conversion.needed(margin.maintenance(margin.initial))
     for source, has in (
         (margin.holder.cash_account, free),
         (margin.collateral, ledger.posted(margin.collateral) - kept),

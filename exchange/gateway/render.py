@@ -8,7 +8,7 @@ from exchange.clearing.expiry import is_over
 from exchange.clearing.fixing import take_samples
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.portfolio import Holding
-from exchange.clearing.scenario_margin import maintenance_margin, scenario_margin
+from exchange.clearing.scenario_margin import scenario_margin
 from exchange.clearing.terms import ClearingRules
 from exchange.events import CancelCause, Liquidity, SeriesState
 from exchange.gateway.books import Books, OrderRecord, Owner, PublicTrade, UserTrade
@@ -542,7 +542,7 @@ class Accounts:
             account = covers.margin.accounts.get(who) if covers.margin and currency == settles else None
             if account is not None and covers.margin is not None:
                 initial = account.required
-                maintenance = maintenance_margin(account.initial, covers.margin.rules.scenarios)
+                maintenance = account.maintenance(account.initial)
                 state = account.state
         elif currency in self._state.assets:
             total = covers.spot.units(who, currency)

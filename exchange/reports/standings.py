@@ -12,7 +12,7 @@ from exchange.clearing.full import Bucket, ClaimAccount
 from exchange.clearing.liquidation import MarginState
 from exchange.clearing.margin_accounts import MarginAccount
 from exchange.clearing.portfolio import Holding, Margin
-from exchange.clearing.scenario_margin import maintenance_margin, scenario_margin
+from exchange.clearing.scenario_margin import scenario_margin
 from exchange.clearing.standard_margin import StandardTerms, standard_margin
 from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.clearing.waterfall import assessed_within
@@ -180,7 +180,7 @@ def _scenario_margin(seat: Seat, state: State) -> Margin:
     account, terms = _account(seat, state), _rules(state).scenarios
     if account is None:
         return scenario_margin(holdings(seat.participant_id, state), terms)
-    return Margin(account.initial, maintenance_margin(account.initial, terms))
+    return Margin(account.initial, account.maintenance(account.initial))
 
 
 def _equity(seat: Seat, account: MarginAccount | None, state: State) -> Money:

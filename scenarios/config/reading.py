@@ -271,6 +271,12 @@ Percent = Annotated[  # basis points in the object
     PlainSerializer(_in_units),
     _number_schema("0", "100"),
 ]
+PositivePercent = Annotated[  # the same, and not nothing
+    int,
+    BeforeValidator(partial(_hundredths, unit="percent", least=Decimal("0.01"), most=Decimal(100))),
+    PlainSerializer(_in_units),
+    _number_schema("0.01", "100"),
+]
 SignedPercent = Annotated[  # the same, either way
     int,
     BeforeValidator(partial(_hundredths, unit="percent", least=Decimal(-99), most=Decimal(1_000))),

@@ -54,6 +54,7 @@ from scenarios.config.reading import (
     Identifier,
     Leverage,
     Percent,
+    PositivePercent,
     Roubles,
     Seconds,
     Table,
@@ -133,6 +134,13 @@ class CapsTable(Table):
         Leverage | None,
         Field(description="Notional for each rouble of margin, at most: 2 is 2:1. Nothing under full cover."),
     ] = None
+    closeout_percent: Annotated[
+        PositivePercent | None,
+        Field(description="Under margin: of initial margin, below which positions are closed."),
+    ] = None
+    negative_balance_protection: Annotated[
+        Flag, Field(description="Under margin: whether nothing is owed of what was lost beyond one's money.")
+    ] = False
     annual_purchases_rub: Annotated[
         Roubles | None, Field(description="Paid for units of spot and of notes in a calendar year, at most.")
     ] = None
@@ -181,6 +189,8 @@ class ClassTable(Table):
                 capital_at_risk=self.caps.capital_at_risk_rub,
                 share_of_assets_bp=self.caps.share_of_assets_percent,
                 leverage_bp=None if self.caps.leverage_max is None else self.caps.leverage_max * 100,
+                closeout_bp=self.caps.closeout_percent,
+                negative_balance_protection=self.caps.negative_balance_protection,
                 annual_purchases=self.caps.annual_purchases_rub,
                 purchases_scope=self.caps.purchases_scope,
                 resale_restores=self.caps.resale_restores,

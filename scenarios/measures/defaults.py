@@ -15,6 +15,7 @@ from exchange.events import (
     MarginCalled,
     PoolLossBorne,
     PositionTransferred,
+    ShortfallLeft,
     TransferCause,
     VariationCleared,
 )
@@ -215,6 +216,50 @@ loss_fellow_clients = Measure(
     _lost_in_pools,
 )
 
+
+def _shortfalls(view: RunView) -> float:
+    return _count(view, ShortfallLeft)
+
+
+negative_balances = Measure(
+    "negative_balances",
+    DEFAULTS,
+    "Accounts that lost more than their money",
+    "accounts",
+    "defaulters whose loss was larger than all that they had at the venue",
+    "national supervisors, of CFD providers",
+    "lower",
+    _shortfalls,
+)
+
+
+def _short_of(view: RunView, *, protected: bool) -> float:
+    """Roubles that defaulters lost beyond their money, of those who owe nothing of it, or of the others."""
+    left = view.table(ShortfallLeft)
+    return float(left["amount"][left["protected"].astype(bool) == protected].sum() / ROUBLE)
+
+
+shortfall_forgiven = Measure(
+    "shortfall_forgiven",
+    DEFAULTS,
+    "Losses beyond their money of whoever is protected",
+    "RUB",
+    "sum of what was lost beyond the defaulter's money where its class is protected: others bore it for good",
+    "nobody",
+    None,
+    lambda view: _short_of(view, protected=True),
+)
+shortfall_owed = Measure(
+    "shortfall_owed",
+    DEFAULTS,
+    "Losses beyond their money that are still owed",
+    "RUB",
+    "the same where it is not: others bore it, and hold a claim outside the venue, of which a run recovers nothing",
+    "nobody",
+    "lower",
+    lambda view: _short_of(view, protected=False),
+)
+
 MEASURES = (
     margin_calls,
     liquidation_steps,
@@ -226,4 +271,7 @@ MEASURES = (
     loss_members,
     loss_fellow_clients,
     loss_unpaid,
+    negative_balances,
+    shortfall_forgiven,
+    shortfall_owed,
 )

@@ -102,7 +102,7 @@ def test_what_payers_are_rounded_up_and_receivers_down_is_the_houses() -> None:
     margin.revalue(portfolio, 79_999, {BTCF: 79_999}, lambda _who, _portfolio: [], venue.now)
     ledger = venue.state.ledger
     ledger.book(owe(margin.variation(), RUBD), venue.now)
-    payment = pay(list(margin.accounts.values()), RUBD, ledger, RISK.scenarios, margin.conversion)
+    payment = pay(list(margin.accounts.values()), RUBD, ledger, margin.conversion)
     assert [(due.account.holder.participant_id, due.amount) for due in payment.paid] == [
         (ANN, -23),
         (BOB, 11),
@@ -122,7 +122,7 @@ def test_a_debt_that_is_paid_in_part_stays_for_the_rest_in_roubles() -> None:
     margin.revalue(margin.portfolio(BTCF), 72_000, {BTCF: 72_000}, lambda _who, _portfolio: [], venue.now)
     ledger = venue.state.ledger
     ledger.book(owe(margin.variation(), RUBD), venue.now)
-    payment = pay(list(margin.accounts.values()), RUBD, ledger, RISK.scenarios, margin.conversion)
+    payment = pay(list(margin.accounts.values()), RUBD, ledger, margin.conversion)
     (late,) = payment.late
     brought = margin.conversion.worth(payment.collected)
     assert late.amount == 800_000 - brought > 0

@@ -45,7 +45,7 @@ def cleared_at(mark: Price, at: Venue) -> Payment:
     ledger = at.state.ledger
     ledger.book(owe(dues_at(mark, at), RUBD), at.now)
     standing = list(margin(at).accounts.values())
-    return pay(standing, RUBD, ledger, margin(at).rules.scenarios, margin(at).conversion)
+    return pay(standing, RUBD, ledger, margin(at).conversion)
 
 
 def amounts(dues: list[Due]) -> dict[ParticipantId, Money]:

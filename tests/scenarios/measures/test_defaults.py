@@ -20,6 +20,7 @@ from exchange.events import (
     PositionTransferred,
     PriceRule,
     SettlementPriceFinal,
+    ShortfallLeft,
     TransferCause,
     VariationCleared,
     VariationPaid,
@@ -239,3 +240,16 @@ def test_escrow_of_full_cover_says_nothing_of_margin() -> None:
     story = Story().at(0, a_listing(), index(80_000)).trade(0, "ann", "bob", 10, 80_000).at(1, audited)
     assert house.uncovered_peak.function(story.seen(PEOPLE)) == 160_000.0
     assert house.uncovered_peak.function(story.at(2, valued(1, 1, 0)).seen(PEOPLE, clearing=RISK)) == 0.0
+
+
+def test_what_was_lost_beyond_ones_money_is_forgiven_or_still_owed() -> None:
+    story = Story().at(
+        60,
+        ShortfallLeft(participant_id="ann", amount=4_000_00, protected=True),
+        ShortfallLeft(participant_id="bob", amount=300_00, protected=False),
+        ShortfallLeft(participant_id="cyd", amount=20_00, protected=False),
+    )
+    view = story.seen(PEOPLE)
+    told = (defaults.negative_balances, defaults.shortfall_forgiven, defaults.shortfall_owed)
+    assert [measure.function(view) for measure in told] == [3.0, 4_000.0, 320.0]
+    assert [measure.function(Story().seen(PEOPLE)) for measure in told] == [0.0, 0.0, 0.0]
