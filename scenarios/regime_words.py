@@ -115,6 +115,7 @@ def rules(regime: Regime) -> list[Rule]:
         Rule(
             "refused demand that trades offshore", percent(regime.offshore_share_bp), "offshore_share_percent"
         ),
+        Rule("refused demand that waits", percent(regime.waiting_share_bp), "waiting_share_percent"),
     ]
 
 

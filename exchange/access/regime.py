@@ -216,6 +216,7 @@ class Regime(Message):
     venue: VenueRule = VenueRule()
     listing: ListingScreen = ListingScreen()
     position_limits: tuple[PositionLimit, ...] = ()
+    waiting_share_bp: BasisPoints = 0  # of refused demand that waits to be let in; the rest is given up
 
 
 def roubles(amount: Money) -> str:

@@ -516,6 +516,9 @@ class RegimeFile(Table):
     offshore_share_percent: Annotated[
         Percent, Field(description="The part of refused demand that trades offshore instead.")
     ]
+    waiting_share_percent: Annotated[
+        Percent, Field(description="The part of it that waits to be let in; what is left is given up.")
+    ] = 0
     prohibition: Annotated[Flag, Field(description="Nobody may enter; classes must then be empty.")] = False
     asset_counting: AssetCountingTable = AssetCountingTable(crypto_share_percent=0)
     classes: Annotated[tuple[ClassTable, ...], Field(description="In order: the first that fits is taken.")]
@@ -537,6 +540,7 @@ class RegimeFile(Table):
         _check_classes(self)
         _check_spot(self)
         _check_position_limits(self)
+        _check_leakage(self)
         _check_denomination(self)
         check_provenance(self, self.sources, self.assumptions)
         return self
@@ -564,6 +568,7 @@ class RegimeFile(Table):
             market=self.market.rules(),
             cash=self.cash.rules(),
             offshore_share_bp=self.offshore_share_percent,
+            waiting_share_bp=self.waiting_share_percent,
             clearing=self.clearing.rules(),
             venue=self.venue.rule(),
             position_limits=tuple(table.limit() for table in self.position_limits),
@@ -667,6 +672,15 @@ def _check_position_limits(file: RegimeFile) -> None:
                     "remove it from one of the two",
                     at=f"position_limits.{number}",
                 )
+
+
+def _check_leakage(file: RegimeFile) -> None:
+    if file.offshore_share_percent + file.waiting_share_percent > 100_00:
+        raise fault(
+            "and offshore_share_percent are more than all of the refused demand",
+            "lower one of the two",
+            at="waiting_share_percent",
+        )
 
 
 def _check_denomination(file: RegimeFile) -> None:

@@ -137,6 +137,10 @@ def orders_refused_market(view: RunView) -> float:
     return refused_share(view, MARKET_REASONS)
 
 
+def _refused(view: RunView) -> float:
+    return desired_notional.function(view) - admitted_notional.function(view)
+
+
 @measure(
     ACCESS, "Refused demand that goes offshore", "RUB",
     formula="(desired - admitted exposure) x the regime's offshore share, an assumption",
@@ -144,8 +148,25 @@ def orders_refused_market(view: RunView) -> float:
     better="lower",
 )  # fmt: skip
 def leaked_offshore(view: RunView) -> float:
-    refused = desired_notional.function(view) - admitted_notional.function(view)
-    return refused * view.regime.offshore_share_bp / BP
+    return _refused(view) * view.regime.offshore_share_bp / BP
+
+
+@measure(
+    ACCESS, "Refused demand that waits", "RUB",
+    formula="(desired - admitted exposure) x the regime's waiting share, an assumption",
+    published_by="nobody",
+)  # fmt: skip
+def waiting_demand(view: RunView) -> float:
+    return _refused(view) * view.regime.waiting_share_bp / BP
+
+
+@measure(
+    ACCESS, "Refused demand that is given up", "RUB",
+    formula="desired - admitted exposure, less what goes offshore and what waits",
+    published_by="nobody",
+)  # fmt: skip
+def vanished_demand(view: RunView) -> float:
+    return _refused(view) - leaked_offshore.function(view) - waiting_demand.function(view)
 
 
 MEASURES = (
@@ -160,4 +181,6 @@ MEASURES = (
     orders_refused_access,
     orders_refused_market,
     leaked_offshore,
+    waiting_demand,
+    vanished_demand,
 )

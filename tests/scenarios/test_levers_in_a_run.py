@@ -23,7 +23,7 @@ from scenarios.config.reading import ConfigurationError
 from scenarios.config.regime_file import read_regime, regime_path
 from scenarios.config.scenario_file import world_under
 from scenarios.run import run_cell
-from tests.scenarios.small_worlds import OPENS, Kept, a_world, live, short_day
+from tests.scenarios.small_worlds import OPENS, SHORT_DAY, Kept, a_world, live, short_day
 from tests.scenarios.test_perpetual_world import ROLLS
 
 OPEN = regime_path("ru_open_counterfactual").read_text(encoding="utf-8")
@@ -230,3 +230,47 @@ def test_a_soft_cap_is_told_and_refuses_nothing(tmp_path: Path) -> None:
     between, rich = through_a_broker(tmp_path, 600_000_000), through_a_broker(tmp_path, 600_000_000_000)
     assert between["soft_caps_passed"] >= 1 and between["orders_refused_own_funds"] == 0
     assert between["executed_notional"] == rich["executed_notional"]
+
+
+def test_refused_demand_trades_offshore_waits_or_is_given_up(tmp_path: Path) -> None:
+    shares = ("offshore_share_percent = 30", "offshore_share_percent = 30\nwaiting_share_percent = 20")
+    nobody = ("any_of = [{}]", "any_of = [{ assets_min_rub = 1_000_000_000_000 }]")
+    assumed = ("waiting_share_percent",)
+    regime = open_but(tmp_path, shares, nobody, assumed=assumed)
+    maker = SHORT_DAY[SHORT_DAY.index("[[makers]]") : SHORT_DAY.index("[[directives]]")]
+    world = short_day(tmp_path, (maker, ""))
+    measures = run_cell(str(world), regime, 1, None).measures
+    refused = measures["desired_notional"] - measures["admitted_notional"]
+    assert refused > 0
+    parts = [measures[name] / refused for name in ("leaked_offshore", "waiting_demand", "vanished_demand")]
+    assert parts == pytest.approx([0.3, 0.2, 0.5])
+    assert measures["admitted_share"] == 0
+
+
+def gate(folder: Path, name: str, most_rub: int) -> str:
+    text = f"""id = "{name}"
+title = "{name}"
+[venue]
+capital_at_risk_max_rub = {most_rub}
+[[assumptions]]
+key = "venue.capital_at_risk_max_rub"
+reason = "A test."
+"""
+    (folder / f"{name}.toml").write_text(text, encoding="utf-8")
+    return f"ru_open_counterfactual+{folder / name}.toml"
+
+
+def test_the_gates_of_a_glide_path_open_one_after_the_other(tmp_path: Path) -> None:
+    """The venue is full under the first gate, until a directive adopts the second in the middle of the day."""
+    first, second = gate(tmp_path, "first_gate", 100_000), gate(tmp_path, "second_gate", 100_000_000)
+    opens_at = OPENS + 30 * MINUTE
+    directive = f'[[directives]]\nat = 10:30:00\ndo = "adopt_regime"\nregime = "{second}"\n\n[[directives]]'
+    kept = live(a_world(tmp_path, ("[[directives]]", directive)), first)
+    full = [
+        entry.time
+        for entry in kept.told
+        if isinstance(entry.event, OrderRejected) and entry.event.reason is RejectReason.VENUE_CAP
+    ]
+    assert full and max(full) < opens_at
+    alone = live(a_world(tmp_path), first)
+    assert len(kept.events(TradeReported)) > len(alone.events(TradeReported))

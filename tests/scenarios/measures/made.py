@@ -216,7 +216,9 @@ def a_profile(
     )
 
 
-def a_regime(*, offshore_share_bp: int = 0, clearing: ClearingRules | None = None) -> Regime:
+def a_regime(
+    *, offshore_share_bp: int = 0, waiting_share_bp: int = 0, clearing: ClearingRules | None = None
+) -> Regime:
     return Regime(
         regime_id="made",
         title="Made by hand",
@@ -240,5 +242,6 @@ def a_regime(*, offshore_share_bp: int = 0, clearing: ClearingRules | None = Non
         market=MarketRules(),
         cash=CashRules(settlement_asset="RUBD"),
         offshore_share_bp=offshore_share_bp,
+        waiting_share_bp=waiting_share_bp,
         clearing=clearing or ClearingRules(),
     )

@@ -34,7 +34,7 @@ def view() -> RunView:
         rejected("poor", RejectReason.INSUFFICIENT_CASH),
         rejected("rich", RejectReason.PRICE_OUTSIDE_BAND),
     )
-    return story.seen(POPULATION, offshore_share_bp=2_500)
+    return story.seen(POPULATION, offshore_share_bp=2_500, waiting_share_bp=1_000)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +52,8 @@ def view() -> RunView:
         (access.orders_refused_market, 10.0),
         (house.orders_refused_cover, 10.0),
         (access.leaked_offshore, 17_500.0),  # a quarter of the 70,000 that were refused
+        (access.waiting_demand, 7_000.0),
+        (access.vanished_demand, 45_500.0),
     ],
     ids=lambda value: value.name if isinstance(value, Measure) else "",
 )
