@@ -63,6 +63,7 @@ def test_diff_from_super_to_qualified() -> None:
         "institutions, rolling_perpetual: allowed -> denied",
         "institutions, spot: allowed -> denied",
         "spot: inside the test environment -> not traded at all",
+        "coins on which anything is offered: no privacy coins -> every one",
     ]
 
 
