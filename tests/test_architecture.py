@@ -38,6 +38,7 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/config/directives.py",
         "scenarios/config/grounds.py",
         "scenarios/config/hazard_table.py",
+        "scenarios/config/market_tables.py",
         "scenarios/config/house_tables.py",
         "scenarios/config/coin_market.py",
         "scenarios/config/reading.py",

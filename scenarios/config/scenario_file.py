@@ -58,6 +58,7 @@ from scenarios.config.coin_market import (
 from scenarios.config.directives import CashAsset, DirectiveTable
 from scenarios.config.hazard_table import FreezeHazardTable
 from scenarios.config.house_tables import ClientTable, HouseTable, MemberTable
+from scenarios.config.market_tables import CALLS, MarketTable
 from scenarios.config.published_table import OF_THE_COIN, PublishedTable
 from scenarios.config.reading import (
     AssetCode,
@@ -80,7 +81,7 @@ from scenarios.config.reading import (
     read_toml,
     resolved,
 )
-from scenarios.config.regime_file import CALLS, USUAL_CASH, MarketTable, RegimeFile, cash_of, read_cash
+from scenarios.config.regime_file import USUAL_CASH, RegimeFile, cash_of, read_cash
 from scenarios.config.settlement_tables import (
     CycleTable,
     DealTable,
