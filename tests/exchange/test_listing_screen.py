@@ -32,6 +32,11 @@ def test_a_screen_at_its_edges(changes: dict[str, int], told: str | None) -> Non
     assert bar_to_offer("X", {"X": a_coin(**changes)}, SCREEN, NOW) == told
 
 
-def test_a_coin_of_which_nothing_is_known_passes_no_screen_but_none() -> None:
+def test_a_coin_of_which_nothing_is_known_passes_no_screen_that_asks_for_something() -> None:
+    assert bar_to_offer("Y", {}, ListingScreen(privacy_coins=False), NOW) is None
     assert bar_to_offer("Y", {"X": a_coin()}, SCREEN, NOW) == "nothing is known of Y"
     assert bar_to_offer("Y", {}, ListingScreen(), NOW) is None
+
+
+def test_without_a_screen_a_coin_may_be_as_young_as_it_likes() -> None:
+    assert bar_to_offer("X", {"X": a_coin(traded_since=NOW + 1)}, ListingScreen(), NOW) is None
