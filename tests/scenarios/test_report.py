@@ -267,7 +267,7 @@ def test_an_assumption_stands_with_its_value(page: Page) -> None:
     assert ("classes.super_individual.caps.share_of_assets_percent", "10") in rows
     assert ("classes.everyone.any_of", "anybody") in rows
     assert ("cash.gate", "pro rata") in rows
-    permissions = "future allowed, option allowed, spot allowed, note allowed"
+    permissions = "future allowed, rolling perpetual allowed, option allowed, spot allowed, note allowed"
     assert ("classes.super_individual.permissions", permissions) in rows
 
 
