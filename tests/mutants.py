@@ -606,9 +606,9 @@ MUTANTS = (
     Mutant(
         "what-was-asked-yesterday-is-forgotten",
         "request done twice",
-        "exchange/state.py",
-        "        self._before, self._now = self._now, {}\n",
-        "        self._before, self._now = {}, {}\n",
+        "exchange/numbered.py",
+        "        self._before, self._now = self._now, Requests()\n",
+        "        self._before, self._now = Requests(), Requests()\n",
         (TEST_TWICE,),
     ),
     # --- walks ---
