@@ -54,6 +54,7 @@ from exchange.reasons import AccessRefusal
 from exchange.restraint import bind, loosen
 from exchange.rules.cover import beyond_venue
 from exchange.rules.permitted import may_close, must_reduce
+from exchange.settling import withdraw_deals
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_of
 from exchange.units import AssetId, WalletId, year_of
@@ -399,12 +400,13 @@ def set_limit(command: SetLimit, state: State) -> Iterator[Event]:
 
 
 def suspend_participant(command: SuspendParticipant, state: State) -> Iterator[Event]:
-    """No order of the participant is taken any more; what it has live is canceled."""
+    """No order and no deal of the participant is taken any more; orders, and deals that nobody has matched, go."""
     seat = state.seats.get(command.participant_id)
     if seat is None or seat.suspended:
         yield _no_such("suspend", command.participant_id, "who is inside and not suspended yet")
         return
     yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
+    yield from withdraw_deals(seat.participant_id, state)
     seat.suspended = True
     yield _state_of(seat)
 

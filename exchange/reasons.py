@@ -185,6 +185,9 @@ class SettlementRefusal(StrEnum):
     DATE_PASSED = "date_passed"
     MIN_LOT_OUT_OF_RANGE = "min_lot_out_of_range"
     RECYCLES_NEGATIVE = "recycles_negative"
+    # of a deal whose sender may make none
+    PARTICIPANT_DEFAULTED = "participant_defaulted"
+    PARTICIPANT_SUSPENDED = "participant_suspended"
     # of a deal that the regime does not let its sender make, in the words of an order
     SPOT_OUTSIDE_TEST_ENVIRONMENT = "spot_outside_test_environment"
     PRODUCT_NOT_PERMITTED = "product_not_permitted"
