@@ -133,6 +133,21 @@ class AmendOrder(NumberedRequest, kw_only=True):
     quantity: Quantity
 
 
+class AmendWaiting(NumberedRequest, kw_only=True):
+    """Ask for other terms of an order that waits for a price; what is None stays. It keeps its id.
+
+    `price` is that at which it is to enter, also if it was to enter at market; `trigger_price` where its trigger is to
+    stand, `trail` the distance of a trailing one, which is then laid to the best price that it has seen.
+    """
+
+    precedence: ClassVar[int] = ORDERS
+    order_id: OrderId
+    price: Price | None = None
+    quantity: Quantity | None = None
+    trigger_price: Price | None = None
+    trail: Price | None = None
+
+
 class CancelOrder(NumberedRequest, kw_only=True):
     precedence: ClassVar[int] = CANCELS
     order_id: OrderId
@@ -1198,6 +1213,7 @@ class AuditBooks(Message):
 Request: TypeAlias = (
     PlaceOrder
     | AmendOrder
+    | AmendWaiting
     | CancelOrder
     | CancelAll
     | WatchLine

@@ -30,6 +30,7 @@ from exchange import (
     settling,
     trading,
     treasury,
+    waiting,
 )
 from exchange.clearing import house
 from exchange.commands import (
@@ -39,6 +40,7 @@ from exchange.commands import (
     AddOwnFunds,
     AdoptRegime,
     AmendOrder,
+    AmendWaiting,
     AnnounceCryptoDeposit,
     ApplyForAccess,
     AppointMember,
@@ -239,6 +241,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return trading.cancel_order(command, state)
         case AmendOrder():
             return trading.amend_order(command, state)
+        case AmendWaiting():
+            return waiting.amend_waiting(command, state)
         case CancelAll():
             return trading.cancel_all(command, state)
         case WatchLine():

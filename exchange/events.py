@@ -216,6 +216,18 @@ class OrderWaiting(PrivateEvent):
     trigger_price: Price | None
 
 
+class WaitingAmended(PrivateEvent):
+    """An order that waits has other terms now; its trigger stands at `trigger_price`."""
+
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
+    price: Price | None  # at which it is to enter; None: at market
+    quantity: Quantity
+    trigger_price: Price
+    trail: Price | None
+
+
 class OrderTriggered(PrivateEvent):
     """The price has come that the order waited for; it enters right after, if it may."""
 
@@ -1618,6 +1630,7 @@ Event: TypeAlias = (
     | OrderAmended
     | OrderCanceled
     | OrderWaiting
+    | WaitingAmended
     | OrderTriggered
     | OrdersLinked
     | RequestExists

@@ -61,7 +61,8 @@ class RejectReason(StrEnum):
     # of a cancel, an amendment or a link
     SAME_ORDER = "same_order"
     UNKNOWN_ORDER = "unknown_order"
-    NOT_ON_BOOK = "not_on_book"  # it waits: cancel it and place another
+    NOT_WAITING = "not_waiting"  # only an order that waits for a price has a trigger to amend
+    NOT_ON_BOOK = "not_on_book"  # it waits: what it waits for is amended by another command
     DIFFERENT_INSTRUMENTS = "different_instruments"
     ALREADY_LINKED = "already_linked"
     # of a subscription to a note, beside those of an order

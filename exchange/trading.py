@@ -11,6 +11,7 @@ from typing import Final
 from exchange import repeats
 from exchange.commands import (
     AmendOrder,
+    AmendWaiting,
     CancelAll,
     CancelOrder,
     ExpireOrder,
@@ -174,7 +175,7 @@ def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
 
     The same price with no more quantity keeps its place; anything else enters again, behind the others.
     """
-    found = _own_order(command, state)
+    found = own_order(command, state)
     if isinstance(found, RequestRejected):
         yield found
         return
@@ -198,7 +199,7 @@ def change(
             return RejectReason(refusal.value)
         yield from _shrink(order, seat, series, quantity, state)
         return None
-    amended = _as_amended(order, price, quantity)
+    amended = as_amended(order, price, quantity)
     at_risk = order.account.at_risk.amount
     amended.released = -order.account.close_order(order, order.remaining)
     amended.released_risk = at_risk - order.account.at_risk.amount
@@ -214,7 +215,7 @@ def change(
 
 
 def cancel_order(command: CancelOrder, state: State) -> Iterator[Event]:
-    found = _own_order(command, state)
+    found = own_order(command, state)
     if isinstance(found, RequestRejected):
         yield found
         return
@@ -532,7 +533,7 @@ def _open(order: Order) -> Money:
     return order.account.open_order(order.need)
 
 
-def _as_amended(order: Order, price: Price, quantity: Quantity) -> Order:
+def as_amended(order: Order, price: Price, quantity: Quantity) -> Order:
     """The order as it would be, to be looked at by the rules of admission."""
     amended = Order(
         order.order_id,
@@ -703,8 +704,8 @@ def _live(order_id: OrderId, seat: Seat) -> Order | None:
     return seat.orders.get(order_id) or seat.waiting.get(order_id)
 
 
-def _own_order(
-    command: AmendOrder | CancelOrder, state: State
+def own_order(
+    command: AmendOrder | AmendWaiting | CancelOrder, state: State
 ) -> tuple[Order, Seat, Series] | RequestRejected:
     """The live order that the command names, if it is the sender's own. The request counts in any case."""
     seat = state.seats.get(command.participant_id)

@@ -234,16 +234,33 @@ class Market:
         """Why the order may not wait for that trigger, or None."""
         if self.live(order.order_id) is not None:
             return Refusal.DUPLICATE_ORDER_ID
-        if self.shut is not None:
-            return self.shut
-        if order.remaining < 1:
-            return Refusal.QUANTITY_NOT_POSITIVE
-        fault = _faulty(order)
+        fault = self._wait_fault(order, trigger)
         if fault is not None:
             return fault
-        if trigger.price < 1 or trigger.offset < 0:
-            return Refusal.TRIGGER_NOT_POSITIVE
         return Refusal.TRIGGER_PASSED if self.waiting.passed(trigger) else None
+
+    def rewait(
+        self, order: RestingOrder, price: Price, quantity: Quantity, trigger: Trigger | None
+    ) -> list[Event]:
+        """Amend an order that waits, if `rewait_refusal` has found nothing: it keeps its id and its partner.
+
+        With another `trigger` it goes behind the others that wait; without, it keeps its turn.
+        """
+        order.price, order.remaining = price, quantity
+        if trigger is not None:
+            self.waiting.again(order, trigger)
+        self.sequence += 1
+        return [(WAITING, order, self.waiting.by_id[order.order_id].price, quantity)]
+
+    def rewait_refusal(self, amended: RestingOrder, trigger: Trigger | None) -> Refusal | None:
+        """Why an order that waits may not become `amended` and wait for another trigger (None: the same), or None."""
+        waiting = self.waiting.by_id.get(amended.order_id)
+        if waiting is None or waiting.trigger is None:
+            return Refusal.NOT_WAITING
+        fault = self._wait_fault(amended, trigger or waiting.trigger)
+        if fault is not None:
+            return fault
+        return Refusal.TRIGGER_PASSED if trigger and self.waiting.passed_again(trigger) else None
 
     def observe(self, source: PriceSource, price: Price) -> list[Event]:
         """A price outside the book has moved; it may set off orders that wait for it."""
@@ -366,6 +383,16 @@ class Market:
         return faults
 
     # --- the inner way ----------------------------------------------------------------------------------
+
+    def _wait_fault(self, order: RestingOrder, trigger: Trigger) -> Refusal | None:
+        if self.shut is not None:
+            return self.shut
+        if order.remaining < 1:
+            return Refusal.QUANTITY_NOT_POSITIVE
+        fault = _faulty(order)
+        if fault is not None:
+            return fault
+        return Refusal.TRIGGER_NOT_POSITIVE if trigger.price < 1 or trigger.offset < 0 else None
 
     def _unsuited(self, order: RestingOrder) -> Refusal | None:
         """Why special instructions cannot be followed in this phase or on this book, or None."""

@@ -114,6 +114,19 @@ class WaitingOrders:
         """Let `order` wait for the next call auction."""
         self._enter(order, None, order.price)
 
+    def again(self, order: RestingOrder, trigger: Trigger) -> None:
+        """Let an order that waits wait for another trigger, which stands at `trigger.price`; behind the others."""
+        self.remove(order.order_id)
+        watch = self._watches[trigger.source]
+        waiting = self._enter(order, trigger, trigger.price)
+        watch.push(waiting, trigger.rises)
+        if trigger.offset:
+            watch.trailing[order.order_id] = waiting
+
+    def passed_again(self, trigger: Trigger) -> bool:
+        """Whether the present price is at or through where an amended trigger is to stand; a trailing one too."""
+        return self._watches[trigger.source].passed(trigger)
+
     def remove(self, order_id: OrderId) -> RestingOrder:
         waiting = self.by_id.pop(order_id)
         if waiting.trigger is not None and waiting.trigger.offset:

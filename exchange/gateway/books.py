@@ -49,6 +49,7 @@ from exchange.events import (
     UnitsWithdrawalRequested,
     UnitsWithdrawalReturned,
     VariationPaid,
+    WaitingAmended,
     WithdrawalCompleted,
     WithdrawalRequested,
     WithdrawalReturned,
@@ -98,6 +99,7 @@ class OrderRecord:
         "side",
         "state",
         "trades",
+        "trail",
         "trigger_price",
         "triggered",
         "untraded_because",
@@ -120,6 +122,7 @@ class OrderRecord:
         self.fee: Money = 0
         self.replaced = self.liquidation = self.quote = self.mmp = self.triggered = False
         self.trigger_price: Price | None = None
+        self.trail: Price | None = None  # the distance that a trailing stop keeps
         self.canceled_because: CancelCause | None = None
         self.trades: list[UserTrade] = []
         self.untraded_because: RejectReason | None = None  # it was to trade at once, and met too few
@@ -501,6 +504,12 @@ class Books:
                 record.price, record.quantity = event.price, record.filled + event.remaining
                 record.replaced, record.changed_at = True, at
                 news.orders[record.order_id] = record
+            case WaitingAmended():
+                record = owner.live[event.order_id]
+                record.price, record.quantity = event.price or 0, event.quantity
+                record.trigger_price, record.trail = event.trigger_price, event.trail
+                record.replaced, record.changed_at = True, at
+                news.orders[record.order_id] = record
             case OrderCanceled():
                 ended = owner.live.get(event.order_id)
                 if ended is not None:
@@ -533,7 +542,7 @@ class Books:
                 and command.client_order_id == event.client_order_id
             ):
                 record.command = command
-                record.price = command.price or 0
+                record.price, record.trail = command.price or 0, command.trail
             else:
                 order = self._state.seats[owner.participant_id].orders.get(event.order_id)
                 record.quote = order is not None and order.is_quote

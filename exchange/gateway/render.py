@@ -133,8 +133,8 @@ def order(record: OrderRecord) -> OrderShape:
         told["triggered"] = record.triggered
         if record.trigger_price is not None:
             told["trigger_price"] = pair.price(record.trigger_price)
-        if command.trail is not None:
-            told["trigger_offset"] = pair.price(command.trail)
+        if record.trail is not None:
+            told["trigger_offset"] = pair.price(record.trail)
     if record.state == "cancelled":
         cause = record.canceled_because or CancelCause.REQUESTED
         told["cancel_reason"] = CANCEL_REASONS[cause]

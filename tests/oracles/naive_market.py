@@ -144,6 +144,37 @@ class NaiveMarket:
         self.emit("waiting", order, stop.price, order.remaining)
         return self.finish()
 
+    def rewait(
+        self, order_id: int, price: int, quantity: int, trigger_price: int | None, offset: int | None
+    ) -> Answer:
+        """Amend an order that waits for a price. `None` leaves the trigger, or the distance, as it is."""
+        self.begin()
+        stop = next((stop for stop in self.stops if stop.order.order_id == order_id), None)
+        if stop is None:
+            return "not_waiting"
+        changed = copy.deepcopy(stop)
+        changed.order.order_id = 0  # no duplicate of itself
+        changed.order.price, changed.order.remaining = price, quantity
+        if trigger_price is not None:
+            changed.price = trigger_price
+        if offset is not None:
+            changed.offset = offset
+        moves = trigger_price is not None or offset is not None
+        refusal = self.refusal_of_form(changed.order)
+        if refusal:
+            return refusal
+        if changed.price < 1 or changed.offset < 0:
+            return "trigger_not_positive"
+        if moves and self.is_reached(changed):
+            return "trigger_passed"
+        stop.order.price, stop.order.remaining = price, quantity
+        stop.price, stop.offset = changed.price, changed.offset
+        if moves:
+            self.stops.remove(stop)
+            self.stops.append(stop)
+        self.emit("waiting", stop.order, stop.price, quantity)
+        return self.finish()
+
     def link(self, first_id: int, second_id: int) -> Answer:
         self.begin()
         if self.phase in SHUT:

@@ -9,6 +9,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from exchange.commands import (
     AmendOrder,
+    AmendWaiting,
     CancelAll,
     CancelOrder,
     LinkOrders,
@@ -106,17 +107,9 @@ TypeFilter = Literal[
 Label = Annotated[str, Field(max_length=64)]
 OrderNumber = Annotated[int, Field(ge=1, lt=OWN_NUMBERS)]
 MOST_QUOTES = 100
-# What an order is told once, when it is placed.
-FIXED = (
-    "post_only",
-    "reject_post_only",
-    "reduce_only",
-    "trigger_price",
-    "trigger_offset",
-    "display_amount",
-    "mmp",
-    "advanced",
-)
+# What an order is told once, when it is placed; on the book also what it has waited for.
+FIXED = ("post_only", "reject_post_only", "reduce_only", "display_amount", "mmp", "advanced")
+TRIGGERED = ("trigger_price", "trigger_offset")
 
 
 class OrderParams(StrictParams):
@@ -560,21 +553,14 @@ def _open_one(call: Call, text: str) -> OrderRecord:
 @REGISTRY.method("private/edit", Access.SEATED, pool=Pool.MATCHING)
 def edit(call: Call, params: EditParams) -> Ask[OrderWithTrades]:
     """Change price or amount (of the whole order, what has traded included). With the same price and no more amount
-    the order keeps its place."""
+    the order keeps its place. Of an order that waits for a price also `trigger_price`, or the `trigger_offset` of a
+    trailing stop."""
     return _edit(call, _open_one(call, params.order_id), params)
 
 
 def _edit(call: Call, record: OrderRecord, params: ChangeParams) -> Ask[OrderWithTrades]:
-    _check_nothing_else_changes(record, params)
-    pair, price, total = record.pair, params.price, record.quantity
-    if params.amount is not None or params.contracts is not None:
-        total = _lots(pair, params.amount, params.contracts)
-    command = AmendOrder(
-        participant_id=call.participant_id,
-        order_id=OrderId(record.order_id),
-        price=record.price if price is None else pair.ticks(price),
-        quantity=total - record.filled,
-    )
+    command: AmendOrder | AmendWaiting
+    command = _rewait(call, record, params) if record.state == "untriggered" else _amend(call, record, params)
 
     def answer(told: list[list[Entry]]) -> OrderWithTrades:
         _check_request(call, told[0], record)
@@ -584,17 +570,58 @@ def _edit(call: Call, record: OrderRecord, params: ChangeParams) -> Ask[OrderWit
     return Ask((command,), answer, None if until is None else nanoseconds(until))
 
 
-def _check_nothing_else_changes(record: OrderRecord, params: ChangeParams) -> None:
+def _amend(call: Call, record: OrderRecord, params: ChangeParams) -> AmendOrder:
+    _check_nothing_else_changes(record, params, (*FIXED, *TRIGGERED))
+    return AmendOrder(
+        participant_id=call.participant_id,
+        order_id=OrderId(record.order_id),
+        price=record.price if params.price is None else record.pair.ticks(params.price),
+        quantity=_total(record, params) - record.filled,
+    )
+
+
+def _rewait(call: Call, record: OrderRecord, params: ChangeParams) -> AmendWaiting:
+    """Of an order that waits. What it says again of itself is no change, so that it keeps its turn."""
+    pair, trails, command = record.pair, record.trail is not None, record.command
+    _check_nothing_else_changes(record, params, FIXED)
+    at_market = command is not None and command.price is None
+    if params.price is not None and (at_market or trails):
+        raise invalid("price", f"does not go with an order of type {record.order_type}")
+    if params.trigger_price is not None and trails:
+        raise invalid("trigger_price", "is what a trailing stop sets itself: change its trigger_offset")
+    if params.trigger_offset is not None and not trails:
+        raise invalid("trigger_offset", f"does not go with an order of type {record.order_type}")
+    trigger, trail = params.trigger_price, params.trigger_offset
+    at = None if trigger is None else pair.ticks(trigger, "trigger_price")
+    distance = None if trail is None else pair.ticks(trail, "trigger_offset")
+    return AmendWaiting(
+        participant_id=call.participant_id,
+        order_id=OrderId(record.order_id),
+        price=None if params.price is None else pair.ticks(params.price),
+        quantity=_total(record, params),
+        trigger_price=None if at == record.trigger_price else at,
+        trail=None if distance == record.trail else distance,
+    )
+
+
+def _total(record: OrderRecord, params: ChangeParams) -> Quantity:
+    """The amount of the whole order: as it is, if nothing is said."""
+    if params.amount is None and params.contracts is None:
+        return record.quantity
+    return _lots(record.pair, params.amount, params.contracts)
+
+
+def _check_nothing_else_changes(record: OrderRecord, params: ChangeParams, fixed: tuple[str, ...]) -> None:
     """Raises Fault if the edit asks for what only a new order can be: nothing that is asked for is passed over."""
     present = render.order(record)
     asked = params.model_dump(exclude_none=True)
-    for name in FIXED:
+    for name in fixed:
         value = float(asked[name]) if isinstance(asked.get(name), Decimal) else asked.get(name)
         if value is not None and value != present.get(name, False):
             raise fault(
                 UNSUPPORTED,
                 param=name,
-                reason="an edit changes price and amount; for anything else cancel the order and place another",
+                reason="an edit changes price, amount and what is waited for; else cancel it and place another",
             )
 
 
@@ -606,7 +633,7 @@ def _check_request(call: Call, entries: list[Entry], record: OrderRecord) -> Non
             and event.participant_id == record.owner
             and event.order_id == record.order_id
         ):
-            if event.reason is RejectReason.UNKNOWN_ORDER:  # it ended in the meantime
+            if event.reason is RejectReason.UNKNOWN_ORDER:  # it ended meanwhile
                 raise fault(NOT_OPEN, reason=f"the order is {record.state}")
             raise rejected(event.reason, **_why(call, event.reason, record.side, record.pair.name))
 
