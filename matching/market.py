@@ -199,8 +199,8 @@ class Market:
         ):
             order.price = best.price - int(order.side)
 
-    def link(self, first_id: OrderId, second_id: OrderId) -> list[Event] | Refusal:
-        """Make two live orders of one owner cancel each other."""
+    def link(self, first_id: OrderId, second_id: OrderId, patient: bool = False) -> list[Event] | Refusal:
+        """Make two live orders of one owner cancel each other; if `patient`, once one has traded whole or ended."""
         if self.shut is not None:
             return self.shut
         if first_id == second_id:
@@ -212,7 +212,7 @@ class Market:
             return Refusal.DIFFERENT_OWNERS
         if first_id in self.links.partners or second_id in self.links.partners:
             return Refusal.ALREADY_LINKED
-        self.links.join(first, second)
+        self.links.join(first, second, patient=patient)
         return []
 
     def live(self, order_id: OrderId) -> RestingOrder | None:
@@ -289,9 +289,36 @@ class Market:
             if order_id in self.waiting.by_id:
                 order = self.waiting.remove(order_id)
                 events.append((TRIGGERED, order, price, order.remaining))
-                self.links.dissolve(order, events)
+                self.links.fired(order, events)
         self.sequence += len(events)
         return events
+
+    def not_entered(self, order: RestingOrder) -> list[Event]:
+        """An order that has fired may not enter, and has ended: what becomes of its partner."""
+        events: list[Event] = []
+        self.links.dissolve(order, events)
+        self.sequence += len(events)
+        return events
+
+    # --- orders that come after another -----------------------------------------------------------------
+
+    def hold_back(self, order: RestingOrder) -> list[Event]:
+        """Keep an order until it is let go; it waits for nothing here, and can be canceled and linked."""
+        self.waiting.hold_back(order)
+        self.sequence += 1
+        return [(WAITING, order, order.price, order.remaining)]
+
+    def let_go(self, order: RestingOrder) -> None:
+        """An order that was held back is to come now: to `enter`, or to `wait_now`."""
+        self.waiting.remove(order.order_id)
+
+    def wait_now(self, order: RestingOrder, trigger: Trigger) -> list[Event]:
+        """Let an order that was let go wait for its trigger; it has fired if the price is there already."""
+        at = self.waiting.add(order, trigger)
+        if self.phase is CONTINUOUS:
+            self.fired.extend(self.waiting.fired((trigger.source,)))
+        self.sequence += 1
+        return [(WAITING, order, at, order.remaining)]
 
     # --- phases -----------------------------------------------------------------------------------------
 
@@ -502,6 +529,7 @@ class Market:
             else:
                 events.append((UNFILLED, order, order.price, order.remaining))
                 self.sequence += 1
+                events += self.not_entered(order)
 
 
 def keeps_place(order: RestingOrder, price: Price, quantity: Quantity) -> bool:

@@ -171,8 +171,8 @@ class RandomCommands:
         for order in self.live:
             if order.order_id == first and self.random.random() < 0.8:
                 others = [other for other in self.live if other.owner == order.owner]
-                return ("link", first, self.random.choice(others).order_id)
-        return ("link", first, self.known_id())
+                return ("link", first, self.random.choice(others).order_id, self.random.random() < 0.4)
+        return ("link", first, self.known_id(), False)
 
     def observe(self) -> Command:
         return ("observe", self.random.choice(("mark", "index")), self.price())
