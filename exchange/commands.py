@@ -178,11 +178,36 @@ class WatchLine(NumberedRequest, kw_only=True):
 
 class LinkOrders(NumberedRequest, kw_only=True):
     """Make two live orders of the participant in one instrument cancel each other: as soon as one trades,
-    fires or ends, the other goes."""
+    fires or ends, the other goes; if they are `patient`, as soon as one has traded whole or ended."""
 
     precedence: ClassVar[int] = ORDERS
     first: OrderId
     second: OrderId
+    patient: bool = False
+
+
+class LinkKind(StrEnum):
+    """What a first order does to those that are placed with it."""
+
+    ONE_CANCELS_OTHER = "one_cancels_other"  # one
+    ONE_TRIGGERS_OTHER = "one_triggers_other"  # one or two
+    ONE_TRIGGERS_ONE_CANCELS_OTHER = "one_triggers_one_cancels_other"  # two, which cancel each other
+
+
+class PlaceLinked(Message):
+    """Place an order together with others of the same participant in the same instrument, all of them or none.
+
+    Under `one_cancels_other` they cancel each other, and the other may not trade at once. Otherwise the others are
+    held back: they come once the first trades, and are canceled if it ends before. `patient`: once it has traded
+    whole. It may be sent again as an order may, under the number of the first; the others have none.
+    """
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    primary: PlaceOrder
+    others: tuple[PlaceOrder, ...]
+    kind: LinkKind
+    patient: bool = False
 
 
 class Quote(Message):
@@ -1218,6 +1243,7 @@ Request: TypeAlias = (
     | CancelAll
     | WatchLine
     | LinkOrders
+    | PlaceLinked
     | QuoteMarket
     | ProtectQuotes
     | DepositCash

@@ -19,6 +19,7 @@ from exchange import (
     halting,
     issuing,
     keyholding,
+    linking,
     margining,
     membership,
     notes,
@@ -111,6 +112,7 @@ from exchange.commands import (
     PayHolders,
     PayObligations,
     PayVariation,
+    PlaceLinked,
     PlaceNotes,
     PlaceOrder,
     PostponeSettlement,
@@ -249,6 +251,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return trading.watch_line(command, state)
         case LinkOrders():
             return trading.link_orders(command, state)
+        case PlaceLinked():
+            return linking.place_linked(command, state)
         case ExpireOrder():
             return trading.expire_order(command, state)
         case QuoteMarket():

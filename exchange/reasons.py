@@ -65,6 +65,10 @@ class RejectReason(StrEnum):
     NOT_ON_BOOK = "not_on_book"  # it waits: what it waits for is amended by another command
     DIFFERENT_INSTRUMENTS = "different_instruments"
     ALREADY_LINKED = "already_linked"
+    # of orders that are placed together
+    LINKED_NUMBER = "linked_number"  # the kind of link takes more, or fewer
+    LINKED_WOULD_TRADE = "linked_would_trade"  # one that is to cancel the other may not trade at once
+    LINKED_REFUSED = "linked_refused"  # another of them is refused, so this one is too
     # of a subscription to a note, beside those of an order
     NOT_PLACING = "not_placing"
     OWN_NOTE = "own_note"  # an issuer cannot owe itself

@@ -164,6 +164,20 @@ class Seat:
 
 
 @dataclass(slots=True, eq=False)
+class Following:
+    """Orders that are held back until another one has traded; if they are `patient`, whole."""
+
+    primary: Order
+    followers: tuple[Order, ...]
+    patient: bool
+    traded: bool = False  # the primary has, if only a part
+
+    @property
+    def may_come(self) -> bool:
+        return self.traded and not (self.patient and self.primary.open)
+
+
+@dataclass(slots=True, eq=False)
 class Series:
     """A listed instrument with its market and the state that it is in."""
 
@@ -188,6 +202,7 @@ class Series:
     premium: Premium | None = None  # of a perpetual, since its last roll
     fees: Money = 0  # that trades in it have cost, both sides together
     changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet
+    following: dict[OrderId, Following] = field(default_factory=dict)  # by the order that they come after
 
     @property
     def book(self) -> OrderBook:

@@ -308,6 +308,14 @@ class Market:
         self.sequence += 1
         return [(WAITING, order, order.price, order.remaining)]
 
+    def hold_back_refusal(self, order: RestingOrder) -> Refusal | None:
+        """Why the order could not come later either, or None."""
+        if self.live(order.order_id) is not None:
+            return Refusal.DUPLICATE_ORDER_ID
+        if order.remaining < 1:
+            return Refusal.QUANTITY_NOT_POSITIVE
+        return _faulty(order)
+
     def let_go(self, order: RestingOrder) -> None:
         """An order that was held back is to come now: to `enter`, or to `wait_now`."""
         self.waiting.remove(order.order_id)

@@ -53,6 +53,7 @@ CANCEL_REASONS: Final = {
     CancelCause.SESSION_END: "session_end",
     CancelCause.GOOD_UNTIL: "good_until",
     CancelCause.LINKED: "oco_other_closed",
+    CancelCause.PRIMARY_ENDED: "oto_primary_closed",
     CancelCause.TRIGGER_REFUSED: "trigger_refused",
     CancelCause.QUOTE_REPLACED: "quote_replaced",
     CancelCause.MARKET_MAKER_PROTECTION: "mmp_trigger",
@@ -135,6 +136,15 @@ def order(record: OrderRecord) -> OrderShape:
             told["trigger_price"] = pair.price(record.trigger_price)
         if record.trail is not None:
             told["trigger_offset"] = pair.price(record.trail)
+    if record.pair_of:
+        told["oco_ref"] = order_id(record.pair_of, pair)
+    if record.follows:
+        told["is_secondary_oto"], told["primary_order_id"] = True, order_id(record.follows, pair)
+    if record.brings:
+        told["oto_order_ids"] = [order_id(number, pair) for number in record.brings]
+        told["is_primary_otoco"] = record.brings_pair
+    if record.fill_condition:
+        told["trigger_fill_condition"] = record.fill_condition
     if record.state == "cancelled":
         cause = record.canceled_because or CancelCause.REQUESTED
         told["cancel_reason"] = CANCEL_REASONS[cause]

@@ -33,6 +33,12 @@ def may_wait(order: Order, _seat: Seat, series: Series, _state: State) -> Reject
     return None if refusal is None else RejectReason(refusal.value)
 
 
+def holds_together(order: Order, series: Series) -> RejectReason | None:
+    """Of an order that is held back: its instructions contradict neither each other nor its quantity."""
+    refusal = series.market.hold_back_refusal(order)
+    return None if refusal is None else RejectReason(refusal.value)
+
+
 def fits_the_market(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
     """Nothing in the instrument's phase or book speaks against it, be it new or amended."""
     if order.replaces is None:

@@ -1,5 +1,6 @@
 """Orders, quotes, and what became of them. Whether an order may be is the exchange's to say; here it is only shaped."""
 
+import json
 from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
@@ -12,7 +13,9 @@ from exchange.commands import (
     AmendWaiting,
     CancelAll,
     CancelOrder,
+    LinkKind,
     LinkOrders,
+    PlaceLinked,
     PlaceOrder,
     ProtectQuotes,
     Quote,
@@ -60,6 +63,7 @@ from exchange.gateway.registry import (
 )
 from exchange.gateway.shapes import OrderShape, OrderWithTrades, UserTrades, UserTradeShape
 from exchange.gateway.wire import Pair, milliseconds, nanoseconds
+from exchange.linking import HOW_MANY
 from exchange.reasons import RejectReason
 from exchange.rules.prices import furthest_price
 from exchange.units import SECOND
@@ -106,10 +110,43 @@ TypeFilter = Literal[
 ]
 Label = Annotated[str, Field(max_length=64)]
 OrderNumber = Annotated[int, Field(ge=1, lt=OWN_NUMBERS)]
+SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 MOST_QUOTES = 100
 # What an order is told once, when it is placed; on the book also what it has waited for.
 FIXED = ("post_only", "reject_post_only", "reduce_only", "display_amount", "mmp", "advanced")
 TRIGGERED = ("trigger_price", "trigger_offset")
+
+
+def _objects(value: Any) -> Any:
+    """A list of objects; as text, in the query of a URL."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return json.loads(value)
+    except (ValueError, RecursionError):
+        return value
+
+
+class LinkedParams(StrictParams):
+    """An order that is placed with another one, in its instrument. Without an amount it is for that of the other."""
+
+    direction: Literal["buy", "sell"]
+    amount: Positive | None = None
+    contracts: Positive | None = None
+    type: Literal[
+        "limit", "market", "stop_limit", "stop_market", "take_limit", "take_market", "trailing_stop"
+    ] = "limit"
+    price: Number | None = None
+    label: Label = ""
+    time_in_force: Literal["good_til_cancelled", "good_til_day", "immediate_or_cancel", "fill_or_kill"] = (
+        "good_til_cancelled"
+    )
+    post_only: bool = False
+    reject_post_only: bool = False
+    reduce_only: bool = False
+    trigger: Literal["index_price", "mark_price", "last_price"] | None = None
+    trigger_price: Number | None = None
+    trigger_offset: Positive | None = None
 
 
 class OrderParams(StrictParams):
@@ -138,9 +175,9 @@ class OrderParams(StrictParams):
     mmp: bool = False
     valid_until: Milliseconds | None = None
     advanced: Literal["usd", "implv"] | None = None
-    linked_order_type: str | None = None
-    trigger_fill_condition: str | None = None
-    otoco_config: Any = None
+    linked_order_type: LinkKind | None = None
+    trigger_fill_condition: Literal["first_hit", "complete_fill", "incremental"] | None = None
+    otoco_config: Annotated[list[LinkedParams], BeforeValidator(_objects), Field(max_length=2)] | None = None
     direction: Literal["buy", "sell"] | None = None  # as some clients repeat it
 
 
@@ -327,6 +364,7 @@ class GroupParams(Params):
 class LinkParams(StrictParams):
     first_order_id: Name
     second_order_id: Name
+    trigger_fill_condition: Literal["first_hit", "complete_fill"] = "first_hit"
 
     @model_validator(mode="after")
     def _differ(self) -> "LinkParams":
@@ -340,29 +378,70 @@ class LinkParams(StrictParams):
 
 @REGISTRY.method("private/buy", Access.SEATED, pool=Pool.MATCHING)
 def buy(call: Call, params: OrderParams) -> Ask[OrderWithTrades]:
-    """Place an order to buy. The result has what it traded at once."""
+    """Place an order to buy; with `linked_order_type`, together with those of `otoco_config`. The result has what it
+    traded at once."""
     return _place(call, params, Side.BUY)
 
 
 @REGISTRY.method("private/sell", Access.SEATED, pool=Pool.MATCHING)
 def sell(call: Call, params: OrderParams) -> Ask[OrderWithTrades]:
-    """Place an order to sell. The result has what it traded at once."""
+    """Place an order to sell; with `linked_order_type`, together with those of `otoco_config`. The result has what it
+    traded at once."""
     return _place(call, params, Side.SELL)
 
 
 def _place(call: Call, params: OrderParams, side: Side) -> Ask[OrderWithTrades]:
+    if params.linked_order_type is not None:
+        return _place_linked(call, params, side, params.linked_order_type)
+    if params.otoco_config is not None or params.trigger_fill_condition is not None:
+        raise invalid("linked_order_type", "is needed for what goes with it")
     command = _order(call, params, side)
     until = None if params.valid_until is None else nanoseconds(params.valid_until)
     return Ask((command,), lambda told: _placed(call, command, told[0]), until)
 
 
-def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
-    """The command for it. Raises Fault for what no order could be."""
-    pair = pair_of(call, params.instrument_name)
-    if params.advanced is not None or params.linked_order_type is not None or params.otoco_config is not None:
+def _place_linked(call: Call, params: OrderParams, side: Side, kind: LinkKind) -> Ask[OrderWithTrades]:
+    """The order, and with it those of `otoco_config`: all of them, or none."""
+    asked, condition = params.otoco_config or [], params.trigger_fill_condition
+    if condition == "incremental":
         raise fault(
-            UNSUPPORTED, reason="orders are linked by private/link_orders; there are no advanced ones"
+            UNSUPPORTED,
+            param="trigger_fill_condition",
+            reason="others come or go whole: ask for first_hit or complete_fill",
         )
+    if len(asked) not in HOW_MANY[kind]:
+        wanted = " or ".join(map(str, HOW_MANY[kind]))
+        raise invalid("otoco_config", f"must list {wanted} for {kind.value}, and lists {len(asked)}")
+    if len(call.seat.waiting) + len(asked) > call.gateway.limits.triggers:
+        raise fault(TOO_MANY_TRIGGERS, reason=f"no more than {call.gateway.limits.triggers} orders may wait")
+    command = PlaceLinked(
+        participant_id=call.participant_id,
+        primary=_order(call, params, side),
+        others=tuple(_linked(call, params, one) for one in asked),
+        kind=kind,
+        patient=condition == "complete_fill",
+    )
+    until = None if params.valid_until is None else nanoseconds(params.valid_until)
+    return Ask((command,), lambda told: _placed(call, command.primary, told[0]), until)
+
+
+def _linked(call: Call, params: OrderParams, asked: LinkedParams) -> PlaceOrder:
+    """One of the others: it has no number, for it is known by the first."""
+    told = asked.model_dump(exclude={"direction"})
+    if asked.amount is None and asked.contracts is None:
+        told |= {"amount": params.amount, "contracts": params.contracts}
+    order = OrderParams(instrument_name=params.instrument_name, **told)
+    return _order(call, order, SIDES[asked.direction], number=0)
+
+
+def _order(call: Call, params: OrderParams, side: Side, number: int | None = None) -> PlaceOrder:
+    """The command for it, under the sender's number or the next one if none is given. Raises Fault for what no order
+    could be."""
+    pair = pair_of(call, params.instrument_name)
+    if params.advanced is not None:
+        raise fault(UNSUPPORTED, param="advanced", reason="there are no advanced orders")
+    if number is None:
+        number = params.client_order_id or call.gateway.next_client_order_id(call.participant_id)
     if params.direction not in (None, render.DIRECTIONS[side]):
         raise invalid("direction", "is not that of the method")
     limited = params.type in ("limit", "stop_limit", "take_limit")
@@ -374,8 +453,10 @@ def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
         raise fault(TOO_MANY_TRIGGERS, reason=f"no more than {most} orders may wait for a price")
     price = pair.ticks(params.price) if limited and params.price is not None else None
     earlier = call.seat.placed.known(params.client_order_id or 0)
-    if params.type == "market_limit" and earlier is not None and isinstance(earlier[0], PlaceOrder):
-        price = earlier[0].price  # it comes again, and the best price may be another now
+    before = earlier[0] if earlier is not None else None
+    before = before.primary if isinstance(before, PlaceLinked) else before
+    if params.type == "market_limit" and isinstance(before, PlaceOrder):
+        price = before.price  # it comes again, and the best price may be another now
     elif params.type == "market_limit":
         price = _best_opposite(call, pair, side)  # if there is none it is a market order, and meets nobody
     if not triggered and (params.trigger_price is not None or params.trigger_offset is not None):
@@ -383,7 +464,7 @@ def _order(call: Call, params: OrderParams, side: Side) -> PlaceOrder:
     shown = params.display_amount if params.display_amount is not None else params.max_show
     return PlaceOrder(
         participant_id=call.participant_id,
-        client_order_id=params.client_order_id or call.gateway.next_client_order_id(call.participant_id),
+        client_order_id=number,
         instrument_id=pair.instrument.instrument_id,
         side=side,
         quantity=_lots(pair, params.amount, params.contracts),
@@ -469,11 +550,18 @@ def _placed(call: Call, command: PlaceOrder, entries: list[Entry]) -> OrderWithT
             if call.owner.order(-number) is not None:
                 return _with_trades(call, -number, entries)
             raise rejected(event.reason, **_why(call, event.reason, command.side, command.instrument_id))
+        elif isinstance(event, OrderRejected) and event.participant_id == who and not event.client_order_id:
+            told = _why(call, event.reason, event.side, event.instrument_id)  # of another one, placed with it
+            raise rejected(event.reason, param="otoco_config", **told)
         elif isinstance(event, RequestExists) and event.participant_id == who and event.number == number:
             return _placed_before(call, command, event.order_id)
         elif isinstance(event, RequestRejected) and event.reason is RejectReason.EXISTS_WITH_DIFFERENT_TERMS:
-            told = "another order has this number"
-            raise fault(OTHER_REJECT, param="client_order_id", reason=event.reason.value, told=told)
+            raise fault(
+                OTHER_REJECT,
+                param="client_order_id",
+                reason=event.reason.value,
+                told="another order has this number",
+            )
     raise fault(OTHER_REJECT, reason="nothing_happened")
 
 
@@ -655,12 +743,14 @@ def edit_by_label(call: Call, params: EditByLabelParams) -> Ask[OrderWithTrades]
 
 @REGISTRY.method("private/link_orders", Access.SEATED, pool=Pool.MATCHING)
 def link_orders(call: Call, params: LinkParams) -> Ask[list[OrderShape]]:
-    """Make two open orders in one instrument cancel each other: once one trades or ends, the other goes."""
+    """Make two open orders in one instrument cancel each other: once one trades or ends, the other goes; with
+    `complete_fill`, once one has traded whole."""
     first, second = _open_one(call, params.first_order_id), _open_one(call, params.second_order_id)
     command = LinkOrders(
         participant_id=call.participant_id,
         first=OrderId(first.order_id),
         second=OrderId(second.order_id),
+        patient=params.trigger_fill_condition == "complete_fill",
     )
 
     def answer(told: list[list[Entry]]) -> list[OrderShape]:
