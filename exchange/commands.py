@@ -756,6 +756,8 @@ class EstablishVenue(Message):
     depth_interval: Time = 10_000_000_000  # between two reports of depth
     settlement_cycles: tuple["SettlementCycleTerms", ...] = ()
     cash_prices: tuple[CashPriceTerms, ...] = ()  # of those that are not reported
+    max_open_orders: int | None = None  # of a participant, with those that wait; None: as many as it likes
+    max_open_orders_per_instrument: int | None = None
 
 
 class IndexTerms(Message):

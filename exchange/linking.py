@@ -11,7 +11,7 @@ from exchange.commands import LinkKind, PlaceLinked, PlaceOrder
 from exchange.events import CancelCause, Event, OrderHeldBack, OrdersPlacedTogether
 from exchange.reasons import RejectReason
 from exchange.rules.admission import first_refusal, first_refusal_to_follow, first_refusal_to_wait
-from exchange.rules.throttles import count_request
+from exchange.rules.throttles import beyond_open_orders, count_request
 from exchange.state import Following, Order, Seat, Series, State
 
 HOW_MANY = {
@@ -37,7 +37,7 @@ def place_linked(command: PlaceLinked, state: State) -> Iterator[Event]:
     if series is None:
         yield trading.rejected(primary, RejectReason.UNKNOWN_INSTRUMENT)
         return
-    reason = _fault_in(command)
+    reason = _fault_in(command) or _too_many(command, seat, series, state)
     if reason is not None:
         yield trading.rejected(primary, reason)
         return
@@ -56,6 +56,14 @@ def _fault_in(command: PlaceLinked) -> RejectReason | None:
         if one.instrument_id != command.primary.instrument_id:
             return RejectReason.DIFFERENT_INSTRUMENTS
     return None
+
+
+def _too_many(command: PlaceLinked, seat: Seat, series: Series, state: State) -> RejectReason | None:
+    """Whether those that are to stand beside the first are too many open orders."""
+    coming = len(command.others) + 1
+    if len(seat.orders) + len(seat.waiting) + coming <= state.many_orders:
+        return None
+    return beyond_open_orders(coming, seat, series, state)
 
 
 def _cancels_other(command: PlaceLinked, seat: Seat, series: Series, state: State) -> Iterator[Event]:

@@ -57,6 +57,8 @@ class RejectReason(StrEnum):
     INSUFFICIENT_CASH = "insufficient_cash"
     INSUFFICIENT_UNITS = "insufficient_units"  # of what it would sell
     INSUFFICIENT_MARGIN = "insufficient_margin"
+    MAX_OPEN_ORDERS = "max_open_orders"  # of one participant, at the venue
+    MAX_OPEN_ORDERS_PER_INSTRUMENT = "max_open_orders_per_instrument"
     TOO_MANY_REQUESTS = "too_many_requests"
     # of a cancel, an amendment or a link
     SAME_ORDER = "same_order"

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
@@ -36,6 +37,8 @@ from matching.market import Market
 from matching.phases import Phase
 from matching.terms import Instructions, OrderId, ParticipantId, Price, Quantity, Side
 from matching.triggers import Trigger
+
+UNBOUNDED: Final = 2**62  # more orders than there will ever be
 
 
 class Order(RestingOrder):
@@ -248,6 +251,9 @@ class State:
     year: int = 0  # in which the latest session opened
     sessions: tuple[SessionTerms, ...] = ()
     depth_interval: Time = 0  # between two reports of depth
+    max_open_orders: int = UNBOUNDED  # of a participant, with those that wait
+    max_open_orders_per_instrument: int = UNBOUNDED
+    many_orders: int = UNBOUNDED  # whoever has so many may be at one of these two
     seats: dict[ParticipantId, Seat] = field(default_factory=dict)
     assets: dict[AssetId, Asset] = field(default_factory=dict)
     holdings: dict[AssetId, Holding] = field(default_factory=dict)

@@ -78,6 +78,8 @@ REJECTIONS: Final[Mapping[RejectReason, Code]] = {
     _R.INSUFFICIENT_CASH: NOT_ENOUGH,
     _R.INSUFFICIENT_UNITS: NOT_ENOUGH,
     _R.INSUFFICIENT_MARGIN: NOT_ENOUGH,
+    _R.MAX_OPEN_ORDERS: Code(10037, "max_open_orders"),
+    _R.MAX_OPEN_ORDERS_PER_INSTRUMENT: Code(10038, "max_open_orders_per_instrument"),
     _R.TOO_MANY_REQUESTS: BUSY,
     _R.SAME_ORDER: INVALID,
     _R.UNKNOWN_ORDER: NO_SUCH_ORDER,

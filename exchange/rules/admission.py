@@ -14,7 +14,7 @@ from exchange.rules.prices import inside_band, inside_collar, somebody_opposite
 from exchange.rules.resting import ends_ahead, fits_the_market, holds_together, may_wait, quotes_not_frozen
 from exchange.rules.sessions import participant_not_suspended, series_trading, session_open
 from exchange.rules.sizes import quantity_allowed
-from exchange.rules.throttles import within_rate
+from exchange.rules.throttles import within_counts
 from exchange.state import Order, Seat, Series, State
 
 Rule: TypeAlias = Callable[[Order, Seat, Series, State], RejectReason | None]
@@ -35,7 +35,7 @@ ADMISSION: tuple[Rule, ...] = (
     reduces_if_it_must,
     within_purchases,
     covered,
-    within_rate,
+    within_counts,
 )
 
 
@@ -48,10 +48,12 @@ WAITING: tuple[Rule, ...] = (
     inside_collar,
     ends_ahead,
     may_wait,
-    within_rate,
+    within_counts,
 )
-HELD_BACK = tuple(rule for rule in WAITING if rule not in (may_wait, within_rate))
-FIRED = tuple(rule for rule in ADMISSION if rule is not within_rate)  # to fire is no request
+HELD_BACK = tuple(rule for rule in WAITING if rule not in (may_wait, within_counts))
+FIRED = tuple(
+    rule for rule in ADMISSION if rule is not within_counts
+)  # it is counted, and to fire is no request
 
 
 def first_refusal_to_wait(order: Order, seat: Seat, series: Series, state: State) -> RejectReason | None:

@@ -1,10 +1,11 @@
 """Orders over the wire: what an order looks like through its life, and what is refused with which reason."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.gateway.loopback import PERPETUAL, Client, Refused, Venue, around, dial, limit, play
+from tests.gateway.loopback import PERPETUAL, Client, Refused, Venue, around, dial, limit, play, venue
 
 
 async def two(venue: Venue) -> tuple[Client, Client]:
@@ -537,3 +538,27 @@ def test_money_leaves_to_its_owners_wallet_alone(open_venue: Venue) -> None:
         await one.close()
 
     play(story())
+
+
+def test_a_cap_on_open_orders_is_a_term_of_the_venue_and_told_by_name(tmp_path: Path) -> None:
+    scenario = tmp_path / "few.toml"
+    text = Path("scenarios/venues/market_day.toml").read_text(encoding="utf-8")
+    few = text.replace("open_orders = 10_000", "open_orders = 3").replace("= 5_000", "= 2")
+    scenario.write_text(few, encoding="utf-8")
+
+    async def story(opened: Venue) -> None:
+        one = await dial(opened, "everyone-1")
+        low = await around(one, 0.95)
+        for _ in range(2):
+            await limit(one, "buy", 0.01, low)
+        assert await code_of(limit(one, "buy", 0.01, low)) == (10038, "max_open_orders_per_instrument")
+        there = {"instrument_name": "BTC_RUBD-18DEC26", "type": "limit", "amount": 0.01, "price": low}
+        await one("private/buy", **there)
+        assert await code_of(one("private/buy", **there)) == (10037, "max_open_orders")
+        await one("private/cancel_all_by_instrument", instrument_name=PERPETUAL)
+        await limit(one, "buy", 0.01, low)
+        await one.close()
+
+    assert few != text
+    with venue(scenario=str(scenario)) as opened:
+        play(story(opened))
