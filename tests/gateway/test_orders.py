@@ -419,7 +419,12 @@ def test_icebergs_links_and_quotes(open_venue: Venue) -> None:
         assert (await one("private/get_mmp_status"))[0]["instrument_name"] == PERPETUAL
         frozen = await one("private/mass_quote", **asked)
         assert frozen["errors"][0]["code"] == 13043
-        await one("private/set_mmp_config", index_name="btc_rub", interval=0, frozen_time=0)
+        assert await one("private/reset_mmp", index_name="btc_rub") == "ok"
+        assert await one("private/get_mmp_status") == []
+        assert (await one("private/mass_quote", **asked))["errors_count"] == 0
+        assert await one("private/set_mmp_config", index_name="btc_rub", interval=0, frozen_time=0) == []
+        assert await one("private/get_mmp_config") == []
+        assert (await code_of(one("private/reset_mmp", index_name="btc_rub")))[0] == 13020
         for client in (one, other):
             await client("private/cancel_all")
             await client.close()
@@ -552,7 +557,9 @@ def test_a_cap_on_open_orders_is_a_term_of_the_venue_and_told_by_name(tmp_path: 
         for _ in range(2):
             await limit(one, "buy", 0.01, low)
         assert await code_of(limit(one, "buy", 0.01, low)) == (10038, "max_open_orders_per_instrument")
-        there = {"instrument_name": "BTC_RUBD-18DEC26", "type": "limit", "amount": 0.01, "price": low}
+        futures = await one("public/get_instruments", currency="RUBD", kind="future")
+        name = next(each["instrument_name"] for each in futures if each["instrument_name"] != PERPETUAL)
+        there = {"instrument_name": name, "type": "limit", "amount": 0.01, "price": low}
         await one("private/buy", **there)
         assert await code_of(one("private/buy", **there)) == (10037, "max_open_orders")
         await one("private/cancel_all_by_instrument", instrument_name=PERPETUAL)

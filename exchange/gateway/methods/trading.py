@@ -62,8 +62,9 @@ from exchange.gateway.registry import (
     Texts,
 )
 from exchange.gateway.shapes import OrderShape, OrderWithTrades, UserTrades, UserTradeShape
-from exchange.gateway.wire import Pair, milliseconds, nanoseconds
+from exchange.gateway.wire import Pair, index_name, milliseconds, nanoseconds
 from exchange.linking import HOW_MANY
+from exchange.protection import Protection
 from exchange.reasons import RejectReason
 from exchange.rules.prices import furthest_price
 from exchange.units import SECOND
@@ -1210,33 +1211,41 @@ def set_mmp_config(call: Call, params: ProtectionParams) -> Ask[list[dict[str, A
         )
         for pair in pairs
     ]
-    told = {
-        "index_name": params.index_name,
-        "interval": params.interval,
-        "frozen_time": params.frozen_time,
-        "quantity_limit": float(limit or 0),
-        "mmp_group": params.mmp_group,
-    }
+    return Ask(commands, lambda told: _protected(call, told) and _protections(call, index_id))
 
-    def answer(entries: list[list[Entry]]) -> list[dict[str, Any]]:
-        for event in (entry.event for one in entries for entry in one):
-            if isinstance(event, RequestRejected) and event.participant_id == call.participant_id:
-                raise rejected(event.reason)
-        call.gateway.quote_guards[call.participant_id, params.index_name.lower()] = told
-        return [told]
 
-    return Ask(commands, answer)
+def _protected(call: Call, told: list[list[Entry]]) -> bool:
+    """Raises Fault if the exchange has refused it."""
+    for event in (entry.event for entries in told for entry in entries):
+        if isinstance(event, RequestRejected) and event.participant_id == call.participant_id:
+            raise rejected(event.reason)
+    return True
+
+
+def _protections(call: Call, index_id: str | None) -> list[dict[str, Any]]:
+    """What is in force, an index a row, as the exchange keeps it: the limit is told of the finest instrument."""
+    finest: dict[str, tuple[Pair, Protection]] = {}
+    for name, protection in call.seat.protections.items():
+        pair = call.books.pairs[name]
+        index = pair.instrument.underlying
+        if index_id in (None, index) and (index not in finest or pair.contract < finest[index][0].contract):
+            finest[index] = (pair, protection)
+    return [
+        {
+            "index_name": index_name(index),
+            "interval": protection.interval // SECOND,
+            "frozen_time": protection.freeze // SECOND,
+            "quantity_limit": pair.amount(protection.limit),
+            "mmp_group": "",
+        }
+        for index, (pair, protection) in finest.items()
+    ]
 
 
 @REGISTRY.method("private/get_mmp_config", Access.SEATED)
 def get_mmp_config(call: Call, params: GroupParams) -> list[dict[str, Any]]:
-    """The market-maker protection that is set."""
-    wanted = params.index_name.lower() if params.index_name else None
-    return [
-        told
-        for (who, name), told in call.gateway.quote_guards.items()
-        if who == call.participant_id and wanted in (None, name)
-    ]
+    """The market-maker protection that is in force. It is kept with the orders, over a restart too."""
+    return _protections(call, index_of(call, params.index_name) if params.index_name else None)
 
 
 @REGISTRY.method("private/get_mmp_status", Access.SEATED)
@@ -1245,7 +1254,7 @@ def get_mmp_status(call: Call, params: GroupParams) -> list[dict[str, Any]]:
     now = call.state.now
     return [
         {
-            "index_name": call.books.pairs[name].instrument.underlying.lower(),
+            "index_name": index_name(call.books.pairs[name].instrument.underlying),
             "instrument_name": name,
             "frozen_until": milliseconds(protection.frozen_until),
         }
@@ -1256,16 +1265,19 @@ def get_mmp_status(call: Call, params: GroupParams) -> list[dict[str, Any]]:
 
 @REGISTRY.method("private/reset_mmp", Access.SEATED, pool=Pool.MATCHING)
 def reset_mmp(call: Call, params: GroupParams) -> Ask[str]:
-    """Lift a freeze by setting the protection anew."""
-    name = (params.index_name or "").lower()
-    told = call.gateway.quote_guards.get((call.participant_id, name))
-    if told is None:
+    """Lift a freeze by setting the protection anew, on one index or on all."""
+    index_id = index_of(call, params.index_name) if params.index_name else None
+    commands = [
+        ProtectQuotes(
+            participant_id=call.participant_id,
+            instrument_id=name,
+            quantity_limit=protection.limit,
+            interval=protection.interval,
+            freeze=protection.freeze,
+        )
+        for name, protection in call.seat.protections.items()
+        if index_id in (None, call.books.pairs[name].instrument.underlying)
+    ]
+    if not commands:
         raise fault(NOT_FOUND, param="index_name", reason="no protection is set")
-    again = ProtectionParams(
-        index_name=name,
-        interval=told["interval"],
-        frozen_time=told["frozen_time"],
-        quantity_limit=Decimal(str(told["quantity_limit"])) or None,
-    )
-    ask: Any = set_mmp_config(call, again)
-    return Ask(ask.commands, lambda entries: ask.answer(entries) and "ok")
+    return Ask(commands, lambda told: _protected(call, told) and "ok")
