@@ -7,6 +7,8 @@ from exchange.clearing import accounts
 from exchange.clearing.expiry import is_over
 from exchange.clearing.fixing import take_samples
 from exchange.clearing.liquidation import MarginState
+from exchange.clearing.liquidation_price import liquidation_price
+from exchange.clearing.margin_accounts import PortfolioAccount
 from exchange.clearing.portfolio import Holding
 from exchange.clearing.scenario_margin import maintenance_margin, scenario_margin
 from exchange.clearing.terms import ClearingRules
@@ -494,7 +496,7 @@ class Accounts:
             "maintenance_margin": maintenance,
             "open_orders_margin": money(at_work.hold),
             "leverage": max(1, round(notional / initial)) if initial else 1,
-            "estimated_liquidation_price": 0.0,
+            "estimated_liquidation_price": self._liquidation_price(at_work, pair),
             "floating_profit_loss": floating,
             "realized_profit_loss": realised,
             "realized_funding": cost.funding if cost else 0.0,
@@ -528,6 +530,13 @@ class Accounts:
         alone = [one for one in holdings(who, self._state) if one.instrument.instrument_id == pair.name]
         margin = scenario_margin(alone, rules.scenarios)
         return money(margin.initial), money(margin.maintenance)
+
+    def _liquidation_price(self, account: object, pair: Pair) -> float | None:
+        """None where full cover bounds what can be lost, or no mark of the instrument leads there."""
+        if not isinstance(account, PortfolioAccount):
+            return None
+        price = liquidation_price(account, pair.instrument.instrument_id, self._state.now)
+        return None if price is None else pair.price(price)
 
     def summary(self, who: ParticipantId, name: str) -> AccountSummary:
         """One asset of a participant. Of an asset that it has none of, all is zero."""

@@ -224,7 +224,7 @@ class PositionShape(TypedDict):
     maintenance_margin: float
     open_orders_margin: float
     leverage: int
-    estimated_liquidation_price: float
+    estimated_liquidation_price: float | None
     floating_profit_loss: float
     realized_profit_loss: float
     realized_funding: float
