@@ -27,8 +27,10 @@ from exchange.events import (
     RequestExists,
     RequestRejected,
 )
+from exchange.messages import changed
 from exchange.reasons import RejectReason
 from exchange.units import SECOND
+from exchange.wellformed import MalformedCommand
 from matching.terms import OrderId, Price, Side, TimeInForce
 from tests.builders import ANN, BOB, BTCF, BUY, CYD, SELL, Venue, future, of_kind
 from tests.exchange.test_order_types import (
@@ -352,6 +354,14 @@ def test_two_of_which_each_is_covered_but_not_both_leave_nothing() -> None:
     assert reasons(events) == [(7, RejectReason.INSUFFICIENT_CASH)]
     assert ended(events) == [(other, CancelCause.LINKED)]
     assert live(venue) == ([], []) and (venue.held(ANN), venue.free_cash(ANN)) == (0, 800_000)
+
+
+@pytest.mark.parametrize("wrong", [{"quantity": "1"}, {"price": 2**70}, {"side": 3}])
+def test_what_is_no_order_at_all_never_becomes_part_of_a_command(venue: Venue, wrong: dict[str, Any]) -> None:
+    good = asked(BUY, 1, 79_000, 7)
+    for orders in ((changed(good, **wrong), good), (good, changed(good, **wrong))):
+        with pytest.raises(MalformedCommand, match=next(iter(wrong))):
+            together(venue, OTO, *orders)
 
 
 def test_they_are_placed_once_however_often_they_are_sent(venue: Venue) -> None:
