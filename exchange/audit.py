@@ -71,14 +71,21 @@ def _books(state: State) -> Iterator[str]:
     resting = {i: o for market in markets for i, o in market.book.orders.items()}
     waiting = {i: waits for market in markets for i, waits in market.waiting.by_id.items()}
     resting |= {
-        i: waits.order for i, waits in waiting.items() if waits.trigger is None
+        i: waits.order for i, waits in waiting.items() if waits.trigger is None and not waits.held_back
     }  # for a call, paid for
     live = {i: o for seat in state.seats.values() for i, o in seat.orders.items()}
     if resting != live:
         yield f"I-16 {sorted(resting.keys() ^ live.keys())} rest on a book or stand with a seat, but not both"
-    unpaid = {i: waits.order for i, waits in waiting.items() if waits.trigger is not None}
+    unpaid = {i: waits.order for i, waits in waiting.items() if waits.trigger is not None or waits.held_back}
     if unpaid != {i: o for seat in state.seats.values() for i, o in seat.waiting.items()}:
         yield "I-16 the orders that wait in a market and those that wait with a seat differ"
+    primaries = [one for series in state.series.values() for one in series.following.values()]
+    follows = {order.order_id for one in primaries for order in one.followers}
+    if not {i for i, waits in waiting.items() if waits.held_back} <= follows:
+        yield "I-16 an order is held back, and comes after no other"
+    orphaned = [one.primary.order_id for one in primaries if not one.may_come]
+    if gone := [number for number in orphaned if number not in live and number not in unpaid]:
+        yield f"I-16 {gone} have ended, and others still come after them"
     for order_id, order in live.items():
         if order.open != order.remaining:
             yield f"I-16 order {order_id}: {order.remaining} remain, {order.open} are told"

@@ -134,6 +134,21 @@ class AmendOrder(NumberedRequest, kw_only=True):
     quantity: Quantity
 
 
+class AmendWaiting(NumberedRequest, kw_only=True):
+    """Ask for other terms of an order that waits for a price; what is None stays. It keeps its id.
+
+    `price` is that at which it is to enter, also if it was to enter at market; `trigger_price` where its trigger is to
+    stand, `trail` the distance of a trailing one, which is then laid to the best price that it has seen.
+    """
+
+    precedence: ClassVar[int] = ORDERS
+    order_id: OrderId
+    price: Price | None = None
+    quantity: Quantity | None = None
+    trigger_price: Price | None = None
+    trail: Price | None = None
+
+
 class CancelOrder(NumberedRequest, kw_only=True):
     precedence: ClassVar[int] = CANCELS
     order_id: OrderId
@@ -164,11 +179,36 @@ class WatchLine(NumberedRequest, kw_only=True):
 
 class LinkOrders(NumberedRequest, kw_only=True):
     """Make two live orders of the participant in one instrument cancel each other: as soon as one trades,
-    fires or ends, the other goes."""
+    fires or ends, the other goes; if they are `patient`, as soon as one has traded whole or ended."""
 
     precedence: ClassVar[int] = ORDERS
     first: OrderId
     second: OrderId
+    patient: bool = False
+
+
+class LinkKind(StrEnum):
+    """What a first order does to those that are placed with it."""
+
+    ONE_CANCELS_OTHER = "one_cancels_other"  # one
+    ONE_TRIGGERS_OTHER = "one_triggers_other"  # one or two
+    ONE_TRIGGERS_ONE_CANCELS_OTHER = "one_triggers_one_cancels_other"  # two, which cancel each other
+
+
+class PlaceLinked(Message):
+    """Place an order together with others of the same participant in the same instrument, all of them or none.
+
+    Under `one_cancels_other` they cancel each other, and the other may not trade at once. Otherwise the others are
+    held back: they come once the first trades, and are canceled if it ends before. `patient`: once it has traded
+    whole. It may be sent again as an order may, under the number of the first; the others have none.
+    """
+
+    precedence: ClassVar[int] = ORDERS
+    participant_id: ParticipantId
+    primary: PlaceOrder
+    others: tuple[PlaceOrder, ...]
+    kind: LinkKind
+    patient: bool = False
 
 
 class Quote(Message):
@@ -718,6 +758,8 @@ class EstablishVenue(Message):
     settlement_cycles: tuple["SettlementCycleTerms", ...] = ()
     cash_prices: tuple[CashPriceTerms, ...] = ()  # of those that are not reported
     underlyings: tuple[Underlying, ...] = ()  # what is known of coins, for a regime that screens them
+    max_open_orders: int | None = None  # of a participant, with those that wait; None: as many as it likes
+    max_open_orders_per_instrument: int | None = None
 
 
 class IndexTerms(Message):
@@ -1200,10 +1242,12 @@ class AuditBooks(Message):
 Request: TypeAlias = (
     PlaceOrder
     | AmendOrder
+    | AmendWaiting
     | CancelOrder
     | CancelAll
     | WatchLine
     | LinkOrders
+    | PlaceLinked
     | QuoteMarket
     | ProtectQuotes
     | DepositCash

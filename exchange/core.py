@@ -19,6 +19,7 @@ from exchange import (
     halting,
     issuing,
     keyholding,
+    linking,
     margining,
     membership,
     notes,
@@ -30,6 +31,7 @@ from exchange import (
     settling,
     trading,
     treasury,
+    waiting,
 )
 from exchange.clearing import house
 from exchange.commands import (
@@ -39,6 +41,7 @@ from exchange.commands import (
     AddOwnFunds,
     AdoptRegime,
     AmendOrder,
+    AmendWaiting,
     AnnounceCryptoDeposit,
     ApplyForAccess,
     AppointMember,
@@ -109,6 +112,7 @@ from exchange.commands import (
     PayHolders,
     PayObligations,
     PayVariation,
+    PlaceLinked,
     PlaceNotes,
     PlaceOrder,
     PostponeSettlement,
@@ -239,12 +243,16 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return trading.cancel_order(command, state)
         case AmendOrder():
             return trading.amend_order(command, state)
+        case AmendWaiting():
+            return waiting.amend_waiting(command, state)
         case CancelAll():
             return trading.cancel_all(command, state)
         case WatchLine():
             return trading.watch_line(command, state)
         case LinkOrders():
             return trading.link_orders(command, state)
+        case PlaceLinked():
+            return linking.place_linked(command, state)
         case ExpireOrder():
             return trading.expire_order(command, state)
         case QuoteMarket():

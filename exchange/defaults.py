@@ -62,6 +62,7 @@ from exchange.events import (
     TransferCause,
 )
 from exchange.reasons import ClearingRefusal
+from exchange.settling import withdraw_deals
 from exchange.state import DefaultCase, Seat, State
 from exchange.units import InstrumentId, Money
 from matching.terms import ParticipantId, Price
@@ -90,9 +91,10 @@ def begin_default(duty: BeginDefault, state: State) -> Iterator[Event]:
 
 
 def _declare(seat: Seat, reason: DefaultReason, grounds: str, state: State) -> Iterator[Event]:
-    """No order of it is taken any more. Its clients go elsewhere first, then its positions are closed."""
+    """No order and no deal of it is taken any more. Its clients go elsewhere first, then its positions are closed."""
     who, margin = seat.participant_id, state.covers.margin
     yield from trading.cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
+    yield from withdraw_deals(who, state)
     seat.defaulted, seat.fund_overdue, seat.asked = True, False, None
     state.fund_calls.pop(who, None)
     yield DefaultDeclared(defaulter=who, reason=reason, grounds=grounds)

@@ -14,7 +14,7 @@ from exchange.cash.terms import RoleName as RoleName
 from exchange.clearing.default_auction import NoWinner
 from exchange.clearing.liquidation import MarginState as MarginState
 from exchange.clearing.waterfall import Layer as Layer
-from exchange.commands import DefaultReason, HouseLayer, Segregation, SettlementModel
+from exchange.commands import DefaultReason, HouseLayer, LinkKind, Segregation, SettlementModel
 from exchange.instruments import Instrument, Product
 from exchange.messages import Message
 from exchange.reasons import (
@@ -59,6 +59,7 @@ class CancelCause(StrEnum):
     SESSION_END = "session_end"
     GOOD_UNTIL = "good_until"  # the date that it came with
     LINKED = "linked"  # its partner traded, fired or ended
+    PRIMARY_ENDED = "primary_ended"  # after which it was to come
     TRIGGER_REFUSED = "trigger_refused"  # it fired, and could not enter
     QUOTE_REPLACED = "quote_replaced"
     MARKET_MAKER_PROTECTION = "market_maker_protection"
@@ -217,6 +218,18 @@ class OrderWaiting(PrivateEvent):
     trigger_price: Price | None
 
 
+class WaitingAmended(PrivateEvent):
+    """An order that waits has other terms now; its trigger stands at `trigger_price`."""
+
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
+    price: Price | None  # at which it is to enter; None: at market
+    quantity: Quantity
+    trigger_price: Price
+    trail: Price | None
+
+
 class OrderTriggered(PrivateEvent):
     """The price has come that the order waited for; it enters right after, if it may."""
 
@@ -224,6 +237,34 @@ class OrderTriggered(PrivateEvent):
     client_order_id: int
     instrument_id: InstrumentId
     price: Price  # that was observed
+
+
+class OrdersPlacedTogether(PrivateEvent):
+    """The orders of one request, in its order: the first, and those that are linked with it. What becomes of each is
+    told next."""
+
+    order_ids: tuple[OrderId, ...]
+    kind: LinkKind
+    patient: bool
+
+
+class OrderHeldBack(PrivateEvent):
+    """The order comes once another has traded."""
+
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
+    side: Side
+    quantity: Quantity
+    primary: OrderId  # that other one
+
+
+class OrderLetGo(PrivateEvent):
+    """The other one has traded: the order enters, or begins to wait for its price, right after."""
+
+    order_id: OrderId
+    client_order_id: int
+    instrument_id: InstrumentId
 
 
 class OrdersLinked(PrivateEvent):
@@ -1653,8 +1694,12 @@ Event: TypeAlias = (
     | OrderAmended
     | OrderCanceled
     | OrderWaiting
+    | WaitingAmended
     | OrderTriggered
     | OrdersLinked
+    | OrdersPlacedTogether
+    | OrderHeldBack
+    | OrderLetGo
     | RequestExists
     | LineWatched
     | QuotesFrozen

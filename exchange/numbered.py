@@ -10,14 +10,14 @@ from bisect import bisect_left
 from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
-from exchange.commands import NumberedRequest, PlaceOrder, Request
+from exchange.commands import NumberedRequest, PlaceLinked, PlaceOrder, Request
 from exchange.messages import decode_lines, encode_lines
 
 BLOCK: Final = 1_024  # requests that are folded together
 _FAST: Final = 1  # more effort makes blocks hardly smaller
 
 # A request, and the number of the order that came of it; 0: none
-Asked: TypeAlias = tuple[PlaceOrder | NumberedRequest, int]
+Asked: TypeAlias = tuple[PlaceOrder | PlaceLinked | NumberedRequest, int]
 
 
 class Folded:
@@ -121,8 +121,8 @@ class Numbered:
         self._before, self._now = self._now, Requests()
 
 
-def _read(lines: bytes) -> list[tuple[int, int, PlaceOrder | NumberedRequest]]:
-    read: list[tuple[int, int, PlaceOrder | NumberedRequest]] = decode_lines(lines, _LINE)
+def _read(lines: bytes) -> list[tuple[int, int, PlaceOrder | PlaceLinked | NumberedRequest]]:
+    read: list[tuple[int, int, PlaceOrder | PlaceLinked | NumberedRequest]] = decode_lines(lines, _LINE)
     return read
 
 

@@ -56,6 +56,7 @@ from exchange.reasons import AccessRefusal
 from exchange.restraint import bind, loosen
 from exchange.rules.cover import beyond_venue, soft_watch
 from exchange.rules.permitted import may_close, must_reduce
+from exchange.settling import withdraw_deals
 from exchange.state import Seat, State
 from exchange.trading import cancel_orders_of
 from exchange.units import AssetId, WalletId, year_of
@@ -90,6 +91,7 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
         state.indices[terms.index_id] = Index(terms)
         state.agenda.promise(state.now + terms.interval, PublishIndex(index_id=terms.index_id))
     state.sessions, state.depth_interval = command.sessions, command.depth_interval
+    _bound_orders(command, state)
     for session in command.sessions:
         state.agenda.promise(session.opens, OpenSession())
         state.agenda.promise(session.closes, CloseSession())
@@ -100,12 +102,24 @@ def establish_venue(command: EstablishVenue, state: State) -> Iterator[Event]:
     yield VenueEstablished(assets=tuple(state.assets), indices=tuple(state.indices))
 
 
+def _bound_orders(command: EstablishVenue, state: State) -> None:
+    """How many orders a participant may have open."""
+    if command.max_open_orders is not None:
+        state.max_open_orders = command.max_open_orders
+    if command.max_open_orders_per_instrument is not None:
+        state.max_open_orders_per_instrument = command.max_open_orders_per_instrument
+    state.many_orders = min(state.max_open_orders, state.max_open_orders_per_instrument)
+
+
 def _founding_faults(command: EstablishVenue, state: State) -> Iterator[str]:
     """Why no venue can be founded on these terms: a duty without an interval would never let time pass."""
     if state.assets:
         yield "the venue stands already"
     if command.depth_interval < 1:
         yield "depth_interval must be positive"
+    for bound in (command.max_open_orders, command.max_open_orders_per_instrument):
+        if bound is not None and bound < 1:
+            yield "max_open_orders and max_open_orders_per_instrument must be positive, or left out"
     cash = [terms.asset_id for terms in command.cash]
     for asset in command.assets:
         if fault := fault_in_asset(asset):
@@ -420,12 +434,13 @@ def set_limit(command: SetLimit, state: State) -> Iterator[Event]:
 
 
 def suspend_participant(command: SuspendParticipant, state: State) -> Iterator[Event]:
-    """No order of the participant is taken any more; what it has live is canceled."""
+    """No order and no deal of the participant is taken any more; orders, and deals that nobody has matched, go."""
     seat = state.seats.get(command.participant_id)
     if seat is None or seat.suspended:
         yield _no_such("suspend", command.participant_id, "who is inside and not suspended yet")
         return
     yield from cancel_orders_of(seat, CancelCause.PARTICIPANT_RESTRICTED, state)
+    yield from withdraw_deals(seat.participant_id, state)
     seat.suspended = True
     yield _state_of(seat)
 

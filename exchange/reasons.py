@@ -60,13 +60,20 @@ class RejectReason(StrEnum):
     INSUFFICIENT_CASH = "insufficient_cash"
     INSUFFICIENT_UNITS = "insufficient_units"  # of what it would sell
     INSUFFICIENT_MARGIN = "insufficient_margin"
+    MAX_OPEN_ORDERS = "max_open_orders"  # of one participant, at the venue
+    MAX_OPEN_ORDERS_PER_INSTRUMENT = "max_open_orders_per_instrument"
     TOO_MANY_REQUESTS = "too_many_requests"
     # of a cancel, an amendment or a link
     SAME_ORDER = "same_order"
     UNKNOWN_ORDER = "unknown_order"
-    NOT_ON_BOOK = "not_on_book"  # it waits: cancel it and place another
+    NOT_WAITING = "not_waiting"  # only an order that waits for a price has a trigger to amend
+    NOT_ON_BOOK = "not_on_book"  # it waits: what it waits for is amended by another command
     DIFFERENT_INSTRUMENTS = "different_instruments"
     ALREADY_LINKED = "already_linked"
+    # of orders that are placed together
+    LINKED_NUMBER = "linked_number"  # the kind of link takes more, or fewer
+    LINKED_WOULD_TRADE = "linked_would_trade"  # one that is to cancel the other may not trade at once
+    LINKED_REFUSED = "linked_refused"  # another of them is refused, so this one is too
     # of a subscription to a note, beside those of an order
     NOT_PLACING = "not_placing"
     OWN_NOTE = "own_note"  # an issuer cannot owe itself
@@ -188,6 +195,9 @@ class SettlementRefusal(StrEnum):
     DATE_PASSED = "date_passed"
     MIN_LOT_OUT_OF_RANGE = "min_lot_out_of_range"
     RECYCLES_NEGATIVE = "recycles_negative"
+    # of a deal whose sender may make none
+    PARTICIPANT_DEFAULTED = "participant_defaulted"
+    PARTICIPANT_SUSPENDED = "participant_suspended"
     # of a deal that the regime does not let its sender make, in the words of an order
     SPOT_OUTSIDE_TEST_ENVIRONMENT = "spot_outside_test_environment"
     PRODUCT_NOT_PERMITTED = "product_not_permitted"

@@ -6,7 +6,7 @@ send them again, later and in any order. The same number with other terms is ref
 
 from collections.abc import Iterator
 
-from exchange.commands import NumberedRequest, PlaceOrder
+from exchange.commands import NumberedRequest, PlaceLinked, PlaceOrder
 from exchange.events import Event, RequestExists, RequestRejected
 from exchange.messages import changed
 from exchange.numbered import Asked
@@ -27,11 +27,15 @@ def once(command: NumberedRequest, story: Iterator[Event], state: State) -> Iter
         yield answer(command, command.request_id, earlier)
 
 
-def answer(command: PlaceOrder | NumberedRequest, number: int, earlier: Asked) -> Event:
+def answer(command: PlaceOrder | PlaceLinked | NumberedRequest, number: int, earlier: Asked) -> Event:
     """To a request with a number that was used before."""
     asked, order_number = earlier
     if isinstance(command, PlaceOrder) and isinstance(asked, PlaceOrder):
         command = changed(command, line=asked.line)  # it may well come again because the line was lost
+    if isinstance(command, PlaceLinked) and isinstance(asked, PlaceLinked):
+        line = asked.primary.line
+        others = tuple(changed(one, line=line) for one in command.others)
+        command = changed(command, primary=changed(command.primary, line=line), others=others)
     if command != asked:
         return RequestRejected(
             participant_id=command.participant_id,

@@ -117,10 +117,14 @@ def _instruction_refusal(command: InstructSettlement, state: State) -> Settlemen
 
 def _access_refusal(command: InstructSettlement, seat: Seat, state: State) -> SettlementRefusal | None:
     """What the regime says of the deal to its sender, as it would of an order: to receive is to buy, to deliver to
-    sell what one has. Money that is only paid is no deal.
+    sell what one has. Who has defaulted or is suspended makes none. Money that is only paid is no deal.
     """
     if command.payment_asset_id is None:
         return None
+    if seat.defaulted:
+        return SettlementRefusal.PARTICIPANT_DEFAULTED
+    if seat.suspended:
+        return SettlementRefusal.PARTICIPANT_SUSPENDED
     assert state.regime is not None, "whoever has a seat entered under a regime"
     product = Product.CASH_PAIR if command.asset_id in state.holdings else Product.SPOT
     if command.delivers:
@@ -193,18 +197,11 @@ def cancel_instruction(command: CancelInstruction, state: State) -> Iterator[Eve
     if instruction is None or reason is not None:
         yield _refused(command, command.instruction_id, "", reason)
         return
-    canceled = state.settlement.cancel(who, instruction, state.now)
+    if state.settlement.cancel(who, instruction, state.now):
+        yield from _canceled(instruction)
+        return
     for party in instruction.parties:
-        if canceled:
-            yield InstructionCanceled(
-                participant_id=party,
-                instruction_id=instruction.instruction_id,
-                remaining=instruction.remaining,
-            )
-        else:
-            yield CancellationAsked(
-                participant_id=party, instruction_id=instruction.instruction_id, asked_by=who
-            )
+        yield CancellationAsked(participant_id=party, instruction_id=instruction.instruction_id, asked_by=who)
 
 
 def expire_instruction(duty: ExpireInstruction, state: State) -> Iterator[Event]:
@@ -212,6 +209,22 @@ def expire_instruction(duty: ExpireInstruction, state: State) -> Iterator[Event]
     if instruction is not None:
         for party in instruction.parties:
             yield InstructionExpired(participant_id=party, instruction_id=duty.instruction_id)
+
+
+def withdraw_deals(who: ParticipantId, state: State) -> Iterator[Event]:
+    """Cancel the deals of one who may make none any more that the other side has not agreed to; payments stay."""
+    for instruction in list(state.settlement.open.values()):
+        alleged = instruction.state is InstructionState.CREATED and instruction.entered_by == who
+        if alleged and instruction.terms.kind is not Kind.PAYMENT:
+            state.settlement.cancel(who, instruction, state.now)
+            yield from _canceled(instruction)
+
+
+def _canceled(instruction: Instruction) -> Iterator[Event]:
+    for party in instruction.parties:
+        yield InstructionCanceled(
+            participant_id=party, instruction_id=instruction.instruction_id, remaining=instruction.remaining
+        )
 
 
 def _find(

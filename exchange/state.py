@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import dataclass, field
+from typing import Final
 
 from exchange.access.listing import Underlying
 from exchange.access.regime import AccessClass, Applicant, PositionLimit, Regime
@@ -37,6 +38,8 @@ from matching.market import Market
 from matching.phases import Phase
 from matching.terms import Instructions, OrderId, ParticipantId, Price, Quantity, Side
 from matching.triggers import Trigger
+
+UNBOUNDED: Final = 2**62  # more orders than there will ever be
 
 
 class Order(RestingOrder):
@@ -174,6 +177,20 @@ class Seat:
 
 
 @dataclass(slots=True, eq=False)
+class Following:
+    """Orders that are held back until another one has traded; if they are `patient`, whole."""
+
+    primary: Order
+    followers: tuple[Order, ...]
+    patient: bool
+    traded: bool = False  # the primary has, if only a part
+
+    @property
+    def may_come(self) -> bool:
+        return self.traded and not (self.patient and self.primary.open)
+
+
+@dataclass(slots=True, eq=False)
 class Series:
     """A listed instrument with its market and the state that it is in."""
 
@@ -199,6 +216,7 @@ class Series:
     premium: Premium | None = None  # of a perpetual, since its last roll
     fees: Money = 0  # that trades in it have cost, both sides together
     changes: list[MarketEvent] = field(default_factory=list)  # that the feed has not been told yet
+    following: dict[OrderId, Following] = field(default_factory=dict)  # by the order that they come after
 
     @property
     def book(self) -> OrderBook:
@@ -246,6 +264,9 @@ class State:
     year: int = 0  # in which the latest session opened
     sessions: tuple[SessionTerms, ...] = ()
     depth_interval: Time = 0  # between two reports of depth
+    max_open_orders: int = UNBOUNDED  # of a participant, with those that wait
+    max_open_orders_per_instrument: int = UNBOUNDED
+    many_orders: int = UNBOUNDED  # whoever has so many may be at one of these two
     seats: dict[ParticipantId, Seat] = field(default_factory=dict)
     assets: dict[AssetId, Asset] = field(default_factory=dict)
     holdings: dict[AssetId, Holding] = field(default_factory=dict)

@@ -12,6 +12,7 @@ from exchange import repeats
 from exchange.access.positions import tier_of, units_of
 from exchange.commands import (
     AmendOrder,
+    AmendWaiting,
     CancelAll,
     CancelOrder,
     ExpireOrder,
@@ -30,6 +31,7 @@ from exchange.events import (
     OrderAmended,
     OrderCanceled,
     OrderFilled,
+    OrderLetGo,
     OrderRejected,
     OrdersLinked,
     OrderTriggered,
@@ -71,7 +73,7 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
     seat = state.seats.get(command.participant_id)
     series = state.series.get(command.instrument_id)
     if seat is None:
-        yield _rejected(command, RejectReason.UNKNOWN_PARTICIPANT)
+        yield rejected(command, RejectReason.UNKNOWN_PARTICIPANT)
         return
     if number := command.client_order_id:
         earlier = seat.placed.note(number, (command, state.orders_placed + 1 if series else 0))
@@ -80,15 +82,19 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
             return
     count_request(seat, state)
     if series is None:
-        yield _rejected(command, RejectReason.UNKNOWN_INSTRUMENT)
+        yield rejected(command, RejectReason.UNKNOWN_INSTRUMENT)
         return
     order = new_order(command, seat, series, state)
-    if _asks_to_wait(command):
-        yield from _wait(command, order, seat, series, state)
+    if asks_to_wait(command):
+        reason = first_refusal_to_wait(order, seat, series, state)
+        if reason is not None:
+            yield rejected(command, reason)
+        else:
+            yield from wait(order, seat, series, state)
         return
     reason = first_refusal(order, seat, series, state)
     if reason is not None:
-        yield _rejected(command, reason)
+        yield rejected(command, reason)
         return
     yield from enter(order, seat, series, state)
     yield from settle_down(series, state)
@@ -99,7 +105,7 @@ def new_order(
 ) -> Order:
     """The order that a command asks for, numbered; a market order with the price that protects it."""
     price, time_in_force = command.price, command.time_in_force
-    waits = _asks_to_wait(command)
+    waits = asks_to_wait(command)
     if price is None:
         price, at_once = _market_price(command.side, time_in_force, series)
         time_in_force = time_in_force if waits else at_once
@@ -163,7 +169,7 @@ def enter(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Ev
         quantity=order.remaining,
     )
     if order.good_until is not None:
-        _promise_expiry(order, state)
+        promise_expiry(order, state)
     if seat.soft_watch is not None:
         yield from _watch_soft_cap(state.seats[seat.soft_watch], state)
     events = series.market.enter(order)
@@ -186,12 +192,21 @@ def _watch_soft_cap(institution: Seat, state: State) -> Iterator[Event]:
     institution.beyond_soft_limit = beyond
 
 
+def wait(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
+    """An order against whose waiting nothing speaks waits for its price."""
+    trigger = order.trigger
+    assert trigger is not None, "an order that may wait has one"
+    events = series.market.wait(order, trigger)
+    assert not isinstance(events, Refusal), "nothing spoke against it"
+    yield from _begin_to_wait(order, trigger, events[0][2], seat, state)
+
+
 def amend_order(command: AmendOrder, state: State) -> Iterator[Event]:
     """Change price or open quantity; refused, the order stays exactly as it is.
 
     The same price with no more quantity keeps its place; anything else enters again, behind the others.
     """
-    found = _own_order(command, state)
+    found = own_order(command, state)
     if isinstance(found, RequestRejected):
         yield found
         return
@@ -215,7 +230,7 @@ def change(
             return RejectReason(refusal.value)
         yield from _shrink(order, seat, series, quantity, state)
         return None
-    amended = _as_amended(order, price, quantity)
+    amended = as_amended(order, price, quantity)
     at_risk = order.account.at_risk.amount
     amended.released = -order.account.close_order(order, order.remaining)
     amended.released_risk = at_risk - order.account.at_risk.amount
@@ -233,7 +248,7 @@ def change(
 
 
 def cancel_order(command: CancelOrder, state: State) -> Iterator[Event]:
-    found = _own_order(command, state)
+    found = own_order(command, state)
     if isinstance(found, RequestRejected):
         yield found
         return
@@ -296,7 +311,7 @@ def link_orders(command: LinkOrders, state: State) -> Iterator[Event]:
             reason = RejectReason.DIFFERENT_INSTRUMENTS
         else:
             series = state.series[first.instrument.instrument_id]
-            linked = series.market.link(first.order_id, second.order_id)
+            linked = series.market.link(first.order_id, second.order_id, command.patient)
             if not isinstance(linked, Refusal):
                 yield OrdersLinked(
                     participant_id=seat.participant_id, first=command.first, second=command.second
@@ -368,6 +383,8 @@ def settle_down(series: Series, state: State) -> Iterator[Event]:
     """After the orders of a command: let in what has fired, and tell the best prices."""
     if series.market.fired:
         yield from fire(series, state)
+    if series.following:
+        yield from bring_followers(series, state)
     if (news := best_prices(series)) is not None:
         yield news
     if series.changes:
@@ -412,15 +429,61 @@ def fire(series: Series, state: State) -> Iterator[Event]:
             price=fired[0][2],
         )
         yield from follow(fired[1:], order, series, state)
-        if order.at_market:
-            _price_at_market(order, series)
-        series.market.slide(order)
-        reason = first_refusal_when_fired(order, seat, series, state)
-        if reason is None:
-            yield from enter(order, seat, series, state)
-        else:
-            yield RequestRejected(participant_id=seat.participant_id, order_id=order.order_id, reason=reason)
-            yield _canceled(order, CancelCause.TRIGGER_REFUSED, order.remaining)
+        yield from _come(order, seat, series, state)
+
+
+def _come(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
+    """What an order has waited for is there: it enters if it passes admission now."""
+    if order.at_market:
+        _price_at_market(order, series)
+    series.market.slide(order)
+    reason = first_refusal_when_fired(order, seat, series, state)
+    if reason is None:
+        yield from enter(order, seat, series, state)
+        return
+    yield RequestRejected(participant_id=seat.participant_id, order_id=order.order_id, reason=reason)
+    yield _canceled(order, CancelCause.TRIGGER_REFUSED, order.remaining)
+    yield from follow(series.market.not_entered(order), None, series, state)
+
+
+def bring_followers(series: Series, state: State) -> Iterator[Event]:
+    """Let come, in continuous trading, whose turn it is; cancel those whose primary has ended."""
+    again = True
+    while again:
+        again = False
+        for number, one in list(series.following.items()):
+            seat = state.seats[one.primary.owner]
+            comes = one.may_come
+            if series.market.phase is Phase.CONTINUOUS if comes else _live(number, seat) is None:
+                del series.following[number]
+                again = True
+                for order in one.followers:
+                    if order.order_id not in seat.waiting:
+                        continue  # it was canceled, or its partner has come and taken it along
+                    if comes:
+                        yield from _let_go(order, seat, series, state)
+                    else:
+                        yield from withdraw(order, series, CancelCause.PRIMARY_ENDED, state)
+        if series.market.fired:
+            yield from fire(series, state)
+
+
+def _let_go(order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
+    """An order that was held back enters, or begins to wait for its price; which may be there already."""
+    del seat.waiting[order.order_id]
+    series.market.let_go(order)
+    yield OrderLetGo(
+        participant_id=seat.participant_id,
+        order_id=order.order_id,
+        client_order_id=order.client_order_id,
+        instrument_id=series.instrument.instrument_id,
+    )
+    if order.trigger is None:
+        yield from _come(order, seat, series, state)
+    else:
+        events = series.market.wait_now(order, order.trigger)
+        seat.waiting[order.order_id] = order
+        yield _waiting(order, order.trigger.source, events[0][2])
 
 
 def follow(
@@ -468,6 +531,8 @@ def follow(
         elif kind == market.INTERRUPTED:
             yield TradingInterrupted(instrument_id=series.instrument.instrument_id, bound=price)
             yield from begin_call(series, series.instrument.halt_call, Phase.CONTINUOUS, state)
+    if series.following:
+        _note_traded(events, incoming, series)
     for owner, quantity in quoted.items():
         yield from _note_quotes_traded(state.seats[owner], quantity, series, state)
     for owner in traded:
@@ -496,23 +561,15 @@ def _market_price(side: Side, time_in_force: TimeInForce, series: Series) -> tup
     return series.instrument.reference if price is None else price, time_in_force
 
 
-def _wait(command: PlaceOrder, order: Order, seat: Seat, series: Series, state: State) -> Iterator[Event]:
-    """Let the order wait for its price, if it names one and could be an order at all."""
-    reason = first_refusal_to_wait(order, seat, series, state)
-    if reason is not None:
-        yield _rejected(command, reason)
-        return
-    trigger = order.trigger
-    assert trigger is not None, "an order that may wait has one"
-    events = series.market.wait(order, trigger)
-    assert not isinstance(events, Refusal), "nothing spoke against it"
+def _begin_to_wait(order: Order, trigger: Trigger, price: Price, seat: Seat, state: State) -> Iterator[Event]:
+    """Its trigger stands at `price`."""
     seat.waiting[order.order_id] = order
     if order.good_until is not None:
-        _promise_expiry(order, state)
-    yield _waiting(order, trigger.source, events[0][2])
+        promise_expiry(order, state)
+    yield _waiting(order, trigger.source, price)
 
 
-def _asks_to_wait(command: PlaceOrder) -> bool:
+def asks_to_wait(command: PlaceOrder) -> bool:
     return (
         command.trigger_source is not None or command.trigger_price is not None or command.trail is not None
     )
@@ -551,7 +608,7 @@ def _open(order: Order) -> Money:
     return order.account.open_order(order.need)
 
 
-def _as_amended(order: Order, price: Price, quantity: Quantity) -> Order:
+def as_amended(order: Order, price: Price, quantity: Quantity) -> Order:
     """The order as it would be, to be looked at by the rules of admission."""
     amended = Order(
         order.order_id,
@@ -625,6 +682,16 @@ def _tell_tiers(bid: Order, ask: Order, quantity: Quantity, series: Series, stat
         tier = tier_of(units, limit)
         if tier > tier_of(before, limit):
             yield PositionTierPassed(participant_id=order.owner, coin=limit.coin, tier=tier, units=units)
+
+
+def _note_traded(events: list[market.Event], incoming: Order | None, series: Series) -> None:
+    """Remember whose followers may come."""
+    for kind, resting, _, _ in events:
+        if kind in (market.FILLED, market.CROSSED):
+            for order in (resting, incoming) if kind == market.FILLED else (resting,):
+                one = series.following.get(order.order_id) if order is not None else None
+                if one is not None:
+                    one.traded = True
 
 
 def _note_quotes_traded(seat: Seat, quantity: Quantity, series: Series, state: State) -> Iterator[Event]:
@@ -738,8 +805,8 @@ def _live(order_id: OrderId, seat: Seat) -> Order | None:
     return seat.orders.get(order_id) or seat.waiting.get(order_id)
 
 
-def _own_order(
-    command: AmendOrder | CancelOrder, state: State
+def own_order(
+    command: AmendOrder | AmendWaiting | CancelOrder, state: State
 ) -> tuple[Order, Seat, Series] | RequestRejected:
     """The live order that the command names, if it is the sender's own. The request counts in any case."""
     seat = state.seats.get(command.participant_id)
@@ -754,7 +821,7 @@ def _own_order(
     return RequestRejected(participant_id=command.participant_id, order_id=command.order_id, reason=reason)
 
 
-def _promise_expiry(order: Order, state: State) -> None:
+def promise_expiry(order: Order, state: State) -> None:
     assert order.good_until is not None, "a good-til-date order has one"
     duty = ExpireOrder(participant_id=order.owner, order_id=order.order_id)
     state.agenda.promise(order.good_until, duty)
@@ -765,7 +832,7 @@ def ours(resting: RestingOrder) -> Order:
     return resting
 
 
-def _rejected(command: PlaceOrder, reason: RejectReason) -> OrderRejected:
+def rejected(command: PlaceOrder, reason: RejectReason) -> OrderRejected:
     return OrderRejected(
         participant_id=command.participant_id,
         client_order_id=command.client_order_id,

@@ -14,6 +14,7 @@ from exchange.commands import Command, Duty
 from exchange.messages import Message
 
 _LARGEST = 2**63 - 1
+_COMMANDS = get_args(Command)
 _DUTIES = frozenset(get_args(Duty))
 
 
@@ -27,13 +28,21 @@ class _Field(NamedTuple):
     optional: bool
 
 
+class _Part(NamedTuple):
+    """A field that holds messages of these kinds: several of them, or one command."""
+
+    name: str
+    kinds: tuple[type[Any], ...]
+    several: bool
+
+
 class _Shape(NamedTuple):
     """What a kind of command must look like; `values` fetches every field at once."""
 
     fields: tuple[_Field, ...]
     values: Callable[[Command], tuple[object, ...]]
     known: set[tuple[type, ...]]  # the types of values that were found right before
-    parts: tuple[tuple[str, tuple[type[Any], ...]], ...]  # fields that hold several messages, of these kinds
+    parts: tuple[_Part, ...]
 
 
 _SHAPES: dict[type[Any], _Shape] = {}
@@ -58,15 +67,18 @@ def _check_message(message: Any, where: str) -> None:
         for field, value in zip(shape.fields, values, strict=True):
             _check_field(where, field, value)
         shape.known.add(kinds)
-    for name, wanted in shape.parts:
+    for name, wanted, several in shape.parts:
         parts = getattr(message, name)
-        if type(parts) is not tuple:
+        if not several:
+            parts = (parts,)
+        elif type(parts) is not tuple:
             raise MalformedCommand(f"{where}.{name} must be a tuple, not {parts!r}")
         for at, part in enumerate(parts):
+            place = f"{where}.{name}[{at}]" if several else f"{where}.{name}"
             if type(part) not in wanted:
                 names = " or a ".join(one.__name__ for one in wanted)
-                raise MalformedCommand(f"{where}.{name}[{at}] must be a {names}, not {part!r}")
-            _check_message(part, f"{where}.{name}[{at}]")
+                raise MalformedCommand(f"{place} must be a {names}, not {part!r}")
+            _check_message(part, place)
 
 
 def _small(values: tuple[object, ...]) -> bool:
@@ -95,13 +107,15 @@ def _shape_of(kind: type[Any]) -> _Shape:
     return _Shape(fields, fetch, set(), tuple(_parts_of(kind)))
 
 
-def _parts_of(kind: type[Any]) -> Iterator[tuple[str, tuple[type[Any], ...]]]:
-    """The fields of a message that hold a tuple of messages, of one kind or of several."""
+def _parts_of(kind: type[Any]) -> Iterator[_Part]:
+    """The fields of a message that hold a tuple of messages, of one kind or of several, or a command."""
     for name, hint in get_type_hints(kind).items():
         inner = get_args(hint)[0] if get_origin(hint) is tuple and get_args(hint) else None
         kinds = get_args(inner) if get_origin(inner) in (Union, UnionType) else (inner,)
         if all(isinstance(one, type) and issubclass(one, Message) for one in kinds):
-            yield name, kinds
+            yield _Part(name, kinds, several=True)
+        elif hint in _COMMANDS:
+            yield _Part(name, (hint,), several=False)
 
 
 def _fields_of(kind: type[Any]) -> list[_Field]:

@@ -71,8 +71,8 @@ def uncross(book: OrderBook, price: Price, links: Links, events: list[Event]) ->
             book.reduce(order, quantity)
             book.show(order)
             events.append((CROSSED, order, price, quantity))
-        links.dissolve(bid, events)
-        links.dissolve(ask, events)
+        links.traded(bid, bid.remaining, events)
+        links.traded(ask, ask.remaining, events)
 
 
 def _quantities(side: BookSide) -> dict[Price, Quantity]:

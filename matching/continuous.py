@@ -50,8 +50,8 @@ def match(
         last = level.price
         fill(book, maker, quantity, FILLED, events)
         if links.partners:
-            links.dissolve(maker, events)
-            links.dissolve(taker, events)
+            links.traded(maker, maker.remaining, events)
+            links.traded(taker, remaining, events)
     taker.remaining = remaining
     return last
 
@@ -78,8 +78,8 @@ def match_pro_rata(
             taker.remaining -= quantity
             last = level.price
             fill(book, maker, quantity, FILLED, events)
-            links.dissolve(maker, events)
-            links.dissolve(taker, events)
+            links.traded(maker, maker.remaining, events)
+            links.traded(taker, taker.remaining, events)
     return last
 
 
@@ -168,7 +168,8 @@ def fillable(
     for order_id, twin in copies.items():
         partner = links.partners.get(twin.order_id)
         if partner is not None and partner.order_id in copies and order_id < partner.order_id:
-            twins.join(twin, copies[partner.order_id])
+            patient = order_id in links.patient
+            twins.join(twin, copies[partner.order_id], patient=patient)
     events: list[Event] = []
     allocation, prevention = terms
     trade = match if allocation is Allocation.PRICE_TIME else match_pro_rata

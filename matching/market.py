@@ -199,8 +199,8 @@ class Market:
         ):
             order.price = best.price - int(order.side)
 
-    def link(self, first_id: OrderId, second_id: OrderId) -> list[Event] | Refusal:
-        """Make two live orders of one owner cancel each other."""
+    def link(self, first_id: OrderId, second_id: OrderId, patient: bool = False) -> list[Event] | Refusal:
+        """Make two live orders of one owner cancel each other; if `patient`, once one has traded whole or ended."""
         if self.shut is not None:
             return self.shut
         if first_id == second_id:
@@ -212,7 +212,7 @@ class Market:
             return Refusal.DIFFERENT_OWNERS
         if first_id in self.links.partners or second_id in self.links.partners:
             return Refusal.ALREADY_LINKED
-        self.links.join(first, second)
+        self.links.join(first, second, patient=patient)
         return []
 
     def live(self, order_id: OrderId) -> RestingOrder | None:
@@ -234,16 +234,33 @@ class Market:
         """Why the order may not wait for that trigger, or None."""
         if self.live(order.order_id) is not None:
             return Refusal.DUPLICATE_ORDER_ID
-        if self.shut is not None:
-            return self.shut
-        if order.remaining < 1:
-            return Refusal.QUANTITY_NOT_POSITIVE
-        fault = _faulty(order)
+        fault = self._wait_fault(order, trigger)
         if fault is not None:
             return fault
-        if trigger.price < 1 or trigger.offset < 0:
-            return Refusal.TRIGGER_NOT_POSITIVE
         return Refusal.TRIGGER_PASSED if self.waiting.passed(trigger) else None
+
+    def rewait(
+        self, order: RestingOrder, price: Price, quantity: Quantity, trigger: Trigger | None
+    ) -> list[Event]:
+        """Amend an order that waits, if `rewait_refusal` has found nothing: it keeps its id and its partner.
+
+        With another `trigger` it goes behind the others that wait; without, it keeps its turn.
+        """
+        order.price, order.remaining = price, quantity
+        if trigger is not None:
+            self.waiting.again(order, trigger)
+        self.sequence += 1
+        return [(WAITING, order, self.waiting.by_id[order.order_id].price, quantity)]
+
+    def rewait_refusal(self, amended: RestingOrder, trigger: Trigger | None) -> Refusal | None:
+        """Why an order that waits may not become `amended` and wait for another trigger (None: the same), or None."""
+        waiting = self.waiting.by_id.get(amended.order_id)
+        if waiting is None or waiting.trigger is None:
+            return Refusal.NOT_WAITING
+        fault = self._wait_fault(amended, trigger or waiting.trigger)
+        if fault is not None:
+            return fault
+        return Refusal.TRIGGER_PASSED if trigger and self.waiting.passed_again(trigger) else None
 
     def observe(self, source: PriceSource, price: Price) -> list[Event]:
         """A price outside the book has moved; it may set off orders that wait for it."""
@@ -272,9 +289,44 @@ class Market:
             if order_id in self.waiting.by_id:
                 order = self.waiting.remove(order_id)
                 events.append((TRIGGERED, order, price, order.remaining))
-                self.links.dissolve(order, events)
+                self.links.fired(order, events)
         self.sequence += len(events)
         return events
+
+    def not_entered(self, order: RestingOrder) -> list[Event]:
+        """An order that has fired may not enter, and has ended: what becomes of its partner."""
+        events: list[Event] = []
+        self.links.dissolve(order, events)
+        self.sequence += len(events)
+        return events
+
+    # --- orders that come after another -----------------------------------------------------------------
+
+    def hold_back(self, order: RestingOrder) -> list[Event]:
+        """Keep an order until it is let go; it waits for nothing here, and can be canceled and linked."""
+        self.waiting.hold_back(order)
+        self.sequence += 1
+        return [(WAITING, order, order.price, order.remaining)]
+
+    def hold_back_refusal(self, order: RestingOrder) -> Refusal | None:
+        """Why the order could not come later either, or None."""
+        if self.live(order.order_id) is not None:
+            return Refusal.DUPLICATE_ORDER_ID
+        if order.remaining < 1:
+            return Refusal.QUANTITY_NOT_POSITIVE
+        return _faulty(order)
+
+    def let_go(self, order: RestingOrder) -> None:
+        """An order that was held back is to come now: to `enter`, or to `wait_now`."""
+        self.waiting.remove(order.order_id)
+
+    def wait_now(self, order: RestingOrder, trigger: Trigger) -> list[Event]:
+        """Let an order that was let go wait for its trigger; it has fired if the price is there already."""
+        at = self.waiting.add(order, trigger)
+        if self.phase is CONTINUOUS:
+            self.fired.extend(self.waiting.fired((trigger.source,)))
+        self.sequence += 1
+        return [(WAITING, order, at, order.remaining)]
 
     # --- phases -----------------------------------------------------------------------------------------
 
@@ -366,6 +418,16 @@ class Market:
         return faults
 
     # --- the inner way ----------------------------------------------------------------------------------
+
+    def _wait_fault(self, order: RestingOrder, trigger: Trigger) -> Refusal | None:
+        if self.shut is not None:
+            return self.shut
+        if order.remaining < 1:
+            return Refusal.QUANTITY_NOT_POSITIVE
+        fault = _faulty(order)
+        if fault is not None:
+            return fault
+        return Refusal.TRIGGER_NOT_POSITIVE if trigger.price < 1 or trigger.offset < 0 else None
 
     def _unsuited(self, order: RestingOrder) -> Refusal | None:
         """Why special instructions cannot be followed in this phase or on this book, or None."""
@@ -475,6 +537,7 @@ class Market:
             else:
                 events.append((UNFILLED, order, order.price, order.remaining))
                 self.sequence += 1
+                events += self.not_entered(order)
 
 
 def keeps_place(order: RestingOrder, price: Price, quantity: Quantity) -> bool:

@@ -12,6 +12,7 @@ class Refusal(StrEnum):
     SAME_ORDER = "same_order"
     UNKNOWN_ORDER = "unknown_order"  # never placed, filled, or canceled
     NOT_ON_BOOK = "not_on_book"  # it waits; only what rests can be amended
+    NOT_WAITING = "not_waiting"  # it rests, or waits for a call; only what waits for a price has a trigger
     DIFFERENT_OWNERS = "different_owners"
     ALREADY_LINKED = "already_linked"
     # of an order

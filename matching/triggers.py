@@ -37,13 +37,14 @@ class Trigger(NamedTuple):
 class Waiting:
     """An order that waits. `price` is where its trigger stands now."""
 
-    __slots__ = ("number", "order", "price", "trigger")
+    __slots__ = ("held_back", "number", "order", "price", "trigger")
 
     def __init__(self, number: int, order: RestingOrder, trigger: Trigger | None, price: Price) -> None:
         self.number = number  # in the order in which they came
         self.order = order
-        self.trigger = trigger  # None: it waits for a call
+        self.trigger = trigger  # None: it waits for a call, or is held back
         self.price = price
+        self.held_back = False
 
 
 class Watch:
@@ -114,6 +115,23 @@ class WaitingOrders:
         """Let `order` wait for the next call auction."""
         self._enter(order, None, order.price)
 
+    def hold_back(self, order: RestingOrder) -> None:
+        """Keep `order` until it is removed; neither a price nor a call lets it in."""
+        self._enter(order, None, order.price).held_back = True
+
+    def again(self, order: RestingOrder, trigger: Trigger) -> None:
+        """Let an order that waits wait for another trigger, which stands at `trigger.price`; behind the others."""
+        self.remove(order.order_id)
+        watch = self._watches[trigger.source]
+        waiting = self._enter(order, trigger, trigger.price)
+        watch.push(waiting, trigger.rises)
+        if trigger.offset:
+            watch.trailing[order.order_id] = waiting
+
+    def passed_again(self, trigger: Trigger) -> bool:
+        """Whether the present price is at or through where an amended trigger is to stand; a trailing one too."""
+        return self._watches[trigger.source].passed(trigger)
+
     def remove(self, order_id: OrderId) -> RestingOrder:
         waiting = self.by_id.pop(order_id)
         if waiting.trigger is not None and waiting.trigger.offset:
@@ -145,7 +163,11 @@ class WaitingOrders:
 
     def for_call(self) -> list[OrderId]:
         """Who waits for a call, in the order in which they came."""
-        return [order_id for order_id, waiting in self.by_id.items() if waiting.trigger is None]
+        return [
+            order_id
+            for order_id, waiting in self.by_id.items()
+            if waiting.trigger is None and not waiting.held_back
+        ]
 
     def rearm(self, order_ids: list[OrderId]) -> None:
         """Orders that had fired but could not enter yet go on waiting."""

@@ -6,6 +6,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 
 from exchange.commands import (
     AmendOrder,
+    AmendWaiting,
     CancelAll,
     CancelOrder,
     Command,
@@ -152,6 +153,17 @@ class Dialect:
             },
         )
 
+    def _amend_waiting(self, command: AmendWaiting) -> Asked:
+        name = self._orders[command.order_id]
+        asked = {
+            "contracts": command.quantity,
+            "price": self._price(name, command.price),
+            "trigger_price": self._price(name, command.trigger_price),
+            "trigger_offset": self._price(name, command.trail),
+        }
+        told = {key: value for key, value in asked.items() if value is not None}
+        return Asked("private/edit", {"order_id": self._order_id(command.order_id), **told})
+
     def _cancel(self, command: CancelOrder) -> Asked:
         return Asked("private/cancel", {"order_id": self._order_id(command.order_id)})
 
@@ -211,6 +223,7 @@ _Ask: TypeAlias = Callable[[Dialect, Any], Asked]
 _ASKS: Final[Mapping[type[Any], _Ask]] = {
     PlaceOrder: Dialect._place,
     AmendOrder: Dialect._amend,
+    AmendWaiting: Dialect._amend_waiting,
     CancelOrder: Dialect._cancel,
     CancelAll: Dialect._cancel_all,
     LinkOrders: Dialect._link,

@@ -6,6 +6,7 @@ against the journal. If this version decides otherwise, the exchange is brought 
 those inside stay away.
 """
 
+import secrets
 import time
 import tomllib
 from collections.abc import Callable, Iterator
@@ -102,7 +103,7 @@ def found(
     venue.found(happened)
     if place is None or kept is None:
         return Founded(gateway, demos)
-    gateway.hub.epoch = _epoch(kept.head.check)
+    gateway.hub.epoch = secrets.token_hex(8)  # two venues as written begin alike, to the record, and go apart
     ring.keep(place.keys)
     write_terms(
         place.folder,
@@ -116,6 +117,7 @@ def found(
         speed=speed,
         opens=world.opens,
         journal=kept.name,
+        epoch=gateway.hub.epoch,
     )
     return Founded(gateway, demos, (f"founded    in {place.folder}, journal {kept.name}",))
 
@@ -136,11 +138,6 @@ def _enter(
     simulation = assemble(present, rules, seed, UNKEPT, kind).simulation
     assert isinstance(simulation, LiveSimulation)
     return simulation, demonstrate(simulation, world, rules, ring)
-
-
-def _epoch(founded: str) -> str:
-    """What tells the places in the venue's channels from those of another: a part of the check of its founding."""
-    return founded[:16]
 
 
 def _limits(limited: bool) -> Limits:
@@ -184,7 +181,7 @@ def _brought_back(place: Place, terms: Terms, journal: LiveJournal, limited: boo
         story.append(f"alone      {_ALONE} ({fault})")
     venue.clock = WallClock(max(world.opens, venue.now), terms.speed)
     venue.recovered = journal.head.sequence
-    gateway.hub.epoch = _epoch(terms.founded.check)
+    gateway.hub.epoch = terms.epoch or terms.founded.check[:16]  # by that older venues were told apart
     story.append(
         f"recovered  {journal.head.sequence} commands from {journal.name},"
         f" state {state_hash(venue.exchange)} in {time.perf_counter() - began:.1f} s"

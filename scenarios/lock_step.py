@@ -26,7 +26,7 @@ from scenarios.config.regime_file import read_regime
 from scenarios.config.scenario_file import world_under
 from scenarios.founding import Founded
 from scenarios.live import LiveSimulation
-from scenarios.onboarding import Demo, enter, meeting
+from scenarios.onboarding import Demo, enter, meeting, watchers
 from scenarios.provenance import Outside, provenance_of
 from scenarios.run import Finished, InMemory, conclude, conclude_unkept, overtime
 from scenarios.run_folder import RunFolder, new_run_folder
@@ -34,7 +34,6 @@ from scenarios.simulation import Keeper, Simulation
 from scenarios.world import World
 
 UNITS: Final = {"ms": SECOND // 1_000, "s": SECOND, "m": 60 * SECOND, "h": 3_600 * SECOND}
-ROLES: Final = {role.value: role for role in (Role.AUTHORITY, Role.ISSUER, Role.OBSERVER, Role.OPERATOR)}
 Program: TypeAlias = Callable[[LocalClient], Awaitable[None]]  # what a bot in this process does all day
 WATCHERS: Final = (Role.OBSERVER, Role.OPERATOR)  # who look, and send nothing
 
@@ -191,8 +190,17 @@ def _gateway(simulation: Simulation, clock: StepClock, ring: KeyRing, *, limited
 
 def _let_in(simulation: Simulation, world: World, regime: Regime, bot: BotTerms, ring: KeyRing) -> Demo:
     """A bot's account, or the key of the authority or an issuer if that is its name. Raises ConfigurationError."""
-    if bot.name in ROLES:
-        return Demo(bot.name, ring.create(ROLES[bot.name], title=bot.name))
+    for watcher in watchers(world):
+        if bot.name == watcher.title:
+            return Demo(bot.name, ring.create(watcher.role, title=bot.name, coins=watcher.coins))
+    if bot.name.partition("-")[0] == Role.ISSUER.value:
+        known = [watcher.title for watcher in watchers(world) if watcher.role is Role.ISSUER]
+        raise ConfigurationError(
+            world.scenario_id,
+            "--bots",
+            f"has no coin of {bot.name}",
+            f"name {' or '.join(known)}" if known else "name no issuer",
+        )
     if bot.name in simulation.exchange.state.seats:
         raise ConfigurationError(
             world.scenario_id,

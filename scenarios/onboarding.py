@@ -12,7 +12,7 @@ from exchange.commands import (
 )
 from exchange.events import ParticipantAdmitted, ParticipantRefused
 from exchange.gateway.auth import Key, KeyRing, Role
-from exchange.units import Money
+from exchange.units import AssetId, Money
 from matching.terms import ParticipantId
 from participants.profile import wallet_of
 from scenarios.assembly import bring_cash
@@ -39,9 +39,29 @@ def demonstrate(simulation: Simulation, world: World, regime: Regime, ring: KeyR
     shown: list[Demo] = []
     for name, applicant in _applicants(regime):
         shown.append(enter(simulation, world, name, applicant, ring))
-    for role in (Role.ISSUER, Role.OBSERVER, Role.AUTHORITY, Role.OPERATOR):
-        shown.append(_shown(role.value, ring.of_founding(role, title=role.value)))
+    for watcher in watchers(world):
+        key = ring.of_founding(watcher.role, title=watcher.title, coins=watcher.coins)
+        shown.append(_shown(watcher.title, key))
     return shown
+
+
+class Watcher(NamedTuple):
+    """Somebody without an account: under which name, in which role, and of an issuer which coins."""
+
+    title: str
+    role: Role
+    coins: tuple[AssetId, ...] = ()
+
+
+def watchers(world: World) -> tuple[Watcher, ...]:
+    """Those who have no account: `issuer` stands behind the coin in which the venue settles, `issuer-usdx` behind
+    another one."""
+    issuers = [
+        Watcher("issuer" if coin == world.cash else f"issuer-{coin.lower()}", Role.ISSUER, (coin,))
+        for coin in world.coins
+    ]
+    others = (Role.OBSERVER, Role.AUTHORITY, Role.OPERATOR)
+    return (*issuers, *(Watcher(role.value, role) for role in others))
 
 
 def _applicants(regime: Regime) -> Iterator[tuple[str, Applicant]]:

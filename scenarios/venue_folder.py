@@ -42,6 +42,7 @@ class Terms(Message, tag=False):
     opens: Time  # when its session opened
     journal: str  # without a password; a file is told as seen from the folder
     founded: Founded
+    epoch: str = ""  # tells places in its channels from those of another venue; older ones say nothing
 
 
 class Place(NamedTuple):
@@ -138,6 +139,7 @@ def write_terms(
     speed: float,
     opens: Time,
     journal: str,
+    epoch: str,
 ) -> None:
     """Say what venue this is: from now on there is one. Scenario and regime are written as they were resolved."""
     terms = Terms(
@@ -148,6 +150,7 @@ def write_terms(
         opens=opens,
         journal=_said_from(folder, journal),
         founded=Founded(sequence=head.sequence, check=head.check),
+        epoch=epoch,
     )
     _write(folder / SCENARIO, toml_text(scenario).encode())
     _write(folder / REGIME, toml_text(regime).encode())

@@ -328,6 +328,7 @@ class Venue:
         now: Time = OPENS - MINUTE,
         assets: tuple[Asset, ...] = (Asset(asset_id=RUBD, scale=2, title="coin"),),
         cash_prices: tuple[CashPriceTerms, ...] = (),
+        open_orders: tuple[int | None, int | None] = (None, None),
     ) -> None:
         self.exchange = Exchange()
         self.now = now
@@ -343,6 +344,8 @@ class Venue:
                 sessions=sessions,
                 settlement_cycles=cycles,
                 cash_prices=cash_prices,
+                max_open_orders=open_orders[0],
+                max_open_orders_per_instrument=open_orders[1],
             )
         )
         self.tell(AdoptRegime(regime=regime or a_regime()))

@@ -27,6 +27,8 @@ HOMES = {  # a library is used in its own rooms only
         "exchange/gateway/methods/admin.py",
         "exchange/gateway/methods/cash.py",
         "exchange/gateway/methods/market.py",
+        "exchange/gateway/methods/orders.py",
+        "exchange/gateway/methods/quotes.py",
         "exchange/gateway/methods/resume.py",
         "exchange/gateway/methods/session.py",
         "exchange/gateway/methods/simulation.py",

@@ -139,8 +139,10 @@ class MarginAccount:
     @property
     def value(self) -> Money:
         """What positions are worth beyond what has been paid for them, as far as it counts."""
-        accrued = self.accrued if self.profits_count else min(self.accrued, 0)
-        return accrued + self._counted(self.option_value)
+        return self._valued(self.accrued, self.option_value)
+
+    def _valued(self, accrued: Money, option_value: Money) -> Money:
+        return (accrued if self.profits_count else min(accrued, 0)) + self._counted(option_value)
 
     def _counted(self, option_value: Money) -> Money:
         return option_value if self._options_count else min(option_value, 0)
@@ -155,6 +157,10 @@ class MarginAccount:
             cash + self._ledger.posted(self.collateral) + sum(part.hold for part in self.portfolios.values())
         )
         return self.conversion.counts(coins) + self.claim
+
+    def equity_with(self, futures: Money = 0, options: Money = 0) -> Money:
+        """Equity if futures had gained, or options were worth, so much more."""
+        return self.equity - self.value + self._valued(self.accrued + futures, self.option_value + options)
 
     @property
     def claim(self) -> Money:

@@ -30,7 +30,7 @@ from exchange.gateway.faults import (
 from exchange.gateway.logs import tell
 from exchange.gateway.registry import Access
 from exchange.journal.high_water import sync_folder
-from exchange.units import WalletId
+from exchange.units import AssetId, WalletId
 from matching.terms import ParticipantId
 
 log = logging.getLogger("ringfence.login")
@@ -71,6 +71,7 @@ class Key:
     wallet_id: WalletId | None = None
     title: str = ""  # what people call it
     read_only: bool = False
+    coins: tuple[AssetId, ...] = ()  # of an issuer: those that it stands behind
 
     def may(self, access: Access) -> bool:
         match access:
@@ -84,6 +85,10 @@ class Key:
                 return self.role in (Role.AUTHORITY, Role.OPERATOR)
             case Access.OPERATOR:
                 return self.role is Role.OPERATOR
+
+    def issues(self, coin: str) -> bool:
+        """Whether the key speaks for the issuer of that coin; an operator's speaks for all."""
+        return self.role is Role.OPERATOR or (self.role is Role.ISSUER and coin in self.coins)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +111,8 @@ class KeyRing:
         if self.path is not None and self.path.exists():
             self.comes_back = True
             for row in json.loads(self.path.read_text(encoding="utf-8")):
-                key = Key(**(row | {"role": Role(row["role"])}))
+                coins = tuple(map(AssetId, row.get("coins", ())))
+                key = Key(**(row | {"role": Role(row["role"]), "coins": coins}))
                 self.keys[key.client_id] = key
 
     def __iter__(self) -> Iterator[Key]:
@@ -120,10 +126,12 @@ class KeyRing:
         title: str = "",
         *,
         read_only: bool = False,
+        coins: tuple[AssetId, ...] = (),
     ) -> Key:
         """A new key with 256 bits of secret."""
         client_id = secrets.token_urlsafe(6).replace("-", "a").replace("_", "b")
-        key = Key(client_id, secrets.token_urlsafe(32), role, participant_id, wallet_id, title, read_only)
+        secret = secrets.token_urlsafe(32)
+        key = Key(client_id, secret, role, participant_id, wallet_id, title, read_only, coins)
         self.add(key)
         return key
 
@@ -133,12 +141,14 @@ class KeyRing:
         participant_id: ParticipantId | None = None,
         wallet_id: WalletId | None = None,
         title: str = "",
+        coins: tuple[AssetId, ...] = (),
     ) -> Key | None:
         """A key for whoever is there from the founding; where the venue comes back, the one it got then, unless that
         was taken back."""
         if not self.comes_back:
-            return self.create(role, participant_id, wallet_id, title)
-        return next((key for key in self if (key.role, key.participant_id) == (role, participant_id)), None)
+            return self.create(role, participant_id, wallet_id, title, coins=coins)
+        wanted = (role, participant_id, coins)
+        return next((key for key in self if (key.role, key.participant_id, key.coins) == wanted), None)
 
     def keep(self, path: Path) -> None:
         """Keep all of them there from now on."""
@@ -173,6 +183,7 @@ class KeyRing:
                 "wallet_id": key.wallet_id,
                 "title": key.title,
                 "read_only": key.read_only,
+                "coins": key.coins,
             }
             for key in self
         ]

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import Final
 
 from exchange.clearing import accounts
-from exchange.commands import Command, PlaceOrder, QuoteMarket, WatchLine
+from exchange.commands import Command, LinkKind, PlaceLinked, PlaceOrder, QuoteMarket, WatchLine
 from exchange.events import (
     BookChanged,
     CancelCause,
@@ -33,7 +33,11 @@ from exchange.events import (
     OrderAmended,
     OrderCanceled,
     OrderFilled,
+    OrderHeldBack,
+    OrderLetGo,
     OrderRejected,
+    OrdersLinked,
+    OrdersPlacedTogether,
     OrderTriggered,
     OrderWaiting,
     PerpetualRolled,
@@ -49,6 +53,7 @@ from exchange.events import (
     UnitsWithdrawalRequested,
     UnitsWithdrawalReturned,
     VariationPaid,
+    WaitingAmended,
     WithdrawalCompleted,
     WithdrawalRequested,
     WithdrawalReturned,
@@ -79,18 +84,23 @@ class OrderRecord:
 
     __slots__ = (
         "average",
+        "brings",
+        "brings_pair",
         "canceled_because",
         "changed_at",
         "command",
         "created_at",
         "fee",
+        "fill_condition",
         "filled",
+        "follows",
         "liquidation",
         "mmp",
         "order_id",
         "owner",
         "paid",
         "pair",
+        "pair_of",
         "price",
         "quantity",
         "quote",
@@ -98,6 +108,7 @@ class OrderRecord:
         "side",
         "state",
         "trades",
+        "trail",
         "trigger_price",
         "triggered",
         "untraded_because",
@@ -120,9 +131,35 @@ class OrderRecord:
         self.fee: Money = 0
         self.replaced = self.liquidation = self.quote = self.mmp = self.triggered = False
         self.trigger_price: Price | None = None
+        self.pair_of = (
+            0  # by which a pair of orders that cancel each other is known: the first of them; 0: none
+        )
+        self.follows = 0  # the order after which it comes
+        self.brings: tuple[int, ...] = ()  # orders that come after it
+        self.brings_pair = False  # which cancel each other
+        self.fill_condition = ""  # of what was placed with others: how much of it must trade
+        self.trail: Price | None = None  # the distance that a trailing stop keeps
         self.canceled_because: CancelCause | None = None
         self.trades: list[UserTrade] = []
         self.untraded_because: RejectReason | None = None  # it was to trade at once, and met too few
+
+    def asked(self, command: PlaceOrder) -> None:
+        """It is what that command has asked for."""
+        self.command = command
+        self.price, self.trail = command.price or 0, command.trail
+
+    def placed_with(self, event: OrdersPlacedTogether) -> None:
+        """It came with the others that the event names."""
+        primary, *others = event.order_ids
+        pair = event.order_ids if event.kind is LinkKind.ONE_CANCELS_OTHER else tuple(others)
+        if event.kind is not LinkKind.ONE_TRIGGERS_OTHER and self.order_id in pair:
+            self.pair_of = pair[0]
+        if event.kind is not LinkKind.ONE_CANCELS_OTHER:
+            self.follows = 0 if self.order_id == primary else primary
+        if self.order_id == primary:
+            self.brings = tuple(others) if event.kind is not LinkKind.ONE_CANCELS_OTHER else ()
+            self.brings_pair = event.kind is LinkKind.ONE_TRIGGERS_ONE_CANCELS_OTHER
+            self.fill_condition = "complete_fill" if event.patient else "first_hit"
 
     @property
     def is_live(self) -> bool:
@@ -439,6 +476,7 @@ class Books:
         self._finals: dict[str, Price] = {}  # settlement prices, by bucket
         self.sequence = 0  # of the last entry that was taken
         self.latest_line = 0  # of those that have asked for anything; after a restart no number comes again
+        self._together: dict[int, tuple[PlaceOrder, OrdersPlacedTogether]] = {}  # of the latest command
         self._pending: dict[int, list[tuple[OrderFilled, OrderRecord]]] = {}
         self.latest = Latest()
         self._public: deque[tuple[int, Time, PublicEvent]] = deque(maxlen=1_000)
@@ -463,6 +501,8 @@ class Books:
         news = News(self._state.now)
         if isinstance(command, PlaceOrder | QuoteMarket | WatchLine):
             self._note_numbers(command)
+        elif isinstance(command, PlaceLinked):
+            self._note_numbers(command.primary)
         for entry in entries:
             news.entries.append(entry)
             event, at = entry.event, entry.time
@@ -491,7 +531,18 @@ class Books:
         self, owner: Owner, event: PrivateEvent, at: Time, command: Command | None, news: News
     ) -> None:
         match event:
-            case OrderAccepted() | OrderWaiting():
+            case OrdersPlacedTogether():
+                assert isinstance(command, PlaceLinked), "the event of that command"
+                asked = (command.primary, *command.others)
+                self._together = {
+                    number: (one, event) for number, one in zip(event.order_ids, asked, strict=True)
+                }
+            case OrdersLinked():
+                for number in (event.first, event.second):
+                    owner.live[number].pair_of = event.first
+            case OrderLetGo():
+                owner.live[event.order_id].changed_at = at
+            case OrderAccepted() | OrderWaiting() | OrderHeldBack():
                 record = self._accepted(owner, event, at, command)
                 news.orders[record.order_id] = record
             case OrderFilled():
@@ -499,6 +550,12 @@ class Books:
             case OrderAmended():
                 record = owner.live[event.order_id]
                 record.price, record.quantity = event.price, record.filled + event.remaining
+                record.replaced, record.changed_at = True, at
+                news.orders[record.order_id] = record
+            case WaitingAmended():
+                record = owner.live[event.order_id]
+                record.price, record.quantity = event.price or 0, event.quantity
+                record.trigger_price, record.trail = event.trigger_price, event.trail
                 record.replaced, record.changed_at = True, at
                 news.orders[record.order_id] = record
             case OrderCanceled():
@@ -521,24 +578,34 @@ class Books:
                 self._take_account(owner, event, at)
 
     def _accepted(
-        self, owner: Owner, event: OrderAccepted | OrderWaiting, at: Time, command: Command | None
+        self,
+        owner: Owner,
+        event: OrderAccepted | OrderWaiting | OrderHeldBack,
+        at: Time,
+        command: Command | None,
     ) -> OrderRecord:
         record = owner.live.get(event.order_id)
         if record is None:
             pair = self.pairs[event.instrument_id]
             record = OrderRecord(event.order_id, owner.participant_id, pair, event.side, event.quantity, at)
             owner.live[event.order_id] = record
+            together = self._together.get(event.order_id) if isinstance(command, PlaceLinked) else None
             if isinstance(command, PlaceOrder) and (
                 command.participant_id == owner.participant_id
                 and command.client_order_id == event.client_order_id
             ):
-                record.command = command
-                record.price = command.price or 0
+                record.asked(command)
+            elif together is not None:
+                record.asked(together[0])
+                record.placed_with(together[1])
             else:
                 order = self._state.seats[owner.participant_id].orders.get(event.order_id)
                 record.quote = order is not None and order.is_quote
                 record.liquidation = order is None and event.client_order_id == 0
-        if isinstance(event, OrderWaiting):
+        if isinstance(event, OrderHeldBack):
+            record.state = "untriggered"
+            record.trigger_price = record.command.trigger_price if record.command else None
+        elif isinstance(event, OrderWaiting):
             record.state = "untriggered" if event.source is not None else "open"
             record.trigger_price = event.trigger_price
         else:

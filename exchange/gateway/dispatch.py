@@ -105,9 +105,6 @@ class Gateway:
         self.hub = Hub(venue.exchange.state, venue.books, epoch or f"{time.time_ns():x}")
         self.lock_step: LockStep | None = None  # time passes by itself
         self.connections: dict[int, Connection] = {}
-        self.quote_guards: dict[
-            tuple[ParticipantId, str], dict[str, Any]
-        ] = {}  # settings of MMP, as they were set
         self.counters = Counters()
         self.lookout = Lookout(self)
         self.started = time.time()

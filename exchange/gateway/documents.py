@@ -21,6 +21,8 @@ GROUPS: Final = {
     "resume": "Coming back (own addition)",
     "market": "Market data",
     "trading": "Trading",
+    "quotes": "Quotes of market makers",
+    "orders": "Own orders and trades",
     "account": "Account",
     "wallet": "Wallet",
     "access": "Access (own addition)",

@@ -2,8 +2,8 @@
 
 Requests are dispatched from it, and documents are written from it, so that neither can know a method that the
 other does not. A method that does not say who may call it cannot be entered, nor one whose name promises more than
-it asks for: the server does not start with it. Whatever gives commands to the exchange changes something, and is
-refused to keys that only read.
+it asks for, nor one for issuers that does not say of which coin: the server does not start with it. Whatever gives
+commands to the exchange changes something, and is refused to keys that only read.
 """
 
 import json
@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from enum import StrEnum
+from functools import wraps
 from typing import (
     TYPE_CHECKING,
     Annotated,
@@ -27,7 +28,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, TypeAdapter,
 
 from exchange.commands import Command
 from exchange.events import Entry
-from exchange.gateway.faults import INVALID
+from exchange.gateway.faults import FORBIDDEN, INVALID, fault
 from exchange.gateway.jsonrpc import Fault
 
 if TYPE_CHECKING:
@@ -171,8 +172,9 @@ class Registry:
     ) -> Callable[[F], F]:
         """Enter the function under a name. Its parameters and its result are those that it declares.
 
-        `changes`: it changes something without giving a command. Raises TypeError if nobody, or somebody whom the
-        namespace does not know, may call it.
+        `changes`: it changes something without giving a command. What is for issuers names a `currency`, and is done
+        for the issuer of that coin alone. Raises TypeError if nobody, or somebody whom the namespace does not know,
+        may call it, or if it is for issuers and names no coin.
         """
         namespace = name.partition("/")[0]
         if access not in NAMESPACES.get(namespace, tuple(Access)):
@@ -190,12 +192,35 @@ class Registry:
             assert name not in self._methods, f"{name} is entered twice"
             assert handler.__doc__, f"{name} does not say what it does"
             group = handler.__module__.rpartition(".")[2]
+            called: Handler = handler
+            if access is Access.ISSUER:
+                if "currency" not in params.model_fields:
+                    raise TypeError(f"{name}: what is for issuers names a currency")
+                called = _for_its_issuer(handler)
             self._methods[name] = Method(
-                name, access, pool, cost, params, handler, result, group, websocket_only, changes or commands
+                name, access, pool, cost, params, called, result, group, websocket_only, changes or commands
             )
             return handler
 
         return enter
+
+
+def _for_its_issuer(handler: Handler) -> Handler:
+    """The handler, after a look at whose coin it is. Raises Fault for another issuer's."""
+
+    @wraps(handler)
+    def checked(call: "Call", params: Any) -> Any:
+        coin, key = params.currency.upper(), call.speaker
+        if not key.issues(coin):
+            raise fault(
+                FORBIDDEN,
+                param="currency",
+                reason="not_the_issuer",
+                told=f"this key speaks for {' and '.join(key.coins) or 'no coin'}, not for {coin}",
+            )
+        return handler(call, params)
+
+    return checked
 
 
 REGISTRY: Final = Registry()

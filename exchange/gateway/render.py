@@ -7,6 +7,8 @@ from exchange.clearing import accounts
 from exchange.clearing.expiry import is_over
 from exchange.clearing.fixing import take_samples
 from exchange.clearing.liquidation import MarginState
+from exchange.clearing.liquidation_price import liquidation_price
+from exchange.clearing.margin_accounts import PortfolioAccount
 from exchange.clearing.portfolio import Holding
 from exchange.clearing.scenario_margin import scenario_margin
 from exchange.clearing.terms import ClearingRules
@@ -53,6 +55,7 @@ CANCEL_REASONS: Final = {
     CancelCause.SESSION_END: "session_end",
     CancelCause.GOOD_UNTIL: "good_until",
     CancelCause.LINKED: "oco_other_closed",
+    CancelCause.PRIMARY_ENDED: "oto_primary_closed",
     CancelCause.TRIGGER_REFUSED: "trigger_refused",
     CancelCause.QUOTE_REPLACED: "quote_replaced",
     CancelCause.MARKET_MAKER_PROTECTION: "mmp_trigger",
@@ -134,8 +137,17 @@ def order(record: OrderRecord) -> OrderShape:
         told["triggered"] = record.triggered
         if record.trigger_price is not None:
             told["trigger_price"] = pair.price(record.trigger_price)
-        if command.trail is not None:
-            told["trigger_offset"] = pair.price(command.trail)
+        if record.trail is not None:
+            told["trigger_offset"] = pair.price(record.trail)
+    if record.pair_of:
+        told["oco_ref"] = order_id(record.pair_of, pair)
+    if record.follows:
+        told["is_secondary_oto"], told["primary_order_id"] = True, order_id(record.follows, pair)
+    if record.brings:
+        told["oto_order_ids"] = [order_id(number, pair) for number in record.brings]
+        told["is_primary_otoco"] = record.brings_pair
+    if record.fill_condition:
+        told["trigger_fill_condition"] = record.fill_condition
     if record.state == "cancelled":
         cause = record.canceled_because or CancelCause.REQUESTED
         told["cancel_reason"] = CANCEL_REASONS[cause]
@@ -485,7 +497,7 @@ class Accounts:
             "maintenance_margin": maintenance,
             "open_orders_margin": money(at_work.hold),
             "leverage": max(1, round(notional / initial)) if initial else 1,
-            "estimated_liquidation_price": 0.0,
+            "estimated_liquidation_price": self._liquidation_price(at_work, pair),
             "floating_profit_loss": floating,
             "realized_profit_loss": realised,
             "realized_funding": cost.funding if cost else 0.0,
@@ -519,6 +531,13 @@ class Accounts:
         alone = [one for one in holdings(who, self._state) if one.instrument.instrument_id == pair.name]
         margin = scenario_margin(alone, rules.scenarios)
         return money(margin.initial), money(margin.maintenance)
+
+    def _liquidation_price(self, account: object, pair: Pair) -> float | None:
+        """None where full cover bounds what can be lost, or no mark of the instrument leads there."""
+        if not isinstance(account, PortfolioAccount):
+            return None
+        price = liquidation_price(account, pair.instrument.instrument_id, self._state.now)
+        return None if price is None else pair.price(price)
 
     def summary(self, who: ParticipantId, name: str) -> AccountSummary:
         """One asset of a participant. Of an asset that it has none of, all is zero."""

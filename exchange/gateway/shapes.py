@@ -37,6 +37,12 @@ class OrderShape(TypedDict):
     triggered: NotRequired[bool]
     trigger_price: NotRequired[float]
     trigger_offset: NotRequired[float]
+    oco_ref: NotRequired[str]  # the same on both of a pair that cancel each other
+    oto_order_ids: NotRequired[list[str]]  # that come once it has traded
+    is_primary_otoco: NotRequired[bool]
+    is_secondary_oto: NotRequired[bool]
+    primary_order_id: NotRequired[str]  # after which it comes
+    trigger_fill_condition: NotRequired[str]
     cancel_reason: NotRequired[str]
 
 
@@ -218,7 +224,7 @@ class PositionShape(TypedDict):
     maintenance_margin: float
     open_orders_margin: float
     leverage: int
-    estimated_liquidation_price: float
+    estimated_liquidation_price: float | None
     floating_profit_loss: float
     realized_profit_loss: float
     realized_funding: float

@@ -22,10 +22,20 @@ def quotes_not_frozen(order: Order, seat: Seat, series: Series, state: State) ->
 
 
 def may_wait(order: Order, _seat: Seat, series: Series, _state: State) -> RejectReason | None:
-    """An order that waits says for which price, and that has not come yet."""
+    """An order that waits says for which price, and that has not come yet; be it new or amended."""
     if order.trigger is None:
         return RejectReason.TRIGGER_INCOMPLETE
-    refusal = series.market.wait_refusal(order, order.trigger)
+    if order.replaces is None:
+        refusal = series.market.wait_refusal(order, order.trigger)
+    else:
+        another = order.trigger if order.trigger is not order.replaces.trigger else None
+        refusal = series.market.rewait_refusal(order, another)
+    return None if refusal is None else RejectReason(refusal.value)
+
+
+def holds_together(order: Order, series: Series) -> RejectReason | None:
+    """Of an order that is held back: its instructions contradict neither each other nor its quantity."""
+    refusal = series.market.hold_back_refusal(order)
     return None if refusal is None else RejectReason(refusal.value)
 
 

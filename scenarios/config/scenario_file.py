@@ -652,6 +652,13 @@ class LinksTable(Table):
     public: LinkTable = LinkTable(fixed_ms=20, jitter_ms=30)
 
 
+class LimitsTable(Table):
+    """How many orders a participant may have open, those that wait for a price included."""
+
+    open_orders: Count | None = None
+    open_orders_per_instrument: Count | None = None
+
+
 class StormTable(Table):
     """Every message of everybody who trades is sent again, at this distance from one to the next."""
 
@@ -743,6 +750,7 @@ class ScenarioFile(Table):
     cycles: tuple[CycleTable, ...] = ()
     disconnections: tuple[DisconnectionTable, ...] = ()
     links: LinksTable = LinksTable()
+    limits: LimitsTable = LimitsTable()
     storm: StormTable = StormTable()
     directives: tuple[DirectiveTable, ...] = ()
     freeze_hazard: FreezeHazardTable | None = None
@@ -1118,6 +1126,8 @@ class ScenarioFile(Table):
             cash_prices=tuple(pair.price_terms(coin.asset_id) for pair in self.cash_pairs[:1] if pairs),
             settlement_cycles=tuple(cycle.terms(midnight) for cycle in self.cycles),
             underlyings=known_underlyings(self.underlyings) if index else (),
+            max_open_orders=self.limits.open_orders,
+            max_open_orders_per_instrument=self.limits.open_orders_per_instrument,
         )
         scales = {asset.id: asset.scale for asset in self.crypto}
         instruments = (

@@ -20,16 +20,20 @@ from exchange.commands import (
     CancelInstruction,
     CreditUnits,
     DebitUnits,
+    DeclareDefault,
     DepositCash,
     FreezeParticipant,
     InstructSettlement,
     MintCoins,
     RecordFiatReceipt,
+    ReinstateParticipant,
     ReleaseInstruction,
     RunSettlementCycle,
     SettlementCycleTerms,
     SettlementModel,
+    SuspendParticipant,
     UnfreezeParticipant,
+    WithdrawCash,
 )
 from exchange.events import (
     AssetSettled,
@@ -910,3 +914,85 @@ def test_the_life_of_an_instruction_is_one_table():
     over = venue.state.settlement.over[deal]
     with pytest.raises(AssertionError, match="settled cannot become canceled"):
         over.enter(InstructionState.CANCELED)
+
+
+# --- who may make no deal -------------------------------------------------------------------------------
+
+SUSPENDED, DEFAULTED = (
+    SuspendParticipant(participant_id=ANN),
+    DeclareDefault(participant_id=ANN, grounds="by law"),
+)
+RESTRICTIONS = {"participant_suspended": SUSPENDED, "participant_defaulted": DEFAULTED}
+
+
+def restricted(reason: str) -> Venue:
+    venue = a_venue(ann=1_000, bob=1_000, cyd=1_000)
+    venue.tell(RESTRICTIONS[reason])
+    return venue
+
+
+@pytest.mark.parametrize("reason", RESTRICTIONS)
+def test_who_may_not_order_makes_no_deal_off_the_book_on_either_side_of_it(reason):
+    venue = restricted(reason)
+    give(venue, ANN, 5)
+    for deal in (
+        sides(venue, ANN, BOB, 5, 100)[0],
+        sides(venue, BOB, ANN, 5, 100)[1],
+        sides(venue, ANN, BOB, 5, 100, asset_id=USDX)[0],
+    ):
+        (refused,) = venue.tell(deal)
+        assert (refused.request, refused.reason.value) == ("InstructSettlement", reason)
+    (alleged, _) = venue.tell(
+        sides(venue, ANN, BOB, 5, 100)[1]
+    )  # the other side may speak, and nobody answers
+    assert isinstance(alleged, InstructionAlleged)
+
+
+def test_what_is_wrong_with_a_deal_itself_is_told_first():
+    venue = restricted("participant_suspended")
+    (refused,) = venue.tell(sides(venue, ANN, BOB, 5, 100, intended=venue.now - 1)[0])
+    assert refused.reason is SettlementRefusal.DATE_PASSED
+
+
+def test_a_suspension_cancels_what_nobody_has_matched_and_leaves_what_both_have_agreed():
+    venue = a_venue(ann=1_000, bob=1_000, cyd=1_000)
+    give(venue, ANN, 9)
+    venue.tell(sides(venue, ANN, BOB, 5, 100)[0])
+    theirs = sides(venue, ANN, CYD, 5, 100)[1]
+    venue.tell(theirs)
+    agreed = agree(venue, ANN, BOB, 3, 50)
+    venue.tell(sides(venue, ANN, BOB, 70)[0])  # money that is owed
+    canceled = of_kind(venue.tell(SUSPENDED), InstructionCanceled)
+    assert [(one.participant_id, one.instruction_id, one.remaining) for one in canceled] == [
+        (ANN, 1, 5),
+        (BOB, 1, 5),
+    ]
+    assert of_kind(venue.tell(sides(venue, ANN, BOB, 5, 100)[1]), InstructionMatched) == []
+    assert len(of_kind(venue.tell(sides(venue, ANN, BOB, 70)[1]), InstructionMatched)) == 2
+    settled = [one.instruction_id for one in of_kind(run(venue), InstructionSettled)]
+    assert agreed in settled
+
+
+@pytest.mark.parametrize("reason", RESTRICTIONS)
+def test_the_way_out_stays_open(reason):
+    venue = restricted(reason)
+    give(venue, ANN, 5)
+    (gone,) = of_kind(venue.tell(DebitUnits(participant_id=ANN, asset_id=NOTE, amount=5)), UnitsDebited)
+    assert gone.amount == 5
+    agree(venue, ANN, BOB, 200)
+    assert len(of_kind(run(venue), InstructionSettled)) == 2
+    venue.tell(WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=800))
+    assert venue.free_cash(ANN) == 0
+
+
+def test_it_may_let_go_of_what_it_holds_back_and_deal_again_once_it_is_reinstated():
+    venue = a_venue(ann=1_000, bob=1_000)
+    give(venue, ANN, 9)
+    venue.tell(sides(venue, ANN, BOB, 3, 50, hold=True)[0])
+    (matched, _) = of_kind(venue.tell(sides(venue, ANN, BOB, 3, 50)[1]), InstructionMatched)
+    venue.tell(SUSPENDED)
+    released = venue.tell(ReleaseInstruction(participant_id=ANN, instruction_id=matched.instruction_id))
+    assert len(of_kind(released, InstructionReleased)) == 2
+    assert len(of_kind(run(venue), InstructionSettled)) == 2
+    venue.tell(ReinstateParticipant(participant_id=ANN))
+    agree(venue, ANN, BOB, 2, 10)

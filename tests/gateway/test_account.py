@@ -105,6 +105,19 @@ def test_under_margin_it_is_the_margin_account() -> None:
         held = await one("private/get_position", instrument_name=future)
         assert held["initial_margin"] == account.initial / 100, "it is all that there is"
         assert 0 < held["maintenance_margin"] <= held["initial_margin"] and held["leverage"] > 1
+        assert held["estimated_liquidation_price"] is None, "there is money for any price"
+        ledger, at_most = (
+            opened.gateway.venue.exchange.state.ledger,
+            1_500_000_00,
+        )  # nothing is told for so much
+        free = ledger.available(account.holder.cash_account) - at_most
+        bank = f"cash:{NAMES[1]}:RUBD"
+        now = opened.gateway.venue.exchange.state.now
+        opened.on_its_thread(lambda: ledger.book(((account.holder.cash_account, bank, free),), now))
+        held = await one("private/get_position", instrument_name=future)
+        assert 0 < held["estimated_liquidation_price"] < held["mark_price"]
+        (listed,) = await one("private/get_positions")
+        assert listed["estimated_liquidation_price"] is not None
         assert told["portfolio_margining_enabled"] and told["margin_state"] == "normal"
         for client in (one, other):
             await client.close()

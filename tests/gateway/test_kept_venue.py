@@ -152,6 +152,39 @@ def test_orders_of_connections_that_the_crash_cut_go_if_that_was_asked_for(tmp_p
         play(after())
 
 
+def test_the_protection_of_quotes_is_what_it_was_before_a_crash(tmp_path: Path) -> None:
+    config = {"index_name": "btc_rub", "interval": 10, "frozen_time": 60, "quantity_limit": 0.015}
+
+    async def before() -> None:
+        async with Visitors(opened) as visit:
+            maker, other = await visit.dial("everyone-1"), await visit.dial("everyone-2")
+            assert await maker("private/set_mmp_config", **config) == [config | {"mmp_group": ""}]
+            await maker("private/enable_cancel_on_disconnect")
+            low = await around(maker, 0.99)
+            quote = {"instrument_name": PERPETUAL, "bid": {"price": low, "amount": 0.02}}
+            await maker("private/mass_quote", quote_id="q", quotes=[quote])
+            await limit(other, "sell", 0.02, low)
+            frozen.extend(await maker("private/get_mmp_status"))
+
+    async def after() -> None:
+        async with Visitors(again) as visit:
+            maker = await visit.dial("everyone-1")
+            assert await maker("private/get_mmp_config", index_name="btc_rub") == [config | {"mmp_group": ""}]
+            assert await maker("private/get_mmp_status") == frozen
+            assert await maker("private/reset_mmp", index_name="btc_rub") == "ok"
+            assert await maker("private/get_mmp_status") == []
+            other = await visit.dial("everyone-2")
+            assert await other("private/get_mmp_config") == []
+
+    folder, frozen = tmp_path / "kept", []
+    with venue(place=Place(folder, None)) as opened:
+        play(before())
+        back, _ = crashed(opened, folder, tmp_path / "found")
+    assert frozen
+    with served(back) as again:
+        play(after())
+
+
 def test_new_connections_begin_so_if_the_account_asks_for_it_after_a_crash_too(tmp_path: Path) -> None:
     async def before() -> None:
         async with Visitors(opened) as visit:

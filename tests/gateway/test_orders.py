@@ -1,10 +1,11 @@
 """Orders over the wire: what an order looks like through its life, and what is refused with which reason."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.gateway.loopback import PERPETUAL, Client, Refused, Venue, around, dial, limit, play
+from tests.gateway.loopback import PERPETUAL, Client, Refused, Venue, around, dial, limit, play, venue
 
 
 async def two(venue: Venue) -> tuple[Client, Client]:
@@ -204,13 +205,62 @@ def test_an_edit_passes_over_nothing_that_it_is_asked(open_venue: Venue) -> None
         assert await code_of(crossing) == (11054, "post_only_would_trade")
         less = one("private/edit", order_id=number, amount=0.0005)
         assert (await code_of(less))[0] == 10002
-        waiting = {"type": "stop_market", "trigger": "mark_price", "trigger_price": low}
-        stop = await one("private/sell", instrument_name=PERPETUAL, amount=0.01, **waiting)
-        edit = one("private/edit", order_id=stop["order"]["order_id"], amount=0.02)
-        assert await code_of(edit) == (11044, "not_on_book")
         for client in (one, other):
             await client("private/cancel_all")
             await client.close()
+
+    play(story())
+
+
+def test_what_waits_for_a_price_is_edited_and_keeps_its_id(open_venue: Venue) -> None:
+    async def story() -> None:
+        one = await dial(open_venue, "everyone-1")
+        await one("private/subscribe", channels=["user.orders.any.any.raw"])
+        low, lower = await around(one, 0.95), await around(one, 0.93)
+        waiting = {"instrument_name": PERPETUAL, "amount": 0.01, "trigger": "mark_price", "label": "w"}
+        kinds = {
+            "stop_market": {"trigger_price": low},
+            "stop_limit": {"trigger_price": low, "price": lower},
+            "trailing_stop": {"trigger_offset": 500_000.0},
+        }
+        changes = {
+            "stop_market": {"amount": 0.02, "trigger_price": lower},
+            "stop_limit": {"price": low, "trigger_price": lower},
+            "trailing_stop": {"trigger_offset": 900_000.0, "contracts": 30},
+        }
+        for kind, terms in kinds.items():
+            placed = (await one("private/sell", type=kind, **waiting, **terms))["order"]
+            number = placed["order_id"]
+            answer = await one("private/edit", order_id=number, **changes[kind])
+            order = answer["order"]
+            assert answer["trades"] == []
+            assert (order["order_id"], order["order_state"], order["replaced"]) == (
+                number,
+                "untriggered",
+                True,
+            )
+            for name, value in changes[kind].items():
+                assert order[name] == value
+            assert order == await one("private/get_order_state", order_id=number)
+            assert order in one.of("user.orders.any.any.raw")
+            again = await one(
+                "private/edit_by_label", label="w", instrument_name=PERPETUAL, amount=0.05, **terms
+            )
+            assert (again["order"]["order_id"], again["order"]["amount"]) == (number, 0.05)
+            wrong: dict[str, Any] = {"reduce_only": True}
+            assert (await code_of(one("private/edit", order_id=number, **wrong)))[0] == 11047
+            wrong = {"price": lower} if kind != "stop_limit" else {"trigger_offset": 100.0}
+            assert (await code_of(one("private/edit", order_id=number, **wrong)))[0] == -32602
+            high = await around(one, 1.05)
+            if kind != "trailing_stop":
+                passed = one("private/edit", order_id=number, trigger_price=high)
+                assert await code_of(passed) == (11036, "trigger_passed")
+            else:
+                passed = one("private/edit", order_id=number, trigger_price=low)
+                assert (await code_of(passed))[0] == -32602
+            await one("private/cancel", order_id=number)
+            assert (await code_of(one("private/edit", order_id=number, amount=0.01)))[0] == 11044
+        await one.close()
 
     play(story())
 
@@ -369,7 +419,12 @@ def test_icebergs_links_and_quotes(open_venue: Venue) -> None:
         assert (await one("private/get_mmp_status"))[0]["instrument_name"] == PERPETUAL
         frozen = await one("private/mass_quote", **asked)
         assert frozen["errors"][0]["code"] == 13043
-        await one("private/set_mmp_config", index_name="btc_rub", interval=0, frozen_time=0)
+        assert await one("private/reset_mmp", index_name="btc_rub") == "ok"
+        assert await one("private/get_mmp_status") == []
+        assert (await one("private/mass_quote", **asked))["errors_count"] == 0
+        assert await one("private/set_mmp_config", index_name="btc_rub", interval=0, frozen_time=0) == []
+        assert await one("private/get_mmp_config") == []
+        assert (await code_of(one("private/reset_mmp", index_name="btc_rub")))[0] == 13020
         for client in (one, other):
             await client("private/cancel_all")
             await client.close()
@@ -488,3 +543,29 @@ def test_money_leaves_to_its_owners_wallet_alone(open_venue: Venue) -> None:
         await one.close()
 
     play(story())
+
+
+def test_a_cap_on_open_orders_is_a_term_of_the_venue_and_told_by_name(tmp_path: Path) -> None:
+    scenario = tmp_path / "few.toml"
+    text = Path("scenarios/venues/market_day.toml").read_text(encoding="utf-8")
+    few = text.replace("open_orders = 10_000", "open_orders = 3").replace("= 5_000", "= 2")
+    scenario.write_text(few, encoding="utf-8")
+
+    async def story(opened: Venue) -> None:
+        one = await dial(opened, "everyone-1")
+        low = await around(one, 0.95)
+        for _ in range(2):
+            await limit(one, "buy", 0.01, low)
+        assert await code_of(limit(one, "buy", 0.01, low)) == (10038, "max_open_orders_per_instrument")
+        futures = await one("public/get_instruments", currency="RUBD", kind="future")
+        name = next(each["instrument_name"] for each in futures if each["instrument_name"] != PERPETUAL)
+        there = {"instrument_name": name, "type": "limit", "amount": 0.01, "price": low}
+        await one("private/buy", **there)
+        assert await code_of(one("private/buy", **there)) == (10037, "max_open_orders")
+        await one("private/cancel_all_by_instrument", instrument_name=PERPETUAL)
+        await limit(one, "buy", 0.01, low)
+        await one.close()
+
+    assert few != text
+    with venue(scenario=str(scenario)) as opened:
+        play(story(opened))

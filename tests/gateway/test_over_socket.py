@@ -10,6 +10,7 @@ import pytest
 from exchange.access.regime import Applicant, ApplicantKind
 from exchange.commands import (
     AmendOrder,
+    AmendWaiting,
     CancelAll,
     CancelOrder,
     Command,
@@ -34,6 +35,7 @@ from exchange.events import (
     PrivateEvent,
     SessionOpened,
     TradeReported,
+    WaitingAmended,
     WithdrawalRequested,
 )
 from exchange.reasons import RejectReason
@@ -187,6 +189,9 @@ def test_commands_become_methods_and_news_carry_the_participants_own_numbers(ope
             def latest(one: Teller) -> OrderId:
                 return one.last(OrderAccepted).order_id
 
+            def waiting_id(one: Teller) -> OrderId:
+                return one.last(OrderWaiting).order_id
+
             def before(one: Teller) -> OrderId:
                 return one.heard(OrderAccepted)[-2].order_id
 
@@ -207,7 +212,15 @@ def test_commands_become_methods_and_news_carry_the_participants_own_numbers(ope
                 lambda one: order(
                     one, 77, Side.SELL, low - 9, trigger_source=PriceSource.MARK, trigger_price=low
                 ),
+                lambda one: AmendWaiting(
+                    participant_id=me,
+                    order_id=waiting_id(one),
+                    quantity=4,
+                    price=low - 8,
+                    trigger_price=low - 1,
+                ),
                 lambda one: order(one, 78, Side.SELL, None, trigger_source=PriceSource.MARK, trail=1_000),
+                lambda one: AmendWaiting(participant_id=me, order_id=waiting_id(one), trail=2_000),
                 lambda one: CancelAll(participant_id=me, instrument_id=InstrumentId(PERPETUAL)),
                 lambda one: order(one, 79, Side.BUY, low),
                 lambda one: CancelAll(participant_id=me),
@@ -223,11 +236,13 @@ def test_commands_become_methods_and_news_carry_the_participants_own_numbers(ope
             waiting = [(e.client_order_id, e.source, e.trigger_price) for e in one.heard(OrderWaiting)]
             assert waiting[:2] == [(76, PriceSource.INDEX, high), (77, PriceSource.MARK, low)]
             assert waiting[2][:2] == (78, PriceSource.MARK)
+            changed = [(e.client_order_id, e.price, e.quantity, e.trail) for e in one.heard(WaitingAmended)]
+            assert changed == [(77, low - 8, 4, None), (78, None, 5, 2_000)]
             canceled = [e.client_order_id for e in one.heard(OrderCanceled)]
             assert canceled == [71, 74, 75, 76, 77, 78, 79]
             assert len(one.heard(OrdersLinked)) == 1
             assert one.last(WithdrawalRequested).amount == 12_345
-            assert line.sent == 16 and sum(line.refused.values()) == 1
+            assert line.sent == 18 and sum(line.refused.values()) == 1
             assert one.looks == sorted(one.looks) and len(set(one.looks)) == len(one.looks)
 
     play(story())

@@ -22,6 +22,7 @@ from exchange.gateway.venue import Standing
 from scenarios.founding import Asked, Founded, found
 from scenarios.founding import resume as come_back
 from scenarios.venue_folder import Place as KeptAt
+from scenarios.venue_folder import read_terms
 from tests.gateway.loopback import PERPETUAL, Venue, dial, play, served
 from tests.gateway.test_channels import churn, rebuilt
 
@@ -444,8 +445,32 @@ def test_a_venue_that_comes_back_from_its_journal_goes_on_with_its_numbers(tmp_p
         play(second(opened))
 
 
-def kept(place: KeptAt) -> Founded:
-    return found("market_day", "ru_open_counterfactual", population=0, makers=False, place=place)
+def kept(place: KeptAt, **more: Any) -> Founded:
+    return found("market_day", "ru_open_counterfactual", population=0, makers=False, place=place, **more)
+
+
+def test_two_venues_that_begin_alike_to_the_record_are_told_apart_and_each_is_itself_again(
+    tmp_path: Path,
+) -> None:
+    places = [KeptAt(tmp_path / name, None) for name in ("one", "another")]
+    epochs, founded = [], []
+    for place in places:
+        venue = kept(place, as_written=True)
+        epochs.append(venue.gateway.hub.epoch)
+        play(venue.gateway.venue.stop())
+        founded.append(read_terms(place.folder).founded)
+    assert founded[0] == founded[1], "the same day, the same people, the same seed"
+    assert epochs[0] != epochs[1]
+    back = come_back(places[0], Asked(as_written=True))
+    assert back.gateway.hub.epoch == epochs[0]
+    play(back.gateway.venue.stop())
+    path = places[0].folder / "venue.json"
+    terms = json.loads(path.read_text(encoding="utf-8"))
+    del terms["epoch"]  # as a venue was written before it had one
+    path.write_text(json.dumps(terms), encoding="utf-8")
+    older = come_back(places[0], Asked(as_written=True))
+    assert older.gateway.hub.epoch == founded[0].check[:16]
+    play(older.gateway.venue.stop())
 
 
 def test_over_sockets_that_are_cut_at_random_nothing_is_lost_or_told_twice(open_venue: Venue) -> None:

@@ -209,7 +209,9 @@ def test_only_those_who_trade_have_keys_that_are_somebodys(opened: Venue) -> Non
     async def story() -> None:
         operator = await dial(opened, "operator")
         for role in EVERY_KEY:
-            named, unnamed = {"role": role, "participant_id": "everyone-2"}, {"role": role}
+            coins = {"currencies": ["RUBD"]} if role == "issuer" else {}
+            named = {"role": role, "participant_id": "everyone-2"} | coins
+            unnamed = {"role": role} | coins
             right, wrong = (named, unnamed) if role in PARTICIPANTS else (unnamed, named)
             assert (await operator("admin/create_key", **right))["role"] == role
             with pytest.raises(Refused) as refused:

@@ -24,7 +24,7 @@ from matching import (
     Trigger,
     events,
 )
-from tests.oracles.naive_market import NEXT_PHASES, NaiveMarket, NaiveOrder
+from tests.oracles.naive_market import NEXT_PHASES, NaiveMarket, NaiveOrder, NaiveStop
 
 KINDS = (
     "rested", "filled", "decremented", "replenished", "reduced", "requeued", "canceled", "unfilled",
@@ -48,6 +48,7 @@ class RandomCommands:
         self.random = Random(seed)
         self.known = 0
         self.live: list[NaiveOrder] = []
+        self.stops: list[NaiveStop] = []
         self.setup: Setup = (
             self.random.choice(("price_time", "pro_rata")),
             self.random.choice(("cancel_resting", "cancel_incoming", "cancel_both", "decrement")),
@@ -59,6 +60,7 @@ class RandomCommands:
 
     def next(self, number: int, market: NaiveMarket) -> Command:
         phase = market.phase
+        self.stops = market.stops
         self.live = market.orders + market.waiting_for_a_call + [stop.order for stop in market.stops]
         if self.settles and number >= COMMANDS - 25 and phase != "settled":
             return ("enter_phase", "settled" if phase == "closed" else "closed")
@@ -69,8 +71,17 @@ class RandomCommands:
         if phase == "auction" and self.random.random() < 0.1:
             return ("uncross",)
         return self.random.choices(
-            (self.place, self.cancel, self.amend, self.wait, self.link, self.observe, self.any_phase),
-            (50, 7, 12, 9, 14 if self.prefers_linking else 5, 5, 1.5),
+            (
+                self.place,
+                self.cancel,
+                self.amend,
+                self.wait,
+                self.rewait,
+                self.link,
+                self.observe,
+                self.any_phase,
+            ),
+            (50, 7, 12, 9, 5, 14 if self.prefers_linking else 5, 5, 1.5),
         )[0]()
 
     def another_phase(self, phase: str) -> Command:
@@ -143,13 +154,25 @@ class RandomCommands:
         offset = self.random.choices((0, -1, 1, 3, 5), (12, 1, 2, 2, 2))[0]
         return ("wait", *self.order(), source, price, self.random.random() < 0.5, offset)
 
+    def rewait(self) -> Command:
+        """Mostly of an order that waits for a price."""
+        waiting = [stop for stop in self.stops if not stop.offset or self.random.random() < 0.8]
+        order_id = self.known_id() if self.random.random() < 0.2 or not waiting else 0
+        offset = None
+        if not order_id:
+            stop = self.random.choice(waiting)
+            order_id = stop.order.order_id
+            offset = self.random.choice((None, -1, 1, 3, 5)) if stop.offset else None
+        trigger_price = self.random.choice((None, 0, self.price(), self.price(), self.price()))
+        return ("rewait", order_id, self.price(), self.quantity(), trigger_price, offset)
+
     def link(self) -> Command:
         first = self.known_id()
         for order in self.live:
             if order.order_id == first and self.random.random() < 0.8:
                 others = [other for other in self.live if other.owner == order.owner]
-                return ("link", first, self.random.choice(others).order_id)
-        return ("link", first, self.known_id())
+                return ("link", first, self.random.choice(others).order_id, self.random.random() < 0.4)
+        return ("link", first, self.known_id(), False)
 
     def observe(self) -> Command:
         return ("observe", self.random.choice(("mark", "index")), self.price())
@@ -188,11 +211,35 @@ def real_answer(market: Market, name: str, *arguments: Any) -> Any:
         source, price, rises, offset = arguments[9:]
         trigger = Trigger(PriceSource[source.upper()], price, rises, offset)
         return market.wait(real_order(arguments[:9]), trigger)
+    if name == "rewait":
+        return real_rewait(market, *arguments)
     if name == "observe":
         return market.observe(PriceSource[arguments[0].upper()], arguments[1])
     if name == "enter_phase":
         return market.enter_phase(Phase[arguments[0].upper()])
     return getattr(market, name)(*arguments)
+
+
+def real_rewait(
+    market: Market, number: int, price: int, quantity: int, trigger_price: int | None, offset: int | None
+) -> Any:
+    order_id = OrderId(number)
+    waiting = market.waiting.by_id.get(order_id)
+    if waiting is None or waiting.trigger is None:
+        stranger = RestingOrder(order_id, ParticipantId("owner 1"), Side.BUY, price, quantity)
+        return market.rewait_refusal(stranger, None)
+    order, trigger = waiting.order, None
+    if trigger_price is not None or offset is not None:
+        old = waiting.trigger
+        trigger = Trigger(
+            old.source,
+            waiting.price if trigger_price is None else trigger_price,
+            old.rises,
+            old.offset if offset is None else offset,
+        )
+    amended = RestingOrder(order_id, order.owner, order.side, price, quantity, order.instructions)
+    refusal = market.rewait_refusal(amended, trigger)
+    return refusal if refusal is not None else market.rewait(order, price, quantity, trigger)
 
 
 def naive_market(setup: Setup) -> NaiveMarket:

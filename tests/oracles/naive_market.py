@@ -92,6 +92,7 @@ class NaiveMarket:
         self.waiting_for_a_call: list[NaiveOrder] = []
         self.stops: list[NaiveStop] = []
         self.partners: dict[int, int] = {}
+        self.patient: set[int] = set()
         self.prices: dict[str, int] = {}
         self.events: list[NaiveEvent] = []
         self.incoming: NaiveOrder | None = None
@@ -144,7 +145,38 @@ class NaiveMarket:
         self.emit("waiting", order, stop.price, order.remaining)
         return self.finish()
 
-    def link(self, first_id: int, second_id: int) -> Answer:
+    def rewait(
+        self, order_id: int, price: int, quantity: int, trigger_price: int | None, offset: int | None
+    ) -> Answer:
+        """Amend an order that waits for a price. `None` leaves the trigger, or the distance, as it is."""
+        self.begin()
+        stop = next((stop for stop in self.stops if stop.order.order_id == order_id), None)
+        if stop is None:
+            return "not_waiting"
+        changed = copy.deepcopy(stop)
+        changed.order.order_id = 0  # no duplicate of itself
+        changed.order.price, changed.order.remaining = price, quantity
+        if trigger_price is not None:
+            changed.price = trigger_price
+        if offset is not None:
+            changed.offset = offset
+        moves = trigger_price is not None or offset is not None
+        refusal = self.refusal_of_form(changed.order)
+        if refusal:
+            return refusal
+        if changed.price < 1 or changed.offset < 0:
+            return "trigger_not_positive"
+        if moves and self.is_reached(changed):
+            return "trigger_passed"
+        stop.order.price, stop.order.remaining = price, quantity
+        stop.price, stop.offset = changed.price, changed.offset
+        if moves:
+            self.stops.remove(stop)
+            self.stops.append(stop)
+        self.emit("waiting", stop.order, stop.price, quantity)
+        return self.finish()
+
+    def link(self, first_id: int, second_id: int, patient: bool) -> Answer:
         self.begin()
         if self.phase in SHUT:
             return SHUT[self.phase]
@@ -159,6 +191,8 @@ class NaiveMarket:
             return "already_linked"
         self.partners[first_id] = second_id
         self.partners[second_id] = first_id
+        if patient:
+            self.patient |= {first_id, second_id}
         return self.finish()
 
     def observe(self, source: str, price: int) -> list[NaiveEvent]:
@@ -444,8 +478,8 @@ class NaiveMarket:
         self.last = maker.price
         self.traded = True
         self.take_from(maker, quantity, "filled")
-        self.cancel_partner_of(maker)
-        self.cancel_partner_of(taker)
+        for order in (maker, taker):
+            self.cancel_partner_unless_patient(order)
 
     def take_from(self, maker: NaiveOrder, quantity: int, kind: str) -> None:
         """Take what an order displays, then what it hides; used up, it shows more and goes to the back."""
@@ -522,12 +556,18 @@ class NaiveMarket:
             if order.remaining == 0:
                 self.cancel_partner_of(order)
 
+    def cancel_partner_unless_patient(self, order: NaiveOrder) -> None:
+        """It has traded: a patient pair minds only if that was all of it."""
+        if order.remaining == 0 or order.order_id not in self.patient:
+            self.cancel_partner_of(order)
+
     def cancel_partner_of(self, order: NaiveOrder) -> None:
         """Cancel what an order is linked with; the link is gone before, so that nothing echoes."""
         if order.order_id not in self.partners:
             return
         partner_id = self.partners.pop(order.order_id)
         del self.partners[partner_id]
+        self.patient -= {order.order_id, partner_id}
         partner = self.find(partner_id)
         if partner is not None and partner.remaining > 0:
             self.remove(partner)
@@ -564,8 +604,8 @@ class NaiveMarket:
             self.traded = True
             for order in (bid, ask):
                 self.cross(order, price, quantity)
-            self.cancel_partner_of(bid)
-            self.cancel_partner_of(ask)
+            for order in (bid, ask):
+                self.cancel_partner_unless_patient(order)
 
     def cross(self, order: NaiveOrder, price: int, quantity: int) -> None:
         """Trade in the call, where a hidden part fills in its order's place."""
@@ -610,8 +650,10 @@ class NaiveMarket:
         self.stops.remove(stop)
         order = stop.order
         self.emit("triggered", order, price, order.remaining)
-        self.cancel_partner_of(order)
+        if order.order_id not in self.patient:
+            self.cancel_partner_of(order)
         if self.refusal(order):
             self.emit("unfilled", order, order.price, order.remaining)
+            self.cancel_partner_of(order)
         else:
             self.enter(order)

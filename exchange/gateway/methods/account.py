@@ -16,7 +16,7 @@ from exchange.gateway.methods.market import (
     page_of_settlements,
     pair_of,
 )
-from exchange.gateway.methods.trading import settles_in
+from exchange.gateway.methods.orders import settles_in
 from exchange.gateway.registry import REGISTRY, Access, Milliseconds, Name, Params, Pool
 from exchange.gateway.shapes import AccountSummary, FeeShape, PositionShape
 from exchange.gateway.wire import index_price, milliseconds, money

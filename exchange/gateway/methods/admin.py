@@ -31,6 +31,7 @@ from exchange.gateway.registry import (
     Number,
     Params,
     StrictParams,
+    Texts,
 )
 from exchange.gateway.wire import whole_money
 from exchange.units import AssetId, InstrumentId
@@ -63,6 +64,7 @@ class CashParams(StrictParams):
 class RoleParams(StrictParams):
     role: Role
     participant_id: str | None = None
+    currencies: Texts | None = None
     title: Annotated[str, Field(max_length=64)] = ""
     read_only: bool = False
 
@@ -174,7 +176,8 @@ def get_state(call: Call, params: NoParams) -> dict[str, Any]:
 
 @REGISTRY.method("admin/create_key", Access.OPERATOR, changes=True)
 def create_key(call: Call, params: RoleParams) -> dict[str, Any]:
-    """A key in a role; for a participant only if it was let in."""
+    """A key in a role; for a participant only if it was let in, for an issuer with the coins (`currencies`) that it
+    stands behind."""
     who = None if params.participant_id is None else ParticipantId(params.participant_id)
     if who is not None and who not in call.state.seats:
         raise invalid("participant_id", "was not let in: it must apply first")
@@ -183,9 +186,27 @@ def create_key(call: Call, params: RoleParams) -> dict[str, Any]:
     if who is not None and params.role not in SEATED:
         raise fault(FORBIDDEN, reason="such a key is nobody's: leave participant_id out")
     wallet = None if who is None else call.state.seats[who].wallet_id
-    key = call.gateway.ring.create(params.role, who, wallet, params.title, read_only=params.read_only)
+    key = call.gateway.ring.create(
+        params.role, who, wallet, params.title, read_only=params.read_only, coins=_coins(call, params)
+    )
     call.gateway.follow(key)
     return {"client_id": key.client_id, "client_secret": key.secret, "role": key.role.value}
+
+
+def _coins(call: Call, params: RoleParams) -> tuple[AssetId, ...]:
+    """Those of an issuer's key; nobody else has any. Raises Fault."""
+    named = tuple(dict.fromkeys(AssetId(one.upper()) for one in params.currencies or ()))
+    if params.role is not Role.ISSUER:
+        if named:
+            raise invalid("currencies", "are for the key of an issuer alone")
+        return ()
+    if not named:
+        raise invalid("currencies", "are needed: name the coins that the issuer stands behind")
+    for asset_id in named:
+        holding = call.state.holdings.get(asset_id)
+        if holding is None or holding.issuer is None:
+            raise invalid("currencies", f"name {asset_id}, which is no coin of an issuer here")
+    return named
 
 
 @REGISTRY.method("admin/remove_key", Access.OPERATOR, changes=True)

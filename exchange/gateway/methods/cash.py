@@ -155,7 +155,8 @@ def _redeemed(entries: list[Entry], wallet: WalletId) -> dict[str, Any]:
 
 @REGISTRY.method("cash/mint", Access.ISSUER)
 def mint(call: Call, params: MintParams) -> Ask[dict[str, Any]]:
-    """Record that bank roubles have come in, and issue coins against them to a wallet. For an issuer's key."""
+    """Record that bank roubles have come in, and issue coins against them to a wallet. For the key of that coin's
+    issuer; another's is refused (13021, `not_the_issuer`)."""
     holding = _holding(call, params.currency)
     if holding.issuer is None:
         raise fault(OTHER_REJECT, reason="not_a_coin")
