@@ -53,6 +53,7 @@ HOMES = {  # a library is used in its own rooms only
     "typer": (
         "scenarios/bot_cli.py",
         "scenarios/cli.py",
+        "scenarios/compare_cli.py",
         "scenarios/faults.py",
         "scenarios/journal_cli.py",
         "scenarios/regimes_cli.py",
@@ -61,6 +62,7 @@ HOMES = {  # a library is used in its own rooms only
     ),
     "rich": (
         "scenarios/cli.py",
+        "scenarios/compare_cli.py",
         "scenarios/regimes_cli.py",
         "scenarios/risk_cli.py",
         "scenarios/terminal.py",
