@@ -11,12 +11,13 @@ import typer
 from scenarios.bot_cli import bot
 from scenarios.faults import FAILED, told_as_sentences
 from scenarios.journal_cli import app as journal_app
+from scenarios.query_cli import query
 from scenarios.regimes_cli import app as regimes_app
 from scenarios.risk_cli import risk
 from scenarios.serve_cli import serve
 
 if TYPE_CHECKING:
-    from scenarios.compare import Design, SourceFile
+    from scenarios.compare import Design
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,6 +27,7 @@ app = typer.Typer(
 app.add_typer(regimes_app, name="regimes")
 app.add_typer(journal_app, name="journal")
 app.command()(risk)
+app.command()(query)
 app.command()(serve)
 app.command()(bot)
 scenarios_app = typer.Typer(no_args_is_help=True, help="Scenarios: what the day is like.")
@@ -112,6 +114,7 @@ def _design(
     from scenarios.compare import Design, SourceFile
     from scenarios.config.regime_file import read_regime, with_cash, with_clearing
     from scenarios.config.scenario_file import load_world
+    from scenarios.in_code import regime_source
     from scenarios.provenance import toml_text
     from scenarios.run import rehearse
 
@@ -142,18 +145,6 @@ def cash_profiles(cashes: list[str]) -> list[str]:
     from scenarios.config.regime_file import every_cash
 
     return list(dict.fromkeys(name for cash in cashes for name in (every_cash() if cash == ALL else [cash])))
-
-
-def regime_source(name: str) -> "SourceFile":
-    """A regime's own file as it is, or what it says once it clears in another way."""
-    from scenarios.compare import SourceFile, source_file
-    from scenarios.config.reading import stated
-    from scenarios.config.regime_file import is_overlaid, read_regime, regime_name, regime_path
-    from scenarios.provenance import toml_text
-
-    if not is_overlaid(name):
-        return source_file(name, regime_path(name))
-    return SourceFile(name=regime_name(name), source=name, text=toml_text(stated(read_regime(name))))
 
 
 def _compare(design: "Design", folder: Path, workers: int | None) -> int:

@@ -52,12 +52,15 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/cli.py",
         "scenarios/faults.py",
         "scenarios/journal_cli.py",
+        "scenarios/query_cli.py",
         "scenarios/regimes_cli.py",
         "scenarios/risk_cli.py",
         "scenarios/serve_cli.py",
     ),
     "rich": (
         "scenarios/cli.py",
+        "scenarios/lab.py",
+        "scenarios/query_cli.py",
         "scenarios/regimes_cli.py",
         "scenarios/risk_cli.py",
         "scenarios/terminal.py",
@@ -66,6 +69,9 @@ HOMES = {  # a library is used in its own rooms only
     "scipy": ("scenarios/statistics.py",),
     "jinja2": ("scenarios/report/page.py",),
     "plotly": ("scenarios/report/figures.py", "scenarios/report/page.py"),
+    "pandas": ("scenarios/frames.py",),
+    "duckdb": ("scenarios/query.py",),
+    "distributed": ("scenarios/cluster.py",),
     "tomli_w": ("scenarios/provenance.py",),
 }
 NOT_IN_THE_CORE = {"time", "datetime", "random", "asyncio", "threading", "os", "logging", "pathlib", "numpy"}

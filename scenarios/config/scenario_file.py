@@ -634,7 +634,7 @@ class StormTable(Table):
     """Every message of everybody who trades is sent again, at this distance from one to the next."""
 
     repeats: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
-    spacing_ms: Milliseconds = 0
+    spacing_ms: Milliseconds = 0.0
 
     def terms(self) -> StormTerms:
         return StormTerms(self.repeats, int(self.spacing_ms * 1_000_000))
@@ -1367,13 +1367,27 @@ def load_world(
     """
     path = scenario_path(name_or_path)
     scenario = check(ScenarioFile, read_toml(path), str(path))
+    return world_of(scenario, str(path), Path(str(path)).parent, population, cash, fallback, books=books)
+
+
+def world_of(
+    scenario: ScenarioFile,
+    file: str,
+    folder: Path,
+    population: int | None = None,
+    cash: SettlementAssetTable | None = None,
+    fallback: str | None = None,
+    *,
+    books: bool = False,
+) -> World:
+    """The world of a scenario whose keys are checked. `file` is how a fault names it, `folder` where its CSV file lies;
+    the rest as for `load_world`. Raises ConfigurationError.
+    """
     if population is not None and not scenario.instruments:
-        raise ConfigurationError(
-            str(path), "population", "has nothing to trade in it", "leave the population out"
-        )
+        raise ConfigurationError(file, "population", "has nothing to trade in it", "leave the population out")
     if books:
         scenario = with_books(scenario)
-    return with_population(scenario, population).world(Path(str(path)).parent, cash, fallback)
+    return with_population(scenario, population).world(folder, cash, fallback)
 
 
 def scenario_schema() -> dict[str, Any]:
