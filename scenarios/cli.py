@@ -18,6 +18,7 @@ from scenarios.serve_cli import serve
 
 if TYPE_CHECKING:
     from scenarios.compare import Design
+    from scenarios.sweep import Hire
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -76,6 +77,19 @@ def compare(
     workers: Annotated[
         int | None, typer.Option(min=1, help="Runs at a time; one for each core if not given.")
     ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option(
+            help="Let the workers of the Dask scheduler at this address do the runs: tcp://127.0.0.1:8786."
+        ),
+    ] = None,
+    trust_network: Annotated[
+        bool,
+        typer.Option(
+            "--trust-network",
+            help="Use a cluster elsewhere without encryption: whoever reaches it can run anything on it.",
+        ),
+    ] = False,
     verify: Annotated[
         bool,
         typer.Option(
@@ -99,7 +113,11 @@ def compare(
             typer.echo("\n".join(differing) or f"{folder}: every digest that was run again is the same")
             raise typer.Exit(FAILED if differing else 0)
         design = _design(scenario, regimes, clearing or [], cash or [], seeds, population)
-        raise typer.Exit(_compare(design, folder, workers))
+        if cluster is None:
+            raise typer.Exit(_compare(design, folder, workers))
+        from scenarios.cluster import cluster as workers_at
+
+        raise typer.Exit(_compare(design, folder, hire=workers_at(cluster, trust_network=trust_network)))
 
 
 def _design(
@@ -147,10 +165,11 @@ def cash_profiles(cashes: list[str]) -> list[str]:
     return list(dict.fromkeys(name for cash in cashes for name in (every_cash() if cash == ALL else [cash])))
 
 
-def _compare(design: "Design", folder: Path, workers: int | None) -> int:
-    """Run what is missing, tell it at the terminal and write the report; the exit code."""
+def _compare(design: "Design", folder: Path, workers: int | None = None, hire: "Hire | None" = None) -> int:
+    """Run what is missing, here or by whom `hire` finds, show it and write the report; the exit code."""
     from rich.console import Console
 
+    from scenarios.carried import Carried
     from scenarios.compare import compare as run_all
     from scenarios.findings import analyse
     from scenarios.measures import MEASURES
@@ -160,7 +179,8 @@ def _compare(design: "Design", folder: Path, workers: int | None) -> int:
 
     console = Console()
     with RunProgress(console) as progress:
-        comparison = run_all(design, folder, run_cell, progress, workers=workers)
+        run_one = run_cell if hire is None else Carried.by(run_cell, design)
+        comparison = run_all(design, folder, run_one, progress, workers=workers, hire=hire)
     if not comparison.cells:
         show_failures(console, comparison)
         return FAILED

@@ -43,6 +43,7 @@ def _code_of(fault: Exception) -> int | None:
     )
     from participants.answers import VenueError
     from scenarios.cells import CellMismatchError
+    from scenarios.cluster import ClusterError
     from scenarios.compare import ComparisonStoppedError, DesignError
     from scenarios.config.reading import ConfigurationError
     from scenarios.extras import ExtraMissingError
@@ -58,7 +59,7 @@ def _code_of(fault: Exception) -> int | None:
         return DAMAGED
     if isinstance(fault, ReplayError | JournalDamaged | JournalFailed | LockStepStopped | TeamLostError):
         return FAILED
-    if isinstance(fault, JournalInUse | JournalUnusable | ExtraMissingError):
+    if isinstance(fault, JournalInUse | JournalUnusable | ExtraMissingError | ClusterError):
         return REFUSED
     refused = (
         ConfigurationError

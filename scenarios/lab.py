@@ -17,7 +17,8 @@ from exchange.units import SECOND
 from scenarios import frames
 from scenarios.carried import Carried
 from scenarios.cell_tables import ArrowTable, measures_of, outcomes_of, timeline_of
-from scenarios.cells import write_whole
+from scenarios.cells import RunCell, write_whole
+from scenarios.cluster import cluster as workers_at
 from scenarios.columns import Kind
 from scenarios.compare import FILES, Comparison, Design, DesignError, Progress, SourceFile, read_comparison
 from scenarios.compare import compare as run_all
@@ -29,6 +30,7 @@ from scenarios.measures.measure import RunView
 from scenarios.provenance import toml_text
 from scenarios.results import Record
 from scenarios.run import Watcher, rehearse, run_cell, run_in_memory, run_into, seen_again
+from scenarios.sweep import Hire, processes
 from scenarios.wording import difference, difference_interval, headline, level, spoken
 
 AnyScenario: TypeAlias = str | Path | Scenario | Tables
@@ -208,14 +210,17 @@ def compare(
     progress: Callable[[Progress], None] | Literal[False] | None = None,
     workers: int | None = None,
     cluster: str | None = None,
+    trust_network: bool = False,
 ) -> Compared:
     """Run a scenario under several regimes with the same seeds; the first regime is the baseline.
 
-    `seeds` is how many (1, 2, ..., N), or which. Runs are kept in the folder `out`, where a comparison that was stopped
-    goes on; without one they are gone with the object that is returned. `progress` is told how far it is: at the
-    terminal if not given, nobody if False. `workers` processes of this machine do the runs, one a core if not
-    given, or those of the Dask scheduler at the address `cluster`. The processes do not import the script that asks, so
-    it needs no `if __name__ == "__main__"`.
+    `seeds` is how many (1, 2, ..., N), or which. Runs are kept in the folder `out`, where a comparison that was
+    stopped goes on; without one they are gone with the object that is returned. `progress` is told how far it is: at
+    the terminal if not given, nobody if False.
+
+    `workers` processes of this machine do the runs, one a core if not given, or those of the Dask scheduler at the
+    address `cluster`, as `scenarios.cluster.cluster` says. The processes do not import the script that asks, so it
+    needs no `if __name__ == "__main__"`.
 
     Raises ConfigurationError for a world that cannot be and DesignError for what cannot be compared, both before
     anything runs; ComparisonStoppedError on Ctrl-C. Runs that fail are told in `failures`.
@@ -223,7 +228,9 @@ def compare(
     folder = Path(mkdtemp(prefix="ringfence-")) if out is None else Path(out).resolve()
     try:
         design = _design(_scenario(scenario), [_regime(one) for one in regimes], seeds, population, folder)
-        comparison = _run_all(design, folder, progress, workers, cluster)
+        hire = processes(workers) if cluster is None else workers_at(cluster, trust_network=trust_network)
+        run_one = run_cell if cluster is None else Carried.by(run_cell, design)
+        comparison = _run_all(design, folder, run_one, progress, hire)
     except BaseException:
         if out is None:
             shutil.rmtree(folder)
@@ -237,20 +244,18 @@ def compare(
 def _run_all(
     design: Design,
     folder: Path,
+    run_one: RunCell,
     progress: Callable[[Progress], None] | Literal[False] | None,
-    workers: int | None,
-    cluster: str | None,
+    hire: Hire,
 ) -> Comparison:
-    run_one = run_cell if cluster is None else Carried.by(run_cell, design)
-    hire = None
     if progress is not None:
-        return run_all(design, folder, run_one, progress or None, workers=workers, hire=hire)
+        return run_all(design, folder, run_one, progress or None, hire=hire)
     from rich.console import Console
 
     from scenarios.terminal import RunProgress
 
     with RunProgress(Console(stderr=True)) as shown:
-        return run_all(design, folder, run_one, shown, workers=workers, hire=hire)
+        return run_all(design, folder, run_one, shown, hire=hire)
 
 
 def _scenario(given: AnyScenario) -> Scenario:
