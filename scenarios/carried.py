@@ -1,8 +1,9 @@
 """A run that brings its files with it: whoever makes it needs nothing but the same version of ringfence."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple, Self
+from typing import Self
 
 from scenarios.cells import CellResult, RunCell
 from scenarios.compare import Design, SourceFile
@@ -15,7 +16,8 @@ class OtherVersionError(Exception):
     """Who should make the run has another version than the one who asks."""
 
 
-class Carried(NamedTuple):
+@dataclass(frozen=True)
+class Carried:
     """A `RunCell` for one design: it knows the files of scenario and regimes by their sources. Picklable."""
 
     run_one: RunCell

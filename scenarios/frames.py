@@ -44,9 +44,8 @@ def frame(columns: Mapping[str, Any]) -> Frame:
 
     made = pandas.DataFrame(dict(columns))
     if "time" in made:
-        made.insert(
-            made.columns.get_loc("time") + 1, "at", pandas.to_datetime(made["time"], unit="ns", utc=True)
-        )
+        place = list(made.columns).index("time") + 1
+        made.insert(place, "at", pandas.to_datetime(made["time"], unit="ns", utc=True))
     return made
 
 
@@ -97,7 +96,7 @@ def orders(view: RunView) -> Frame:
 
 def _terms(view: RunView, made: Frame) -> tuple[Any, Any]:
     """Of each row's instrument: an index unit a tick, and kopecks a tick of a lot."""
-    terms = {listing.instrument.instrument_id: listing.instrument for listing in listings(view)}
+    terms = {str(listing.instrument.instrument_id): listing.instrument for listing in listings(view)}
     columns: tuple[Callable[[str], int], ...] = (
         lambda name: terms[name].tick,
         lambda name: terms[name].tick_value,

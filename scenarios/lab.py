@@ -28,6 +28,7 @@ from scenarios.in_code import Regime, Scenario, Tables, case_of, regime_source
 from scenarios.measures import MEASURES, measure_run, outcomes, timeline
 from scenarios.measures.measure import RunView
 from scenarios.provenance import toml_text
+from scenarios.query import ask
 from scenarios.results import Record
 from scenarios.run import Watcher, rehearse, run_cell, run_in_memory, run_into, seen_again
 from scenarios.sweep import Hire, processes
@@ -141,6 +142,10 @@ class Compared:
     def timeline(self) -> Frame:
         """Each run on one clock, two minutes a step, as in `Run.timeline`."""
         return _frame(timeline_of(self.comparison.cells))
+
+    def query(self, sql: str) -> Frame:
+        """The answer to one SELECT over `cells`, `measures`, `outcomes` and `timeline`, as docs/lab.md has them."""
+        return _frame(ask(sql, [self.folder]))
 
     def report(self, path: str | Path) -> Path:
         """Write the report for people who do not program, one HTML file, and say where it lies."""

@@ -78,10 +78,10 @@ def ask(sql: str, folders: Iterable[Path] = ()) -> ArrowTable:
         ) from None
 
 
-_LOCKED = {
-    "enable_external_access": "false",
-    "python_enable_replacements": "false",  # so that no variable of ours is taken for a table
-    "lock_configuration": "true",
+_LOCKED: dict[str, str | bool | int | float | list[str]] = {
+    "enable_external_access": False,
+    "python_enable_replacements": False,  # so that no variable of ours is taken for a table
+    "lock_configuration": True,
 }
 
 
@@ -220,9 +220,11 @@ def _events_of_kind(kind: Kind) -> Reader:
 def _trades(folder: Path) -> Iterator[ArrowTable]:
     """As in the record, in ticks and lots, and in roubles."""
     record = Record.open(folder)
+    listed = (entry.event for entry in record.entries(InstrumentListed))
     terms = {
-        entry.event.instrument.instrument_id: entry.event.instrument
-        for entry in record.entries(InstrumentListed)
+        str(one.instrument.instrument_id): one.instrument
+        for one in listed
+        if isinstance(one, InstrumentListed)
     }
     rows = record.arrow(TradeReported)
     told = [
@@ -247,7 +249,7 @@ def _all_events(folder: Path) -> Iterator[ArrowTable]:
             yield _known(rows, **_of_run(folder), kind=kind.__name__)
 
 
-MAIN: Mapping[str, _Table] = {
+MAIN: dict[str, _Table] = {
     "cells": _Table(_cells_of_comparison, _cells_of_run),
     "measures": _Table(_kept_by_comparison("measures.parquet"), _measures_of_run),
     "outcomes": _Table(_kept_by_comparison("outcomes.parquet"), _kept_by_run("outcomes.parquet")),

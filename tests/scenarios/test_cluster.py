@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +143,7 @@ def test_a_run_that_fails_there_is_told_and_the_others_go_on(
 
 
 def test_a_worker_of_another_version_runs_nothing(design: Design) -> None:
-    carried = Carried.by(run_cell, design)._replace(versions={"ringfence": "9.9+later", "numpy": "9"})
+    carried = replace(Carried.by(run_cell, design), versions={"ringfence": "9.9+later", "numpy": "9"})
     with pytest.raises(
         OtherVersionError, match=r"the worker has ringfence 0\.1.* asks has ringfence 9\.9\+later"
     ):

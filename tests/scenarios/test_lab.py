@@ -57,6 +57,11 @@ def test_a_worker_imports_no_more_than_a_run_needs() -> None:
     assert not loaded_by(*needed, "from scenarios.carried import Carried", "import scenarios.sweep") & HEAVY
 
 
+def test_the_command_imports_nothing_heavy_before_it_knows_what_is_asked() -> None:
+    light = {"typer", "rich"}
+    assert not loaded_by("import scenarios.cli") & ({*HEAVY, "numpy", "pydantic", "pyarrow"} - light)
+
+
 def test_the_functions_keep_their_names_once_the_modules_are_imported() -> None:
     import scenarios.compare
     import scenarios.run
