@@ -171,15 +171,23 @@ def _label(tables: Tables, kind: str) -> str:
 
 
 def _nested(paths: Tables | None, tables: Tables) -> dict[str, Any]:
-    """`{"population.size": 200}` as `{"population": {"size": 200}}`, and the tables that are given by name."""
+    """`{"population.size": 200}` as `{"population": {"size": 200}}`, and with it the tables that are given by name."""
     whole: dict[str, Any] = {}
-    for path, value in (paths or {}).items():
-        table = whole
-        *above, last = path.split(".")
-        for step in above:
-            table = table.setdefault(step, {})
-        table[last] = value
-    return whole | dict(tables)
+    for path, value in {**(paths or {}), **tables}.items():
+        for step in reversed(path.split(".")):
+            value = {step: value}
+        whole = _together(whole, value)
+    return whole
+
+
+def _together(one: Tables, other: Tables) -> dict[str, Any]:
+    """What either says; where both speak of the same that is no table, the other."""
+    both = dict(one)
+    for key, value in other.items():
+        there = both.get(key)
+        tables = isinstance(there, Mapping) and isinstance(value, Mapping)
+        both[key] = _together(there, value) if tables else value
+    return both
 
 
 def _merged(tables: Tables, changes: Tables, label: str, path: str = "") -> dict[str, Any]:

@@ -20,7 +20,16 @@ from scenarios.cell_tables import ArrowTable, measures_of, outcomes_of, timeline
 from scenarios.cells import RunCell, write_whole
 from scenarios.cluster import cluster as workers_at
 from scenarios.columns import Kind
-from scenarios.compare import FILES, Comparison, Design, DesignError, Progress, SourceFile, read_comparison
+from scenarios.compare import (
+    FILES,
+    Comparison,
+    ComparisonStoppedError,
+    Design,
+    DesignError,
+    Progress,
+    SourceFile,
+    read_comparison,
+)
 from scenarios.compare import compare as run_all
 from scenarios.findings import Findings, analyse
 from scenarios.frames import Frame
@@ -236,9 +245,11 @@ def compare(
         hire = processes(workers) if cluster is None else workers_at(cluster, trust_network=trust_network)
         run_one = run_cell if cluster is None else Carried.by(run_cell, design)
         comparison = _run_all(design, folder, run_one, progress, hire)
-    except BaseException:
+    except BaseException as fault:
         if out is None:
             shutil.rmtree(folder)
+            if isinstance(fault, ComparisonStoppedError):
+                raise ComparisonStoppedError("stopped; without `out=` nothing is kept") from None
         raise
     compared = Compared(comparison)
     if out is None:

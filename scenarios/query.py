@@ -168,6 +168,18 @@ def _cells_of_run(folder: Path) -> Iterator[ArrowTable]:
     )
 
 
+def _failures(folder: Path) -> Iterator[ArrowTable]:
+    import pyarrow as pa
+
+    kept = read_kept(folder)
+    columns = {
+        "regime": pa.array([one.regime_id for one in kept.failures], pa.string()),
+        "seed": pa.array([one.seed for one in kept.failures], pa.int64()),
+        "fault": pa.array([one.summary for one in kept.failures], pa.string()),
+    }
+    yield _known(pa.table(columns), folder=str(folder), scenario=kept.design.scenario.name)
+
+
 def _measures_of_run(folder: Path) -> Iterator[ArrowTable]:
     import pyarrow as pa
 
@@ -251,6 +263,7 @@ def _all_events(folder: Path) -> Iterator[ArrowTable]:
 
 MAIN: dict[str, _Table] = {
     "cells": _Table(_cells_of_comparison, _cells_of_run),
+    "failures": _Table(_failures, None),
     "measures": _Table(_kept_by_comparison("measures.parquet"), _measures_of_run),
     "outcomes": _Table(_kept_by_comparison("outcomes.parquet"), _kept_by_run("outcomes.parquet")),
     "timeline": _Table(_kept_by_comparison("timeline.parquet"), _kept_by_run("timeline.parquet")),

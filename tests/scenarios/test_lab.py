@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 from exchange.events import TradeReported
 from scenarios import Compared, Regime, Run, Scenario, compare, frames, run
 from scenarios.cli import app
-from scenarios.compare import DesignError
+from scenarios.compare import ComparisonStoppedError, DesignError, Progress
 from scenarios.config.reading import ConfigurationError, stated
 from scenarios.config.regime_file import read_regime, shipped_regimes
 from scenarios.config.scenario_file import shipped_scenarios
@@ -184,6 +184,14 @@ def test_numbers_of_numpy_and_floats_are_as_exact_as_in_a_file(day: Scenario) ->
     assert "size = 7" in changed.to_toml()
 
 
+def test_key_paths_and_tables_may_be_mixed_and_what_is_given_stays_as_it_is(day: Scenario) -> None:
+    links = {"public": {"fixed_ms": 30}}
+    changed = day.with_({"population.size": 3, "links.public.jitter_ms": 2}, links=links, population={})
+    assert changed.tables["population"] == {"size": 3}
+    assert changed.tables["links"] == {"public": {"fixed_ms": 30, "jitter_ms": 2}}
+    assert links == {"public": {"fixed_ms": 30}}
+
+
 def test_members_of_a_list_are_changed_by_id_or_number(day: Scenario) -> None:
     changed = day.with_({"makers.maker_alpha.deposit_rub": 1_000_000, "directives.2.at": time(10, 30)})
     (maker,) = changed.tables["makers"]
@@ -318,6 +326,14 @@ def test_without_a_folder_nothing_is_left_behind(day: Scenario) -> None:
     assert (folder / "measures.parquet").exists()
     del compared
     assert not folder.exists()
+
+
+def test_stopped_without_a_folder_it_says_that_nothing_is_kept(day: Scenario) -> None:
+    def stop(progress: Progress) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(ComparisonStoppedError, match="stopped; without `out=` nothing is kept"):
+        compare(day, [OPEN, SUPER], seeds=1, population=2, progress=stop)
 
 
 def test_two_regimes_by_one_name_are_refused(day: Scenario) -> None:

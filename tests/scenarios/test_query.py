@@ -97,6 +97,13 @@ def test_duckdb_reads_the_files_themselves_too(compared: Comparison) -> None:
         assert b"comparison" in pyarrow.parquet.read_schema(path).metadata
 
 
+def test_runs_that_failed_can_be_asked_too(tmp_path: Path) -> None:
+    compare(a_design(), tmp_path / "folder", fake_cells.failing, workers=2)
+    found = rows("select regime, seed, fault from failures order by regime", tmp_path)
+    assert [(row["regime"], row["seed"]) for row in found] == [("open", 1), ("super", 1)]
+    assert found[0]["fault"].endswith("the book is crossed at 17")
+
+
 @pytest.mark.parametrize(
     ("sql", "sentence"),
     [
@@ -111,7 +118,7 @@ def test_duckdb_reads_the_files_themselves_too(compared: Comparison) -> None:
         ("", "one SELECT"),
         ("selec 1", "syntax error"),
         ("select spread from measures", "Candidate bindings"),
-        ("select * from measure", "the tables are cells, measures"),
+        ("select * from measure", "the tables are cells, failures"),
         ("select * from sys", "does not exist"),
         ("select * from shelf", "does not exist"),  # a variable of whoever asks
     ],
