@@ -56,7 +56,8 @@ class Workers:
     @property
     def places(self) -> int:
         """One a thread of a worker, and one while none is there."""
-        return max(1, sum(self._client.nthreads().values()))
+        threads: int = sum(self._client.nthreads().values())
+        return max(1, threads)
 
     def submit(self, work: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         future: Future[Any] = self._team.submit(work, *arguments)

@@ -40,6 +40,8 @@ from scenarios.provenance import toml_text
 from scenarios.query import ask
 from scenarios.results import Record
 from scenarios.run import Watcher, rehearse, run_cell, run_in_memory, run_into, seen_again
+from scenarios.run import case as read_case
+from scenarios.run_folder import REGIME, SCENARIO, read_manifest
 from scenarios.sweep import Hire, processes
 from scenarios.wording import difference, difference_interval, headline, level, spoken
 
@@ -62,6 +64,23 @@ class Run:
         self.regime = regime
         self.seed = seed
         self.folder = folder  # in which it is kept, or None
+
+    @classmethod
+    def load(cls, folder: str | Path) -> "Run":
+        """A run that was kept, from its folder. Raises ResultsError if there is none."""
+        kept = Path(folder)
+        manifest = read_manifest(kept)
+        case = read_case(str(kept / SCENARIO), str(kept / REGIME))
+        seed = manifest.provenance.seed
+        view = seen_again(Record.open(kept), case, seed)
+        return cls(
+            manifest.digest,
+            view,
+            scenario=case.world.scenario_id,
+            regime=case.regime.id,
+            seed=seed,
+            folder=kept,
+        )
 
     @cached_property
     def measures(self) -> dict[str, float]:

@@ -14,13 +14,14 @@ from pandas.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from exchange.events import TradeReported
-from scenarios import Compared, Regime, Run, Scenario, compare, frames, run
+from scenarios import Compared, Regime, Run, Scenario, cli, compare, frames, lab, run
 from scenarios.cli import app
 from scenarios.compare import ComparisonStoppedError, DesignError, Progress
 from scenarios.config.reading import ConfigurationError, stated
 from scenarios.config.regime_file import read_regime, shipped_regimes
 from scenarios.config.scenario_file import shipped_scenarios
 from scenarios.extras import ExtraMissingError
+from scenarios.results import ResultsError
 from scenarios.run import replay, run_cell
 from tests.scenarios.small_worlds import SHORT_DAY, short_day
 
@@ -90,6 +91,11 @@ def test_a_run_that_is_kept_is_the_same_and_replays(day: Scenario, made: Run, tm
     assert_frame_equal(kept.orders(), made.orders())
     assert_frame_equal(kept.outcomes(), made.outcomes())
     assert (tmp_path / "run" / "scenario.toml").read_text() == day.to_toml()
+    again = Run.load(tmp_path / "run")
+    assert (again.digest, again.seed, again.regime, again.scenario) == (made.digest, 3, OPEN, "short_day")
+    assert_frame_equal(again.outcomes(), made.outcomes())
+    with pytest.raises(ResultsError, match="is not a run folder"):
+        Run.load(tmp_path)
 
 
 def test_trades_and_orders_are_told_in_lots_and_in_roubles(made: Run) -> None:
@@ -260,6 +266,16 @@ def test_a_comparison_of_what_was_made_in_code_is_made_again_at_the_terminal(com
     assert result.exit_code == 0, result.output
     assert f"digest {compared.digest}" in result.output
     assert before == {path: path.stat().st_mtime_ns for path in compared.folder.rglob("cells/*/*.json")}
+
+
+def test_what_is_shipped_has_the_cells_that_the_terminal_gives_it() -> None:
+    """So a comparison that was begun at the terminal goes on in Python, and the other way round."""
+    names = [OPEN, f"{SUPER}+risk", f"{OPEN}+rub_bank"]
+    here = lab._design(Scenario.load("calm_day"), [Regime.load(one) for one in names], 3, 20, Path("folder"))
+    there = cli._design("calm_day", ",".join(names), [], [], 3, 20)
+    assert (here.scenario, here.regimes, here.seeds, here.population) == (
+        there.scenario, there.regimes, there.seeds, there.population
+    )  # fmt: skip
 
 
 def test_a_comparison_keeps_the_resolved_texts(compared: Compared) -> None:
