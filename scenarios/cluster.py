@@ -39,8 +39,14 @@ class Workers:
 
     def __init__(self, address: str) -> None:
         with extra("cluster", "a cluster"):
-            from distributed import Client
+            from distributed import Client, Security
         try:
+            if address.startswith("tls:") and not Security().get_connection_args("client").get("ssl_context"):
+                raise ClusterError(
+                    f"{address} needs certificates, and Dask's configuration names none; set "
+                    "DASK_DISTRIBUTED__COMM__TLS__CA_FILE, DASK_DISTRIBUTED__COMM__TLS__CLIENT__CERT and "
+                    "DASK_DISTRIBUTED__COMM__TLS__CLIENT__KEY."
+                )
             self._client = Client(address, timeout=_PATIENCE, set_as_default=False)
         except (OSError, ValueError) as fault:
             raise ClusterError(

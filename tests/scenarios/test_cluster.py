@@ -177,6 +177,11 @@ def test_where_nobody_answers_a_sentence_says_so(monkeypatch: pytest.MonkeyPatch
         cluster("tcp://127.0.0.1:1")(1)
 
 
+def test_an_encrypted_one_needs_certificates() -> None:
+    with pytest.raises(ClusterError, match="needs certificates, and Dask's configuration names none"):
+        cluster("tls://127.0.0.1:1")(1)
+
+
 def test_without_dask_a_sentence_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "distributed", None)
     with pytest.raises(ExtraMissingError, match=r"`pip install 'ringfence\[cluster\]'`"):
