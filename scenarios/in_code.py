@@ -185,8 +185,10 @@ def _together(one: Tables, other: Tables) -> dict[str, Any]:
     both = dict(one)
     for key, value in other.items():
         there = both.get(key)
-        tables = isinstance(there, Mapping) and isinstance(value, Mapping)
-        both[key] = _together(there, value) if tables else value
+        if isinstance(there, Mapping) and isinstance(value, Mapping):
+            both[key] = _together(there, value)
+        else:
+            both[key] = value
     return both
 
 
