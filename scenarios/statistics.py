@@ -117,6 +117,12 @@ def mean_interval(
     return MeanInterval(_mean(known), *_interval(known, scale, confidence, resamples, seed), known.size)
 
 
+def confidence_over(looks: int) -> float:
+    """The level of each of several intervals, of which any may turn out to be the last, so that all of them hold
+    together with 95% (Bonferroni's inequality, which presumes nothing about how the looks depend on each other)."""
+    return 1 - SIGNIFICANCE / looks
+
+
 def holm(p_values: Values) -> npt.NDArray[np.float64]:
     """p adjusted for the number of tests made together (Holm 1979); nan stays nan and is not counted."""
     adjusted = np.array(p_values, dtype=float)

@@ -20,6 +20,7 @@ from exchange.units import SECOND
 from scenarios.compare import Comparison, Failure, Progress
 from scenarios.findings import Finding, Findings
 from scenarios.fit import FitRow
+from scenarios.frontier import Frontier, frontier_of
 from scenarios.statistics import FEWEST_PAIRS
 from scenarios.wording import (
     QUESTIONS,
@@ -30,6 +31,7 @@ from scenarios.wording import (
     level,
     level_interval,
     listed,
+    precision_in_words,
     tone,
 )
 
@@ -147,6 +149,13 @@ def show_comparison(console: Console, findings: Findings, comparison: Comparison
     console.print()
     console.print(_legend(findings), style="dim", highlight=False)
     console.print()
+    if (swept := frontier_of(findings, comparison.design.grid)) is not None:
+        console.print(frontier_table(swept))
+        console.print(_frontier_legend(swept), style="dim", highlight=False)
+        console.print()
+    for sentence in precision_in_words(comparison):
+        console.print(sentence, highlight=False, markup=False)
+        console.print()
     show_failures(console, comparison)
     line(console, f"digest {comparison.digest}")
     line(console, str(report))
@@ -174,6 +183,44 @@ def _legend(findings: Findings) -> str:
         f"Mean of {runs}, and the 95% interval: the baseline's own, and below the others that of their "
         "difference from the baseline, of percentages in points. ▲ higher  ▼ lower  = exactly the same  "
         "≈ no difference seen (5%, corrected for all main measures together)."
+    )
+
+
+def frontier_table(frontier: Frontier) -> Table:
+    """Access and harm by value, regime by regime."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(Text(frontier.about))
+    findings = (*frontier.access, *frontier.harm)
+    for finding in findings:
+        table.add_column(Text(finding.measure.title), max_width=22)
+    table.add_column("on the frontier")
+    several = len({point.base for point in frontier.points}) > 1
+    for point in frontier.points:
+        name = Text(f"{point.base}\n" if several else "", style="dim").append(point.label, style="bold")
+        if point.as_it_stands:
+            name.append("\nas it stands", style="dim")
+        table.add_row(
+            name,
+            *(
+                Text(f"{level(finding, point.regime)}\n").append(
+                    level_interval(finding, point.regime), style="dim"
+                )
+                for finding in findings
+            ),
+            _yes(point.on_frontier),
+        )
+    return table
+
+
+def _frontier_legend(frontier: Frontier) -> str:
+    if not frontier.harm:
+        return "Nothing was lost under any value, so there is no harm to hold access against."
+    return (
+        "Each value is a regime of its own, and an assumption. On the frontier: no other value lets in as many and "
+        f"hurts less, by the means of “{frontier.access[0].measure.title}” and “{frontier.harm[0].measure.title}”; "
+        "where intervals overlap, the order is not sure."
+        if frontier.access
+        else "Nobody is let in under any value."
     )
 
 

@@ -50,6 +50,7 @@ HOMES = {  # a library is used in its own rooms only
     "typer": (
         "scenarios/bot_cli.py",
         "scenarios/cli.py",
+        "scenarios/compare_cli.py",
         "scenarios/faults.py",
         "scenarios/journal_cli.py",
         "scenarios/regimes_cli.py",
@@ -58,6 +59,7 @@ HOMES = {  # a library is used in its own rooms only
     ),
     "rich": (
         "scenarios/cli.py",
+        "scenarios/compare_cli.py",
         "scenarios/regimes_cli.py",
         "scenarios/risk_cli.py",
         "scenarios/terminal.py",

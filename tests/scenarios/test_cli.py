@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from scenarios.cli import app, cash_profiles
+from scenarios.cli import app
 from scenarios.config.regime_file import clearing_path, regime_path, shipped_cashes, shipped_regimes
 from scenarios.config.scenario_file import shipped_scenarios
+from scenarios.design import cash_profiles
 from tests.scenarios.small_worlds import short_day
 
 ROOT = Path(__file__).parents[2]
