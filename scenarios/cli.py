@@ -12,6 +12,7 @@ from scenarios.compare_cli import CASH, CLEARING, Population, Scenario, compare,
 from scenarios.faults import told_as_sentences
 from scenarios.journal_cli import app as journal_app
 from scenarios.regimes_cli import app as regimes_app
+from scenarios.reverse_cli import reverse
 from scenarios.risk_cli import risk
 from scenarios.serve_cli import serve
 
@@ -24,6 +25,7 @@ app.add_typer(regimes_app, name="regimes")
 app.add_typer(journal_app, name="journal")
 app.command()(compare)
 app.command()(report)
+app.command()(reverse)
 app.command()(risk)
 app.command()(serve)
 app.command()(bot)
@@ -51,12 +53,12 @@ def run(
         from rich.progress import Progress
 
         from scenarios.config.regime_file import regime_name, with_cash, with_clearing
-        from scenarios.config.scenario_file import scenario_path
+        from scenarios.config.scenario_file import scenario_name
         from scenarios.run import run as run_once
         from scenarios.terminal import fit_in_words, fit_table
 
         regime = with_cash(with_clearing(regime, clearing), cash)
-        names = [Path(str(scenario_path(scenario))).stem, regime_name(regime)]
+        names = [scenario_name(scenario), regime_name(regime)]
         folder = out or Path("runs", *names, str(seed))
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:

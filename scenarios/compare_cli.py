@@ -134,9 +134,9 @@ def report(
 
 
 def default_folder(kind: str, scenario: str) -> Path:
-    from scenarios.config.scenario_file import scenario_path
+    from scenarios.config.scenario_file import scenario_name
 
-    return Path(kind) / Path(str(scenario_path(scenario))).stem
+    return Path(kind) / scenario_name(scenario)
 
 
 def chosen_seeds(text: str) -> tuple[int, ...]:

@@ -16,6 +16,7 @@ over all measures shown together.
 """
 
 from enum import StrEnum
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -131,6 +132,15 @@ def holm(p_values: Values) -> npt.NDArray[np.float64]:
     tests_left = np.arange(order.size, 0, -1)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(adjusted[order] * tests_left))
     return adjusted
+
+
+def median_ranks(n: int) -> tuple[int, int] | None:
+    """Between which two of `n` ordered values, counted from 0, the median lies with 95% or more, by the binomial
+    distribution alone (David and Nagaraja, Order Statistics, 7.1). None below six values, which cannot say so much."""
+    tail, below = 0.0, -1
+    while (tail := tail + comb(n, below + 1) / 2**n) <= SIGNIFICANCE / 2:
+        below += 1
+    return None if below < 0 else (below, n - 1 - below)
 
 
 def verdict(compared: PairedDifference, adjusted_p: float, *, significance: float = SIGNIFICANCE) -> Verdict:
