@@ -17,8 +17,7 @@ def read_seeds(text: str) -> tuple[int, ...]:
         return _enough(range(1, int(text) + 1))
     found: list[int] = []
     for part in (part.strip() for part in text.split(",")):
-        found += _span(part)
-        _enough(found)
+        found += _enough(_span(part))
     twice = [seed for at, seed in enumerate(sorted(found)) if at and sorted(found)[at - 1] == seed]
     if twice:
         raise ValueError(f"seed {twice[0]} is named twice; a run counts once, so remove it")

@@ -180,19 +180,37 @@ def _student_interval(values: npt.NDArray[np.float64], confidence: float) -> tup
 def _bootstrap_interval(
     values: npt.NDArray[np.float64], confidence: float, resamples: int, seed: int
 ) -> tuple[float, float]:
+    low, high = bootstrap_intervals(values, confidence=confidence, resamples=resamples, seed=seed)
+    return float(low), float(high)
+
+
+def bootstrap_intervals(
+    samples: npt.NDArray[np.float64],
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    at_once: int | None = None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The BCa intervals of the means of samples of equal size along the last axis, which must vary.
+
+    All samples are resampled alike, `at_once` resamples at a time where memory is short.
+    """
     from scipy import stats
 
-    n = values.size
+    n = samples.shape[-1]
     widened = np.sqrt(n / (n - 1)) * _student_quantile((1 + confidence) / 2, n - 1)
     found: Any = stats.bootstrap(
-        (values,),
+        (samples,),
         np.mean,
+        axis=-1,
         n_resamples=resamples,
+        batch=at_once,
         confidence_level=float(1 - 2 * stats.norm.sf(widened)),
         method="BCa",
         rng=np.random.default_rng(seed),
     )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    return found.confidence_interval.low, found.confidence_interval.high
 
 
 def _t_test(differences: npt.NDArray[np.float64], scale: float, sign_p: float) -> float:

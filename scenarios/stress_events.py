@@ -84,7 +84,7 @@ def _no_waterfall(name: str) -> Unasked:
 
 
 def _used(layer: Layer) -> StressEvent:
-    return StressEvent(f"used:{layer}", f"{_spaced(layer)} pays", _passes(_paid(layer), ">", 0))
+    return StressEvent(f"used:{layer}", f"layer used: {_spaced(layer)}", _passes(_paid(layer), ">", 0))
 
 
 def _exhausted(layer: Layer, layers: Sequence[Layer]) -> StressEvent:
@@ -93,7 +93,7 @@ def _exhausted(layer: Layer, layers: Sequence[Layer]) -> StressEvent:
     beyond = [*(_paid(later) for later in layers[layers.index(layer) + 1 :]), _UNPAID]
     return StressEvent(
         f"exhausted:{layer}",
-        f"{_spaced(layer)} is exhausted",
+        f"layer exhausted: {_spaced(layer)}",
         lambda cell: any(cell.value(measure) > 0 for measure in beyond),
     )
 
@@ -134,7 +134,7 @@ def _loses(asked: str, class_id: str, sign: str, value: str, regime: Regime) -> 
         raise StressEventError("professionals declare no assets; write their loss in roubles.")
     bound = float(number_in(value.strip().removesuffix("%"), f"loses:{class_id}", "--event"))
     amount = f"{spoken(bound)}% of what it owns" if of_assets else f"{spoken(bound)} RUB"
-    words = f"{_spaced(class_id)} loses more than {amount}, all of it together"
+    words = f"loss of {_spaced(class_id)}, all of it together, above {amount}"
     return StressEvent(asked, words, lambda cell: _loss(cell, class_id, of_assets) > bound)
 
 

@@ -184,18 +184,23 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("scenarios.reverse.run_missing", run_missing)
 
 
-def asked(
-    folder: Path, *events: str, regimes: Sequence[str] = (f"{OPEN}+risk", f"{QUALIFIED}+risk")
-) -> Question:
-    return question_of(a_scenario(folder), regimes, events, SEEDS, None, "ringfence reverse")
+@pytest.fixture(scope="module")
+def question(tmp_path_factory: pytest.TempPathFactory) -> Question:
+    """Met with its two regimes once, for all that is asked here."""
+    path = a_scenario(tmp_path_factory.mktemp("world"))
+    return question_of(path, [f"{OPEN}+risk", f"{QUALIFIED}+risk"], ["layers"], SEEDS, 5, "ringfence reverse")
+
+
+def asking(question: Question, *events: str) -> Question:
+    return question._replace(events=events)
 
 
 def answers(found: Reversed) -> dict[tuple[str, str], Answer]:
     return {(one.regime, one.event): one for one in found.answers}
 
 
-def test_every_layer_is_asked_and_each_seed_answers(tmp_path: Path) -> None:
-    found = reverse(asked(tmp_path, "layers"), tmp_path / "kept", Made())
+def test_every_layer_is_asked_and_each_seed_answers(tmp_path: Path, question: Question) -> None:
+    found = reverse(asking(question, "layers"), tmp_path / "kept", Made())
     told = answers(found)
     mine = told[f"{OPEN}_risk", "used:defaulter_margin"]
     assert [one.smallest for one in mine.thresholds] == [11, 12, 13, 14, 15, 16, 17]
@@ -211,8 +216,8 @@ def test_every_layer_is_asked_and_each_seed_answers(tmp_path: Path) -> None:
     assert (never.within, never.first, never.half) == (0, None, None)
 
 
-def test_beyond_the_bounds_is_said_and_not_guessed(tmp_path: Path) -> None:
-    found = reverse(asked(tmp_path, "used:skin_in_the_game"), tmp_path / "kept", Made())
+def test_beyond_the_bounds_is_said_and_not_guessed(tmp_path: Path, question: Question) -> None:
+    found = reverse(asking(question, "used:skin_in_the_game"), tmp_path / "kept", Made())
     far = answers(found)[f"{QUALIFIED}_risk", "used:skin_in_the_game"]  # at 44, 48, and beyond 50
     assert [one.smallest for one in far.thresholds] == [44, 48, None, None, None, None, None]
     assert (far.first, far.half, far.within, far.high) == (44, None, 2, None)
@@ -223,31 +228,32 @@ def test_beyond_the_bounds_is_said_and_not_guessed(tmp_path: Path) -> None:
     assert [one["smallest"] for one in kept["answers"][1]["thresholds"]] == [44, 48, *[None] * 5]
 
 
-def test_a_shock_that_undoes_what_a_weaker_one_did_is_told(tmp_path: Path) -> None:
-    found = reverse(asked(tmp_path, "used:defaulter_margin"), tmp_path / "kept", Made(undone_at=36))
+def test_a_shock_that_undoes_what_a_weaker_one_did_is_told(tmp_path: Path, question: Question) -> None:
+    found = reverse(asking(question, "used:defaulter_margin"), tmp_path / "kept", Made(undone_at=36))
     mine = answers(found)[f"{OPEN}_risk", "used:defaulter_margin"]
     assert [one.smallest for one in mine.thresholds] == [11, 12, 13, 14, 15, 16, 17]
     assert [one.undone for one in mine.undone] == [37.5] * 7  # the probe above
     assert "undone" in (tmp_path / "kept/reverse.csv").read_text().splitlines()[0]
 
 
-def test_what_was_run_is_not_run_again_and_serves_another_event(tmp_path: Path) -> None:
+def test_what_was_run_is_not_run_again_and_serves_another_event(tmp_path: Path, question: Question) -> None:
     made = Made()
-    question = asked(tmp_path, "used:defaulter_margin")
-    first = reverse(question, tmp_path / "kept", made)
+    two = question._replace(seeds=(1, 2))
+    mine_alone = asking(two, "used:defaulter_margin")
+    first = reverse(mine_alone, tmp_path / "kept", made)
     runs = made.counted
-    assert first.runs == runs < 2 * len(SEEDS) * 12
-    assert reverse(question, tmp_path / "kept", made) == first
+    assert first.runs == runs < 2 * 2 * 12
+    assert reverse(mine_alone, tmp_path / "kept", made) == first
     assert made.counted == runs
-    reverse(question, tmp_path / "other", made, reuse=[tmp_path / "kept"])
+    reverse(mine_alone, tmp_path / "other", made, reuse=[tmp_path / "kept"])
     assert made.counted == runs
-    lost = reverse(asked(tmp_path, "loses:everyone>2%"), tmp_path / "kept", made)
+    lost = reverse(asking(two, "loses:everyone>2%"), tmp_path / "kept", made)
     mine = answers(lost)[f"{OPEN}_risk", "loses:everyone>2%"]
     assert {one.smallest for one in mine.thresholds} == {20.5}  # 2 of 2,000 for each percent
 
 
-def test_a_run_that_fails_is_told_and_its_seed_left_out(tmp_path: Path) -> None:
-    found = reverse(asked(tmp_path, "used:defaulter_margin"), tmp_path / "kept", Made(failing=3))
+def test_a_run_that_fails_is_told_and_its_seed_left_out(tmp_path: Path, question: Question) -> None:
+    found = reverse(asking(question, "used:defaulter_margin"), tmp_path / "kept", Made(failing=3))
     assert found.exit_code == 1
     assert {failure.seed for failure in found.failures} == {3}
     assert [one.seed for one in found.answers[0].thresholds] == [1, 2, 4, 5, 6, 7]
@@ -255,7 +261,9 @@ def test_a_run_that_fails_is_told_and_its_seed_left_out(tmp_path: Path) -> None:
 
 def test_a_regime_that_covers_in_full_has_no_layer_to_reach(tmp_path: Path) -> None:
     made = Made()
-    found = reverse(asked(tmp_path, "layers", regimes=[OPEN]), tmp_path / "kept", made)
+    found = reverse(
+        question_of(a_scenario(tmp_path), [OPEN], ["layers"], SEEDS, 5, ""), tmp_path / "kept", made
+    )
     assert (found.answers, made.counted) == ((), 0)
     assert found.never[0].why.startswith("every claim is covered in full")
 
@@ -275,7 +283,7 @@ def test_events_in_words() -> None:
     words = [named(text)[0].words for text in ("halt", "gate", "peak_discount>5", "loses:investors>5e6")]  # type: ignore[union-attr]
     assert words[:2] == ["trading is suspended", "money can leave only in part, or not at all"]
     assert words[2].endswith("above 5 %")
-    assert words[3] == "investors loses more than 5,000,000 RUB, all of it together"
+    assert words[3] == "loss of investors, all of it together, above 5,000,000 RUB"
     assert named("used:insurance_fund")[0].why == "its waterfall has no layer insurance_fund"  # type: ignore[union-attr]
     assert isinstance(named("loses:nobody>5%")[0], Unasked)
 
@@ -296,7 +304,7 @@ def test_an_event_that_nobody_knows_is_refused(text: str, sentence: str) -> None
     assert sentence in str(fault.value)
 
 
-def test_a_question_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
+def test_a_question_that_makes_no_sense_is_refused(tmp_path: Path, question: Question) -> None:
     path = a_scenario(tmp_path)
     for scenario, regimes, sentence in (
         ("calm_day", [OPEN], r"has no table \[magnitude\]"),
@@ -309,4 +317,4 @@ def test_a_question_that_makes_no_sense_is_refused(tmp_path: Path) -> None:
     (tmp_path / "kept/cells").mkdir(parents=True)
     (tmp_path / "kept/comparison.json").touch()
     with pytest.raises(DesignError, match="holds a comparison already"):
-        reverse(asked(tmp_path, "halt"), tmp_path / "kept", Made())
+        reverse(asking(question, "halt"), tmp_path / "kept", Made())
