@@ -86,12 +86,15 @@ def replay(folder: Annotated[Path, typer.Argument(help="The folder of a run.")])
 
 @scenarios_app.command("list")
 def list_scenarios() -> None:
-    """The scenarios that ship, and the question each of them answers."""
+    """The scenarios that ship, the question each of them answers, and how strong its shock is, if it says so."""
     with told_as_sentences():
-        from scenarios.config.scenario_file import load_world, shipped_scenarios
+        from scenarios.config.scenario_file import read_scenario, shipped_scenarios
 
         for name in shipped_scenarios():
-            typer.echo(f"{name}\n    {load_world(name).question}")
+            scenario = read_scenario(name)
+            typer.echo(f"{name}\n    {scenario.question}")
+            if scenario.magnitude is not None:
+                typer.echo(f"    magnitude: {scenario.magnitude.in_words()}")
 
 
 @scenarios_app.command("check")

@@ -56,6 +56,11 @@ class MagnitudeTable(Table):
         """How many steps there are from the least to the largest magnitude."""
         return int((self.most - self.least) / self.step)
 
+    def in_words(self) -> str:
+        """ "the fall of the price, 37.5 %, from 0 to 80 in steps of 0.5"."""
+        stands, least, most, step = map(plain, (self.stands_at, self.least, self.most, self.step))
+        return f"{self.what}, {stands} {self.unit}, from {least} to {most} in steps of {step}"
+
     def after(self, steps: int) -> Decimal:
         """The magnitude so many steps above the least."""
         return self.least + steps * self.step

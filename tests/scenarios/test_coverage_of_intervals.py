@@ -36,7 +36,9 @@ def intervals(samples: Floats, confidence: float = 0.95) -> tuple[Floats, Floats
 @pytest.mark.parametrize("pairs", [15, 40])
 @pytest.mark.parametrize("draw", [normal, skewed])
 def test_an_interval_holds_the_truth_about_95_times_in_100(draw: Draw, pairs: int) -> None:
-    repetitions = 4 * REPETITIONS  # so that 94.1, which is the truth for 15 skewed ones, is told from 93
+    repetitions = (
+        4 if pairs == 15 else 1
+    ) * REPETITIONS  # so that 94.1, which is the truth for 15 skewed ones, is told from 93
     low, high = intervals(draw(np.random.default_rng(7), (repetitions, pairs)))
     assert 0.93 <= ((low <= 0) & (high >= 0)).mean() <= 0.97
 
