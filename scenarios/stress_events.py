@@ -68,7 +68,8 @@ def events_named(text: str, regime: Regime) -> list[StressEvent | Unasked]:
     if kind in ("used", "exhausted"):
         return [_of_layer(asked, kind, layer, regime)]
     if (compared := _COMPARED.fullmatch(asked)) is not None:
-        return [_compared(asked, *compared.groups(), regime)]
+        what, sign, value = compared.groups()
+        return [_compared(asked, what, sign, value, regime)]
     raise StressEventError(f"“{asked}” is no event; write one of {', '.join(EVENTS)}.")
 
 
