@@ -10,7 +10,7 @@ from scenarios.findings import Finding, Findings
 from scenarios.statistics import MeanInterval
 
 ACCESS = ("admitted_share", "admitted_notional")
-HARM = ("losing_over_tenth", "total_losses", "default_losses")
+HARM = ("losing_over_tenth", "total_losses", "default_losses", "loss_survivors_fund")
 
 
 class Point(NamedTuple):
