@@ -143,6 +143,24 @@ def test_a_comparison_with_other_seeds_keeps_what_it_has(compared: Compared) -> 
     typed(*words)
 
 
+@pytest.mark.nightly
+def test_a_sweep_with_a_precision_is_kept_told_and_verified(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    words = ("compare", short_day(tmp_path), "--regimes", SUPER, "--sweep", "assets_above=24e6", "--precision", "100%",
+             "--of", "admitted_share,desired_notional", "--budget", 3, "--population", 8, "--out", folder)  # fmt: skip
+    result = typed(*words)
+    assert result.exit_code == 0, result.output
+    kept = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    names = [SUPER, f"{SUPER}[assets_above=24,000,000]"]
+    assert list(kept["digests"]) == [point["regime"] for point in kept["design"]["grid"]] == names
+    assert kept["design"]["precision"]["looks"] == [3]
+    assert kept["reached"]["looks"] == 1
+    told = " ".join(result.stdout.split())
+    assert ("is reached after 3 seeds" in told) is kept["reached"]["reached"]
+    assert 'id="sweep"' in (folder / "report.html").read_text(encoding="utf-8")
+    assert typed(*words, "--verify").stdout == f"{folder}: every digest that was run again is the same\n"
+
+
 def test_the_smallest_shock_is_looked_for_and_what_was_run_is_kept(tmp_path: Path) -> None:
     magnitude = """
 [magnitude]
