@@ -36,7 +36,7 @@ from scenarios.config.numbers import typed
 from scenarios.config.regime_file import load_regime
 from scenarios.config.scenario_file import read_scenario
 from scenarios.design import meet, regime_source, scenario_source
-from scenarios.provenance import code_version
+from scenarios.provenance import code_version, sha256
 from scenarios.statistics import median_ranks
 from scenarios.stress_events import StressEvent, Unasked, events_named
 
@@ -104,9 +104,11 @@ class Never(Message):
 
 
 class Reversed(Message):
-    """`reverse.json`. There is no date in it: the same question gives the same bytes."""
+    """`reverse.json`. There is no date in it: the same question gives the same bytes. `digest` is one hash for the
+    digests of all runs."""
 
-    scenario: str
+    scenario: SourceFile
+    regimes: tuple[SourceFile, ...]
     what: str
     unit: str
     least: float
@@ -118,6 +120,7 @@ class Reversed(Message):
     command: str
     version: str
     runs: int
+    digest: str
     answers: tuple[Answer, ...]
     never: tuple[Never, ...]
     failures: tuple[Failure, ...]
@@ -222,6 +225,7 @@ class _Search:
             for seed in question.seeds
         }
         self._version = code_version()
+        self._digests: list[tuple[int, str, int, str]] = []
         self._scenario_at: Callable[[int], SourceFile] = cache(self._scaled)
         self._steps_of: dict[Path, int] = {}
 
@@ -241,6 +245,7 @@ class _Search:
                 continue
             cell, steps = read_cell(task), self._steps_of[task.path]
             self.done.append(task)
+            self._digests.append((steps, task.regime_id, task.key.seed, cell.digest))
             for event in self.events[task.regime_id]:
                 self.known[task.regime_id, event.name, task.key.seed][steps] = event.happened(cell)
 
@@ -253,7 +258,8 @@ class _Search:
             for event in events
         )
         return Reversed(
-            scenario=question.scenario,
+            scenario=scenario_source(question.scenario, question.population),
+            regimes=question.regimes,
             what=table.what,
             unit=table.unit,
             least=float(table.least),
@@ -265,6 +271,7 @@ class _Search:
             command=question.command,
             version=self._version,
             runs=len(self.done),
+            digest=sha256(encode(sorted(self._digests)).decode()),
             answers=answers,
             never=tuple(self.never),
             failures=tuple(self.failures),

@@ -242,6 +242,7 @@ def show_reversed(console: Console, found: Reversed, folder: Path) -> None:
             )
     for failure in found.failures:
         console.print(_told(failure), style="bold red", highlight=False, markup=False)
+    line(console, f"digest {found.digest}")
     line(console, str(folder / "reverse.json"))
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from rich.console import Console
 
-from scenarios.compare import Comparison, Failure, Imprecision, Precision, Reached, compare
+from scenarios.compare import Comparison, Failure, Imprecision, Precision, Reached, SourceFile, compare
 from scenarios.design import design_of
 from scenarios.findings import Findings, analyse
 from scenarios.measures import MEASURES
@@ -124,11 +124,24 @@ def an_answer(**changes: Any) -> Answer:
 def test_the_terminal_tells_the_smallest_shock_and_all_that_is_doubtful() -> None:
     nowhere = an_answer(event="halt", words="trading is suspended", within=0, first=None, half=None)
     found = Reversed(
-        scenario="gap_move", what="the fall of the price", unit="%", least=0.0, most=50.0, step=0.5, stands_at=37.5,
-        seeds=tuple(range(1, 9)), population=None, command="", version="", runs=81, answers=(an_answer(), nowhere),
+        scenario=SourceFile(name="gap_move", source="gap_move", text=""),
+        regimes=(),
+        what="the fall of the price",
+        unit="%",
+        least=0.0,
+        most=50.0,
+        step=0.5,
+        stands_at=37.5,
+        seeds=tuple(range(1, 9)),
+        population=None,
+        command="",
+        version="",
+        runs=81,
+        digest="d1",
+        answers=(an_answer(), nowhere),
         never=(Never(regime="full", event="layers", why="every claim is covered in full"),),
         failures=(Failure(regime_id="open", seed=9, fault="the book is crossed"),),
-    )  # fmt: skip
+    )
     text = printed(show_reversed, found, Path("kept"))
     assert "The fall of the price: from 0 to 50 % in steps of 0.5; the scenario as it stands: 37.5" in text
     for told in (
