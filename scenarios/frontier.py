@@ -32,7 +32,7 @@ class Point(NamedTuple):
 
     @property
     def label(self) -> str:
-        """ "24,000,000 RUB", "no limit": the values alone, with what tells their unit."""
+        """ "24,000,000 RUB", "not set": the values alone, with what tells their unit."""
         return ", ".join(
             "not set" if value is None else f"{spoken(value)} {unit_of(key)}".strip().replace(" %", "%")
             for key, value in self.values.items()

@@ -7,17 +7,17 @@ from typing import Any, NamedTuple
 from scenarios.findings import Finding
 from scenarios.frontier import Frontier, Point
 from scenarios.report.background import Face
-from scenarios.report.drawing import Figure, axis_of, axis_title, layout_of
+from scenarios.report.drawing import Figure, axis_of, axis_title, layout_of, ticks_of
 from scenarios.statistics import FEWEST_PAIRS
 from scenarios.wording import level, level_interval
 
 NAME = "sweep"
 TEXTS = {
     "title": "What the threshold does: access against harm",
-    "lead": "One number of the rules, {about}, was given several values; each is a regime of this comparison, and the "
-    "number is an assumption there. To the right more people are let in; further up more of those who trade are hurt. "
-    "A value is on the frontier if no other lets in as many and hurts fewer, by the means; where the bars of two "
-    "values overlap, their order is not sure.",
+    "lead": "What the rules say of {about} was given several values; each is a regime of this comparison, and the "
+    "number is an assumption there. To the right more people are let in; further up there is more harm. A value is "
+    "on the frontier, and drawn full, if no other lets in as many and does less harm, by the means; where the bars "
+    "of two values overlap, their order is not sure.",
     "value": "Value",
     "stands": "{label} (as it stands)",
     "frontier": "On the frontier",
@@ -90,10 +90,12 @@ def _figure(
     ]
     layout = layout_of(
         420,
-        margin={"l": 4, "r": 12, "t": 24, "b": 8},
+        margin={"l": 4, "r": 72, "t": 24, "b": 8},
         xaxis=axis_of(ticksuffix="%" if access.unit == "%" else "", title=axis_title(access.title)),
         yaxis=axis_of(
-            ticksuffix="%" if harm.unit == "%" else "", rangemode="tozero", title=axis_title(harm.title)
+            **ticks_of(0, _highest(frontier, harm.name), "%" if harm.unit == "%" else ""),
+            rangemode="tozero",
+            title=axis_title(harm.title),
         ),
     )
     alt = TEXTS["alt"].format(access=access.title, harm=harm.title)
@@ -110,6 +112,7 @@ def _trace(points: Sequence[Point], face: Face, access: str, harm: str) -> dict[
         "y": [_known(point.levels[harm].mean) for point in points],
         "text": [point.label for point in points],
         "textposition": "top center",
+        "cliponaxis": False,
         "error_x": _bars(points, access, face),
         "error_y": _bars(points, harm, face),
         "line": {"color": face.colour, "width": 1, "dash": face.dash},
@@ -132,6 +135,12 @@ def _bars(points: Sequence[Point], measure: str, face: Face) -> dict[str, Any]:
         "thickness": 1.2,
         "width": 4,
     }
+
+
+def _highest(frontier: Frontier, measure: str) -> float:
+    """The upper end of the highest bar that is known."""
+    highs = [point.levels[measure].high for point in frontier.points]
+    return max((high for high in highs if not math.isnan(high)), default=0.0)
 
 
 def _known(number: float) -> float | None:

@@ -61,7 +61,7 @@ def test_the_report_draws_access_against_harm_by_value(html: str) -> None:
     assert trace["text"] == ["6,000,000 RUB", "24,000,000 RUB", "100,000,000 RUB"]
     assert len(trace["x"]) == len(trace["y"]) == len(trace["error_x"]["array"]) == 3
     told = section(html, "sweep")
-    assert "100,000,000 RUB (as it stands)" in told and "the number is an assumption there" in told
+    assert "100,000,000 RUB (as it stands)" in told and "number is an assumption there" in told
     assert 'id="figure-frontier"' not in html  # the chart of regimes without a sweep says no more
 
 
