@@ -51,6 +51,7 @@ def _code_of(fault: Exception) -> int | None:
     from scenarios.results import ResultsError
     from scenarios.risk import RiskReportError
     from scenarios.run import ReplayError
+    from scenarios.stress_events import StressEventError
     from scenarios.sweep import TeamLostError
 
     if isinstance(fault, ComparisonStoppedError):
@@ -64,6 +65,7 @@ def _code_of(fault: Exception) -> int | None:
     refused = (
         ConfigurationError
         | DesignError
+        | StressEventError
         | CellMismatchError
         | QueryError
         | ResultsError

@@ -12,25 +12,21 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from exchange.access.regime import RegimeStatus
-from scenarios.compare import SourceFile, source_file
 from scenarios.config.reading import (
     ConfigurationError,
     check,
     key_paths,
     member,
     nearest,
-    read_toml,
     stated,
 )
 from scenarios.config.regime_file import (
-    is_overlaid,
     read_regime,
-    regime_name,
     regime_of,
     regime_path,
     regime_tables,
 )
-from scenarios.config.scenario_file import ScenarioFile, scenario_path, world_of
+from scenarios.config.scenario_file import ScenarioFile, scenario_path, scenario_tables, world_of
 from scenarios.provenance import toml_text
 from scenarios.run import Case
 from scenarios.world import World
@@ -59,7 +55,9 @@ class Scenario:
     def load(cls, name_or_path: str | Path) -> "Scenario":
         """The shipped scenario of that name, or the file at that path."""
         path = scenario_path(str(name_or_path))
-        return cls(read_toml(path), loaded=str(name_or_path), folder=Path(str(path)).parent)
+        return cls(
+            scenario_tables(str(name_or_path)), loaded=str(name_or_path), folder=Path(str(path)).parent
+        )
 
     @property
     def id(self) -> str:
@@ -152,13 +150,6 @@ def case_of(scenario: Scenario, regime: Regime, population: int | None = None) -
         scenario.file, scenario.label, scenario.folder, population, cash.terms, cash.fallback_asset
     )
     return Case(world, regime.file)
-
-
-def regime_source(name: str) -> SourceFile:
-    """A regime's own file as it is, or what it says once it clears in another way."""
-    if not is_overlaid(name):
-        return source_file(name, regime_path(name))
-    return SourceFile(name=regime_name(name), source=name, text=toml_text(stated(read_regime(name))))
 
 
 # --- tables -----------------------------------------------------------------------------------------------

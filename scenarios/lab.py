@@ -31,9 +31,10 @@ from scenarios.compare import (
     read_comparison,
 )
 from scenarios.compare import compare as run_all
+from scenarios.design import regime_source
 from scenarios.findings import Findings, analyse
 from scenarios.frames import Frame
-from scenarios.in_code import Regime, Scenario, Tables, case_of, regime_source
+from scenarios.in_code import Regime, Scenario, Tables, case_of
 from scenarios.measures import MEASURES, measure_run, outcomes, timeline
 from scenarios.measures.measure import RunView
 from scenarios.provenance import toml_text
@@ -149,7 +150,7 @@ class Compared:
     @cached_property
     def findings(self) -> Findings:
         regimes = [regime.name for regime in self.comparison.design.regimes]
-        return analyse(self.comparison.cells, MEASURES, regimes)
+        return analyse(self.comparison.cells, MEASURES, regimes, self.comparison.design.looks)
 
     def measures(self) -> Frame:
         """Tidy: one row a regime, seed and measure; nan where a measure is undefined in that run. Units are in
@@ -345,11 +346,12 @@ def _regime_file(regime: Regime, folder: Path) -> SourceFile:
 def _command(
     scenario: str, regimes: Sequence[str], seeds: Sequence[int], population: int | None, folder: Path
 ) -> str:
-    """What makes the same comparison again: at the terminal, whose seeds begin with 1, or else in Python."""
-    if list(seeds) != list(range(1, len(seeds) + 1)):
-        told = f"{scenario!r}, {list(regimes)!r}, seeds={list(seeds)!r}, population={population!r}, out={str(folder)!r}"
-        return f"from scenarios import compare; compare({told})"
-    words = ["ringfence", "compare", scenario, "--regimes", ",".join(regimes), "--seeds", str(len(seeds))]
+    """What makes the same comparison again at the terminal."""
+    if list(seeds) == list(range(1, len(seeds) + 1)):
+        told = str(len(seeds))
+    else:
+        told = ",".join(map(str, seeds)) if len(seeds) > 1 else f"{seeds[0]}..{seeds[0]}"
+    words = ["ringfence", "compare", scenario, "--regimes", ",".join(regimes), "--seeds", told]
     words += [] if population is None else ["--population", str(population)]
     return shlex.join([*words, "--out", str(folder)])
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from scenarios.compare import Comparison, Imprecision
 from scenarios.findings import HEADLINE, Contrast, Finding, Findings
 from scenarios.measures.measure import (
     ACCESS,
@@ -296,6 +297,39 @@ def smallest_seen(finding: Finding, regime: str) -> str:
     """The true difference that so many runs would have shown four times in five, among all main figures."""
     (smallest,) = written(finding.contrasts[regime].compared.smallest_detectable)
     return with_unit(smallest, points(finding.measure.unit))
+
+
+def precision_in_words(comparison: Comparison) -> list[str]:
+    """Whether the precision that was asked for is reached, what is lacking, and what looking repeatedly has cost;
+    nothing where none was asked for."""
+    plan, reached = comparison.design.precision, comparison.reached
+    if plan is None or reached is None:
+        return []
+    seeds, asked = counted(len(comparison.design.seeds), "seed"), f"{plan.percent:g}%"
+    looked = f"{reached.looks} of {counted(len(plan.looks), 'planned look')}"
+    if reached.reached:
+        told = f"The precision of {asked} is reached after {seeds}, at {looked}."
+    else:
+        lacking = listed([_lacking(one) for one in reached.lacking[:_LACKING_TOLD]])
+        more = len(reached.lacking) - _LACKING_TOLD
+        rest = f", and {counted(more, 'more difference')}" if more > 0 else ""
+        told = f"The budget of {seeds} ended before the precision of {asked} was reached: {lacking}{rest}."
+    return [
+        told,
+        f"Results were looked at up to {len(plan.looks)} times, so every interval here is widened, and every p-value "
+        f"multiplied, as for {counted(len(plan.looks), 'look')}: taken together they hold with 95%.",
+    ]
+
+
+_LACKING_TOLD = 6
+
+
+def _lacking(one: Imprecision) -> str:
+    """ "quoted_spread under X is known to ±1.2, not ±0.6"."""
+    if one.half_width is None:
+        return f"{one.measure} under {one.regime} is defined in too few runs"
+    half, allowed = written(one.half_width, one.allowed)
+    return f"{one.measure} under {one.regime} is known to ±{half}, not ±{allowed}"
 
 
 def points(unit: str) -> str:

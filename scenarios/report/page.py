@@ -14,6 +14,8 @@ from participants.population import ValidationRow
 from scenarios.cells import write_whole
 from scenarios.compare import Comparison
 from scenarios.findings import Finding, Findings, as_json
+from scenarios.frontier import as_json as frontier_as_json
+from scenarios.frontier import frontier_of
 from scenarios.measures.measure import CASH_LEG, DEFAULTS, HOUSE
 from scenarios.report.answer import answer
 from scenarios.report.background import GRADE, Background, Face, faces, lets_in_alike
@@ -27,6 +29,7 @@ from scenarios.report.figures import (
     same_way,
     timeline,
 )
+from scenarios.report.frontier import section_of
 from scenarios.report.money import differ, money
 from scenarios.statistics import Verdict
 from scenarios.wording import (
@@ -39,6 +42,7 @@ from scenarios.wording import (
     headline,
     level,
     level_interval,
+    precision_in_words,
     smallest_seen,
     spoken,
     tone,
@@ -106,6 +110,8 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
 
     known = faces([regime.name for regime in comparison.design.regimes], background.regimes)
     figures = [figure for figure in _figures(findings, comparison, background, known) if figure is not None]
+    of_sweep = section_of(frontier_of(findings, comparison.design.grid), known, findings.seeds)
+    figures += [of_sweep.figure] if of_sweep and of_sweep.figure else []
     of_money = money(findings, comparison.cells, known, background.marks)
     figures += of_money.figures if of_money else ()
     money_first = differ(known) and lets_in_alike(known)
@@ -125,6 +131,8 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         answer=answer(findings, known, comparison.cells, background.keys),
         money=of_money,
         money_first=money_first,
+        sweep=of_sweep,
+        precision=precision_in_words(comparison),
         compared="settlement assets" if money_first else "access regimes",
         main=_groups(headline(findings), known),
         firmness=[_firmness(headline(findings), face) for face in known[1:]],
@@ -147,7 +155,9 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
 def keep_report(findings: Findings, comparison: Comparison, background: Background) -> Path:
     """Write `report.html`, and its numbers as `findings.json`, into the comparison's folder."""
     page = comparison.folder / "report.html"
-    write_whole(comparison.folder / "findings.json", encode(as_json(findings)))
+    swept = frontier_of(findings, comparison.design.grid)
+    told = {**as_json(findings), **({"frontier": frontier_as_json(swept)} if swept else {})}
+    write_whole(comparison.folder / "findings.json", encode(told))
     write_whole(page, render(findings, comparison, background).encode())
     return page
 
@@ -161,7 +171,7 @@ def _figures(
         let_in(comparison.cells, known),
         results(comparison.cells, known),
         timeline(comparison.cells, known, background.marks),
-        frontier(findings, known),
+        None if comparison.design.grid else frontier(findings, known),  # a sweep has a section of its own
     ]
 
 

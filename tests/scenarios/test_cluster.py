@@ -20,8 +20,8 @@ from scenarios.carried import Carried, OtherVersionError
 from scenarios.cli import app
 from scenarios.cluster import ClusterError, cluster
 from scenarios.compare import Comparison, Design, Progress, SourceFile, compare
+from scenarios.design import regime_source
 from scenarios.extras import ExtraMissingError
-from scenarios.in_code import regime_source
 from scenarios.run import run_cell
 from scenarios.sweep import TeamLostError
 from tests.scenarios.small_worlds import short_day

@@ -14,12 +14,13 @@ from pandas.testing import assert_frame_equal
 from typer.testing import CliRunner
 
 from exchange.events import TradeReported
-from scenarios import Compared, Regime, Run, Scenario, cli, compare, frames, lab, run
+from scenarios import Compared, Regime, Run, Scenario, compare, frames, lab, run
 from scenarios.cli import app
 from scenarios.compare import ComparisonStoppedError, DesignError, Progress
 from scenarios.config.reading import ConfigurationError, stated
 from scenarios.config.regime_file import read_regime, shipped_regimes
 from scenarios.config.scenario_file import shipped_scenarios
+from scenarios.design import design_of, regimes_named
 from scenarios.extras import ExtraMissingError
 from scenarios.results import ResultsError
 from scenarios.run import replay, run_cell
@@ -272,7 +273,7 @@ def test_what_is_shipped_has_the_cells_that_the_terminal_gives_it() -> None:
     """So a comparison that was begun at the terminal goes on in Python, and the other way round."""
     names = [OPEN, f"{SUPER}+risk", f"{OPEN}+rub_bank"]
     here = lab._design(Scenario.load("calm_day"), [Regime.load(one) for one in names], 3, 20, Path("folder"))
-    there = cli._design("calm_day", ",".join(names), [], [], 3, 20)
+    there = design_of("calm_day", regimes_named(",".join(names)), (1, 2, 3), population=20)
     assert (here.scenario, here.regimes, here.seeds, here.population) == (
         there.scenario, there.regimes, there.seeds, there.population
     )  # fmt: skip
@@ -333,7 +334,7 @@ def test_a_script_needs_no_guard_and_runs_once(day: Scenario, tmp_path: Path) ->
     first, last = told.stdout.splitlines()
     here = compare(day, [OPEN, SUPER], seeds=[5], population=4, progress=False)
     assert (first, last) == ("the script runs", f"{here.digest} True True")
-    assert "seeds=[5]" in here.comparison.design.command
+    assert "--seeds 5..5" in here.comparison.design.command
 
 
 def test_without_a_folder_nothing_is_left_behind(day: Scenario) -> None:

@@ -10,8 +10,8 @@ from scenarios.compare import Design, compare, source_file
 from scenarios.config.cash_words import NOBODY
 from scenarios.config.regime_file import with_cash
 from scenarios.config.scenario_file import scenario_path
+from scenarios.design import regime_source
 from scenarios.findings import analyse
-from scenarios.in_code import regime_source
 from scenarios.measures import MEASURES
 from scenarios.measures.movement import Movement
 from scenarios.report import background_of
