@@ -78,8 +78,8 @@ class CellMismatchError(ValueError):
     """A file among the cells belongs to another design, or is no cell at all."""
 
 
-def complete(task: CellTask, run_one: RunCell) -> None:
-    """Run the cell and keep it: its file is either there and whole, or not there."""
+def made_cell(task: CellTask, run_one: RunCell) -> bytes:
+    """Run the cell; what its file is to hold."""
     result = run_one(task.scenario, task.regime, task.key.seed, task.key.population)
     stored = {
         "regime_id": task.regime_id,
@@ -90,8 +90,13 @@ def complete(task: CellTask, run_one: RunCell) -> None:
         "outcomes": {name: list(column) for name, column in result.outcomes.items()},
     }
     kept = decode(encode({**stored, "check": ""}), Cell)
+    return encode({**stored, "check": _check_of(kept)})
+
+
+def keep_cell(task: CellTask, content: bytes) -> None:
+    """Its file is either there and whole, or not there."""
     task.path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(task.path, encode({**stored, "check": _check_of(kept)}))
+    write_whole(task.path, content)
 
 
 def read_cell(task: CellTask) -> Cell:

@@ -11,6 +11,7 @@ from scenarios.bot_cli import bot
 from scenarios.compare_cli import CASH, CLEARING, Population, Scenario, compare, report
 from scenarios.faults import told_as_sentences
 from scenarios.journal_cli import app as journal_app
+from scenarios.query_cli import query
 from scenarios.regimes_cli import app as regimes_app
 from scenarios.reverse_cli import reverse
 from scenarios.risk_cli import risk
@@ -27,6 +28,7 @@ app.command()(compare)
 app.command()(report)
 app.command()(reverse)
 app.command()(risk)
+app.command()(query)
 app.command()(serve)
 app.command()(bot)
 scenarios_app = typer.Typer(no_args_is_help=True, help="Scenarios: what the day is like.")

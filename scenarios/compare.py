@@ -17,20 +17,23 @@ from tempfile import TemporaryDirectory
 from typing import NamedTuple, TypeAlias
 
 from exchange.messages import Message, decode, encode
+from scenarios.cell_tables import ArrowTable, measures_of, outcomes_of, parquet, timeline_of
 from scenarios.cells import (
     Cell,
     CellKey,
     CellTask,
     RunCell,
-    complete,
     holds,
+    keep_cell,
+    made_cell,
     read_cell,
     write_whole,
 )
 from scenarios.provenance import code_version, package_version, sha256
-from scenarios.sweep import sweep
+from scenarios.sweep import Hire, processes, sweep
 
 CELLS = "cells"  # the folder of the finished runs within that of the comparison
+FILES = "files"  # that of scenario and regimes which lie nowhere else, since they were made in code
 PACKAGES = ("numpy", "scipy", "simpy", "msgspec", "pyarrow", "plotly")
 
 
@@ -161,13 +164,14 @@ def compare(
     progress: Watcher | None = None,
     *,
     workers: int | None = None,
+    hire: Hire | None = None,
     reuse: Sequence[Path] = (),
 ) -> Comparison:
     """Run every cell of the design that `folder` does not hold yet, and write what came of it.
 
     Raises what `run_cells` raises.
     """
-    comparison = run_cells(design, folder, run_one, progress, workers=workers, reuse=reuse)
+    comparison = run_cells(design, folder, run_one, progress, workers=workers, hire=hire, reuse=reuse)
     write(comparison)
     return comparison
 
@@ -179,10 +183,11 @@ def run_cells(
     progress: Watcher | None = None,
     *,
     workers: int | None = None,
+    hire: Hire | None = None,
     reuse: Sequence[Path] = (),
 ) -> Comparison:
-    """The same, without the files that tell of a comparison that has ended. Cells that the folders `reuse` hold, of
-    the very same key, are copied.
+    """The same, without the files that tell of a comparison that has ended. The runs are done by `workers` processes,
+    or by whom `hire` finds. Cells that the folders `reuse` hold, of the very same key, are copied.
 
     Raises DesignError for a design that cannot be run or a `folder` that holds something else, and
     CellMismatchError if it holds runs of another design, before anything is written; OSError if it cannot be
@@ -199,8 +204,9 @@ def run_cells(
         if task.path.exists():
             read_cell(task)  # refused now rather than after an hour of other runs
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
+    _write_files(design, folder)
     copy_cells(tasks, folder, reuse)
-    failures = run_missing(tasks, folder, run_one, progress, workers)
+    failures = run_missing(tasks, folder, run_one, progress, hire or processes(workers))
     return Comparison(design, folder, _versions(), _cells(tasks), failures)
 
 
@@ -219,12 +225,12 @@ def run_missing(
     folder: Path,
     run_one: RunCell,
     progress: Watcher | None,
-    workers: int | None,
+    hire: Hire,
 ) -> tuple[Failure, ...]:
     """Run those of the tasks that have no file yet. Raises ComparisonStoppedError on Ctrl-C."""
     try:
         missing = [task for task in tasks if not task.path.exists()]
-        return _run(missing, len(tasks), run_one, progress, workers)
+        return _run(missing, len(tasks), run_one, progress, hire)
     except KeyboardInterrupt:
         kept = sum(task.path.exists() for task in tasks)
         raise ComparisonStoppedError(
@@ -235,22 +241,27 @@ def run_missing(
 
 def read_comparison(folder: Path) -> Comparison:
     """A comparison that has ended, from its folder. Raises DesignError if there is none."""
-    path = folder / "comparison.json"
-    try:
-        kept = decode(path.read_bytes(), _Kept)
-    except FileNotFoundError:
-        raise DesignError(
-            f"{folder} holds no finished comparison; run `ringfence compare` into it first."
-        ) from None
-    except ValueError as error:
-        raise DesignError(f"{path} is not a comparison ({error}); repeat the comparison.") from None
+    kept = read_kept(folder)
     cells = _cells(_tasks(kept.design, folder, kept.versions["ringfence"]))
     if (lost := _lost(kept, cells)) is not None:
         raise DesignError(f"{folder}: {lost}; repeat the command that made this comparison.")
     return Comparison(kept.design, folder, kept.versions, cells, kept.failures, kept.reached)
 
 
-def _lost(kept: "_Kept", cells: Sequence[Cell]) -> str | None:
+def read_kept(folder: Path) -> "Kept":
+    """What such a folder says of itself, without its cells. Raises DesignError as above."""
+    path = folder / "comparison.json"
+    try:
+        return decode(path.read_bytes(), Kept)
+    except FileNotFoundError:
+        raise DesignError(
+            f"{folder} holds no finished comparison; run `ringfence compare` into it first."
+        ) from None
+    except ValueError as error:
+        raise DesignError(f"{path} is not a comparison ({error}); repeat the comparison.") from None
+
+
+def _lost(kept: "Kept", cells: Sequence[Cell]) -> str | None:
     """Which run is not there as it was when the comparison ended."""
     found = {(cell.regime_id, cell.key.seed): cell.digest for cell in cells}
     for regime, digests in kept.digests.items():
@@ -322,6 +333,14 @@ def check_folder(folder: Path) -> None:
         raise DesignError(f"{folder} holds something else already; name another folder for the comparison.")
 
 
+def _write_files(design: Design, folder: Path) -> None:
+    """Those whose place is in the folder of the comparison itself."""
+    for file in (design.scenario, *design.regimes):
+        if Path(file.source).parent == folder / FILES:
+            (folder / FILES).mkdir(exist_ok=True)
+            write_whole(Path(file.source), file.text.encode())
+
+
 def _twice(names: Sequence[str | int]) -> str | None:
     if len(set(names)) == len(names):
         return None
@@ -363,18 +382,18 @@ def cell_task(
 
 
 def _run(
-    missing: list[CellTask], total: int, run_one: RunCell, progress: Watcher | None, workers: int | None
+    missing: list[CellTask], total: int, run_one: RunCell, progress: Watcher | None, hire: Hire
 ) -> tuple[Failure, ...]:
     failures: list[Failure] = []
     ended = total - len(missing)
-    with closing(sweep(missing, partial(complete, run_one=run_one), workers=workers)) as turns:
+    with closing(sweep(missing, partial(made_cell, run_one=run_one), hire=hire)) as turns:
         for turn in turns:
             ended += len(turn.finished)
-            failures += [
-                Failure(regime_id=task.regime_id, seed=task.key.seed, fault=fault)
-                for task, fault in turn.finished
-                if fault is not None
-            ]
+            for task, fault, content in turn.finished:
+                if content is not None:
+                    keep_cell(task, content)
+                if fault is not None:
+                    failures.append(Failure(regime_id=task.regime_id, seed=task.key.seed, fault=fault))
             if progress is not None:
                 running = tuple(task.label for task in turn.running)
                 progress(Progress(ended - len(failures), total, len(failures), running))
@@ -395,7 +414,7 @@ def _versions() -> dict[str, str]:
     }
 
 
-class _Kept(Message):
+class Kept(Message):
     """`comparison.json`. There is no date in it: the same comparison writes the same bytes."""
 
     design: Design
@@ -411,7 +430,7 @@ def write(comparison: Comparison) -> None:
     digests: dict[str, dict[int, str]] = {regime.name: {} for regime in comparison.design.regimes}
     for cell in comparison.cells:
         digests[cell.regime_id][cell.key.seed] = cell.digest
-    kept = _Kept(
+    kept = Kept(
         design=comparison.design,
         versions=comparison.versions,
         digest=comparison.digest,
@@ -419,41 +438,23 @@ def write(comparison: Comparison) -> None:
         failures=comparison.failures,
         reached=comparison.reached,
     )
-    rows = [
-        (cell.regime_id, cell.key.seed, name, cell.value(name))
-        for cell in comparison.cells
-        for name in cell.measures
-    ]
+    told, cells = encode(kept), comparison.cells
+    measures = measures_of(cells)
     contents = {
-        "measures.csv": _as_csv(rows),
-        "measures.parquet": _as_parquet(rows, encode(kept)),
-        "comparison.json": encode(kept),
+        "measures.csv": _as_csv(measures),
+        "measures.parquet": parquet(measures, told),
+        "outcomes.parquet": parquet(outcomes_of(cells), told),
+        "timeline.parquet": parquet(timeline_of(cells), told),
+        "comparison.json": told,
     }
     comparison.folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         write_whole(comparison.folder / name, content)
 
 
-Row: TypeAlias = tuple[str, int, str, float]
-COLUMNS = ("regime", "seed", "measure", "value")
-
-
-def _as_csv(rows: list[Row]) -> bytes:
+def _as_csv(measures: ArrowTable) -> bytes:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    table.writerows(rows)
+    table.writerow(measures.column_names)
+    table.writerows(zip(*measures.to_pydict().values(), strict=True))
     return text.getvalue().encode()
-
-
-def _as_parquet(rows: list[Row], provenance: bytes) -> bytes:
-    import pyarrow
-    import pyarrow.parquet
-
-    types = (pyarrow.string(), pyarrow.int64(), pyarrow.string(), pyarrow.float64())
-    schema = pyarrow.schema(list(zip(COLUMNS, types, strict=True)), metadata={"comparison": provenance})
-    columns = [[row[at] for row in rows] for at in range(len(COLUMNS))]
-    arrays = [pyarrow.array(column, kind) for column, kind in zip(columns, types, strict=True)]
-    sink = pyarrow.BufferOutputStream()
-    pyarrow.parquet.write_table(pyarrow.table(arrays, schema=schema), sink, compression="zstd")
-    return bytes(sink.getvalue())

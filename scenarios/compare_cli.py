@@ -12,6 +12,7 @@ from scenarios.faults import FAILED, told_as_sentences
 if TYPE_CHECKING:
     from scenarios.compare import Comparison, Design, Precision
     from scenarios.findings import Findings
+    from scenarios.sweep import Hire
 
 DEFAULT_SCENARIO = "freeze_and_gap"
 DEFAULT_REGIMES = "ru_derivs_qual_2025,ru_elr_super_2025,ru_open_counterfactual"
@@ -45,6 +46,19 @@ Seeds = Annotated[
     typer.Option(help=f"How many seeds, 1 to N; or which: 1,2,5 or 10..20. {DEFAULT_SEEDS} if not given."),
 ]
 Workers = Annotated[int | None, typer.Option(min=1, help="Runs at a time; one for each core if not given.")]
+Cluster = Annotated[
+    str | None,
+    typer.Option(
+        help="Let the workers of the Dask scheduler at this address do the runs: tcp://127.0.0.1:8786."
+    ),
+]
+TrustNetwork = Annotated[
+    bool,
+    typer.Option(
+        "--trust-network",
+        help="Use a cluster elsewhere without encryption: whoever reaches it can run anything on it.",
+    ),
+]
 Reuse = Annotated[
     list[Path] | None,
     typer.Option(
@@ -85,6 +99,8 @@ def compare(
     ] = None,
     population: Population = None,
     workers: Workers = None,
+    cluster: Cluster = None,
+    trust_network: TrustNetwork = False,
     reuse: Reuse = None,
     verify: Annotated[
         bool,
@@ -118,7 +134,8 @@ def compare(
             population=population,
             command=shlex.join(["ringfence", *sys.argv[1:]]),
         )
-        raise typer.Exit(_compare(design, folder, workers, reuse or []))
+        hire = None if cluster is None else _workers_at(cluster, trust_network)
+        raise typer.Exit(_compare(design, folder, workers, hire, reuse or []))
 
 
 def report(
@@ -173,10 +190,19 @@ def _amount(seeds: str | None, precision: str | None, of: str | None, budget: in
     return _Amount(tuple(range(1, plan.looks[-1] + 1)), plan)
 
 
-def _compare(design: "Design", folder: Path, workers: int | None, reuse: list[Path]) -> int:
-    """Run what is missing, tell it at the terminal and write the report; the exit code."""
+def _workers_at(cluster: str, trust_network: bool) -> "Hire":
+    from scenarios.cluster import cluster as workers_at
+
+    return workers_at(cluster, trust_network=trust_network)
+
+
+def _compare(
+    design: "Design", folder: Path, workers: int | None, hire: "Hire | None", reuse: list[Path]
+) -> int:
+    """Run what is missing, here or by whom `hire` finds, show it and write the report; the exit code."""
     from rich.console import Console
 
+    from scenarios.carried import Carried
     from scenarios.compare import compare as run_all
     from scenarios.precision import compare_until_precise
     from scenarios.report import background_of, keep_report
@@ -186,7 +212,8 @@ def _compare(design: "Design", folder: Path, workers: int | None, reuse: list[Pa
     console = Console()
     run_them = run_all if design.precision is None else compare_until_precise
     with RunProgress(console) as progress:
-        comparison = run_them(design, folder, run_cell, progress, workers=workers, reuse=reuse)
+        run_one = run_cell if hire is None else Carried.by(run_cell, design)
+        comparison = run_them(design, folder, run_one, progress, workers=workers, hire=hire, reuse=reuse)
     if not comparison.cells:
         show_failures(console, comparison)
         return FAILED

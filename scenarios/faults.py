@@ -43,26 +43,31 @@ def _code_of(fault: Exception) -> int | None:
     )
     from participants.answers import VenueError
     from scenarios.cells import CellMismatchError
+    from scenarios.cluster import ClusterError
     from scenarios.compare import ComparisonStoppedError, DesignError
     from scenarios.config.reading import ConfigurationError
+    from scenarios.extras import ExtraMissingError
+    from scenarios.query import QueryError
     from scenarios.results import ResultsError
     from scenarios.risk import RiskReportError
     from scenarios.run import ReplayError
     from scenarios.stress_events import StressEventError
+    from scenarios.sweep import TeamLostError
 
     if isinstance(fault, ComparisonStoppedError):
         return STOPPED
     if isinstance(fault, LiveJournalDamaged):
         return DAMAGED
-    if isinstance(fault, ReplayError | JournalDamaged | JournalFailed | LockStepStopped):
+    if isinstance(fault, ReplayError | JournalDamaged | JournalFailed | LockStepStopped | TeamLostError):
         return FAILED
-    if isinstance(fault, JournalInUse | JournalUnusable):
+    if isinstance(fault, JournalInUse | JournalUnusable | ExtraMissingError | ClusterError):
         return REFUSED
     refused = (
         ConfigurationError
         | DesignError
         | StressEventError
         | CellMismatchError
+        | QueryError
         | ResultsError
         | RiskReportError
         | VenueError

@@ -30,6 +30,7 @@ from scenarios.compare import (
 )
 from scenarios.config.reading import nearest
 from scenarios.statistics import FEWEST_PAIRS, PairedDifference, confidence_over, paired_difference
+from scenarios.sweep import Hire
 
 FIRST_LOOK = 10  # seeds: fewer say too little of a spread to stop by
 BUDGET = 60
@@ -73,6 +74,7 @@ def compare_until_precise(
     progress: Watcher | None = None,
     *,
     workers: int | None = None,
+    hire: Hire | None = None,
     reuse: Sequence[Path] = (),
 ) -> Comparison:
     """Compare with as many of the design's seeds as its precision asks for. What was finished before counts, so that
@@ -82,7 +84,7 @@ def compare_until_precise(
     assert looks[-1] == len(design.seeds) and all(few < more for few, more in pairwise(looks))
     for number, size in enumerate(looks, 1):
         part = changed(design, seeds=tuple(sorted(design.seeds)[:size]))
-        comparison = run_cells(part, folder, run_one, progress, workers=workers, reuse=reuse)
+        comparison = run_cells(part, folder, run_one, progress, workers=workers, hire=hire, reuse=reuse)
         comparison = comparison._replace(reached=look(comparison, number))
         assert comparison.reached is not None
         if comparison.reached.reached:

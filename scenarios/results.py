@@ -113,6 +113,13 @@ class Record:
         group = self._read(kind)
         return {name: form.show(group[name]) for name, form in _all_forms(kind).items()}
 
+    def arrow(self, kind: Kind) -> Any:
+        """The columns of `table` as a pyarrow Table, with null where a value is None and lists as they are."""
+        import pyarrow as pa
+
+        group, schema = self._read(kind), _schema(kind)
+        return pa.Table.from_arrays([pa.array(group[one.name], one.type) for one in schema], schema=schema)
+
     def entries(self, kind: Kind) -> list[Entry]:
         """Whole messages, exactly as they were written."""
         group = self._read(kind)

@@ -39,6 +39,7 @@ from scenarios.design import meet, regime_source, scenario_source
 from scenarios.provenance import code_version, sha256
 from scenarios.statistics import median_ranks
 from scenarios.stress_events import StressEvent, Unasked, events_named
+from scenarios.sweep import processes
 
 PROBES = 5  # magnitudes at which every search begins, spread evenly from the least to the most
 Happens = Mapping[int, bool]  # by steps above the least magnitude
@@ -193,7 +194,7 @@ def reverse(
     while tasks := search.missing():
         copy_cells(tasks, folder, reuse)
         every = [*search.done, *tasks]
-        search.failures += run_missing(every, folder, run_one, progress, workers)
+        search.failures += run_missing(every, folder, run_one, progress, processes(workers))
         search.learn(tasks)
     found = search.result()
     _write(found, folder)

@@ -6,6 +6,8 @@ from math import isclose, isnan
 from pathlib import Path
 from typing import NamedTuple
 
+import numpy as np
+
 from exchange.access.regime import Regime
 from exchange.clearing import auditor
 from exchange.commands import AdoptRegime, Command
@@ -18,11 +20,11 @@ from participants.population import draw_population
 from scenarios.assembly import Assembled, assemble, found_venue
 from scenarios.cells import CellResult
 from scenarios.config.reading import stated
-from scenarios.config.regime_file import read_regime
+from scenarios.config.regime_file import RegimeFile, read_regime
 from scenarios.config.scenario_file import load_world, world_under
 from scenarios.fit import FitRow, fit
 from scenarios.measures import measure_run
-from scenarios.measures.measure import RunView
+from scenarios.measures.measure import Columns, RunView
 from scenarios.measures.outcomes import outcomes
 from scenarios.measures.timeline import timeline
 from scenarios.provenance import Provenance, provenance_of
@@ -35,6 +37,7 @@ from scenarios.run_folder import (
     RunFolder,
     new_run_folder,
     read_manifest,
+    read_run_table,
     read_summary,
 )
 from scenarios.simulation import Simulation
@@ -72,6 +75,27 @@ class InMemory:
         self.record.write(entries)
 
 
+class Case(NamedTuple):
+    """A world, and the regime file that it meets."""
+
+    world: World
+    regime: RegimeFile
+
+
+class Seen(NamedTuple):
+    """A run in memory: what measures read, and what it came to."""
+
+    digest: str
+    view: RunView
+    malformed: list[tuple[Time, ParticipantId, str]]
+
+
+def case(scenario: str, regime: str, population: int | None = None) -> Case:
+    """Each a shipped name or a path. Raises ConfigurationError for a world that cannot be."""
+    regime_file = read_regime(regime)
+    return Case(world_under(scenario, regime_file, population), regime_file)
+
+
 def run(
     scenario: str,
     regime: str,
@@ -84,21 +108,45 @@ def run(
 
     Raises ConfigurationError for a world that cannot be, and ResultsError if the folder holds something else.
     """
-    regime_file = read_regime(regime)
-    world = world_under(scenario, regime_file, population)
-    rules = regime_file.regime()
-    provenance = provenance_of(world.scenario_id, world.resolved, rules.regime_id, stated(regime_file), seed)
-    with new_run_folder(folder, provenance, scenario=world.resolved, regime=stated(regime_file)) as kept:
+    return run_into(folder, case(scenario, regime, population), seed, watch)
+
+
+def run_into(folder: Path, case: Case, seed: int, watch: Watcher | None = None) -> Finished:
+    """Run the case and keep everything in `folder`. Raises as `run` does."""
+    world, rules, told = case.world, case.regime.regime(), stated(case.regime)
+    provenance = provenance_of(world.scenario_id, world.resolved, rules.regime_id, told, seed)
+    with new_run_folder(folder, provenance, scenario=world.resolved, regime=told) as kept:
         assembled = assemble(world, rules, seed, kept)
         let_time_pass(assembled.simulation, world, watch)
         return conclude(kept, assembled, rules, world)
+
+
+def run_in_memory(case: Case, seed: int, watch: Watcher | None = None) -> Seen:
+    """Run the case and keep its record in memory. Raises ConfigurationError for a world that cannot be."""
+    world, rules, keeper = case.world, case.regime.regime(), InMemory()
+    assembled = assemble(world, rules, seed, keeper)
+    let_time_pass(assembled.simulation, world, watch)
+    _check_ledger(assembled)
+    view = _view(keeper.record.record(), assembled, rules, world)
+    return Seen(keeper.record.digest(), view, assembled.simulation.malformed)
+
+
+def seen_again(record: Record, case: Case, seed: int) -> RunView:
+    """A kept record as measures read it."""
+    world = case.world
+    population = draw_population(seed, world.population) if world.population.size else ()
+    return RunView(
+        record, population, case.regime.regime(), world.opens, world.closes, world.established.cash
+    )
 
 
 def conclude(kept: RunFolder, assembled: Assembled, rules: Regime, world: World) -> Finished:
     """Check the ledger, measure, and finish the folder of a run whose time is over."""
     view = _view(kept.record(), assembled, rules, world)
     measures, fitted = measure_run(view), fit(view, world.published, world.cash)
-    manifest = kept.finish(ledger_head=_check_ledger(assembled), measures=measures, fitted=fitted)
+    manifest = kept.finish(
+        ledger_head=_check_ledger(assembled), measures=measures, fitted=fitted, tables=tables_of(view)
+    )
     return Finished(manifest.digest, measures, fitted, assembled.simulation.malformed)
 
 
@@ -120,20 +168,17 @@ def rehearse(world: World, rules: Regime | None = None) -> None:
 
 def run_cell(scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
     """Run one cell of a comparison, in memory."""
-    regime_file = read_regime(regime)
-    world = world_under(scenario, regime_file, population)
-    rules = regime_file.regime()
-    keeper = InMemory()
-    assembled = assemble(world, rules, seed, keeper)
-    let_time_pass(assembled.simulation, world)
-    _check_ledger(assembled)
-    view = _view(keeper.record.record(), assembled, rules, world)
-    return CellResult(
-        digest=keeper.record.digest(),
-        measures=measure_run(view),
-        timeline={name: column.tolist() for name, column in timeline(view, _TIMELINE_STEP).items()},
-        outcomes={name: column.tolist() for name, column in outcomes(view).items()},
-    )
+    seen = run_in_memory(case(scenario, regime, population), seed)
+    plain = {
+        table: {name: column.tolist() for name, column in columns.items()}
+        for table, columns in tables_of(seen.view).items()
+    }
+    return CellResult(seen.digest, measure_run(seen.view), plain["timeline"], plain["outcomes"])
+
+
+def tables_of(view: RunView) -> dict[str, Columns]:
+    """What is kept of a run beside its measures, by name: what became of each participant, and the run on one clock."""
+    return {"outcomes": outcomes(view), "timeline": timeline(view, _TIMELINE_STEP)}
 
 
 def replay(folder: Path) -> str:
@@ -156,6 +201,9 @@ def replay(folder: Path) -> str:
     for name, value in measure_run(view).items():
         if not _alike(told.get(name), value):
             raise ReplayError(f"{folder / SUMMARY} is not as it was written: {name} is {value}; {_ANEW}")
+    for table, columns in tables_of(view).items():
+        if (column := _differing(read_run_table(folder, table), columns)) is not None:
+            raise ReplayError(f"{folder / table}.parquet is not as it was written, in {column}: {_ANEW}")
     return manifest.digest
 
 
@@ -222,6 +270,18 @@ def _as_it_was(folder: Path, provenance: Provenance) -> World:
 def _alike(told: float | None, value: float) -> bool:
     """The same measure, but for the last bits in which machines differ."""
     return told is not None and (isclose(told, value, rel_tol=1e-9) or (isnan(told) and isnan(value)))
+
+
+def _differing(told: Columns, columns: Columns) -> str | None:
+    """The first column that is not the same, but for the last bits of what is no whole number."""
+    for name in dict.fromkeys([*told, *columns]):
+        if name not in told or name not in columns or told[name].shape != columns[name].shape:
+            return name
+        exact = columns[name].dtype.kind != "f"
+        one, other = told[name], columns[name]
+        if not ((one == other).all() if exact else np.allclose(one, other, rtol=1e-9, equal_nan=True)):
+            return name
+    return None
 
 
 def let_time_pass(simulation: Simulation, world: World, watch: Watcher | None = None) -> None:

@@ -18,6 +18,7 @@ from exchange.journal import JournalWriter
 from exchange.messages import Message, decode, encode
 from exchange.units import Time
 from scenarios.fit import FitRow
+from scenarios.measures.measure import Columns
 from scenarios.provenance import Provenance, toml_text
 from scenarios.results import Record, RecordWriter, ResultsError
 
@@ -31,6 +32,9 @@ SUMMARY = "summary.json"
 FIT = "fit.json"  # to published figures, if the scenario names any
 SCENARIO = "scenario.toml"
 REGIME = "regime.toml"
+
+
+_AGAIN = "Delete the folder and run the scenario again."
 
 
 class Manifest(Message, tag=False):
@@ -70,7 +74,12 @@ class RunFolder:
         return self._record.record()
 
     def finish(
-        self, *, ledger_head: str, measures: Mapping[str, float], fitted: Sequence[FitRow] = ()
+        self,
+        *,
+        ledger_head: str,
+        measures: Mapping[str, float],
+        fitted: Sequence[FitRow] = (),
+        tables: Mapping[str, Columns] | None = None,
     ) -> Manifest:
         """Write down what the run came to. The folder takes its place when the `with` block ends."""
         self.record()
@@ -88,6 +97,8 @@ class RunFolder:
         _write_json(self._made / SUMMARY, {name: _known(value) for name, value in measures.items()})
         if fitted:
             _write_json(self._made / FIT, json.loads(encode(fitted)))
+        for name, columns in (tables or {}).items():
+            _write_table(self._made / f"{name}.parquet", columns, self._provenance)
         _write_json(self._made / MANIFEST, json.loads(encode(manifest)))
         self.finished = True
         return manifest
@@ -136,6 +147,21 @@ def read_summary(folder: Path) -> dict[str, float]:
     return {name: nan if value is None else value for name, value in measures.items()}
 
 
+def read_run_table(folder: Path, name: str) -> Columns:
+    """The columns of a table that a run has kept beside its record. Raises ResultsError."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    path = folder / f"{name}.parquet"
+    try:
+        table = pq.read_table(path, partitioning=None)
+    except FileNotFoundError as fault:
+        raise ResultsError(f"{path} is missing. {_AGAIN}") from fault
+    except pa.ArrowInvalid as fault:
+        raise ResultsError(f"{path} is damaged ({fault}). {_AGAIN}") from fault
+    return {name: table.column(name).to_numpy() for name in table.column_names}
+
+
 class _Version(Message, tag=False):
     schema_version: int
 
@@ -149,8 +175,7 @@ def _read(path: Path, kind: type[T]) -> T:
             "Name a folder that `ringfence run` has written."
         ) from fault
     except ValueError as fault:
-        remedy = "Delete the folder and run the scenario again."
-        raise ResultsError(f"{path} is damaged ({fault}). {remedy}") from fault
+        raise ResultsError(f"{path} is damaged ({fault}). {_AGAIN}") from fault
 
 
 def _refuse_to_overwrite(path: Path, provenance: Provenance) -> None:
@@ -177,6 +202,14 @@ def _refuse_to_overwrite(path: Path, provenance: Provenance) -> None:
 def _known(value: float) -> float | None:
     """JSON has no word for nan; what is undefined is null."""
     return float(value) if isfinite(value) else None
+
+
+def _write_table(path: Path, columns: Columns, provenance: Provenance) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    table = pa.table({name: pa.array(column) for name, column in columns.items()})
+    pq.write_table(table.replace_schema_metadata({"ringfence": encode(provenance)}), path, compression="zstd")
 
 
 def _write_json(path: Path, content: Mapping[str, Any] | list[Any]) -> None:

@@ -1,88 +1,162 @@
-"""Many runs on all cores of this machine, each in a process of its own kind: spawned, and deaf to Ctrl-C."""
+"""Many runs at once: by processes of this machine, which is usual, or by any other team that takes tasks.
+
+What comes of a task is handed back to the one who asked, so that who works need share no disk with it.
+"""
 
 import os
 import signal
+import sys
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from multiprocessing import active_children, get_context
-from typing import Generic, NamedTuple, TypeVar
+from types import ModuleType
+from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
 T = TypeVar("T")
+R = TypeVar("R")
 
 
-class Finished(NamedTuple, Generic[T]):
+class Finished(NamedTuple, Generic[T, R]):
+    """A task that ended: with a result, or with a fault."""
+
     task: T
-    fault: str | None  # why it failed, or None
+    fault: str | None = None  # why it failed
+    result: R | None = None
 
 
-class Turn(NamedTuple, Generic[T]):
+class Turn(NamedTuple, Generic[T, R]):
     """What ended since the last turn, and what runs now."""
 
-    finished: Sequence[Finished[T]]
+    finished: Sequence[Finished[T, R]]
     running: Sequence[T]
 
 
+class Team(Protocol):
+    """Those who work, from their hiring until they are dismissed."""
+
+    @property
+    def places(self) -> int:
+        """How many tasks at a time; it may grow meanwhile."""
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any) -> Future[Any]: ...
+
+    def dismiss(self, *, working: bool) -> None:
+        """No more tasks; what still runs, if there is something `working`, is stopped."""
+
+
+Hire: TypeAlias = Callable[[int], Team]  # a team for so many tasks
+
+
+class TeamLostError(Exception):
+    """Those who worked are gone, as a sentence."""
+
+
 def sweep(
-    tasks: Sequence[T], work: Callable[[T], None], *, workers: int | None = None
-) -> Generator[Turn[T], None, None]:
-    """Do `work` on every task, in order, as many at a time as there are cores.
+    tasks: Sequence[T], work: Callable[[T], R], *, hire: Hire | None = None
+) -> Generator[Turn[T, R], None, None]:
+    """Do `work` on every task, in order, as many at a time as the team has places; without `hire`, one a core.
 
     A task that raises is told as a fault and the others go on. When a worker is killed from outside, the
     tasks that ran at that moment are run again, each alone, so that one that always dies is found and the
-    others are not lost. Closing the generator stops what still runs.
+    others are not lost. Closing the generator stops what still runs. Raises TeamLostError if nobody is left.
     """
+    hire = hire or processes()
     waiting = deque(tasks)
-    most = min(workers or os.cpu_count() or 1, max(len(tasks), 1))
     while waiting:
-        for task in (yield from _together(waiting, work, most)):
-            if (yield from _together(deque([task]), work, 1)):
+        for task in (yield from _together(waiting, work, hire)):
+            if (yield from _together(deque([task]), work, hire)):
                 yield Turn([Finished(task, "its process was killed twice, perhaps for want of memory")], ())
 
 
 def _together(
-    waiting: deque[T], work: Callable[[T], None], workers: int
-) -> Generator[Turn[T], None, Sequence[T]]:
+    waiting: deque[T], work: Callable[[T], R], hire: Hire
+) -> Generator[Turn[T, R], None, Sequence[T]]:
     """Until nothing waits any more, or a worker is killed: then the tasks that were running are returned."""
-    others = set(active_children())
-    running: dict[Future[str | None], T] = {}
-    finished: list[Finished[T]] = []
-    pool = ProcessPoolExecutor(workers, mp_context=get_context("spawn"), initializer=_ignore_interrupts)
+    running: dict[Future[Any], T] = {}
+    finished: list[Finished[T, R]] = []
+    team = hire(len(waiting))
     try:
         while True:
-            while waiting and len(running) < workers:
-                with _interrupts_held():
-                    running[pool.submit(_attempt, work, waiting[0])] = waiting[0]
+            while waiting and len(running) < team.places:
+                running[team.submit(_attempt, work, waiting[0])] = waiting[0]
                 waiting.popleft()
             yield Turn(finished, tuple(running.values()))
             if not running:
                 return ()
             ended, _ = wait(running, return_when=FIRST_COMPLETED)
-            whole = [future for future in ended if not isinstance(future.exception(), BrokenProcessPool)]
-            finished = [Finished(running.pop(future), future.result()) for future in whole]
+            whole = [future for future in ended if not _is_broken(future)]
+            finished = [_finished(running.pop(future), future) for future in whole]
             if len(whole) < len(ended):
                 yield Turn(finished, ())
                 return tuple(running.values())
-    except BrokenProcessPool:  # between two turns: nothing could be submitted any more
+    except BrokenExecutor:  # between two turns: nothing could be submitted any more
         return tuple(running.values())
     finally:
-        if running:
-            for process in set(active_children()) - others:
-                process.terminate()
-        pool.shutdown(cancel_futures=True)
+        team.dismiss(working=bool(running))
 
 
-def _attempt(work: Callable[[T], None], task: T) -> str | None:
+def _is_broken(future: Future[Any]) -> bool:
+    """Whether the team broke, rather than this task."""
+    if future.cancelled():
+        raise TeamLostError(
+            "those who did the runs are gone, or no longer to be reached; what was finished is kept, "
+            "and the same command goes on where it stopped."
+        )
+    return isinstance(future.exception(), BrokenExecutor)
+
+
+def _finished(task: T, future: Future[Any]) -> Finished[T, R]:
+    if (error := future.exception()) is not None:  # of those who carry, not of the task
+        return Finished(task, f"{type(error).__name__}: {error}")
+    fault, result = future.result()
+    return Finished(task, fault, result)
+
+
+def _attempt(work: Callable[[T], R], task: T) -> tuple[str | None, R | None]:
     """In a worker. What a run raises is told in words: not every exception survives the way back."""
     try:
-        work(task)
+        return None, work(task)
     except Exception as error:
         import traceback
 
-        return "".join(traceback.format_exception(error)).rstrip()
-    return None
+        return "".join(traceback.format_exception(error)).rstrip(), None
+
+
+# --- the processes of this machine ------------------------------------------------------------------------
+
+
+def processes(workers: int | None = None) -> Hire:
+    """So many at a time, or one for each core; never more than there are tasks."""
+    most = workers or os.cpu_count() or 1
+    return lambda tasks: Processes(min(most, max(tasks, 1)))
+
+
+class Processes:
+    """Processes of their own kind: spawned, deaf to Ctrl-C, and blind to the script that asks.
+
+    A spawned process usually imports the script that began it, and a script that compares would begin again in each.
+    Here it does not, so that a script needs no `if __name__ == "__main__"` and a notebook works; but a
+    function that the script itself defines cannot be the `work`.
+    """
+
+    def __init__(self, places: int) -> None:
+        self.places = places
+        self._others = set(active_children())
+        self._pool = ProcessPoolExecutor(
+            places, mp_context=get_context("spawn"), initializer=_ignore_interrupts
+        )
+
+    def submit(self, work: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
+        with _interrupts_held(), _script_hidden():  # a process is spawned in here
+            return self._pool.submit(work, *arguments)
+
+    def dismiss(self, *, working: bool) -> None:
+        if working:
+            for process in set(active_children()) - self._others:
+                process.terminate()
+        self._pool.shutdown(cancel_futures=True)
 
 
 def _ignore_interrupts() -> None:
@@ -100,3 +174,14 @@ def _interrupts_held() -> Iterator[None]:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+@contextmanager
+def _script_hidden() -> Iterator[None]:
+    """A process spawned meanwhile is not told which file to import as its `__main__`."""
+    script = sys.modules["__main__"]
+    sys.modules["__main__"] = ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = script

@@ -59,6 +59,7 @@ HOMES = {  # a library is used in its own rooms only
         "scenarios/compare_cli.py",
         "scenarios/faults.py",
         "scenarios/journal_cli.py",
+        "scenarios/query_cli.py",
         "scenarios/regimes_cli.py",
         "scenarios/reverse_cli.py",
         "scenarios/risk_cli.py",
@@ -67,6 +68,8 @@ HOMES = {  # a library is used in its own rooms only
     "rich": (
         "scenarios/cli.py",
         "scenarios/compare_cli.py",
+        "scenarios/lab.py",
+        "scenarios/query_cli.py",
         "scenarios/regimes_cli.py",
         "scenarios/reverse_cli.py",
         "scenarios/risk_cli.py",
@@ -76,6 +79,9 @@ HOMES = {  # a library is used in its own rooms only
     "scipy": ("scenarios/statistics.py",),
     "jinja2": ("scenarios/report/page.py",),
     "plotly": ("scenarios/report/figures.py", "scenarios/report/page.py"),
+    "pandas": ("scenarios/frames.py",),
+    "duckdb": ("scenarios/query.py",),
+    "distributed": ("scenarios/cluster.py",),
     "tomli_w": ("scenarios/provenance.py",),
 }
 NOT_IN_THE_CORE = {"time", "datetime", "random", "asyncio", "threading", "os", "logging", "pathlib", "numpy"}

@@ -101,11 +101,12 @@ def _steps(table: object) -> Iterable[tuple[str, object]]:
     if isinstance(table, Mapping):
         return [(str(key), value) for key, value in table.items()]
     if isinstance(table, list | tuple):
-        return [(_member(value, number), value) for number, value in enumerate(table, 1)]
+        return [(member(value, number), value) for number, value in enumerate(table, 1)]
     return ()
 
 
-def _member(value: object, number: int) -> str:
+def member(value: object, number: int) -> str:
+    """How a member of a list is called in a key path: by its `id`, or by its number from 1."""
     named = value.get("id") if isinstance(value, Mapping) else None
     return named if isinstance(named, str) and named else str(number)
 
@@ -155,7 +156,7 @@ def _path(loc: Sequence[int | str], table: object, *, missing: bool) -> str:
     for step in loc:
         if isinstance(step, int) and isinstance(table, list | tuple):
             table = table[step]
-            path.append(_member(table, step + 1))
+            path.append(member(table, step + 1))
         elif isinstance(table, Mapping) and step in table:
             table = table[step]
             path.append(str(step))

@@ -645,6 +645,11 @@ def read_regime(name_or_path: str) -> RegimeFile:
     return check(RegimeFile, regime_tables(name_or_path), named(_named_alone(name_or_path), parts.changes))
 
 
+def regime_of(tables: dict[str, Any], file: str) -> RegimeFile:
+    """What would be read from a file with those tables; `file` is how a fault names it. Raises ConfigurationError."""
+    return check(RegimeFile, _with_profile_read(tables, file), file)
+
+
 def clearing_path(name_or_path: str) -> Path | Traversable:
     """The file of a shipped way of clearing, or the file that is named. Raises ConfigurationError for neither."""
     return _CLEARINGS.path(name_or_path)

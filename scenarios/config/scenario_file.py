@@ -665,7 +665,7 @@ class StormTable(Table):
     """Every message of everybody who trades is sent again, at this distance from one to the next."""
 
     repeats: Annotated[int, Field(strict=True, ge=0, le=100)] = 0
-    spacing_ms: Milliseconds = 0
+    spacing_ms: Milliseconds = 0.0
 
     def terms(self) -> StormTerms:
         return StormTerms(self.repeats, int(self.spacing_ms * 1_000_000))
@@ -1404,13 +1404,18 @@ def read_scenario(name_or_path: str) -> ScenarioFile:
     """The scenario of that name, checked; `gap_move@20` is one whose shock is of another magnitude. Raises
     ConfigurationError.
     """
+    file = f"{scenario_path(name_or_path)}{scaled(name_or_path).suffix}"
+    return check(ScenarioFile, scenario_tables(name_or_path), file)
+
+
+def scenario_tables(name_or_path: str) -> dict[str, Any]:
+    """What the scenario's file says, with a shock of the magnitude that is named. Not checked unless one is."""
     path, magnitude = scenario_path(name_or_path), scaled(name_or_path).magnitude
     tables = read_toml(path)
-    scenario = check(ScenarioFile, tables, str(path))
     if magnitude is None:
-        return scenario
-    changed = at_magnitude(tables, scenario.magnitude, magnitude, str(path))
-    return check(ScenarioFile, changed, f"{path}{scaled(name_or_path).suffix}")
+        return tables
+    scenario = check(ScenarioFile, tables, str(path))
+    return at_magnitude(tables, scenario.magnitude, magnitude, str(path))
 
 
 def under_market(scenario: ScenarioFile, market: MarketTable) -> dict[str, Any]:
@@ -1471,19 +1476,35 @@ def load_world(
     keeps, by its shipped profile. `market`: what a regime says of hours, calls and bands. `books`: all are published.
     Raises ConfigurationError before anything has happened.
     """
-    path = scenario_path(name_or_path)
-    scenario = read_scenario(name_or_path)
+    scenario, path = read_scenario(name_or_path), scenario_path(name_or_path)
+    return world_of(
+        scenario, str(path), Path(str(path)).parent, population, cash, fallback, market=market, books=books
+    )
+
+
+def world_of(
+    scenario: ScenarioFile,
+    file: str,
+    folder: Path,
+    population: int | None = None,
+    cash: SettlementAssetTable | None = None,
+    fallback: str | None = None,
+    *,
+    market: MarketTable | None = None,
+    books: bool = False,
+) -> World:
+    """The world of a scenario whose keys are checked. `file` is how a fault names it, `folder` where its CSV file lies;
+    the rest as for `load_world`. Raises ConfigurationError.
+    """
     if market is not None:
         scenario = check(
-            ScenarioFile, under_market(scenario, market), f"{path}, under the market of the regime"
+            ScenarioFile, under_market(scenario, market), f"{file}, under the market of the regime"
         )
     if population is not None and not scenario.instruments:
-        raise ConfigurationError(
-            str(path), "population", "has nothing to trade in it", "leave the population out"
-        )
+        raise ConfigurationError(file, "population", "has nothing to trade in it", "leave the population out")
     if books:
         scenario = with_books(scenario)
-    return with_population(scenario, population).world(Path(str(path)).parent, cash, fallback)
+    return with_population(scenario, population).world(folder, cash, fallback)
 
 
 def scenario_schema() -> dict[str, Any]:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import time
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -172,7 +173,7 @@ def test_runs_of_another_design_are_refused(
 
 def test_runs_of_another_version_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     a_comparison(tmp_path, seeds=(0,))
-    monkeypatch.setattr("scenarios.compare.code_version", lambda: "9.9+later")
+    monkeypatch.setattr(import_module("scenarios.compare"), "code_version", lambda: "9.9+later")
     with pytest.raises(CellMismatchError, match=r"and this is 9\.9\+later"):
         a_comparison(tmp_path, seeds=(0,))
 

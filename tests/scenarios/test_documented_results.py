@@ -1,4 +1,4 @@
-"""The examples of docs/results.md and of the README do what they say, on a real run folder."""
+"""The examples of docs/results.md, docs/lab.md and the README do what they say, on a real run folder."""
 
 import re
 from pathlib import Path
@@ -29,6 +29,13 @@ def test_the_record_is_read_as_the_page_says(run_folder: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["docs/results.md", "README.md"])
-def test_a_cell_needs_no_folder(page: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_needs_no_folder(page: str, capsys: pytest.CaptureFixture[str]) -> None:
     exec(examples(page)[-1], {})
     assert re.fullmatch(r"[0-9a-f]{64} [0-9.]+\n", capsys.readouterr().out)
+
+
+def test_the_lab_runs_and_changes_as_its_page_says() -> None:
+    known: dict[str, object] = {}
+    for example in examples("docs/lab.md")[:2]:  # the third takes minutes; the notebooks compare
+        exec(example, known)
+    assert str(known["rules"]).startswith("<Regime ru_elr_super_2025_changed: ")

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.cells import CellResult, CellTask, RunCell, complete
+from scenarios.cells import CellResult, CellTask, RunCell, keep_cell, made_cell
 from scenarios.compare import DesignError, Failure
 from scenarios.config.magnitude import at_magnitude, scaled
 from scenarios.config.reading import ConfigurationError, read_toml
@@ -176,7 +176,7 @@ def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
         for task in tasks:
             if not task.path.exists():
                 try:
-                    complete(task, run_one)
+                    keep_cell(task, made_cell(task, run_one))
                 except RuntimeError as fault:
                     failures.append(Failure(regime_id=task.regime_id, seed=task.key.seed, fault=str(fault)))
         return tuple(failures)
