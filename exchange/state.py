@@ -3,6 +3,8 @@
 from collections import Counter
 from dataclasses import dataclass, field
 
+from mypy_extensions import mypyc_attr
+
 from exchange.access.regime import AccessClass, Applicant, Regime
 from exchange.agenda import Agenda
 from exchange.cash.chain import Chain
@@ -38,6 +40,7 @@ from matching.terms import Instructions, OrderId, ParticipantId, Price, Quantity
 from matching.triggers import Trigger
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class Order(RestingOrder):
     """A participant's order: what the book needs to know of it, and what only the exchange does."""
 
