@@ -1,4 +1,5 @@
-"""Compiles `matching` with mypyc into the wheel that is built, if RINGFENCE_COMPILE=1; otherwise the wheel is pure.
+"""Compiles what an order passes in the exchange with mypyc into the wheel that is built, if RINGFENCE_COMPILE=1;
+otherwise the wheel is pure. Which modules these are is told in pyproject.toml, where this hook is named.
 
 A compiled wheel holds the sources too. An editable install gets its extension modules beside the sources; one
 without the variable removes them again. Python prefers them to the sources: after an edit, install once more.
@@ -14,8 +15,8 @@ from hatchling.builders.config import BuilderConfig
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 
 VARIABLE = "RINGFENCE_COMPILE"
-PACKAGE = "matching"
-SHARED = "ringfence"  # with `__mypyc` added, the library of all modules: beside the package, or `__file__` is wrong
+SHARED = "ringfence"  # with `__mypyc` added, the library of all modules: beside the packages, or `__file__` is wrong
+FOLLOWED = ("msgspec",)  # libraries whose types mypy reads on the way
 
 PROBE = """
 #include <Python.h>
@@ -23,25 +24,29 @@ PyMODINIT_FUNC PyInit_probe(void) { return 0; }
 """
 
 
-class CompileMatching(BuildHookInterface[BuilderConfig]):
+class CompileWayOfAnOrder(BuildHookInterface[BuilderConfig]):
     def dependencies(self) -> list[str]:
-        return ["mypy>=2.4", "setuptools>=75"] if wanted() else []
+        if not wanted():
+            return []
+        followed = [one for one in self.metadata.core.dependencies if one.startswith(FOLLOWED)]
+        return ["mypy>=2.4", "setuptools>=75", *followed]
 
     def initialize(self, version: str, build_data: dict[str, Any]) -> None:
         root = Path(self.root)
         editable = version == "editable"
         if editable:
-            for stale in (*root.glob(f"{PACKAGE}/*"), *root.glob(f"{SHARED}__mypyc.*")):
-                if stale.suffix in (".so", ".pyd"):
-                    stale.unlink()
+            for package in self.build_config.packages:
+                for stale in (*root.glob(f"{package}/**/*"), *root.glob(f"{SHARED}__mypyc.*")):
+                    if stale.suffix in (".so", ".pyd"):
+                        stale.unlink()
         if not wanted():
             return
         self.scratch = TemporaryDirectory(prefix="ringfence-")  # is gone once the wheel has been written
         scratch = Path(self.scratch.name)
         if fault := no_compiler(scratch):
-            sys.stderr.write(f"{VARIABLE}: no C compiler, so {PACKAGE} stays pure Python ({fault})\n")
+            sys.stderr.write(f"{VARIABLE}: no C compiler, so all stays pure Python ({fault})\n")
             return
-        for name, module in compiled(root, scratch).items():
+        for name, module in compiled(root, self.config["modules"], scratch).items():
             if editable:
                 (root / name).write_bytes(module.read_bytes())
             else:
@@ -68,15 +73,22 @@ def no_compiler(scratch: Path) -> str:
     return ""
 
 
-def compiled(root: Path, scratch: Path) -> dict[str, Path]:
-    """Every module of the package but its `__init__`, and the library they share, by its name in the wheel."""
+def compiled(root: Path, modules: list[str], scratch: Path) -> dict[str, Path]:
+    """The modules, in patterns, but for any `__init__`, and the library they share, by their names in the wheel."""
     from mypyc.build import mypycify
 
     # The paths are relative, as a traceback will quote them: a build runs in the root of the project.
-    sources = sorted(path for path in root.glob(f"{PACKAGE}/*.py") if path.stem != "__init__")
-    paths = [path.relative_to(root).as_posix() for path in sources]
+    sources = {path for pattern in modules for path in root.glob(pattern) if path.stem != "__init__"}
+    paths = [path.relative_to(root).as_posix() for path in sorted(sources)]
     options = ["--config-file=pyproject.toml", f"--cache-dir={scratch / 'cache'}"]
-    extensions = mypycify([*options, *paths], group_name=SHARED, target_dir=str(scratch / "c"))
+    extensions = mypycify(
+        [*options, *paths],
+        opt_level="1",  # with more the compiler takes thrice as long, and nothing is faster for it
+        debug_level="0",
+        multi_file=True,
+        group_name=SHARED,
+        target_dir=str(scratch / "c"),
+    )
     return build(extensions, scratch / "compiled")
 
 

@@ -7,6 +7,8 @@ its own hour however late it is woken; so late waking cannot change history.
 from collections.abc import Iterator
 from typing import assert_never
 
+from mypy_extensions import mypyc_attr
+
 from exchange import (
     auctions,
     audit,
@@ -172,6 +174,7 @@ from exchange.units import Time
 from exchange.wellformed import check
 
 
+@mypyc_attr(allow_interpreted_subclasses=True)
 class Exchange:
     """Give it the same commands at the same times and it tells the same story."""
 

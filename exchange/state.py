@@ -4,6 +4,8 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import Final
 
+from mypy_extensions import mypyc_attr
+
 from exchange.access.listing import Underlying
 from exchange.access.regime import AccessClass, Applicant, PositionLimit, Regime
 from exchange.agenda import Agenda
@@ -42,6 +44,7 @@ from matching.triggers import Trigger
 UNBOUNDED: Final = 2**62  # more orders than there will ever be
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class Order(RestingOrder):
     """A participant's order: what the book needs to know of it, and what only the exchange does."""
 

@@ -3,10 +3,12 @@
 A `Venue` walks every invariant after every command, so each story is also a test of the audit.
 """
 
+from pathlib import Path
 from typing import TypeVar
 
 import pytest
 
+from exchange import trading
 from exchange.access.regime import (
     AccessClass,
     Applicant,
@@ -248,6 +250,10 @@ def a_risk_regime(**changes: object) -> Regime:
     return a_regime(clearing=ClearingRules(mode=ClearingMode.RISK, **changes))  # type: ignore[arg-type]
 
 
+ONLY_IN_PYTHON = pytest.mark.skipif(
+    Path(trading.__file__).suffix != ".py",
+    reason="what is compiled does not see a function that is exchanged",
+)
 BOTH_MODES = pytest.mark.parametrize("regime", [a_regime(), a_risk_regime()], ids=["full", "risk"])
 
 

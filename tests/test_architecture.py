@@ -11,7 +11,18 @@ ROOT = Path(__file__).parents[1]
 OURS = ("matching", "exchange", "participants", "scenarios")  # each may import those before it
 HOMES = {  # a library is used in its own rooms only
     "sortedcontainers": ("matching/keys.py",),
-    "mypy_extensions": ("matching/level.py",),
+    "mypy_extensions": (
+        "exchange/clearing/cash_pairs.py",
+        "exchange/clearing/covers.py",
+        "exchange/clearing/full.py",
+        "exchange/clearing/ledger.py",
+        "exchange/clearing/margin.py",
+        "exchange/clearing/margin_accounts.py",
+        "exchange/clearing/spot.py",
+        "exchange/core.py",
+        "exchange/state.py",
+        "matching/level.py",
+    ),
     "simpy": ("scenarios/simulation.py",),
     "msgspec": ("exchange/gateway/jsonrpc.py", "exchange/messages.py"),
     "cryptography": ("exchange/gateway/certificate.py",),

@@ -6,6 +6,8 @@ Nothing is promised and no coin is crypto, so nothing of this counts as capital 
 
 from collections.abc import Iterable, Iterator
 
+from mypy_extensions import mypyc_attr
+
 from exchange.clearing import accounts
 from exchange.clearing.cover import Account, CapitalAtRisk, Holder, Order, TradeSide
 from exchange.clearing.ledger import Ledger, Move, Rule
@@ -33,6 +35,7 @@ class PayingSide(SellingSide):
         return order.price * order.instrument.tick_value + order.worst_fee
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class Sides:
     """One participant's two accounts in one series."""
 
@@ -44,6 +47,7 @@ class Sides:
         self.selling = SellingSide(accounts.cash(who, base), accounts.hold(who, base), at_risk)
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class CashPairCover:
     """All pairs of cash assets, and who trades them. How much each has is for the ledger to say."""
 

@@ -2,6 +2,8 @@
 
 from collections.abc import Iterable
 
+from mypy_extensions import mypyc_attr
+
 from exchange.clearing.cash_pairs import CashPairCover
 from exchange.clearing.cover import Account, CapitalAtRisk, Cover, Holder, Order, Purchases, TradeSide
 from exchange.clearing.denomination import Conversion
@@ -16,6 +18,7 @@ from exchange.units import AssetId, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class Covers:
     """One cover of each kind; a series is listed under one of them and stays there."""
 

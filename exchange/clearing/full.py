@@ -17,6 +17,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from operator import add
 from typing import NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from exchange.clearing import accounts
 from exchange.clearing.cover import CapitalAtRisk, Holder, Order, Requirement, TradeSide
 from exchange.clearing.ledger import Ledger, Move, Rule
@@ -50,6 +52,7 @@ class PaidOut(NamedTuple):
         return cls(pool, sum(amounts), min(amounts, default=0))
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class ClaimAccount:
     """One participant's claims and orders in one bucket. Lists run over the bucket's nodes, in minor units."""
 
@@ -162,6 +165,7 @@ class ClaimAccount:
         self.at_risk.note(risk_before, self.worst)
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class Bucket:
     """Claims on one underlying with one expiry: they share an escrow pool and net against each other."""
 
@@ -269,6 +273,7 @@ class Bucket:
             account.source, account.hold_account = account.holder.cash_account, account.holder.hold_account
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class FullCover:
     """All buckets, and what each participant has at risk over all of them."""
 

@@ -12,6 +12,8 @@ from copy import copy
 from hashlib import sha256
 from typing import Final, NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from exchange.clearing.chronicle import BLOCK, Chronicle
 from exchange.clearing.transfers import (
     EXPIRY,
@@ -58,6 +60,7 @@ _ALREADY = {
 }
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class Account:
     """Four counters under one rule. The ledger alone changes them."""
 

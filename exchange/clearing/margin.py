@@ -14,6 +14,8 @@ Premiums are paid when an option trades; a future pays nothing until variation m
 from collections.abc import Callable, Iterable, Mapping
 from typing import TypeAlias
 
+from mypy_extensions import mypyc_attr
+
 from exchange.clearing import accounts
 from exchange.clearing.cover import CapitalAtRisk, Holder, Order, TradeSide
 from exchange.clearing.denomination import Conversion
@@ -35,6 +37,7 @@ from matching.terms import ParticipantId, Price, Quantity, Side
 Live: TypeAlias = Callable[[ParticipantId, Portfolio], Iterable[Order]]
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class MarginCover:
     """All portfolios, and how each participant stands over all of them."""
 

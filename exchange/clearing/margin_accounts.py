@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from operator import add
 from typing import NamedTuple
 
+from mypy_extensions import mypyc_attr
+
 from exchange.clearing import accounts
 from exchange.clearing.cover import CapitalAtRisk, Holder, Order, Requirement
 from exchange.clearing.denomination import Conversion
@@ -63,6 +65,7 @@ class Rows(NamedTuple):
     star: Money  # initial margin with the worst set of fills
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class MarginAccount:
     """One participant's standing: what it has paid in and gained, against what its portfolios require.
 
@@ -218,6 +221,7 @@ class MarginAccount:
                     yield account, instrument_id, quantity
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class PortfolioAccount:
     """One participant's positions and live orders in one portfolio. Lists run over the cells that can be the
     worst, in minor units."""
@@ -491,6 +495,7 @@ def _changed(account: PortfolioAccount, changes: Mapping[InstrumentId, int]) -> 
     account.quantities, account.net = kept, net
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class Portfolio:
     """Margined series on one underlying, with the marks and risk arrays of the last valuation."""
 

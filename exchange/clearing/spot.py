@@ -9,6 +9,8 @@ with the last unit all of it is gone. Units that were brought from outside have 
 from collections.abc import Iterable, Iterator
 from typing import ClassVar
 
+from mypy_extensions import mypyc_attr
+
 from exchange.clearing import accounts
 from exchange.clearing.cover import (
     Account,
@@ -27,6 +29,7 @@ from exchange.units import AssetId, InstrumentId, Money
 from matching.terms import ParticipantId, Price, Quantity, Side
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class BuyingAccount:
     """What one participant's units of an asset have cost, and the cash that its orders to buy more may take.
 
@@ -106,6 +109,7 @@ class BuyingAccount:
         self.at_risk.note(before, self.worst)
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class DeliveryAccount:
     """What a participant's orders would deliver of one asset: the same for each lot. It puts nothing more at risk.
 
@@ -155,6 +159,7 @@ class SellingAccount(DeliveryAccount):
     lacking = RejectReason.INSUFFICIENT_UNITS
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class Owner:
     """One participant's two accounts for one asset."""
 
@@ -171,6 +176,7 @@ class Owner:
         )
 
 
+@mypyc_attr(serializable=True)  # made bare when an image is read
 class SpotCover:
     """All assets of which units are traded, and who owns them. How many is for the ledger to say."""
 

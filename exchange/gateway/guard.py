@@ -178,6 +178,7 @@ class GuardedHttp(_Guarded, AutoHTTPProtocol):  # type: ignore[misc,valid-type]
 
     _deadline: asyncio.TimerHandle | None = None
     _head = 0  # bytes since the last request began
+    _unanswered: tuple[Any, ...] = ()  # requests that came together: each waits for the one before
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
@@ -199,9 +200,26 @@ class GuardedHttp(_Guarded, AutoHTTPProtocol):  # type: ignore[misc,valid-type]
             elif self._deadline is None:
                 self._deadline = self.loop.call_later(SILENT, self._abort)
 
+    def on_headers_complete(self) -> None:
+        """Of httptools, which reads on behind a request that is not answered yet."""
+        super().on_headers_complete()
+        self._unanswered = (*(one for one in self._unanswered if not one.response_complete), self.cycle)
+
     def connection_lost(self, exc: Exception | None) -> None:
         self._heard()
+        self._leave_unanswered()
         super().connection_lost(exc)
+
+    def _abort(self) -> None:
+        self._leave_unanswered()
+        super()._abort()
+
+    def _leave_unanswered(self) -> None:
+        """Nothing more is written to the socket. The stack itself would say so to the last request alone, and those
+        before it would write, which uvloop takes for a mistake."""
+        for cycle in self._unanswered:
+            cycle.disconnected = True
+        self._unanswered = ()
 
     def _heard(self) -> None:
         self._head = 0

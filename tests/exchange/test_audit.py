@@ -21,6 +21,7 @@ from tests.builders import (
     BTCF,
     BUY,
     EXPIRY,
+    ONLY_IN_PYTHON,
     RUBD,
     SELL,
     Venue,
@@ -318,6 +319,7 @@ def test_a_broken_invariant_is_named(damage: Callable[[State], None], invariant:
         venue.exchange.advance(venue.now)
 
 
+@ONLY_IN_PYTHON
 def test_a_failed_chain_that_leaves_something_behind_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     """Taking back forgets to return the money, or is not done at all."""
     venue = a_venue()
@@ -326,6 +328,7 @@ def test_a_failed_chain_that_leaves_something_behind_is_named(monkeypatch: pytes
     assert any(fault.startswith("I-7 a chain that failed") for fault in audit(venue.state))
 
 
+@ONLY_IN_PYTHON
 def test_a_chain_that_should_have_failed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     venue = a_venue()
     monkeypatch.setattr(Ledger, "_commit_whole", lambda *_: None)

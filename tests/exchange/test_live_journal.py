@@ -33,7 +33,7 @@ from exchange.journal import (
 from exchange.journal.copying import copy
 from exchange.journal.reserve import RESERVE
 from exchange.wellformed import MalformedCommand
-from tests.builders import BTCF
+from tests.builders import BTCF, ONLY_IN_PYTHON
 from tests.reliability.power import STRACE
 from tests.reliability.stream import commands, founding, hash_after
 
@@ -305,6 +305,7 @@ def test_recovery_until_a_record_is_the_exchange_of_that_moment(journal: Journal
     assert state_hash(recovery(journal, until=33).exchange) == hash_after(33)
 
 
+@ONLY_IN_PYTHON
 def test_an_exchange_that_breaks_says_at_which_record(
     journal: Journal, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -21,6 +21,7 @@ from tests.builders import (
     BTCF,
     BUY,
     CYD,
+    ONLY_IN_PYTHON,
     ROUBLE,
     RUBD,
     SELL,
@@ -250,6 +251,7 @@ def a_restricted_venue() -> Venue:
     return venue
 
 
+@ONLY_IN_PYTHON
 def test_an_order_that_raises_what_a_restricted_account_needs_is_named(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -24,7 +24,7 @@ from exchange.journal.state_image import (  # what an image may name
     image_of,
 )
 from exchange.messages import Message, encode_lines
-from exchange.units import HOUR, MINUTE
+from exchange.units import HOUR, MINUTE, AssetId
 from matching.terms import Instructions
 from tests.builders import (
     ANN,
@@ -162,7 +162,7 @@ def test_an_image_that_names_what_it_may_not_is_refused(shape: list[str], fields
 
 def test_what_an_image_has_no_form_for_is_told_when_it_is_made() -> None:
     venue = told_by(5)
-    venue.state.chains = open  # type: ignore[assignment]
+    venue.state.chains[AssetId("BTC")] = open  # type: ignore[assignment]
     with pytest.raises(ImageError, match="is no class of the core"):
         image_of(venue)
 

@@ -67,21 +67,22 @@ def venue(
     change: Callable[[Gateway], None] | None = None,
     scenario: str = "market_day",
     port: int = 0,
+    loop: str = "auto",
     **options: Any,
 ) -> Iterator[Venue]:
-    """Open the venue of a scenario with nobody inside; port 0 is any that is free."""
+    """Open the venue of a scenario with nobody inside; port 0 is any that is free, `loop` a name of uvicorn's."""
     founded = found(scenario, regime, **({"population": 0, "makers": False} | options))
     gateway = founded.gateway
     if limits is not None:
         gateway.limits = gateway.throttle.limits = limits
     if change is not None:
         change(gateway)
-    with served(founded, port) as opened:
+    with served(founded, port, loop) as opened:
         yield opened
 
 
 @contextmanager
-def served(founded: Founded, port: int = 0) -> Iterator[Venue]:
+def served(founded: Founded, port: int = 0, loop: str = "auto") -> Iterator[Venue]:
     """Let a venue that stands still be open; port 0 is any that is free."""
     gateway = founded.gateway
     ready = threading.Event()
@@ -99,6 +100,7 @@ def served(founded: Founded, port: int = 0) -> Iterator[Venue]:
     opened.http, opened.ws = f"http://127.0.0.1:{opened.port}", f"ws://127.0.0.1:{opened.port}/ws/api/v2"
     app = create_app(gateway, on_ready=on_ready)
     server = make_server(app, before_stop=lambda: finish(gateway), limits=gateway.limits)
+    server.config.loop = loop
     opened.stop = lambda: setattr(server, "should_exit", True)
     thread = threading.Thread(target=run, args=(server, bound), daemon=True)
     thread.start()

@@ -280,3 +280,21 @@ def test_the_venue_says_that_it_goes() -> None:
 
     with venue() as opened:
         play(story(opened))
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_a_venue_runs_on_either_loop(loop: str) -> None:
+    """All other tests run on the faster one if it is installed, as the venue itself does."""
+    pytest.importorskip(loop)
+
+    async def story() -> None:
+        client = await dial(opened, "everyone-1")
+        low = await around(client, 0.95)
+        placed = (await limit(client, "buy", 0.01, low))["order"]
+        assert (await client("private/cancel", order_id=placed["order_id"]))["order_state"] == "cancelled"
+        await client.close()
+
+    with venue(loop=loop) as opened:
+        assert type(opened.loop).__module__.partition(".")[0] == loop
+        assert opened.get("/api/v2/public/test").status_code == 200
+        play(story())
