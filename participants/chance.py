@@ -11,11 +11,33 @@ _SMALLEST = 2.0**-53
 _NORMAL = NormalDist()
 
 
-def generator(seed: int, name: str) -> np.random.Generator:
+Stream = np.random.Generator
+
+
+def generator(seed: int, name: str) -> Stream:
     """The stream of `name` under `seed`: a function of these two alone."""
     digest = blake2b(name.encode(), digest_size=16).digest()
     words = tuple(int.from_bytes(digest[at : at + 4], "little") for at in range(0, 16, 4))
-    return np.random.Generator(np.random.PCG64DXSM(np.random.SeedSequence(seed, spawn_key=words)))
+    return Stream(np.random.PCG64DXSM(np.random.SeedSequence(seed, spawn_key=words)))
+
+
+def told(stream: Stream) -> tuple[str, str, int, int]:
+    """Where a stream stands. Its numbers are of 128 bits."""
+    state = stream.bit_generator.state
+    position = state["state"]
+    return hex(position["state"]), hex(position["inc"]), state["has_uint32"], state["uinteger"]
+
+
+def standing(state: str, increment: str, has_uint32: int, uinteger: int) -> Stream:
+    """The stream that stands there. Raises ValueError for what is no place in a stream."""
+    bits = np.random.PCG64DXSM(0)
+    bits.state = {
+        "bit_generator": "PCG64DXSM",
+        "state": {"state": int(state, 16), "inc": int(increment, 16)},
+        "has_uint32": has_uint32,
+        "uinteger": uinteger,
+    }
+    return Stream(bits)
 
 
 class Dice:
@@ -23,7 +45,7 @@ class Dice:
 
     __slots__ = ("_block", "_generator")
 
-    def __init__(self, generator: np.random.Generator) -> None:
+    def __init__(self, generator: Stream) -> None:
         self._generator = generator
         self._block: list[float] = []
 

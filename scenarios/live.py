@@ -1,14 +1,16 @@
 """A scenario's world as the live venue drives it: its own people trade on while others come in from outside."""
 
 import heapq
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from itertools import islice
 from typing import Any, Final
 
 from exchange.commands import Command, EstablishVenue, PassTime, SessionTerms
 from exchange.core import Exchange
 from exchange.events import Entry
+from exchange.gateway.books import Books
 from exchange.gateway.venue import Happened, Heard
 from exchange.instruments import Instrument, NoteTerms
 from exchange.messages import changed
@@ -61,6 +63,27 @@ class History:
         self.take()
 
 
+class Script:
+    """What comes at its time whatever happens, and how much of it has been taken: an image tells no more of it."""
+
+    __slots__ = ("_commands", "taken")
+
+    def __init__(self, commands: Iterable[tuple[Time, Command]]) -> None:
+        self._commands = iter(commands)
+        self.taken = 0
+
+    def __iter__(self) -> "Script":
+        return self
+
+    def __next__(self) -> tuple[Time, Command]:
+        self.taken += 1
+        return next(self._commands)
+
+    def go_on_with(self, commands: Iterable[tuple[Time, Command]]) -> None:
+        """The same commands, from the first on: those that were taken are passed over."""
+        self._commands = islice(commands, self.taken, None)
+
+
 class LiveSimulation(Simulation):
     """The same lines, scripts and people as in simulated time, but somebody else says how late it is.
 
@@ -72,10 +95,16 @@ class LiveSimulation(Simulation):
         self, exchange: Exchange, keeper: Keeper, starts: Time, history: History | None = None
     ) -> None:
         super().__init__(exchange, keeper, starts)
+        self.tape.read_late_by(0)  # it may be that nobody inside ever reads it; then only the latest is kept
+        self.scripts: list[Script] = []  # in the order in which they were given
         self._history = history
         self._founding: list[Happened] = []
         self._heard: Heard = self._founding.append
         self._outside: Time = starts - 1  # when the latest came from there
+
+    def play(self, script: Iterable[tuple[Time, Command]]) -> None:
+        self.scripts.append(Script(script))
+        super().play(self.scripts[-1])
 
     def founded(self) -> list[Happened]:
         """What has happened so far. To be asked once, when all are inside."""
@@ -120,6 +149,14 @@ class LiveSimulation(Simulation):
                 heard(Happened(at, command, self.put(command, at)))
         self._history = None
 
+    def come_back(self, keeper: Keeper, scripts: Sequence[Iterable[tuple[Time, Command]]]) -> None:
+        """Go on, out of an image: with what it does not hold. Raises ValueError if these are not the scripts."""
+        self._keeper = keeper
+        self._history, self._founding = None, []
+        self._heard = self._founding.append
+        for script, commands in zip(self.scripts, scripts, strict=True):
+            script.go_on_with(commands)
+
     def _meet_next(self) -> None:
         due, _, _, action, subject = heapq.heappop(self._arrivals)
         self.now = self._reached(due)
@@ -133,6 +170,31 @@ class LiveSimulation(Simulation):
         if self._alarm == due:
             self._alarm = None
             self.submit(PassTime())
+
+
+class Inside:
+    """All that a live venue remembers, but for what is told to those who are connected."""
+
+    __slots__ = ("alone_because", "alone_since", "books", "demos", "simulation")
+
+    def __init__(
+        self,
+        simulation: LiveSimulation,
+        books: Books,
+        demos: list[tuple[str, str | None, str]],
+        *,
+        alone_since: Time | None = None,
+        alone_because: str = "",
+    ) -> None:
+        self.simulation = simulation
+        self.books = books
+        self.demos = demos  # title, client id, and why there is none
+        self.alone_since = alone_since  # when those inside have gone, if they have
+        self.alone_because = alone_because
+
+    @property
+    def exchange(self) -> Exchange:
+        return self.simulation.exchange
 
 
 def moved(world: World, opens: Time) -> World:

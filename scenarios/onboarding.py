@@ -1,7 +1,7 @@
 """Demonstration accounts: for each class of a regime somebody who meets it, through the same gate as everyone."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from exchange.access.classes import classify
 from exchange.access.regime import AccessClass, Applicant, ApplicantKind, Criterion, Regime
@@ -23,6 +23,7 @@ EACH = 2  # accounts of a class: one may need somebody to trade with
 DEPOSIT: Money = 50_000_000_00
 UNITS = 5  # of every crypto asset
 WEALTH: Money = 100_000_000_000_00
+TAKEN_BACK: Final = "its key was taken back"
 RETAIL = Applicant(kind=ApplicantKind.INDIVIDUAL, securities_and_deposits=300_000_00, incomes=(900_000_00,))
 
 
@@ -125,7 +126,7 @@ def enter(simulation: Simulation, world: World, name: str, applicant: Applicant,
 
 
 def _shown(title: str, key: Key | None) -> Demo:
-    return Demo(title, key, "" if key else "its key was taken back")
+    return Demo(title, key, "" if key else TAKEN_BACK)
 
 
 def _endow(simulation: Simulation, world: World, who: ParticipantId) -> None:

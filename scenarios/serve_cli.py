@@ -60,6 +60,14 @@ def serve(
             "--makers/--no-makers", help="Whether the scenario's market makers quote.", show_default="makers"
         ),
     ] = None,
+    image_every: Annotated[
+        int | None,
+        typer.Option(
+            min=1_000,
+            help="Commands from one image of the venue to the next; a start goes on from the latest.",
+            show_default="20000",
+        ),
+    ] = None,
     speed: Annotated[
         float | None,
         typer.Option(min=0.01, max=1_000, help="Engine time against the wall.", show_default="1"),
@@ -114,17 +122,21 @@ def serve(
     """
     from scenarios.founding import DEFAULT_REGIME, DEFAULT_SCENARIO, Asked, found, resume
     from scenarios.venue_folder import place_of
+    from scenarios.venue_image import EVERY
 
     configure(log_format, log_level)
     with told_as_sentences():
         if no_journal and (data is not None or journal is not None):
             raise typer.BadParameter("goes with neither --data nor --journal", param_hint="--no-journal")
+        if no_journal and image_every is not None:
+            raise typer.BadParameter("does not go with --no-journal", param_hint="--image-every")
         in_steps_only = {"--bots": bots != "0", "--out": out is not None, "--stay": stay}
         on_the_wall_only = {
             "--speed": speed is not None,
             "--no-makers": makers is False,
             "--data": data is not None,
             "--journal": journal is not None,
+            "--image-every": image_every is not None,
         }
         _check_that_it_goes(in_steps_only if lock_step is None else on_the_wall_only, lock_step)
         if lock_step is not None:
@@ -155,7 +167,9 @@ def serve(
             place = None if no_journal else place_of(data, journal, scenario or DEFAULT_SCENARIO)
             if place is not None and place.is_founded:
                 asked = Asked(scenario, regime, seed, population, makers, speed, as_written)
-                founded = resume(place, asked, limited=limits, tell=typer.echo)
+                founded = resume(
+                    place, asked, limited=limits, image_every=image_every or EVERY, tell=typer.echo
+                )
             else:
                 founded = found(
                     scenario or DEFAULT_SCENARIO,
@@ -167,6 +181,7 @@ def serve(
                     as_written=as_written,
                     makers=makers is not False,
                     place=place,
+                    image_every=image_every or EVERY,
                 )
             if keys is not None:
                 _write_keys(founded.demos, keys)

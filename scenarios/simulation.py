@@ -14,8 +14,7 @@ import gc
 import heapq
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import contextmanager
-from itertools import count
-from typing import Any, Protocol, get_args
+from typing import Any, Final, Protocol, get_args
 
 import simpy
 
@@ -32,6 +31,9 @@ from participants.participant import Participant
 from scenarios.world import CALM, Disconnection, LinkTerms, StormTerms
 
 _REQUESTS = get_args(Request)
+ARRIVALS: Final = frozenset(
+    {"_arrive", "_lose", "_look_up", "_play", "_return", "_ring"}
+)  # what is done at one
 _DUTIES, _READERS = 99, 100  # duties come after every command of the instant, and looking up last
 
 
@@ -72,13 +74,13 @@ class Link:
     repeat needs no dice and keeps nothing waiting; so it may arrive after what was sent later.
     """
 
-    __slots__ = ("_dice", "_last_in", "_last_out", "_numbers", "_terms", "feed_ns", "storm")
+    __slots__ = ("_dice", "_last_in", "_last_out", "_number", "_terms", "feed_ns", "storm")
 
     def __init__(self, terms: LinkTerms, dice: Dice, storm: StormTerms = CALM) -> None:
         self._terms = terms
         self._dice = dice
         self._last_out = self._last_in = 0
-        self._numbers = count(1)
+        self._number = 0  # of the latest request that was sent again
         self.storm = storm
         self.feed_ns = terms.fixed_ns + terms.jitter_ns  # how late the public tape is on this line
 
@@ -99,7 +101,8 @@ class Link:
         if not self.storm.repeats or not isinstance(command, _REQUESTS):
             return [(arrival, command)]
         if isinstance(command, NumberedRequest) and not command.request_id:
-            command = changed(command, request_id=next(self._numbers))
+            self._number += 1
+            command = changed(command, request_id=self._number)
         return [(arrival + n * self.storm.spacing, command) for n in range(self.storm.repeats + 1)]
 
     def takes_in(self, event: Event) -> bool:
@@ -152,7 +155,7 @@ class Simulation:
         self._keeper = keeper
         self._environment = simpy.Environment(initial_time=starts)
         self._arrivals: list[tuple[Time, int, int, Callable[[Any], None], Any]] = []
-        self._arrived = count()
+        self._arranged = 0  # arrivals so far: at one instant they come in this order
         self._readers: dict[ParticipantId, Reader] = {}
         self._followers: dict[type, list[Reader]] = {}
         self._alarm: Time | None = None
@@ -207,7 +210,8 @@ class Simulation:
                 action(subject)
 
     def _at(self, time: Time, precedence: int, action: Callable[[Any], None], subject: object) -> None:
-        heapq.heappush(self._arrivals, (time, precedence, next(self._arrived), action, subject))
+        self._arranged += 1
+        heapq.heappush(self._arrivals, (time, precedence, self._arranged, action, subject))
 
     def _ring(self, due: Time) -> None:
         if self._alarm == due:

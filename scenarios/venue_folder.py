@@ -101,8 +101,9 @@ def new_journal(place: Place) -> Journal:
     return journal
 
 
-def its_journal(place: Place, terms: Terms) -> Journal:
-    """The journal of the venue that was founded there. Raises JournalUnusable if it is another, or gone."""
+def its_journal(place: Place, terms: Terms, since: Head | None = None) -> Journal:
+    """The journal of the venue that was founded there; what lies before `since` is not read yet. Raises JournalUnusable
+    if it is another, or gone."""
     url = place.journal or (
         terms.journal if _is_database(terms.journal) else str(place.folder / terms.journal)
     )
@@ -110,7 +111,7 @@ def its_journal(place: Place, terms: Terms) -> Journal:
         raise JournalUnusable(
             f"the journal of the venue in {place.folder} is not at {url}. Bring it back, or name it with --journal"
         )
-    journal = open_journal(url)
+    journal = open_journal(url, since)
     last = next(journal.records(terms.founded.sequence - 1), None)
     if last is None or last.check.hex() != terms.founded.check:
         journal.close()

@@ -6,8 +6,9 @@ in simulated time ends before that pays, and folds nothing.
 """
 
 import zlib
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, Final, overload
+from typing import Any, Final, NamedTuple, Self, overload
 
 from exchange.clearing.transfers import LedgerRecord
 from exchange.messages import decode_lines, encode_lines
@@ -16,37 +17,57 @@ BLOCK: Final = 1_024  # records that are folded together
 _FAST: Final = 1  # more effort makes blocks hardly smaller
 
 
+class Block(NamedTuple):
+    """So many records, folded together."""
+
+    records: int
+    lines: bytes  # of JSON, compressed
+
+    @classmethod
+    def of(cls, records: Sequence[LedgerRecord]) -> Self:
+        return cls(len(records), zlib.compress(encode_lines(records), _FAST))
+
+    def unfolded(self) -> bytes:
+        return zlib.decompress(self.lines)
+
+
 class Chronicle(Sequence[LedgerRecord]):
     """A sequence to be read only. To read it from one end to the other is cheap; to jump about in it is not.
 
     `latest` may be appended to and popped from, by its ledger alone; `fold` is for the ledger to call.
     """
 
-    __slots__ = ("_folded", "_open", "_opened", "latest")
+    __slots__ = ("_ends", "_folded", "_open", "_opened", "latest")
 
-    def __init__(self, records: Iterable[LedgerRecord] = ()) -> None:
+    def __init__(self, records: Iterable[LedgerRecord] = (), folded: Iterable[Block] = ()) -> None:
+        """`folded` come before the records, in blocks of any size."""
         self.latest: list[LedgerRecord] = list(records)
-        self._folded: list[bytes] = []
+        self._folded: list[Block] = []
+        self._ends: list[int] = []  # how many records there are up to the end of each block
         self._open: list[LedgerRecord] = []  # the block that was read last, unfolded
         self._opened = -1
+        for block in folded:
+            self._put_away(block)
 
     @property
     def folded(self) -> int:
         """How many records are folded away: those that `latest` does not hold."""
-        return len(self._folded) * BLOCK
+        return self._ends[-1] if self._ends else 0
 
     def fold(self) -> bytes:
         """Fold the oldest block of `latest` away; its records as lines of JSON."""
         lines = encode_lines(self.latest[:BLOCK])
-        self._folded.append(zlib.compress(lines, _FAST))
+        self._put_away(Block(BLOCK, zlib.compress(lines, _FAST)))
         del self.latest[:BLOCK]
         return lines
 
     def copy(self) -> "Chronicle":
         """What is folded is shared."""
-        other = Chronicle(self.latest)
-        other._folded = self._folded.copy()
-        return other
+        return Chronicle(self.latest, self._folded)
+
+    def _put_away(self, block: Block) -> None:
+        self._ends.append(self.folded + block.records)
+        self._folded.append(block)
 
     def __len__(self) -> int:
         return self.folded + len(self.latest)
@@ -70,7 +91,10 @@ class Chronicle(Sequence[LedgerRecord]):
         if isinstance(place, slice):
             return self._part(*place.indices(len(self)))
         at = range(len(self))[place]  # as a list counts, from the end too
-        return self.latest[at - self.folded] if at >= self.folded else self._block(at // BLOCK)[at % BLOCK]
+        if at >= self.folded:
+            return self.latest[at - self.folded]
+        number = bisect_right(self._ends, at)
+        return self._block(number)[at - self._begin(number)]
 
     def __iter__(self) -> Iterator[LedgerRecord]:
         return self._from(0)
@@ -83,12 +107,15 @@ class Chronicle(Sequence[LedgerRecord]):
         return [record for record, _ in zip(self._from(start), range(start, stop), strict=False)]
 
     def _from(self, start: int) -> Iterator[LedgerRecord]:
-        for number in range(start // BLOCK, len(self._folded)):
-            yield from self._block(number)[max(start - number * BLOCK, 0) :]
+        for number in range(bisect_right(self._ends, start), len(self._folded)):
+            yield from self._block(number)[max(start - self._begin(number), 0) :]
         yield from self.latest[max(start - self.folded, 0) :]
+
+    def _begin(self, number: int) -> int:
+        return self._ends[number] - self._folded[number].records
 
     def _block(self, number: int) -> list[LedgerRecord]:
         if self._opened != number:
-            lines = zlib.decompress(self._folded[number])
+            lines = self._folded[number].unfolded()
             self._open, self._opened = decode_lines(lines, LedgerRecord), number  # type: ignore[arg-type]
         return self._open

@@ -14,7 +14,7 @@ from typing import Final, NamedTuple
 
 from mypy_extensions import mypyc_attr
 
-from exchange.clearing.chronicle import BLOCK, Chronicle
+from exchange.clearing.chronicle import BLOCK, Block, Chronicle
 from exchange.clearing.transfers import (
     EXPIRY,
     AccountClosed,
@@ -144,6 +144,13 @@ class Snapshot(NamedTuple):
     history: Chronicle
     last_time: Time
     last_id: int
+
+
+class Earlier(NamedTuple):
+    """A history that another ledger has written. Nearly nothing is ever looked up in it, so it stays folded."""
+
+    blocks: tuple[Block, ...]
+    submitted: tuple[Committed, ...]  # what in it was more than moves
 
 
 class Ledger:
@@ -617,25 +624,25 @@ class Ledger:
         self._digest, self._digested = sha256(), 0
         self._seen = Seen(0, 0, 0, {})
 
-    def resume(self, history: list[LedgerRecord], lines: Iterable[bytes]) -> None:
-        """Take over the history that led to the accounts and the open transfers which this ledger has already.
-
-        `lines` are its records as JSON: what `head` would have to write again.
-        """
-        committed = [record for record in history if isinstance(record, Committed)]
-        self._history = Chronicle(history)
-        self._known = {
-            record.transfer.id: record.transfer for record in committed if not self._may_be_booked(record)
-        }
+    def resume(self, earlier: Earlier) -> None:
+        """Take over the history that led to the accounts and the open transfers which this ledger has already."""
+        self._history = Chronicle(folded=earlier.blocks)
+        self._known = {record.transfer.id: record.transfer for record in earlier.submitted}
         self._resolved = {
             record.transfer.pending_id: record
-            for record in committed
+            for record in earlier.submitted
             if record.transfer.pending_id is not None
         }
-        self._digest, self._digested = sha256(), len(history)
-        for block in lines:
-            self._digest.update(block)
+        self._digest, self._digested = sha256(), len(self._history)
+        for block in earlier.blocks:
+            self._digest.update(block.unfolded())
         self._seen = Seen(0, 0, 0, {})
+
+    def submitted(self, records: Iterable[LedgerRecord]) -> Iterator[Committed]:
+        """Of these records of its own, all that are more than moves: what `resume` has to be told of them."""
+        return (
+            record for record in records if isinstance(record, Committed) and not self._may_be_booked(record)
+        )
 
     def _may_be_booked(self, record: Committed) -> bool:
         """Whether it looks like a move. What was submitted and looks so too may count as one."""

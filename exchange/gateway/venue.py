@@ -108,6 +108,23 @@ class Alone:
         return self.exchange.next_due()
 
 
+class Images(Protocol):
+    """Keeps what the venue remembers, so that the next start need not live it again. It is asked between two batches,
+    when all that has happened is in the journal."""
+
+    def look(self) -> None:
+        """It must not wait, and it must not fail."""
+        ...
+
+    def keep_last(self) -> None:
+        """Everything has come to its end; nothing more will happen."""
+        ...
+
+    def give_up(self) -> None:
+        """It has ended, but not so that anything could be kept."""
+        ...
+
+
 class Meter(Protocol):
     """Is told how the venue works, from its thread and from the journal's. It must not wait, and it must not fail."""
 
@@ -169,14 +186,21 @@ class Source:
 
 class LiveVenue:
     def __init__(
-        self, world: World, clock: Clock, journal: Journal | None = None, *, intake: int = 10_000
+        self,
+        world: World,
+        clock: Clock,
+        journal: Journal | None = None,
+        *,
+        intake: int = 10_000,
+        books: Books | None = None,
     ) -> None:
         self.world = world
         self.clock = clock
         self.exchange = world.exchange
-        self.books = Books(self.exchange.state)
+        self.books = books or Books(self.exchange.state)
         self.standing = Standing.STARTING
         self.meter: Meter | None = None
+        self.images: Images | None = None
         self.recovered = 0  # commands that were in the journal when it was opened
         self.followers: list[Callable[[News], None]] = []
         self.handled = 0  # commands from outside
@@ -273,12 +297,20 @@ class LiveVenue:
         await self.drain()
         if self._alarm is not None:
             self._alarm.cancel()
+        if self.images is not None:
+            await asyncio.to_thread(self._end_images, self.images)
         if self._thread is not None and self._journal is not None:
             self._thread.shutdown()
             self._journal.close()
             self._journal = None
         if self.standing not in (Standing.FAILED, Standing.FULL):
             self.standing = Standing.CLOSED
+
+    def _end_images(self, images: Images) -> None:
+        if self.standing is Standing.STOPPING and not self.is_ahead:
+            images.keep_last()
+        else:
+            images.give_up()
 
     def submit(self, source: Source, ask: Ask[Any], reply: Reply, *, must: bool = False) -> None:
         """Queue what is asked. Cancels still find room when orders do not, and what `must` be done always does.
@@ -314,6 +346,8 @@ class LiveVenue:
                 await self._wake.wait()
                 self._wake.clear()
                 await self._turn()
+                if self.images is not None and self.standing is Standing.OPEN:
+                    self.images.look()
                 self._set_alarm()
                 if self._turns:
                     self._wake.set()

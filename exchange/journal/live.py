@@ -208,15 +208,19 @@ class Paths(NamedTuple):
 # --- opening --------------------------------------------------------------------------------------------
 
 
-def open_journal(url: str) -> Journal:
+def open_journal(url: str, since: Head | None = None) -> Journal:
     """The journal at `url`, to be written by this process alone; made if there is none.
+
+    Every record is read and checked; if the record `since` is there as it was, those before it are left to whoever
+    reads them.
 
     `sqlite:///venue.db` (a path may also stand alone; four slashes begin at the root) or `postgresql://...`.
     Raises JournalInUse, JournalUnusable and LiveJournalDamaged, each with a sentence.
     """
     if url.startswith(_POSTGRESQL):
-        return _opened(_postgresql(url, writing=True), None, None)
-    return _open_file(_path_of(url))
+        remote = _postgresql(url, writing=True)
+        return _opened(remote, None, since=since)
+    return _open_file(_path_of(url), since)
 
 
 def is_there(url: str) -> bool:
@@ -227,7 +231,7 @@ def is_there(url: str) -> bool:
     return path.exists() or Paths(path).mark.exists()
 
 
-def _open_file(path: Path) -> Journal:
+def _open_file(path: Path, since: Head | None) -> Journal:
     if not path.parent.is_dir():
         raise JournalUnusable(f"{path.parent} is no folder. Make it, or name another place for the journal")
     beside = Beside(path)
@@ -235,7 +239,7 @@ def _open_file(path: Path) -> Journal:
         if _is_new(path):
             _create(path)
         make_durable(path)
-        audited = audit_file(path)
+        audited = audit_file(path, since)
         beside.keep_reserve()
         journal = _opened(SqliteStore(path, writing=True), beside, audited)
     except BaseException:
@@ -244,9 +248,11 @@ def _open_file(path: Path) -> Journal:
     return journal
 
 
-def _opened(store: Store, beside: Beside | None, audited: "Audited | None") -> Journal:
+def _opened(
+    store: Store, beside: Beside | None, audited: "Audited | None" = None, since: Head | None = None
+) -> Journal:
     try:
-        found = audited or audit(store, None)
+        found = audited or audit(store, None, since)
         if found.oldest < versions.SCHEMA:
             raise JournalUnusable(
                 f"{store.name} has the schema {found.oldest}, which this version reads but no longer writes."
@@ -334,7 +340,7 @@ class Audited(NamedTuple):
     oldest: int  # schema
 
 
-def audit_file(path: Path) -> Audited:
+def audit_file(path: Path, since: Head | None = None) -> Audited:
     """Check every record of a SQLite journal and change nothing. Raises as `open_journal`."""
     store, paths = SqliteStore(path, writing=False), Paths(path)
     try:
@@ -350,18 +356,19 @@ def audit_file(path: Path) -> Audited:
         raise LiveJournalDamaged(
             store.name, 1, f"the database cannot be read ({fault})", path=place.path, offset=place.offset
         ) from fault
-    return audit(store, mark)
+    return audit(store, mark, since)
 
 
-def audit(store: Store, mark: Mark | None) -> Audited:
-    """Every record of a store, held against its mark; without a mark every record counts as promised."""
-    last: Record | None = None
-    marked: Record | None = None
+def audit(store: Store, mark: Mark | None, since: Head | None = None) -> Audited:
+    """Every record of a store behind `since`, if that one is there, held against its mark; without a mark every record
+    counts as promised."""
+    last = _found(store, mark, since)
+    marked = last if last and mark and last.sequence == mark.sequence else None
     torn: str | None = None
     oldest = versions.SCHEMA
     promised = mark.sequence if mark else 2**63
     try:
-        for record, why in numbered(store.records(0), None):
+        for record, why in numbered(store.records(_position(last) - 1), last):
             if why:
                 if _position(last) <= promised:
                     raise _damaged(store, last, why)
@@ -378,6 +385,20 @@ def audit(store: Store, mark: Mark | None) -> Audited:
         other = "whole, but not of the journal to which the high-water mark belongs"
         raise LiveJournalDamaged(store.name, mark.sequence, other)
     return Audited(last, torn, oldest)
+
+
+def _found(store: Store, mark: Mark | None, head: Head | None) -> Record | None:
+    """The record that stands there, unless it is another, or lies behind what was promised."""
+    if head is None or head.sequence < 1 or (mark and mark.sequence < head.sequence):
+        return None
+    try:
+        record = next(store.records(head.sequence - 1), None)
+    except Unreadable:
+        return None
+    if record is None or head_of(record) != head or not record.is_whole():
+        return None
+    _check_versions(store, record)
+    return record
 
 
 def _checked(store: Store, after: int) -> Iterator[Record]:

@@ -39,7 +39,7 @@ def recovery(
     that this one does not repeat. An exchange that breaks says at which record.
     """
     taken, skipped = _snapshot_of(journal, until) if from_snapshot else (None, ())
-    venue, first = (taken.exchange, taken.head.sequence) if taken else (Exchange(), 0)
+    venue, first = (taken.whole, taken.head.sequence) if taken else (Exchange(), 0)
     sequence = first
     for record in journal.records(first):
         if until is not None and record.sequence > until:
@@ -74,5 +74,6 @@ def _snapshot_of(journal: Journal, until: int | None) -> tuple[Taken | None, tup
         if record is None or record.check.hex() != taken.head.check:
             skipped.append(f"{path} is of another journal")
         elif until is None or taken.head.sequence <= until:
+            journal.snapshots.go_on_from(taken)
             return taken, tuple(skipped)
     return None, tuple(skipped)

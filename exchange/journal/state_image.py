@@ -5,6 +5,8 @@ choices, tuples and messages stand where they are used; everything that can chan
 by its number, so that what was one object is one object again. Nothing that an image names is called: objects are
 made bare and their fields are set, so a file can hold wrong values but cannot run anything.
 
+Whoever knows more than the core can have more told in the same way: what an image may name is a `Vocabulary`.
+
 Two exchanges that remember the same have the same image, to the byte. What follows from the history of a ledger,
 the venue's or an issuer's, is not in it: histories are kept apart, because they only grow.
 """
@@ -12,17 +14,18 @@ the venue's or an issuer's, is not in it: histories are kept apart, because they
 import importlib
 import pkgutil
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from enum import Enum
 from functools import cache
 from hashlib import sha256
-from typing import Any, NamedTuple
+from math import isfinite
+from types import MethodType, ModuleType
+from typing import Any, Final, NamedTuple
 
 import exchange
 import matching
 from exchange.clearing.auditor import Auditor
-from exchange.clearing.ledger import Ledger
-from exchange.clearing.transfers import LedgerRecord
+from exchange.clearing.ledger import Earlier, Ledger
 from exchange.core import Exchange
 from exchange.messages import Message, decode, encode
 from exchange.numbered import Folded
@@ -36,10 +39,10 @@ from matching.terms import Instructions, OrderId, ParticipantId, Side
 from matching.triggers import Waiting, WaitingOrders, Watch
 
 _RIM = ("exchange.journal", "exchange.gateway", "exchange.reports")
-_OBJECT, _TUPLE, _NAMED, _CHOICE, _MESSAGE, _INSTRUCTIONS, _FROZENSET = range(7)
+_OBJECT, _TUPLE, _NAMED, _CHOICE, _MESSAGE, _INSTRUCTIONS, _FROZENSET, _CLASS, _METHOD, _FLOAT = range(10)
 _PLAIN = (int, str, bool, float, type(None))
 _BUILT_IN = {kind.__name__: kind for kind in (list, dict, set, deque, Counter)}
-_FOLLOWING = {  # fields that can be reckoned again from the ledger's history
+_FOLLOWING: Final[Mapping[type[Any], frozenset[str]]] = {  # from the ledger's history
     Ledger: frozenset({"_known", "_resolved", "_history", "_digest", "_digested", "_seen"}),
     Auditor: frozenset(vars(Auditor())),  # which reads it from the beginning
 }
@@ -47,6 +50,75 @@ _FOLLOWING = {  # fields that can be reckoned again from the ledger's history
 
 class ImageError(ValueError):
     """What is remembered cannot be told in an image, or an image is not one of this version. Says why."""
+
+
+class Form(NamedTuple):
+    """How a value of somebody else's class is told in plain values, and made of them again."""
+
+    kind: type[Any]
+    told: Callable[[Any], Sequence[Any]]
+    made: Callable[..., Any]
+
+
+class Vocabulary:
+    """What an image begins with, and all that it may name: classes of some modules, what has a form of its own, and
+    methods of the first by their names."""
+
+    def __init__(
+        self,
+        root: type[Any],
+        modules: Mapping[str, ModuleType],
+        following: Mapping[
+            type[Any], frozenset[str]
+        ],  # fields that are not told: they are set again otherwise
+        forms: Sequence[Form],
+        methods: frozenset[str] = frozenset(),
+    ) -> None:
+        self.root = root
+        self.modules = modules
+        self.following = following
+        self.forms = {form.kind: form for form in forms}
+        self.forms_by_name = {form.kind.__name__: form for form in forms}
+        self.methods = methods
+        self._classes = {
+            _name(kind): kind
+            for module, held in modules.items()
+            for kind in vars(held).values()
+            if isinstance(kind, type) and kind.__module__ == module
+        }
+
+    def more(
+        self,
+        root: type[Any],
+        modules: Mapping[str, ModuleType],
+        following: Mapping[type[Any], frozenset[str]],
+        forms: Sequence[Form],
+        methods: frozenset[str],
+    ) -> "Vocabulary":
+        """This one and more, for images that begin otherwise."""
+        return Vocabulary(
+            root,
+            {**self.modules, **modules},
+            {**self.following, **following},
+            [*self.forms.values(), *forms],
+            self.methods | methods,
+        )
+
+    def class_of(self, name: str, kind: type[Any] = object) -> type[Any]:
+        """Raises KeyError for what may not be named, TypeError for what is not of that kind."""
+        found = self._classes[name]
+        if not issubclass(found, kind):
+            raise TypeError(f"{name} is no {kind.__name__}")
+        return found
+
+    def fields_of(self, value: Any) -> list[str]:
+        kind = type(value)
+        if kind.__module__ not in self.modules:
+            raise ImageError(
+                f"{kind.__module__}.{kind.__qualname__} is no class of the core: no image holds it"
+            )
+        names = {*_slots_of(kind), *getattr(value, "__dict__", ())} - self.following.get(kind, frozenset())
+        return sorted(name for name in names if hasattr(value, name))
 
 
 class Image(NamedTuple):
@@ -83,15 +155,17 @@ def state_hash(venue: Exchange) -> str:
 # --- writing --------------------------------------------------------------------------------------------
 
 
-def image_of(venue: Exchange) -> Image:
-    """Raises ImageError, naming the class, for what an image has no form for."""
-    return _Walk().walk(venue)
+def image_of(whole: object, vocabulary: Vocabulary | None = None) -> Image:
+    """Of an exchange, unless the vocabulary says of what. Raises ImageError, naming the class, for what an image has no
+    form for."""
+    return _Walk(vocabulary or core()).walk(whole)
 
 
 class _Walk:
     """One walk: objects get their numbers as they are met, and are told in the order of these numbers."""
 
-    def __init__(self) -> None:
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
         self._numbers: dict[int, int] = {}
         self._met: list[Any] = []
         self._shapes: dict[tuple[str, ...], int] = {}
@@ -99,8 +173,8 @@ class _Walk:
         self._places: dict[tuple[str, bytes], int] = {}  # of a message among those of its class
         self._places_by_identity: dict[int, int] = {}
 
-    def walk(self, venue: Exchange) -> Image:
-        self._reference(venue)
+    def walk(self, whole: object) -> Image:
+        self._reference(whole)
         objects = [encode(self._told(value)) for value in self._grown()]
         messages = {name: b"[%b]" % b",".join(held) for name, held in self._messages.items()}
         ledgers = tuple(value for value in self._met if type(value) is Ledger)
@@ -123,19 +197,17 @@ class _Walk:
             return ["deque", value.maxlen, *map(self._value, value)]
         if kind is set:
             return ["set", *map(self._value, _ordered(value))]
-        if kind is Folded:
-            return [kind.__name__, value.lines.decode()]
-        sorted_list = _sorted_list()
-        if kind is sorted_list:
-            return [sorted_list.__name__, *value]
-        names = _fields_of(value)
+        form = self._vocabulary.forms.get(kind)
+        if form is not None:
+            return [kind.__name__, *form.told(value)]
+        names = self._vocabulary.fields_of(value)
         shape = self._shapes.setdefault((_name(kind), *names), len(self._shapes))
         return [shape, *(self._value(getattr(value, name)) for name in names)]
 
     def _value(self, value: Any) -> Any:
         kind = type(value)
         if kind in _PLAIN:
-            return value
+            return value if kind is not float or isfinite(value) else [_FLOAT, repr(value)]
         if kind is tuple:
             return [_TUPLE, *map(self._value, value)]
         name = _name(kind)
@@ -149,6 +221,10 @@ class _Walk:
             return [_FROZENSET, *map(self._value, _ordered(value))]
         if kind is Instructions:  # never change, so orders share them or not
             return [_INSTRUCTIONS, *map(self._value, _asked(value))]
+        if isinstance(value, type):
+            return [_CLASS, _class_named(value, self._vocabulary)]
+        if kind is MethodType:
+            return [_METHOD, self._reference(value.__self__), _method_named(value, self._vocabulary)]
         return [_OBJECT, self._reference(value)]
 
     def _reference(self, value: Any) -> int:
@@ -171,12 +247,18 @@ class _Walk:
         return place
 
 
-def _fields_of(value: Any) -> list[str]:
-    kind = type(value)
-    if kind.__module__ not in _core_modules():
-        raise ImageError(f"{kind.__module__}.{kind.__qualname__} is no class of the core: no image holds it")
-    names = {*_slots_of(kind), *getattr(value, "__dict__", ())} - _FOLLOWING.get(kind, frozenset())
-    return sorted(name for name in names if hasattr(value, name))
+def _class_named(kind: type[Any], vocabulary: Vocabulary) -> str:
+    name = _name(kind)
+    if kind.__module__ not in vocabulary.modules:
+        raise ImageError(f"{name} is no class of the core: no image names it")
+    return name
+
+
+def _method_named(method: MethodType, vocabulary: Vocabulary) -> str:
+    name: str = method.__name__
+    if name not in vocabulary.methods:
+        raise ImageError(f"{method.__qualname__} is no method that an image may name")
+    return name
 
 
 def _asked(instructions: Instructions) -> tuple[Any, ...]:
@@ -187,26 +269,21 @@ def _asked(instructions: Instructions) -> tuple[Any, ...]:
 
 def _ordered(values: Any) -> list[Any]:
     """A set in an order that depends on nothing but its members."""
-    return sorted(values, key=lambda member: (type(member).__name__, member))
+    return sorted(values, key=lambda one: (type(one).__name__, _name(one) if isinstance(one, type) else one))
 
 
 # --- reading --------------------------------------------------------------------------------------------
 
 
-class History(NamedTuple):
-    """That of one ledger: its records, and the same as lines of JSON in any number of parts."""
-
-    records: list[LedgerRecord]
-    lines: list[bytes]
-
-
-def exchange_from(image: Image, histories: Sequence[History]) -> tuple[Exchange, tuple[Ledger, ...]]:
-    """The exchange of that image, and its ledgers, which get their histories in the order of `Image.ledgers`.
+def read_image(
+    image: Image, histories: Sequence[Earlier], vocabulary: Vocabulary | None = None
+) -> tuple[Any, tuple[Ledger, ...]]:
+    """What the image is of, and its ledgers, which get their histories in the order of `Image.ledgers`.
 
     Raises ImageError for what this version has no class or no field for.
     """
     try:
-        return _Reading(image).read(histories)
+        return _Reading(image, vocabulary or core()).read(histories)
     except (LookupError, TypeError, AttributeError, ValueError) as fault:
         raise ImageError(f"the image is not one that this version can read: {fault}") from fault
 
@@ -214,24 +291,35 @@ def exchange_from(image: Image, histories: Sequence[History]) -> tuple[Exchange,
 class _Reading:
     """First every object bare, then the fields of each: they may refer to one another in any way."""
 
-    def __init__(self, image: Image) -> None:
-        self._shapes: list[list[str]] = decode(image.shapes, list)
+    def __init__(self, image: Image, vocabulary: Vocabulary) -> None:
+        self._vocabulary = vocabulary
+        self._class = vocabulary.class_of
+        self._shapes = [self._shape(*told) for told in decode(image.shapes, list)]
         self._told: list[list[Any]] = [decode(line, list) for line in image.objects]
         self._messages: dict[str, list[Any]] = {
-            name: decode(held, _list_of(_class(name))) for name, held in image.messages.items()
+            name: decode(held, _list_of(self._class(name, Message))) for name, held in image.messages.items()
         }
         self._objects = [self._bare(told) for told in self._told]
 
-    def read(self, histories: Sequence[History]) -> tuple[Exchange, tuple[Ledger, ...]]:
+    def read(self, histories: Sequence[Earlier]) -> tuple[Any, tuple[Ledger, ...]]:
         for value, told in zip(self._objects, self._told, strict=True):
             self._fill(value, told)
-        venue = self._objects[0]
-        if not isinstance(venue, Exchange):
-            raise TypeError("it does not begin with an exchange")
+        whole = self._objects[0]
+        if type(whole) is not self._vocabulary.root:
+            raise TypeError(f"it does not begin with an object of {self._vocabulary.root.__qualname__}")
         ledgers = tuple(value for value in self._objects if type(value) is Ledger)
         for ledger, history in zip(ledgers, histories, strict=True):
-            ledger.resume(*history)
-        return venue, ledgers
+            ledger.resume(history)
+        return whole, ledgers
+
+    def _shape(self, name: str, *fields: str) -> tuple[Any, tuple[str, ...]]:
+        kind = self._class(name)
+        if issubclass(kind, Enum | Message | tuple):
+            raise TypeError(f"{kind.__qualname__} stands among what can change")
+        for field in fields:
+            if field.startswith("__"):
+                raise AttributeError(f"{field} is no field")
+        return kind, fields
 
     def _bare(self, told: list[Any]) -> Any:
         name = told[0]
@@ -239,13 +327,9 @@ class _Reading:
             return deque(maxlen=told[1])
         if type(name) is str and name in _BUILT_IN:
             return _BUILT_IN[name]()
-        if name == _sorted_list().__name__:
-            return _sorted_list()(told[1:])
-        if name == Folded.__name__:
-            return Folded.of_lines(told[1].encode())
-        kind: Any = _class(self._shapes[name][0])
-        if issubclass(kind, Enum | Message | tuple):
-            raise TypeError(f"{kind.__qualname__} stands among what can change")
+        if type(name) is str:
+            return self._vocabulary.forms_by_name[name].made(*told[1:])
+        kind = self._shapes[name][0]
         return _MADE[kind]() if kind in _MADE else kind.__new__(kind)
 
     def _fill(self, value: Any, told: list[Any]) -> None:
@@ -257,11 +341,9 @@ class _Reading:
             value.extend(map(self._value, told[1 + (kind is deque) :]))
         elif kind is set:
             value.update(map(self._value, told[1:]))
-        elif kind is not _sorted_list() and kind is not Folded:
-            for name, part in zip(self._shapes[told[0]][1:], told[1:], strict=True):
-                if name.startswith("__"):
-                    raise AttributeError(f"{name} is no field")
-                object.__setattr__(value, name, self._value(part))
+        elif kind not in self._vocabulary.forms:
+            for name, part in zip(self._shapes[told[0]][1], told[1:], strict=True):
+                object.__setattr__(value, name, part if type(part) is not list else self._value(part))
 
     def _value(self, part: Any) -> Any:
         if type(part) is not list:
@@ -272,15 +354,21 @@ class _Reading:
             case [1, *members]:
                 return tuple(map(self._value, members))
             case [2, name, *members]:
-                return _class(name, tuple)(*map(self._value, members))
+                return self._class(name, tuple)(*map(self._value, members))
             case [3, name, value]:
-                return _class(name, Enum)(value)
+                return self._class(name, Enum)(value)
             case [4, name, place]:
                 return self._messages[name][place]
             case [5, *asked]:
                 return _instructions(*map(self._value, asked))
             case [6, *members]:
                 return frozenset(map(self._value, members))
+            case [7, name]:
+                return self._class(name)
+            case [8, number, name] if name in self._vocabulary.methods:
+                return MethodType(getattr(type(self._objects[number]), name), self._objects[number])
+            case [9, text]:
+                return float(text)
         raise ValueError(f"{part!r} is no value")
 
 
@@ -300,20 +388,23 @@ def _core_modules() -> dict[str, Any]:
 
 
 @cache
-def _classes() -> dict[str, type[Any]]:
-    return {
-        f"{module}:{kind.__qualname__}": kind
-        for module, held in _core_modules().items()
-        for kind in vars(held).values()
-        if isinstance(kind, type) and kind.__module__ == module
-    }
-
-
-def _class(name: str, kind: type[Any] = object) -> type[Any]:
-    found = _classes()[name]
-    if not issubclass(found, kind):
-        raise TypeError(f"{name} is no {kind.__name__}")
-    return found
+def core() -> Vocabulary:
+    """For the image of an exchange. The one container of another library that the core uses has a form, and what is
+    folded."""
+    sorted_list = type(SortedKeys().far)
+    return Vocabulary(
+        Exchange,
+        _core_modules(),
+        _FOLLOWING,
+        [
+            Form(sorted_list, list, lambda *values: sorted_list(values)),
+            Form(
+                Folded,
+                lambda folded: [folded.lines.decode()],
+                lambda lines: Folded.of_lines(lines.encode()),
+            ),
+        ],
+    )
 
 
 def _list_of(kind: type[Any]) -> type[list[Any]]:
@@ -321,7 +412,13 @@ def _list_of(kind: type[Any]) -> type[list[Any]]:
 
 
 def _name(kind: type[Any]) -> str:
-    return f"{kind.__module__}:{kind.__qualname__}"
+    found = _NAMES.get(kind)
+    if found is None:
+        found = _NAMES[kind] = f"{kind.__module__}:{kind.__qualname__}"
+    return found
+
+
+_NAMES: dict[type[Any], str] = {}
 
 
 def _slots_of(kind: type[Any]) -> tuple[str, ...]:
@@ -359,9 +456,3 @@ _MADE: dict[type[Any], Callable[[], Any]] = {  # compiled, these cannot be bare;
     Feed: lambda: Feed(Market(MarketTerms(), 0)),
     RestingOrder: _bare_order,
 }
-
-
-@cache
-def _sorted_list() -> type[Any]:
-    """The one container of another library that the core uses."""
-    return type(SortedKeys().far)

@@ -84,6 +84,7 @@ def test_a_venue_goes_on_after_a_stop_and_after_a_kill_with_its_keys(tmp_path: P
     assert second.told["recovered"].startswith(
         f"{records} commands from {folder / 'journal.db'}, state {was} in "
     )
+    assert second.told["recovered"].endswith(", 0 of them after an image"), "one is kept at every good stop"
     assert second.told["everyone-1"] == first.told["everyone-1"]
     assert labels(second) == ["one"]
     place(second, "two")
@@ -92,6 +93,7 @@ def test_a_venue_goes_on_after_a_stop_and_after_a_kill_with_its_keys(tmp_path: P
     records, was = hash_of(folder)
     third = Server("--data", str(folder), "market_day", *NEW, "--speed", "1")
     assert f"{records} commands" in third.told["recovered"] and was in third.told["recovered"]
+    assert "0 of them after" not in third.told["recovered"] and "after an image" in third.told["recovered"]
     assert labels(third) == ["one", "two"]
 
     code, told = run("--data", str(folder))
@@ -154,6 +156,8 @@ def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(tmp_path: Path) -> 
     ("options", "told"),
     [
         (("--no-journal", "--data", "x"), "--no-journal"),
+        (("--no-journal", "--image-every", "5000"), "--image-every"),
+        (("--lock-step", "1s", "--image-every", "5000"), "--image-every does not go with --lock-step"),
         (("--journal", "postgresql://nobody@localhost/none"), "needs a folder beside it"),
         (("--data", "/proc/none"), "name a place that can be written"),
         (("--data", "pyproject.toml"), "pyproject.toml"),

@@ -7,6 +7,9 @@ and cancel orders as fast as they are answered, until the child is killed with S
 to the state of an exchange that has handled the journal and nothing else; it must know every order that was answered,
 as it was answered or further on, every cancel and every trade that any feed has told; and what is sent again under its
 number must have been placed once. A venue lives through several kills.
+
+While it serves, a copy of the process keeps image after image of the venue. Every other time it is killed as well, and
+now and then the newest image, or a part of it, is damaged: the next start goes on from another, or lives it all again.
 """
 
 import asyncio
@@ -34,8 +37,11 @@ from exchange.gateway.server import listen, make_server, run
 from exchange.journal import read_journal, recover, state_hash
 from scenarios.founding import Asked, found, resume
 from scenarios.venue_folder import Place
+from scenarios.venue_image import IMAGES
 
 KILLS_PER_VENUE = 8
+IMAGE_EVERY = 60  # commands: several in each life
+DAMAGED = 0.2  # of all starts find an image that is not whole
 ENDED = ORDERS_KEPT // 2  # of one bot: those that it must still know after one more life
 BOTS = ("everyone-1", "everyone-1", "everyone-2")
 PERPETUAL = "BTC_RUBD-PERPETUAL"
@@ -48,6 +54,8 @@ class Survived(NamedTuple):
     unanswered: int  # requests that were sent and never answered
     shown: int  # orders and trades that a feed has told
     restart_ms: float  # the slowest: to come back, until it serves
+    by_image: int  # starts that went on from an image
+    passed_over: int  # images that could not be used
 
 
 class Sent(NamedTuple):
@@ -164,6 +172,7 @@ def kill_serve(rounds: int, seed: int) -> Survived:
     context = multiprocessing.get_context("fork")
     folder = Path(tempfile.mkdtemp(prefix="ringfence-kill-serve-"))
     answered = unanswered = shown = 0
+    by_image = passed_over = 0
     slowest = 0.0
     known = Known()
     try:
@@ -173,6 +182,8 @@ def kill_serve(rounds: int, seed: int) -> Survived:
                 known = Known()
                 _found(place, number)
             was = _hash_of(place)
+            if number % KILLS_PER_VENUE and dice.random() < DAMAGED:
+                _damage_an_image(place, dice)
             ours, theirs = context.Pipe()
             child = context.Process(target=_serve, args=(place, theirs))
             began = time.perf_counter()
@@ -183,6 +194,8 @@ def kill_serve(rounds: int, seed: int) -> Survived:
                 slowest = max(slowest, time.perf_counter() - began)
                 assert f"state {was} in" in told, f"another state, {told}"
                 assert "alone" not in told, told
+                by_image += "of them after an image" in told
+                passed_over += told.count("passed over")
                 before = (known.answered, len(known.unanswered), known.shown)
                 unanswered += before[1]
                 asyncio.run(_one_life(port, keys, known, dice, child.pid or 0))
@@ -197,7 +210,7 @@ def kill_serve(rounds: int, seed: int) -> Survived:
                 ours.close()
     finally:
         shutil.rmtree(folder)
-    return Survived(rounds, answered, unanswered, shown, slowest * 1_000)
+    return Survived(rounds, answered, unanswered, shown, slowest * 1_000, by_image, passed_over)
 
 
 def _found(place: Place, seed: int) -> None:
@@ -210,9 +223,22 @@ def _hash_of(place: Place) -> str:
         return state_hash(recover(journal))
 
 
+def _damage_an_image(place: Place, dice: random.Random) -> None:
+    """One byte of the newest, or of a part of a ledger's history."""
+    files = sorted((place.folder / IMAGES).glob("*.snapshot"))[-1:]
+    files += sorted((place.folder / IMAGES).glob("*.ledger"))
+    if not files:  # the lives so far were too short
+        return
+    path = dice.choice(files)
+    content = bytearray(path.read_bytes())
+    content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
+    path.write_bytes(content)
+
+
 def _serve(place: Place, pipe: Pipe) -> None:
-    """What `ringfence serve` does, without the terminal."""
-    founded = resume(place, Asked())
+    """What `ringfence serve` does, without the terminal; in a group of its own, with what it keeps aside."""
+    os.setpgrp()
+    founded = resume(place, Asked(), image_every=IMAGE_EVERY)
     keys = {demo.title: (demo.key.client_id, demo.key.secret) for demo in founded.demos if demo.key}
     bound = listen("127.0.0.1", 0)
     port = bound.getsockname()[1]
@@ -240,7 +266,7 @@ async def _one_life(
     await bots[2].ask("private/subscribe", channels=["user.orders.any.any.raw"])
     trading = [asyncio.create_task(bot.trade()) for bot in bots]
     await asyncio.sleep(dice.uniform(0.02, 0.25))
-    os.kill(pid, signal.SIGKILL)
+    (os.killpg if dice.random() < 0.5 else os.kill)(pid, signal.SIGKILL)
     await asyncio.gather(*trading)
     for socket in sockets:
         with suppress(ConnectionClosed):
@@ -295,5 +321,6 @@ if __name__ == "__main__":
     print(
         f"{SURVIVED.rounds} kills of a serving venue (seed {SEED}) in {time.perf_counter() - BEGAN:.0f} s:"
         f" {SURVIVED.answered} answers, {SURVIVED.shown} orders and trades told by feeds, none lost, doubled or undone;"
-        f" {SURVIVED.unanswered} requests without an answer; slowest start {SURVIVED.restart_ms:.0f} ms"
+        f" {SURVIVED.unanswered} requests without an answer; slowest start {SURVIVED.restart_ms:.0f} ms;"
+        f" {SURVIVED.by_image} starts from an image, {SURVIVED.passed_over} images passed over"
     )

@@ -1,6 +1,7 @@
 """Killed at any moment, or cut off from power: what was acknowledged is there, once, and leads to the same state."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -30,6 +31,8 @@ def test_forty_kills_of_a_serving_venue_lose_double_and_undo_nothing() -> None:
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     assert "40 kills of a serving venue (seed 20261122)" in done.stdout
+    found = re.search(r"(\d+) starts from an image, (\d+) images passed over", done.stdout)
+    assert found and int(found[1]) >= 10 and int(found[2]) >= 1, "images are used, and damaged ones are not"
 
 
 def recorded(tmp_path: Path, synchronous: str) -> tuple[list[power.Call], str]:

@@ -1,6 +1,7 @@
 """A venue that is kept: founded once, and brought back with all who trade inside, whatever ended it."""
 
 import asyncio
+import shutil
 from collections import deque
 from collections.abc import Iterable
 from pathlib import Path
@@ -13,10 +14,12 @@ from exchange.gateway.books import Books
 from exchange.gateway.registry import Ask
 from exchange.gateway.venue import LiveVenue, Source
 from exchange.journal import JournalUnusable, open_journal, recover, state_hash
+from exchange.messages import Message
 from exchange.state import State
 from exchange.units import InstrumentId
 from matching.terms import ParticipantId, Side
 from participants.strategies.market_maker import MarketMaker
+from scenarios import venue_image
 from scenarios.founding import Asked, Founded, found, resume
 from scenarios.venue_folder import Place, place_of
 
@@ -55,18 +58,21 @@ def remembered(value: Any, seen: dict[int, int]) -> Any:
     """All that hangs on a value, as something that can be compared."""
     if isinstance(value, int | float | str | bytes | None.__class__ | State):
         return None if isinstance(value, State) else value
+    if isinstance(value, tuple):
+        return [remembered(held, seen) for held in value]
+    if isinstance(value, Message | type):  # equal ones are one
+        return repr(value)
     if id(value) in seen:
         return ("again", seen[id(value)])
     seen[id(value)] = len(seen)
     if isinstance(value, dict):
         return [(remembered(key, seen), remembered(held, seen)) for key, held in value.items()]
-    if isinstance(value, list | tuple | deque):
+    if isinstance(value, list | deque):
         return [remembered(held, seen) for held in value]
     if isinstance(value, set):
         return sorted(value)
-    names = [*getattr(type(value), "__slots__", ()), *getattr(value, "__dict__", ())]
-    if not names or hasattr(type(value), "__struct_fields__"):
-        return repr(value)
+    names = sorted([*getattr(type(value), "__slots__", ()), *getattr(value, "__dict__", ())])
+    assert names, value
     return [(name, remembered(getattr(value, name, None), seen)) for name in names]
 
 
@@ -74,13 +80,21 @@ def shown(books: Books) -> Any:
     return remembered(books, {})
 
 
-def test_a_venue_comes_back_as_it_was_with_all_who_trade_inside(tmp_path: Path) -> None:
+@pytest.mark.parametrize("by_image", [True, False])
+def test_a_venue_comes_back_as_it_was_with_all_who_trade_inside(tmp_path: Path, by_image: bool) -> None:
+    def resumed() -> Founded:
+        if not by_image:
+            shutil.rmtree(tmp_path / "venue" / "images")
+        back = resume(Place(tmp_path / "venue", None), Asked())
+        assert ("of them after an image" in " ".join(back.story)) is by_image
+        return back
+
     first = new(tmp_path / "venue").gateway.venue
     asyncio.run(trade(first, (order(number) for number in range(1, 40))))
     kinds = {type(command).__name__ for _, command in _written(tmp_path / "venue")}
     assert len(kinds) > 8 and "PassTime" in kinds, "people inside have traded, and time has passed"
 
-    back = resume(Place(tmp_path / "venue", None), Asked())
+    back = resumed()
     second = back.gateway.venue
     assert "alone" not in " ".join(back.story), "every decision inside was the same"
     assert state_hash(second.exchange) == state_hash(first.exchange)
@@ -89,7 +103,7 @@ def test_a_venue_comes_back_as_it_was_with_all_who_trade_inside(tmp_path: Path) 
     assert second.now >= first.state.now
 
     asyncio.run(trade(second, (order(number) for number in range(40, 60))))
-    third = resume(Place(tmp_path / "venue", None), Asked()).gateway.venue
+    third = resumed().gateway.venue
     assert state_hash(third.exchange) == state_hash(second.exchange)
     assert shown(third.books) == shown(second.books)
     asyncio.run(third.stop())
@@ -165,16 +179,21 @@ def test_if_this_version_decides_otherwise_those_inside_stay_away(
 
     opens = first.state.sessions[0].opens
     monkeypatch.setattr(MarketMaker, "first_wake", lambda _: opens + 7)
+    monkeypatch.setattr(venue_image, "made_by", lambda: "ringfence of tomorrow")
     back = resume(Place(tmp_path / "venue", None), Asked())
     second = back.gateway.venue
+    assert any(line.startswith("image") and "not ringfence of tomorrow" in line for line in back.story)
     assert any(line.startswith("alone") and "would now be" in line for line in back.story)
     assert state_hash(second.exchange) == state_hash(first.exchange)
     asyncio.run(trade(second, [CancelAll(participant_id=ANN)], 0.5))
     assert not any(second.state.seats[who].orders for who in inside), "their orders are canceled"
     assert second.state.now > first.state.now + 30 * 10**9, "the prices outside go on"
-    third = resume(Place(tmp_path / "venue", None), Asked()).gateway.venue
-    asyncio.run(third.stop())
+    again = resume(Place(tmp_path / "venue", None), Asked())
+    third = again.gateway.venue
+    assert "of them after an image" in again.story[-1] and again.story[0] == back.story[1], "still alone"
     assert state_hash(third.exchange) == state_hash(second.exchange)
+    asyncio.run(trade(third, [CancelAll(participant_id=ANN)], 0.5))
+    assert third.state.now > second.state.now, "and the prices outside still go on"
 
 
 def test_where_a_venue_is_kept_if_little_is_said(tmp_path: Path) -> None:
