@@ -11,6 +11,7 @@ import typer
 from scenarios.bot_cli import bot
 from scenarios.faults import FAILED, told_as_sentences
 from scenarios.journal_cli import app as journal_app
+from scenarios.language import Tongue
 from scenarios.regimes_cli import app as regimes_app
 from scenarios.risk_cli import risk
 from scenarios.serve_cli import serve
@@ -39,6 +40,9 @@ Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The dice of the r
 Population = Annotated[
     int | None,
     typer.Option(min=1, max=100_000, help="How many people and firms; the scenario's own if not given."),
+]
+LanguageOf = Annotated[
+    Tongue, typer.Option("--language", help="The language of the report and of the table.")
 ]
 ALL = "all"
 CASH = "A shipped cash profile (`ringfence regimes cashes`), or the path of a file with a [cash] table"
@@ -80,6 +84,7 @@ def compare(
             "--verify", help="Run the first seed of a finished comparison again and compare digests."
         ),
     ] = False,
+    language: LanguageOf = Tongue.ENGLISH,
 ) -> None:
     """Run a scenario under several regimes with the same seeds, and report what differs.
 
@@ -97,7 +102,7 @@ def compare(
             typer.echo("\n".join(differing) or f"{folder}: every digest that was run again is the same")
             raise typer.Exit(FAILED if differing else 0)
         design = _design(scenario, regimes, clearing or [], cash or [], seeds, population)
-        raise typer.Exit(_compare(design, folder, workers))
+        raise typer.Exit(_compare(design, folder, workers, language))
 
 
 def _design(
@@ -156,12 +161,13 @@ def regime_source(name: str) -> "SourceFile":
     return SourceFile(name=regime_name(name), source=name, text=toml_text(stated(read_regime(name))))
 
 
-def _compare(design: "Design", folder: Path, workers: int | None) -> int:
+def _compare(design: "Design", folder: Path, workers: int | None, language: Tongue) -> int:
     """Run what is missing, tell it at the terminal and write the report; the exit code."""
     from rich.console import Console
 
     from scenarios.compare import compare as run_all
     from scenarios.findings import analyse
+    from scenarios.language import speaking
     from scenarios.measures import MEASURES
     from scenarios.report import background_of, keep_report
     from scenarios.run import run_cell
@@ -174,25 +180,29 @@ def _compare(design: "Design", folder: Path, workers: int | None) -> int:
         show_failures(console, comparison)
         return FAILED
     findings = analyse(comparison.cells, MEASURES, [regime.name for regime in design.regimes])
-    report = keep_report(findings, comparison, background_of(comparison))
-    show_comparison(console, findings, comparison, report)
+    with speaking(language):
+        report = keep_report(findings, comparison, background_of(comparison))
+        show_comparison(console, findings, comparison, report)
     return comparison.exit_code
 
 
 @app.command()
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a finished comparison.")],
+    language: LanguageOf = Tongue.ENGLISH,
 ) -> None:
-    """Write the report of a finished comparison again, and print where it lies."""
+    """Write the report of a finished comparison again, in any of its languages, and print where it lies."""
     with told_as_sentences():
         from scenarios.compare import read_comparison
         from scenarios.findings import analyse
+        from scenarios.language import speaking
         from scenarios.measures import MEASURES
         from scenarios.report import background_of, keep_report
 
         comparison = read_comparison(folder)
         findings = analyse(comparison.cells, MEASURES, [regime.name for regime in comparison.design.regimes])
-        typer.echo(keep_report(findings, comparison, background_of(comparison)))
+        with speaking(language):
+            typer.echo(keep_report(findings, comparison, background_of(comparison)))
 
 
 @app.command()

@@ -20,11 +20,11 @@ from exchange.units import SECOND
 from scenarios.compare import Comparison, Failure, Progress
 from scenarios.findings import Finding, Findings
 from scenarios.fit import FitRow
+from scenarios.language import _, plural
 from scenarios.statistics import FEWEST_PAIRS
 from scenarios.wording import (
     QUESTIONS,
     arrow,
-    counted,
     difference_interval,
     headline,
     level,
@@ -58,7 +58,8 @@ def fit_in_words(rows: Sequence[FitRow]) -> str:
         mine = [row for row in rows if row.calibrated is fitted]
         missed = [f"{row.measure} {_published(row)} ({row.source})" for row in mine if not row.met]
         if mine:
-            met = f"{len(mine) - len(missed)} of {counted(len(mine), 'figure')} to which {words} was fitted"
+            figures = plural(len(mine), "{n} figure", "{n} figures")
+            met = f"{len(mine) - len(missed)} of {figures} to which {words} was fitted"
             told.append(f"Met: {met}." + (f" Not met: {listed(missed)}." if missed else ""))
     rule = "Met is within 0.01 of par, within a tenth of a share, or inside the range that was published."
     return " ".join((*told, rule))
@@ -114,13 +115,13 @@ class RunProgress:
             self._began = self._clock(), ended
             self._told = ended
             if ended:
-                self._say(f"{ended} of {counted(progress.total, 'run')} were finished before")
+                self._say(f"{ended} of {_runs(progress.total)} were finished before")
         if self._console.is_terminal:
             running = escape("; ".join(progress.running))
             self._bar.update(self._task, total=progress.total, completed=ended, description=running)
         elif ended == progress.total or ended - self._told >= max(1, progress.total // _PLAIN_LINES):
             self._told = ended
-            self._say(f"{ended} of {counted(progress.total, 'run')} done{self._left(ended, progress.total)}")
+            self._say(f"{ended} of {_runs(progress.total)} done{self._left(ended, progress.total)}")
 
     def _left(self, ended: int, total: int) -> str:
         assert self._began is not None, "nothing is estimated before the beginning"
@@ -135,10 +136,15 @@ class RunProgress:
 
 def _span(seconds: float) -> str:
     """ "40 seconds", "3 minutes", "2 hours": rounded up."""
-    for size, noun in ((3600, "hour"), (60, "minute")):
-        if seconds > 1.5 * size:
-            return counted(math.ceil(seconds / size), noun)
-    return counted(max(1, math.ceil(seconds)), "second")
+    if seconds > 1.5 * 3600:
+        return plural(math.ceil(seconds / 3600), "{n} hour", "{n} hours")
+    if seconds > 1.5 * 60:
+        return plural(math.ceil(seconds / 60), "{n} minute", "{n} minutes")
+    return plural(max(1, math.ceil(seconds)), "{n} second", "{n} seconds")
+
+
+def _runs(number: int) -> str:
+    return plural(number, "{n} run", "{n} runs")
 
 
 def show_comparison(console: Console, findings: Findings, comparison: Comparison, report: Path) -> None:
@@ -167,14 +173,16 @@ def _told(failure: Failure) -> str:
 
 
 def _legend(findings: Findings) -> str:
-    runs = counted(findings.seeds, "run")
+    runs = _runs(findings.seeds)
     if findings.seeds < FEWEST_PAIRS:
-        return f"{runs} of each regime: too few for intervals and verdicts; three or more seeds are needed."
-    return (
-        f"Mean of {runs}, and the 95% interval: the baseline's own, and below the others that of their "
-        "difference from the baseline, of percentages in points. ▲ higher  ▼ lower  = exactly the same  "
-        "≈ no difference seen (5%, corrected for all main measures together)."
-    )
+        return _(
+            "{runs} of each regime: too few for intervals and verdicts; three or more seeds are needed."
+        ).format(runs=runs)
+    return _(
+        "Mean of {runs}, and the 95% interval: the baseline's own, and below the others that of their difference from "
+        "the baseline, of percentages in points. ▲ higher  ▼ lower  = exactly the same  ≈ no difference seen (5%, "
+        "corrected for all main measures together)."
+    ).format(runs=runs)
 
 
 _MEASURE_WIDTH, _CELL_WIDTH, _AIR = 24, 16, 2
@@ -193,14 +201,14 @@ def _block(findings: Findings, regimes: tuple[str, ...]) -> Table:
     for regime in regimes:
         head = Text(_broken(regime))
         if regime == findings.baseline:
-            head.append("\nbaseline", style="dim")
+            head.append(f"\n{_('baseline')}", style="dim")
         grid.add_column(head, min_width=_CELL_WIDTH, overflow="fold")
     group = ""
     for finding in headline(findings):
         if finding.measure.group != group:
             group = finding.measure.group
-            grid.add_row(Text(f"\n{QUESTIONS.get(group, group)}", style="bold underline"))
-        grid.add_row(finding.measure.title, *(_cell(finding, regime) for regime in regimes))
+            grid.add_row(Text(f"\n{_(QUESTIONS.get(group, group))}", style="bold underline"))
+        grid.add_row(_(finding.measure.title), *(_cell(finding, regime) for regime in regimes))
     return grid
 
 

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from scenarios.findings import HEADLINE, Contrast, Finding, Findings
+from scenarios.language import N_, _, numeral
 from scenarios.measures.measure import (
     ACCESS,
     CASH_LEG,
@@ -19,14 +20,22 @@ from scenarios.measures.measure import (
 from scenarios.statistics import Verdict
 
 QUESTIONS = {
-    ACCESS: "Who gets in",
-    LIQUIDITY: "What trading costs",
-    PRICE_QUALITY: "How good the prices are",
-    INVESTORS: "How investors fare",
-    CONCENTRATION: "Who dominates",
-    HOUSE: "The clearing house",
-    DEFAULTS: "Who could not pay, and who paid instead",
-    CASH_LEG: "Getting money out",
+    ACCESS: N_("Who gets in"),
+    LIQUIDITY: N_("What trading costs"),
+    PRICE_QUALITY: N_("How good the prices are"),
+    INVESTORS: N_("How investors fare"),
+    CONCENTRATION: N_("Who dominates"),
+    HOUSE: N_("The clearing house"),
+    DEFAULTS: N_("Who could not pay, and who paid instead"),
+    CASH_LEG: N_("Getting money out"),
+}
+
+
+VERDICTS = {
+    Verdict.HIGHER: N_("higher"),
+    Verdict.LOWER: N_("lower"),
+    Verdict.NO_DIFFERENCE_SEEN: N_("no difference seen"),
+    Verdict.NO_VERDICT: N_("no verdict"),
 }
 
 
@@ -185,15 +194,18 @@ def _undefined(finding: Finding) -> bool:
 
 def gloss(measure: Measure) -> str:
     """One plain sentence, or the formula where nobody has written one."""
-    return PLAIN[measure.name].gloss if measure.name in PLAIN else measure.formula
+    return _(PLAIN[measure.name].gloss if measure.name in PLAIN else measure.formula)
 
 
 def phrase(measure: Measure, verdict: Verdict) -> str:
     """Half a sentence for a verdict of "higher" or "lower"."""
     if measure.name in PLAIN:
         words = PLAIN[measure.name]
-        return words.higher if verdict is Verdict.HIGHER else words.lower
-    return f"{measure.title[0].lower()}{measure.title[1:]} is {verdict}"
+        return _(words.higher if verdict is Verdict.HIGHER else words.lower)
+    title = _(measure.title)
+    return _("{measure} is {verdict}").format(
+        measure=f"{title[0].lower()}{title[1:]}", verdict=_(VERDICTS[verdict])
+    )
 
 
 def exactly_the_same(contrast: Contrast) -> bool:
@@ -214,7 +226,7 @@ def arrow(contrast: Contrast) -> str:
 
 
 def spoken(contrast: Contrast) -> str:
-    return "exactly the same" if exactly_the_same(contrast) else str(contrast.verdict)
+    return _("exactly the same") if exactly_the_same(contrast) else _(VERDICTS[contrast.verdict])
 
 
 def tone(measure: Measure, contrast: Contrast) -> str:
@@ -228,20 +240,26 @@ def tone(measure: Measure, contrast: Contrast) -> str:
 
 # --- numbers ------------------------------------------------------------------------------------------------
 
-_SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
+_SCALES = ((1e12, N_("{n}tn")), (1e9, N_("{n}bn")), (1e6, N_("{n}m")), (1e3, N_("{n}k")))
 _MINUS, _UNKNOWN = "−", "–"
 
 
-def written(*values: float, signed: bool = False) -> list[str]:
-    """Numbers in one scale and to the same decimals, three digits for the largest; nan as a dash."""
+def written(*values: float, signed: bool = False, trimmed: bool = False) -> list[str]:
+    """Numbers in one scale and to the same decimals, three digits for the largest; nan as a dash.
+
+    `trimmed` leaves out zeros behind the point: "40m", "7.5m".
+    """
     known = [abs(value) for value in values if math.isfinite(value)]
     largest = max(known, default=0.0)
-    divisor, suffix = next(((size, name) for size, name in _SCALES if largest >= size), (1.0, ""))
+    divisor, scale = next(((size, words) for size, words in _SCALES if largest >= size), (1.0, "{n}"))
     if largest < 10_000:
-        divisor, suffix = 1.0, ""  # "1,250 bp" reads better than "1.25k bp"
+        divisor, scale = 1.0, "{n}"  # "1,250 bp" reads better than "1.25k bp"
     decimals = _decimals(largest / divisor)
     numbers = [_number(value / divisor, decimals, signed) for value in values]
-    return [number if number in (_UNKNOWN, "0") else number + suffix for number in numbers]
+    if trimmed:
+        numbers = [n.rstrip("0").rstrip(".") if "." in n else n for n in numbers]
+    scale = _(scale) if divisor > 1 else scale
+    return [n if n in (_UNKNOWN, "0") else scale.format(n=numeral(n)) for n in numbers]
 
 
 def _decimals(largest: float) -> int:
@@ -261,10 +279,24 @@ def _number(value: float, decimals: int, signed: bool) -> str:
 
 
 def with_unit(number: str, unit: str) -> str:
-    """ "12.3 bp", "61%"; a dash stays alone."""
-    if number == _UNKNOWN:
+    """ "12.3 bp", "61%"; a dash, and a ratio, stand alone."""
+    if number == _UNKNOWN or unit == "ratio":
         return number
-    return f"{number}%" if unit == "%" else f"{number} {unit}"
+    return percent_of(number) if unit == "%" else f"{number} {_(unit)}"
+
+
+def percent_of(number: str) -> str:
+    """ "61%"; a dash stays alone."""
+    return number if number == _UNKNOWN else _("{n}%").format(n=number)
+
+
+def percent(value: float, *, signed: bool = False) -> str:
+    return percent_of(written(value, signed=signed)[0])
+
+
+def spanned(low: str, high: str) -> str:
+    """ "1.5 to 3.2"; a dash where neither is known."""
+    return _UNKNOWN if low == high == _UNKNOWN else _("{low} to {high}").format(low=low, high=high)
 
 
 def level(finding: Finding, regime: str) -> str:
@@ -275,21 +307,21 @@ def level(finding: Finding, regime: str) -> str:
 
 def level_interval(finding: Finding, regime: str) -> str:
     found = finding.levels[regime]
-    _, low, high = written(found.mean, found.low, found.high)
-    return _UNKNOWN if low == high == _UNKNOWN else f"{low} to {high}"
+    _mean, low, high = written(found.mean, found.low, found.high)
+    return spanned(low, high)
 
 
 def difference(finding: Finding, regime: str) -> str:
     """The mean difference from the baseline: "−49.1 points", "+3.1 bp"."""
     compared = finding.contrasts[regime].compared
-    mean, *_ = written(compared.difference, compared.low, compared.high, signed=True)
+    mean, *_ends = written(compared.difference, compared.low, compared.high, signed=True)
     return with_unit(mean, points(finding.measure.unit))
 
 
 def difference_interval(finding: Finding, regime: str) -> str:
     compared = finding.contrasts[regime].compared
-    _, low, high = written(compared.difference, compared.low, compared.high, signed=True)
-    return _UNKNOWN if low == high == _UNKNOWN else f"{low} to {high}"
+    _mean, low, high = written(compared.difference, compared.low, compared.high, signed=True)
+    return spanned(low, high)
 
 
 def smallest_seen(finding: Finding, regime: str) -> str:
@@ -300,16 +332,16 @@ def smallest_seen(finding: Finding, regime: str) -> str:
 
 def points(unit: str) -> str:
     """The unit of a difference: percentages differ by points."""
-    return "points" if unit == "%" else unit
+    return N_("points") if unit == "%" else unit
 
 
 def listed(parts: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     if len(parts) < 2:
         return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return _("{others} and {last}").format(others=", ".join(parts[:-1]), last=parts[-1])
 
 
-def counted(number: int, noun: str) -> str:
-    """ "1 run", "12 runs"."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def sentence(text: str) -> str:
+    """With a capital letter first."""
+    return f"{text[:1].upper()}{text[1:]}"
