@@ -123,6 +123,21 @@ PLAIN = {
         "the clearing house is better covered",
         "the clearing house is less well covered",
     ),
+    "collateral_per_open_interest": Words(
+        "How much money has to be locked away for each rouble of open positions.",
+        "less money is locked away for the same positions",
+        "more money is locked away for the same positions",
+    ),
+    "closed_by_force": Words(
+        "How many participants the clearing house had to sell out, or to declare in default.",
+        "fewer participants are closed by force",
+        "more participants are closed by force",
+    ),
+    "default_losses": Words(
+        "What those who failed owed beyond all that they had; somebody else had to pay it.",
+        "less is owed beyond what those who failed had",
+        "more is owed beyond what those who failed had",
+    ),
     "withdrawals_completed": Words(
         "Of the money that people asked back, how much had reached them by the end.",
         "less of the money asked back arrives",

@@ -114,7 +114,7 @@ def _in_short(value: Any) -> str:
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, int | Decimal):
-        return numeral(f"{value:,}")
+        return numeral(f"{value:,}".replace("-", "−"))
     if isinstance(value, Mapping):
         parts = [f"{_spaced(str(key))} {_in_short(part)}" for key, part in value.items()]
         return ", ".join(parts) or _("anybody")

@@ -53,16 +53,12 @@ def _of_chance(findings: Findings, known: Sequence[Face]) -> Iterator[Limit]:
         return
     unseen = list(_unseen(findings, known))
     if unseen:
-        more = len(unseen) - MOST_TOLD
-        told = "; ".join(unseen[:MOST_TOLD])
-        if more > 0:
-            told += plural(more, "; and {n} more in the table above", "; and {n} more in the table above")
         yield Limit(
             _("Small differences."),
             _(
                 "With {runs} of each regime, a true difference would have been seen four times in five only if it "
                 "were at least as large as this: {told}."
-            ).format(runs=runs, told=told),
+            ).format(runs=runs, told=_a_few(unseen)),
         )
     if findings.seeds < FEW_RUNS:
         yield Limit(
@@ -91,47 +87,55 @@ def _unseen(findings: Findings, known: Sequence[Face]) -> Iterator[str]:
 
 
 def _of_assumptions(stated: Mapping[str, Mapping[str, str]], known: Sequence[Face]) -> Iterator[Limit]:
-    """Assumed values that differ from the baseline's bear on the differences, the others on the levels."""
+    """Assumed values that are not the same under all regimes bear on the differences, the others on the levels."""
     assumed = sorted({one.key for face in known for one in face.regime.assumptions})
-    differing = [words for key in assumed if (words := _differing(key, stated, known))]
+    values = {key: {face.short: stated.get(face.name, {}).get(key) for face in known} for key in assumed}
+    alike = [key for key in assumed if len(set(values[key].values())) == 1]
+    differing = [key for key in assumed if key not in alike and None not in values[key].values()]
+    of_some = [key for key in assumed if key not in alike and key not in differing]
     if differing:
-        told = "; ".join(differing[:MOST_TOLD])
-        more = len(differing) - MOST_TOLD
-        if more > 0:
-            told += plural(more, "; and {n} more below", "; and {n} more below")
         yield Limit(
             _("Whether these assumed values are right."),
             _(
                 "They are assumed and differ between the regimes, so a part of what differs may be their doing: "
                 "{told}. Vary them before the answer is used."
-            ).format(told=told),
+            ).format(told=_a_few([_values_told(key, values[key]) for key in differing])),
         )
-    same = len(assumed) - len(differing)
-    if same > 0:
+    if of_some:
+        yield Limit(
+            _("Whether values are right that only some regimes have."),
+            _(
+                "They are assumed, and the other regimes have nothing in their place; what differs there rests on "
+                "them: {told}."
+            ).format(told=_a_few(of_some)),
+        )
+    if alike:
         yield Limit(
             _("What another world would show."),
             plural(
-                same,
-                "{n} more assumed value is the same under all regimes: it moves the levels more than the differences.",
-                "{n} more assumed values are the same under all regimes: they move the levels more than the "
-                "differences.",
+                len(alike),
+                "{n} assumed value is the same under all regimes: it moves the levels more than the differences.",
+                "{n} assumed values are the same under all regimes: they move the levels more than the differences.",
             ),
         )
     weak = list(dict.fromkeys(key for face in known for key in face.weak_sources))
     if weak:
         yield Limit(
             _("What the law will say."),
-            _("Only weak sources vouch for {keys}.").format(keys=listed(weak[:MOST_TOLD])),
+            _("Only weak sources vouch for {keys}.").format(keys=_a_few(weak)),
         )
 
 
-def _differing(key: str, stated: Mapping[str, Mapping[str, str]], known: Sequence[Face]) -> str:
-    """ "offshore_share_percent: 20 under A, 30 under B"; nothing unless all state the key, and not alike."""
-    values = {face.short: stated.get(face.name, {}).get(key) for face in known}
-    if None in values.values() or len(set(values.values())) < 2:
-        return ""
+def _values_told(key: str, values: Mapping[str, str | None]) -> str:
+    """ "offshore_share_percent: 20 under A, 30 under B"."""
     parts = [_("{value} under {name}").format(value=value, name=name) for name, value in values.items()]
     return f"{key}: {', '.join(parts)}"
+
+
+def _a_few(parts: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    told, more = "; ".join(parts[:MOST_TOLD]), len(parts) - MOST_TOLD
+    return told + plural(more, "; and {n} more", "; and {n} more") if more > 0 else told
 
 
 # --- what these runs did not measure --------------------------------------------------------------------
