@@ -20,6 +20,8 @@ from scenarios.wording import written
 
 Floats = npt.NDArray[np.float64]
 
+_TITLE_LINE, _LONGEST = 16, 36  # pixels of a further line, and characters that fit on a phone
+BESIDE_AN_AXIS = 26  # characters that do where an axis takes its room
 INK = "#66707b"
 RULE = "rgba(127,137,148,0.28)"
 
@@ -99,7 +101,7 @@ def note_of(text: str, **more: Any) -> dict[str, Any]:
 
 
 def axis_title(text: str) -> dict[str, Any]:
-    return {"text": text, "font": {"size": 13}, "standoff": 12}
+    return {"text": "<br>".join(wrap(text, _LONGEST)), "font": {"size": 13}, "standoff": 12}
 
 
 def upright(x: float, bottom: float, top: float, **more: Any) -> dict[str, Any]:
@@ -117,12 +119,11 @@ def upright(x: float, bottom: float, top: float, **more: Any) -> dict[str, Any]:
 
 
 LABEL, LINE, GAP = 26, 24, 14  # pixels: a title of one line, each regime below it, the space after them
-_TITLE_LINE, _LONGEST = 16, 36  # pixels of a further line, and characters that fit on a phone
 
 
-def heading_of(text: str) -> tuple[str, int]:
+def heading_of(text: str, longest: int = _LONGEST) -> tuple[str, int]:
     """A title in bold, broken where it is too long for a phone, and the pixels that it takes."""
-    lines = wrap(text, _LONGEST)
+    lines = wrap(text, longest)
     return f"<b>{'<br>'.join(lines)}</b>", LABEL + _TITLE_LINE * (len(lines) - 1)
 
 

@@ -15,6 +15,7 @@ from scenarios.findings import Contrast, Finding, Findings
 from scenarios.language import N_, _, numeral, plural
 from scenarios.report.background import Face, Mark
 from scenarios.report.drawing import (
+    BESIDE_AN_AXIS,
     GAP,
     INK,
     LINE,
@@ -496,7 +497,7 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
         )
         notes.append(
             note_of(
-                f"<b>{_(panel.title)}</b>",
+                heading_of(_(panel.title), BESIDE_AN_AXIS)[0],
                 x=0,
                 xref="paper",
                 xanchor="left",

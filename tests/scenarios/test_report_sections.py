@@ -99,7 +99,7 @@ def test_what_never_moves_is_told_and_not_drawn(told: Told) -> None:
     assert calm_panels(cells, known) == ["Worth of a rouble of the money, in percent: 100%"]
     figure = timeline(cells, known, ())
     assert figure is not None
-    titles = [note["text"] for note in figure.plot["layout"]["annotations"]]
+    titles = [note["text"].replace("<br>", " ") for note in figure.plot["layout"]["annotations"]]
     assert "<b>Paid by the layers of the waterfall so far, RUB</b>" in titles
     assert not any("Worth of a rouble" in title for title in titles)
 
