@@ -3,7 +3,7 @@
 import numpy as np
 
 from exchange.access.regime import ApplicantKind
-from exchange.events import DefaultClosed, FundingPaid
+from exchange.events import FundingPaid
 from scenarios.measures.defaults import borne_by_others, forced
 from scenarios.measures.measure import INVESTORS, NAN, PERCENT, ROUBLE, Floats, RunView, mean, measure, ratio
 from scenarios.measures.outcomes import investors, outcomes, trading_investors
@@ -199,18 +199,6 @@ def closed_out(view: RunView) -> float:
     return PERCENT * ratio(len(forced(view).intersection(traded)), traded.size)
 
 
-@measure(
-    INVESTORS, "Investors who owed more than they had", "%",
-    formula="investors whose default closed with a loss beyond their own margin and cash / investors who traded",
-    published_by="ASIC (accounts with a negative balance)",
-    better="lower",
-)  # fmt: skip
-def negative_balances(view: RunView) -> float:
-    closed, traded = view.table(DefaultClosed), trading_investors(view, "participant_id")
-    owing = {*closed["defaulter"][closed["loss"] > 0]}
-    return PERCENT * ratio(len(owing.intersection(traded)), traded.size)
-
-
 MEASURES = (
     result_individuals,
     result_firms,
@@ -228,5 +216,4 @@ MEASURES = (
     loss_share_of_assets,
     losing_over_tenth,
     closed_out,
-    negative_balances,
 )

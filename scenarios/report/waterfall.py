@@ -38,6 +38,7 @@ TIERS = (
     Tier("loss_survivors_fund", N_("the default fund of those who did not fail"), "#f0e442"),
     Tier("loss_assessments", N_("assessments on those who did not fail"), "#e69f00"),
     Tier("loss_gains_haircut", N_("gains of others, cut"), "#d55e00"),
+    Tier("loss_deleveraging", N_("holders on the other side, who were closed out"), "#b5651d"),
     Tier("loss_equity", N_("the house's own capital"), "#cc79a7"),
     Tier("loss_unpaid", N_("nobody: it was not paid"), "#7d1d1d"),
 )

@@ -141,12 +141,6 @@ def test_a_defaulter_loses_what_it_had_and_no_more() -> None:
     assert defaults.default_losses.function(view) == 6_000.0
 
 
-def test_who_defaults_with_nothing_left_owed_more_than_it_had() -> None:
-    """Ann and Bob traded; Cyd took the portfolio over and sent no order."""
-    assert investors.negative_balances.function(a_default((), 6_000)) == 50.0
-    assert investors.negative_balances.function(a_default((), 0)) == 0.0
-
-
 def test_the_own_share_of_the_fund_is_the_defaulters_loss() -> None:
     view = a_default(
         (used(Layer.DEFAULTER_FUND_SHARE, 4_000), used(Layer.EQUITY, 2_000)), 6_000
