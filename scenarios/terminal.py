@@ -25,6 +25,7 @@ from scenarios.statistics import FEWEST_PAIRS
 from scenarios.wording import (
     QUESTIONS,
     arrow,
+    counted,
     difference_interval,
     headline,
     level,
@@ -58,8 +59,7 @@ def fit_in_words(rows: Sequence[FitRow]) -> str:
         mine = [row for row in rows if row.calibrated is fitted]
         missed = [f"{row.measure} {_published(row)} ({row.source})" for row in mine if not row.met]
         if mine:
-            figures = plural(len(mine), "{n} figure", "{n} figures")
-            met = f"{len(mine) - len(missed)} of {figures} to which {words} was fitted"
+            met = f"{len(mine) - len(missed)} of {counted(len(mine), 'figure')} to which {words} was fitted"
             told.append(f"Met: {met}." + (f" Not met: {listed(missed)}." if missed else ""))
     rule = "Met is within 0.01 of par, within a tenth of a share, or inside the range that was published."
     return " ".join((*told, rule))
@@ -115,13 +115,13 @@ class RunProgress:
             self._began = self._clock(), ended
             self._told = ended
             if ended:
-                self._say(f"{ended} of {_runs(progress.total)} were finished before")
+                self._say(f"{ended} of {counted(progress.total, 'run')} were finished before")
         if self._console.is_terminal:
             running = escape("; ".join(progress.running))
             self._bar.update(self._task, total=progress.total, completed=ended, description=running)
         elif ended == progress.total or ended - self._told >= max(1, progress.total // _PLAIN_LINES):
             self._told = ended
-            self._say(f"{ended} of {_runs(progress.total)} done{self._left(ended, progress.total)}")
+            self._say(f"{ended} of {counted(progress.total, 'run')} done{self._left(ended, progress.total)}")
 
     def _left(self, ended: int, total: int) -> str:
         assert self._began is not None, "nothing is estimated before the beginning"
@@ -136,15 +136,10 @@ class RunProgress:
 
 def _span(seconds: float) -> str:
     """ "40 seconds", "3 minutes", "2 hours": rounded up."""
-    if seconds > 1.5 * 3600:
-        return plural(math.ceil(seconds / 3600), "{n} hour", "{n} hours")
-    if seconds > 1.5 * 60:
-        return plural(math.ceil(seconds / 60), "{n} minute", "{n} minutes")
-    return plural(max(1, math.ceil(seconds)), "{n} second", "{n} seconds")
-
-
-def _runs(number: int) -> str:
-    return plural(number, "{n} run", "{n} runs")
+    for size, noun in ((3600, "hour"), (60, "minute")):
+        if seconds > 1.5 * size:
+            return counted(math.ceil(seconds / size), noun)
+    return counted(max(1, math.ceil(seconds)), "second")
 
 
 def show_comparison(console: Console, findings: Findings, comparison: Comparison, report: Path) -> None:
@@ -173,7 +168,7 @@ def _told(failure: Failure) -> str:
 
 
 def _legend(findings: Findings) -> str:
-    runs = _runs(findings.seeds)
+    runs = plural(findings.seeds, "{n} run", "{n} runs")
     if findings.seeds < FEWEST_PAIRS:
         return _(
             "{runs} of each regime: too few for intervals and verdicts; three or more seeds are needed."

@@ -360,3 +360,8 @@ def listed(parts: Sequence[str]) -> str:
 def sentence(text: str) -> str:
     """With a capital letter first."""
     return f"{text[:1].upper()}{text[1:]}"
+
+
+def counted(number: int, noun: str) -> str:
+    """ "1 run", "12 runs": for the terminal, which speaks English. A report has `plural`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

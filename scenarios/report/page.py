@@ -217,9 +217,13 @@ def _unknown(finding: Finding) -> bool:
 
 
 def _settlement(findings: Findings) -> list[Finding]:
-    """What is zero in every run is left out; it stands among all measures."""
+    """What is zero on average under every regime is left out; it stands among all measures."""
     about = (HOUSE, DEFAULTS, CASH_LEG)
-    return [finding for finding in findings.rows if finding.measure.group in about and not finding.silent]
+    return [row for row in findings.rows if row.measure.group in about and not _nothing(row)]
+
+
+def _nothing(finding: Finding) -> bool:
+    return all(level.n == 0 or level.mean == 0 for level in finding.levels.values())
 
 
 def _groups(rows: Sequence[Finding], known: Sequence[Face]) -> list[Group]:

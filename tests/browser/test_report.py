@@ -110,6 +110,7 @@ def test_nothing_is_wider_than_the_screen(opened: Any, size: dict[str, int]) -> 
     assert page.evaluate(CUT, size["width"]) == []
 
 
+@pytest.mark.parametrize("name", [RUSSIAN])
 def test_headings_stand_in_order_and_tables_have_heads(opened: Any) -> None:
     page = opened()
     levels = page.locator("h1, h2, h3").evaluate_all("all => all.map(one => +one.tagName[1])")
@@ -143,6 +144,7 @@ CONTRAST = """() => {
 }"""
 
 
+@pytest.mark.parametrize("name", [RUSSIAN])  # whose words are longer
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_stands_out_from_its_ground(opened: Any, scheme: str) -> None:
     page = opened(DESK, color_scheme=scheme)
@@ -150,6 +152,7 @@ def test_every_text_stands_out_from_its_ground(opened: Any, scheme: str) -> None
     assert page.evaluate(CONTRAST) == []
 
 
+@pytest.mark.parametrize("name", [RUSSIAN])
 def test_on_paper_nothing_is_cut(opened: Any) -> None:
     page = opened({"width": 680, "height": 960})  # the paper's width within its margins
     page.emulate_media(media="print")
@@ -159,6 +162,7 @@ def test_on_paper_nothing_is_cut(opened: Any) -> None:
     assert page.pdf(format="A4").startswith(b"%PDF")
 
 
+@pytest.mark.parametrize("name", [RUSSIAN])
 def test_the_numbers_of_a_chart_open_by_a_key(opened: Any) -> None:
     page = opened()
     numbers = page.locator("#figure-let_in details.numbers")
@@ -168,6 +172,7 @@ def test_the_numbers_of_a_chart_open_by_a_key(opened: Any) -> None:
     assert numbers.locator("td").first.is_visible()
 
 
+@pytest.mark.parametrize("name", [RUSSIAN])
 def test_without_scripts_the_tables_stand_open(browser: Browser, folder: Path, name: str) -> None:
     context = browser.new_context(java_script_enabled=False, offline=True)
     page = context.new_page()

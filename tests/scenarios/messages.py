@@ -7,6 +7,7 @@ import sys
 import tomllib
 from collections.abc import Iterator, Mapping
 from decimal import Decimal
+from functools import cache
 from importlib.resources import files
 from pathlib import Path
 
@@ -42,6 +43,7 @@ CATALOGUE = Path(str(files("scenarios") / "translations" / "ru.po"))
 Message = str | tuple[str, ...]
 
 
+@cache
 def all_messages() -> list[Message]:
     """Each once: a text, or the singular and the plural of one."""
     found = [*_of_the_code(), *_of_the_tables(), *_of_the_files()]

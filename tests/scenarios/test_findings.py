@@ -7,11 +7,11 @@ import pytest
 from exchange.messages import decode, encode
 from scenarios.cells import Cell, CellKey
 from scenarios.findings import Finding, Findings, analyse, as_json
-from scenarios.language import plural
 from scenarios.measures.measure import Measure
 from scenarios.statistics import Verdict
 from scenarios.wording import (
     arrow,
+    counted,
     difference,
     headline,
     level,
@@ -161,7 +161,7 @@ def test_differences_carry_their_sign_and_percentages_differ_by_points() -> None
 
 def test_lists_and_counts() -> None:
     assert (listed([]), listed(["a"]), listed(["a", "b", "c"])) == ("", "a", "a, b and c")
-    assert (plural(1, "{n} run", "{n} runs"), plural(1_200, "{n} run", "{n} runs")) == ("1 run", "1,200 runs")
+    assert (counted(1, "run"), counted(1_200, "run")) == ("1 run", "1,200 runs")
 
 
 def test_machines_read_the_same_numbers() -> None:
