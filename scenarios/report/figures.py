@@ -501,8 +501,10 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
                 x=0,
                 xref="paper",
                 xanchor="left",
-                y=top - heading * 0.62,
+                y=top - heading,
                 yref="paper",
+                yanchor="bottom",
+                yshift=4,
             )
         )
         for course in drawn:
