@@ -114,6 +114,15 @@ def read_cell(task: CellTask) -> Cell:
     return cell
 
 
+def holds(task: CellTask) -> bool:
+    """Whether the file is the finished cell of that very key."""
+    try:
+        read_cell(task)
+    except CellMismatchError:
+        return False
+    return True
+
+
 def _check_of(cell: Cell) -> str:
     """What `check` should be. It finds accidents and careless hands; it holds no secret."""
     content = (cell.regime_id, cell.key, cell.digest, cell.measures, cell.timeline, cell.outcomes)

@@ -1,23 +1,20 @@
 """The command `ringfence`: runs, comparisons, reports, regimes, scenarios. What is heavy is imported when used."""
 
-import shlex
 import sys
 from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from scenarios.bot_cli import bot
-from scenarios.faults import FAILED, told_as_sentences
+from scenarios.compare_cli import CASH, CLEARING, Population, Scenario, compare, report
+from scenarios.faults import told_as_sentences
 from scenarios.journal_cli import app as journal_app
-from scenarios.language import Tongue
 from scenarios.regimes_cli import app as regimes_app
+from scenarios.reverse_cli import reverse
 from scenarios.risk_cli import risk
 from scenarios.serve_cli import serve
-
-if TYPE_CHECKING:
-    from scenarios.compare import Design, SourceFile
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,183 +23,16 @@ app = typer.Typer(
 )
 app.add_typer(regimes_app, name="regimes")
 app.add_typer(journal_app, name="journal")
+app.command()(compare)
+app.command()(report)
+app.command()(reverse)
 app.command()(risk)
 app.command()(serve)
 app.command()(bot)
 scenarios_app = typer.Typer(no_args_is_help=True, help="Scenarios: what the day is like.")
 app.add_typer(scenarios_app, name="scenarios")
 
-DEFAULT_SCENARIO = "freeze_and_gap"
-DEFAULT_REGIMES = "ru_derivs_qual_2025,ru_elr_super_2025,ru_open_counterfactual"
-
-Scenario = Annotated[str, typer.Argument(help="The id of a shipped scenario, or the path of a file.")]
 Seed = Annotated[int, typer.Option(min=0, max=2**32 - 1, help="The dice of the run.")]
-Population = Annotated[
-    int | None,
-    typer.Option(min=1, max=100_000, help="How many people and firms; the scenario's own if not given."),
-]
-LanguageOf = Annotated[
-    Tongue, typer.Option("--language", help="The language of the report and of the table.")
-]
-ALL = "all"
-CASH = "A shipped cash profile (`ringfence regimes cashes`), or the path of a file with a [cash] table"
-CLEARING = (
-    "A shipped way of clearing (`ringfence regimes clearings`), or the path of a file with a [clearing] table"
-)
-
-
-@app.command()
-def compare(
-    scenario: Scenario = DEFAULT_SCENARIO,
-    regimes: Annotated[
-        str, typer.Option(help="Regimes, separated by commas; the first is the baseline.")
-    ] = DEFAULT_REGIMES,
-    clearing: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"{CLEARING}; given more than once, each regime runs under each. The regime's own if not given."
-        ),
-    ] = None,
-    cash: Annotated[
-        list[str] | None,
-        typer.Option(
-            help=f"{CASH}; given more than once, each regime settles in each; `all` for every shipped one. "
-            "The scenario's own coin if not given."
-        ),
-    ] = None,
-    seeds: Annotated[int, typer.Option(min=1, max=100_000, help="How many seeds: 1, 2, ..., N.")] = 15,
-    out: Annotated[
-        Path | None, typer.Option(help="The folder of the comparison; comparisons/SCENARIO if not given.")
-    ] = None,
-    population: Population = None,
-    workers: Annotated[
-        int | None, typer.Option(min=1, help="Runs at a time; one for each core if not given.")
-    ] = None,
-    verify: Annotated[
-        bool,
-        typer.Option(
-            "--verify", help="Run the first seed of a finished comparison again and compare digests."
-        ),
-    ] = False,
-    language: LanguageOf = Tongue.ENGLISH,
-) -> None:
-    """Run a scenario under several regimes with the same seeds, and report what differs.
-
-    A comparison that was stopped goes on where it stopped when the same command is given again.
-    """
-    with told_as_sentences():
-        from scenarios.compare import read_comparison
-        from scenarios.compare import verify as run_again
-        from scenarios.config.scenario_file import scenario_path
-        from scenarios.run import run_cell
-
-        folder = out or Path("comparisons") / Path(str(scenario_path(scenario))).stem
-        if verify:
-            differing = run_again(read_comparison(folder), run_cell)
-            typer.echo("\n".join(differing) or f"{folder}: every digest that was run again is the same")
-            raise typer.Exit(FAILED if differing else 0)
-        design = _design(scenario, regimes, clearing or [], cash or [], seeds, population)
-        raise typer.Exit(_compare(design, folder, workers, language))
-
-
-def _design(
-    scenario: str,
-    regimes: str,
-    clearings: list[str],
-    cashes: list[str],
-    seeds: int,
-    population: int | None,
-) -> "Design":
-    """What is compared. Every file, and that every regime can meet the scenario, is checked before anything runs."""
-    from scenarios.compare import Design, SourceFile
-    from scenarios.config.regime_file import read_regime, with_cash, with_clearing
-    from scenarios.config.scenario_file import load_world
-    from scenarios.provenance import toml_text
-    from scenarios.run import rehearse
-
-    world = load_world(scenario, population)
-    ways: list[str | None] = [*clearings] or [None]
-    assets: list[str | None] = [*cash_profiles(cashes)] or [None]
-    names = [
-        with_cash(with_clearing(name.strip(), clearing), cash)
-        for cash in assets
-        for clearing in ways
-        for name in regimes.split(",")
-        if name.strip()
-    ]
-    for file in [read_regime(name) for name in names]:
-        under = load_world(scenario, population, file.cash.terms, file.cash.fallback_asset)
-        rehearse(under, file.regime())
-    return Design(
-        scenario=SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved)),
-        regimes=tuple(regime_source(name) for name in names),
-        seeds=tuple(range(1, seeds + 1)),
-        population=population,
-        command=shlex.join(["ringfence", *sys.argv[1:]]),
-    )
-
-
-def cash_profiles(cashes: list[str]) -> list[str]:
-    """The cash profiles that are named; `all` is every shipped one, money proper first."""
-    from scenarios.config.regime_file import every_cash
-
-    return list(dict.fromkeys(name for cash in cashes for name in (every_cash() if cash == ALL else [cash])))
-
-
-def regime_source(name: str) -> "SourceFile":
-    """A regime's own file as it is, or what it says once it clears in another way."""
-    from scenarios.compare import SourceFile, source_file
-    from scenarios.config.reading import stated
-    from scenarios.config.regime_file import is_overlaid, read_regime, regime_name, regime_path
-    from scenarios.provenance import toml_text
-
-    if not is_overlaid(name):
-        return source_file(name, regime_path(name))
-    return SourceFile(name=regime_name(name), source=name, text=toml_text(stated(read_regime(name))))
-
-
-def _compare(design: "Design", folder: Path, workers: int | None, language: Tongue) -> int:
-    """Run what is missing, tell it at the terminal and write the report; the exit code."""
-    from rich.console import Console
-
-    from scenarios.compare import compare as run_all
-    from scenarios.findings import analyse
-    from scenarios.language import speaking
-    from scenarios.measures import MEASURES
-    from scenarios.report import background_of, keep_report
-    from scenarios.run import run_cell
-    from scenarios.terminal import RunProgress, show_comparison, show_failures
-
-    console = Console()
-    with RunProgress(console) as progress:
-        comparison = run_all(design, folder, run_cell, progress, workers=workers)
-    if not comparison.cells:
-        show_failures(console, comparison)
-        return FAILED
-    findings = analyse(comparison.cells, MEASURES, [regime.name for regime in design.regimes])
-    with speaking(language):
-        report = keep_report(findings, comparison, background_of(comparison))
-        show_comparison(console, findings, comparison, report)
-    return comparison.exit_code
-
-
-@app.command()
-def report(
-    folder: Annotated[Path, typer.Argument(help="The folder of a finished comparison.")],
-    language: LanguageOf = Tongue.ENGLISH,
-) -> None:
-    """Write the report of a finished comparison again, in any of its languages, and print where it lies."""
-    with told_as_sentences():
-        from scenarios.compare import read_comparison
-        from scenarios.findings import analyse
-        from scenarios.language import speaking
-        from scenarios.measures import MEASURES
-        from scenarios.report import background_of, keep_report
-
-        comparison = read_comparison(folder)
-        findings = analyse(comparison.cells, MEASURES, [regime.name for regime in comparison.design.regimes])
-        with speaking(language):
-            typer.echo(keep_report(findings, comparison, background_of(comparison)))
 
 
 @app.command()
@@ -223,12 +53,12 @@ def run(
         from rich.progress import Progress
 
         from scenarios.config.regime_file import regime_name, with_cash, with_clearing
-        from scenarios.config.scenario_file import scenario_path
+        from scenarios.config.scenario_file import scenario_name
         from scenarios.run import run as run_once
         from scenarios.terminal import fit_in_words, fit_table
 
         regime = with_cash(with_clearing(regime, clearing), cash)
-        names = [Path(str(scenario_path(scenario))).stem, regime_name(regime)]
+        names = [scenario_name(scenario), regime_name(regime)]
         folder = out or Path("runs", *names, str(seed))
         console = Console(stderr=True)
         with Progress(console=console, transient=True, disable=not console.is_terminal) as bar:
@@ -256,12 +86,15 @@ def replay(folder: Annotated[Path, typer.Argument(help="The folder of a run.")])
 
 @scenarios_app.command("list")
 def list_scenarios() -> None:
-    """The scenarios that ship, and the question each of them answers."""
+    """The scenarios that ship, the question each of them answers, and how strong its shock is, if it says so."""
     with told_as_sentences():
-        from scenarios.config.scenario_file import load_world, shipped_scenarios
+        from scenarios.config.scenario_file import read_scenario, shipped_scenarios
 
         for name in shipped_scenarios():
-            typer.echo(f"{name}\n    {load_world(name).question}")
+            scenario = read_scenario(name)
+            typer.echo(f"{name}\n    {scenario.question}")
+            if scenario.magnitude is not None:
+                typer.echo(f"    magnitude: {scenario.magnitude.in_words()}")
 
 
 @scenarios_app.command("check")

@@ -23,6 +23,7 @@ from scenarios.cells import (
     CellTask,
     RunCell,
     complete,
+    holds,
     read_cell,
     write_whole,
 )
@@ -41,6 +42,24 @@ class SourceFile(Message):
     text: str
 
 
+class GridPoint(Message):
+    """One regime of a sweep: of which regime it is a variant, and what stands under the swept keys, in the units of the
+    file; None where it says nothing."""
+
+    regime: str
+    base: str
+    values: dict[str, float | None]
+
+
+class Precision(Message):
+    """How precise a comparison is to become: seeds are added until the half-widths of the intervals of `measures` are
+    within `percent` of what they are held against, or the last of the `looks` has been taken."""
+
+    percent: float
+    measures: tuple[str, ...]
+    looks: tuple[int, ...]  # how many seeds there are at each look, rising; fixed before the first run
+
+
 class Design(Message):
     """What is compared. The first regime is the baseline; no population: the scenario's own."""
 
@@ -49,6 +68,30 @@ class Design(Message):
     seeds: tuple[int, ...]
     population: int | None = None
     command: str = ""  # the exact command that asks for this comparison
+    grid: tuple[GridPoint, ...] = ()  # of a sweep: one a regime, in their order
+    precision: Precision | None = None
+
+    @property
+    def looks(self) -> int:
+        """How often results may have been looked at before the last seed was run: intervals are widened for it."""
+        return len(self.precision.looks) if self.precision else 1
+
+
+class Imprecision(Message):
+    """A difference that is not known as precisely as was asked for: half of its interval, and what that might be."""
+
+    measure: str
+    regime: str
+    half_width: float | None  # None: there are too few pairs in which the measure is defined
+    allowed: float
+
+
+class Reached(Message):
+    """How a comparison with a precision ended: whether it is there, after how many looks, and what is lacking."""
+
+    reached: bool
+    looks: int
+    lacking: tuple[Imprecision, ...] = ()
 
 
 class DesignError(ValueError):
@@ -80,6 +123,7 @@ class Comparison(NamedTuple):
     versions: dict[str, str]
     cells: tuple[Cell, ...]
     failures: tuple[Failure, ...]
+    reached: Reached | None = None
 
     @property
     def exit_code(self) -> int:
@@ -117,8 +161,28 @@ def compare(
     progress: Watcher | None = None,
     *,
     workers: int | None = None,
+    reuse: Sequence[Path] = (),
 ) -> Comparison:
-    """Run every cell of the design that `folder` does not hold yet.
+    """Run every cell of the design that `folder` does not hold yet, and write what came of it.
+
+    Raises what `run_cells` raises.
+    """
+    comparison = run_cells(design, folder, run_one, progress, workers=workers, reuse=reuse)
+    write(comparison)
+    return comparison
+
+
+def run_cells(
+    design: Design,
+    folder: Path,
+    run_one: RunCell,
+    progress: Watcher | None = None,
+    *,
+    workers: int | None = None,
+    reuse: Sequence[Path] = (),
+) -> Comparison:
+    """The same, without the files that tell of a comparison that has ended. Cells that the folders `reuse` hold, of
+    the very same key, are copied.
 
     Raises DesignError for a design that cannot be run or a `folder` that holds something else, and
     CellMismatchError if it holds runs of another design, before anything is written; OSError if it cannot be
@@ -126,24 +190,47 @@ def compare(
     `failures`, and the others go on.
     """
     _check(design)
-    _check_folder(folder)
+    check_folder(folder)
+    for other in reuse:
+        if not (other / CELLS).is_dir():
+            raise DesignError(f"{other} holds no runs to use again; name the folder of a comparison.")
     tasks = _tasks(design, folder)
-    missing = [task for task in tasks if not task.path.exists()]
     for task in tasks:
         if task.path.exists():
             read_cell(task)  # refused now rather than after an hour of other runs
     (folder / CELLS).mkdir(parents=True, exist_ok=True)
+    copy_cells(tasks, folder, reuse)
+    failures = run_missing(tasks, folder, run_one, progress, workers)
+    return Comparison(design, folder, _versions(), _cells(tasks), failures)
+
+
+def copy_cells(tasks: Sequence[CellTask], folder: Path, reuse: Sequence[Path]) -> None:
+    """What is missing in `folder` and lies in one of the others, under the same name and made of the very same."""
+    for task in tasks:
+        for other in reuse:
+            there = task._replace(path=other / task.path.relative_to(folder))
+            if not task.path.exists() and there.path.exists() and holds(there):
+                task.path.parent.mkdir(parents=True, exist_ok=True)
+                write_whole(task.path, there.path.read_bytes())
+
+
+def run_missing(
+    tasks: Sequence[CellTask],
+    folder: Path,
+    run_one: RunCell,
+    progress: Watcher | None,
+    workers: int | None,
+) -> tuple[Failure, ...]:
+    """Run those of the tasks that have no file yet. Raises ComparisonStoppedError on Ctrl-C."""
     try:
-        failures = _run(missing, len(tasks), run_one, progress, workers)
+        missing = [task for task in tasks if not task.path.exists()]
+        return _run(missing, len(tasks), run_one, progress, workers)
     except KeyboardInterrupt:
         kept = sum(task.path.exists() for task in tasks)
         raise ComparisonStoppedError(
             f"stopped; {kept} of {len(tasks)} runs kept in {folder}; "
             "the same command goes on where it stopped"
         ) from None
-    comparison = Comparison(design, folder, _versions(), _cells(tasks), failures)
-    _write(comparison)
-    return comparison
 
 
 def read_comparison(folder: Path) -> Comparison:
@@ -160,7 +247,7 @@ def read_comparison(folder: Path) -> Comparison:
     cells = _cells(_tasks(kept.design, folder, kept.versions["ringfence"]))
     if (lost := _lost(kept, cells)) is not None:
         raise DesignError(f"{folder}: {lost}; repeat the command that made this comparison.")
-    return Comparison(kept.design, folder, kept.versions, cells, kept.failures)
+    return Comparison(kept.design, folder, kept.versions, cells, kept.failures, kept.reached)
 
 
 def _lost(kept: "_Kept", cells: Sequence[Cell]) -> str | None:
@@ -229,7 +316,7 @@ def _check(design: Design) -> None:
             raise DesignError(sentence)
 
 
-def _check_folder(folder: Path) -> None:
+def check_folder(folder: Path) -> None:
     """A comparison may go on where it began, or begin where nothing is."""
     if folder.is_dir() and any(folder.iterdir()) and not (folder / CELLS).is_dir():
         raise DesignError(f"{folder} holds something else already; name another folder for the comparison.")
@@ -245,22 +332,34 @@ def _tasks(design: Design, folder: Path, made_by: str | None = None) -> list[Cel
     """Seed by seed, so that a comparison that is stopped early has whole pairs."""
     version_made = made_by or code_version()
     return [
-        CellTask(
-            scenario=design.scenario.source,
-            regime=regime.source,
-            regime_id=regime.name,
-            key=CellKey(
-                scenario=sha256(design.scenario.text),
-                regime=sha256(regime.text),
-                seed=seed,
-                population=design.population,
-                version=version_made,
-            ),
-            path=folder / CELLS / regime.name / f"{seed}.json",
-        )
+        cell_task(design.scenario, regime, seed, design.population, folder / CELLS, version_made)
         for seed in sorted(design.seeds)
         for regime in design.regimes
     ]
+
+
+def cell_task(
+    scenario: SourceFile,
+    regime: SourceFile,
+    seed: int,
+    population: int | None,
+    cells: Path,
+    version_made: str,
+) -> CellTask:
+    """One run, to be kept in the folder `cells` under the regime's name and the seed."""
+    return CellTask(
+        scenario=scenario.source,
+        regime=regime.source,
+        regime_id=regime.name,
+        key=CellKey(
+            scenario=sha256(scenario.text),
+            regime=sha256(regime.text),
+            seed=seed,
+            population=population,
+            version=version_made,
+        ),
+        path=cells / regime.name / f"{seed}.json",
+    )
 
 
 def _run(
@@ -304,9 +403,10 @@ class _Kept(Message):
     digest: str
     digests: dict[str, dict[int, str]]  # by regime and seed
     failures: tuple[Failure, ...]
+    reached: Reached | None = None
 
 
-def _write(comparison: Comparison) -> None:
+def write(comparison: Comparison) -> None:
     """All files are made first and only then moved into place."""
     digests: dict[str, dict[int, str]] = {regime.name: {} for regime in comparison.design.regimes}
     for cell in comparison.cells:
@@ -317,6 +417,7 @@ def _write(comparison: Comparison) -> None:
         digest=comparison.digest,
         digests=digests,
         failures=comparison.failures,
+        reached=comparison.reached,
     )
     rows = [
         (cell.regime_id, cell.key.seed, name, cell.value(name))

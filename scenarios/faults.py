@@ -48,6 +48,7 @@ def _code_of(fault: Exception) -> int | None:
     from scenarios.results import ResultsError
     from scenarios.risk import RiskReportError
     from scenarios.run import ReplayError
+    from scenarios.stress_events import StressEventError
 
     if isinstance(fault, ComparisonStoppedError):
         return STOPPED
@@ -58,7 +59,13 @@ def _code_of(fault: Exception) -> int | None:
     if isinstance(fault, JournalInUse | JournalUnusable):
         return REFUSED
     refused = (
-        ConfigurationError | DesignError | CellMismatchError | ResultsError | RiskReportError | VenueError
+        ConfigurationError
+        | DesignError
+        | StressEventError
+        | CellMismatchError
+        | ResultsError
+        | RiskReportError
+        | VenueError
     )
     return REFUSED if isinstance(fault, refused) else None
 

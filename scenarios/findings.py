@@ -11,6 +11,7 @@ from scenarios.statistics import (
     MeanInterval,
     PairedDifference,
     Verdict,
+    confidence_over,
     holm,
     mean_interval,
     paired_difference,
@@ -81,12 +82,17 @@ class Findings(NamedTuple):
 
 
 def analyse(
-    cells: Sequence[Cell], measures: Sequence[Measure], regimes: Sequence[str] | None = None
+    cells: Sequence[Cell],
+    measures: Sequence[Measure],
+    regimes: Sequence[str] | None = None,
+    looks: int = 1,
 ) -> Findings:
     """`regimes` are ids, the baseline first; without them, those of the cells in their order.
 
     A regime of which no run finished is unknown in everything. Holm's correction is over the main measures
-    under all regimes, and over all other measures apart from them.
+    under all regimes, and over all other measures apart from them. If the number of seeds was chosen by looking at
+    results, up to `looks` times, every interval and test is that of the strictest of them (Bonferroni): so they hold
+    what they promise at whichever look one stopped.
     """
     regimes = tuple(regimes or dict.fromkeys(cell.regime_id for cell in cells))
     seeds = sorted({cell.key.seed for cell in cells})
@@ -108,14 +114,20 @@ def analyse(
         for name, regime in family:
             by_regime = values[name]
             compared[name, regime] = paired_difference(
-                by_regime[regimes[0]], by_regime[regime], family=len(family)
+                by_regime[regimes[0]],
+                by_regime[regime],
+                family=len(family) * looks,
+                confidence=confidence_over(looks),
             )
-        p_values = holm([compared[place].p_value for place in family]).tolist()
+        p_values = np.minimum(1.0, looks * holm([compared[place].p_value for place in family])).tolist()
         adjusted.update(zip(family, p_values, strict=True))
     rows = tuple(
         Finding(
             measure=measure,
-            levels={regime: mean_interval(values[measure.name][regime]) for regime in regimes},
+            levels={
+                regime: mean_interval(values[measure.name][regime], confidence=confidence_over(looks))
+                for regime in regimes
+            },
             contrasts={
                 regime: _contrast(
                     values[measure.name][regimes[0]],

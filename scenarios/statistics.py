@@ -16,6 +16,7 @@ over all measures shown together.
 """
 
 from enum import StrEnum
+from math import comb
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -117,6 +118,12 @@ def mean_interval(
     return MeanInterval(_mean(known), *_interval(known, scale, confidence, resamples, seed), known.size)
 
 
+def confidence_over(looks: int) -> float:
+    """The level of each of several intervals, of which any may turn out to be the last, so that all of them hold
+    together with 95% (Bonferroni's inequality, which presumes nothing about how the looks depend on each other)."""
+    return 1 - SIGNIFICANCE / looks
+
+
 def holm(p_values: Values) -> npt.NDArray[np.float64]:
     """p adjusted for the number of tests made together (Holm 1979); nan stays nan and is not counted."""
     adjusted = np.array(p_values, dtype=float)
@@ -125,6 +132,15 @@ def holm(p_values: Values) -> npt.NDArray[np.float64]:
     tests_left = np.arange(order.size, 0, -1)
     adjusted[order] = np.minimum(1.0, np.maximum.accumulate(adjusted[order] * tests_left))
     return adjusted
+
+
+def median_ranks(n: int) -> tuple[int, int] | None:
+    """Between which two of `n` ordered values, counted from 0, the median lies with 95% or more, by the binomial
+    distribution alone (David and Nagaraja, Order Statistics, 7.1). None below six values, which cannot say so much."""
+    tail, below = 0.0, -1
+    while (tail := tail + comb(n, below + 1) / 2**n) <= SIGNIFICANCE / 2:
+        below += 1
+    return None if below < 0 else (below, n - 1 - below)
 
 
 def verdict(compared: PairedDifference, adjusted_p: float, *, significance: float = SIGNIFICANCE) -> Verdict:
@@ -164,19 +180,37 @@ def _student_interval(values: npt.NDArray[np.float64], confidence: float) -> tup
 def _bootstrap_interval(
     values: npt.NDArray[np.float64], confidence: float, resamples: int, seed: int
 ) -> tuple[float, float]:
+    low, high = bootstrap_intervals(values, confidence=confidence, resamples=resamples, seed=seed)
+    return float(low), float(high)
+
+
+def bootstrap_intervals(
+    samples: npt.NDArray[np.float64],
+    *,
+    confidence: float = 0.95,
+    resamples: int = RESAMPLES,
+    seed: int = 0,
+    at_once: int | None = None,
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The BCa intervals of the means of samples of equal size along the last axis, which must vary.
+
+    All samples are resampled alike, `at_once` resamples at a time where memory is short.
+    """
     from scipy import stats
 
-    n = values.size
+    n = samples.shape[-1]
     widened = np.sqrt(n / (n - 1)) * _student_quantile((1 + confidence) / 2, n - 1)
     found: Any = stats.bootstrap(
-        (values,),
+        (samples,),
         np.mean,
+        axis=-1,
         n_resamples=resamples,
+        batch=at_once,
         confidence_level=float(1 - 2 * stats.norm.sf(widened)),
         method="BCa",
         rng=np.random.default_rng(seed),
     )
-    return float(found.confidence_interval.low), float(found.confidence_interval.high)
+    return found.confidence_interval.low, found.confidence_interval.high
 
 
 def _t_test(differences: npt.NDArray[np.float64], scale: float, sign_p: float) -> float:

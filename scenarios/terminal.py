@@ -20,7 +20,9 @@ from exchange.units import SECOND
 from scenarios.compare import Comparison, Failure, Progress
 from scenarios.findings import Finding, Findings
 from scenarios.fit import FitRow
+from scenarios.frontier import Frontier, frontier_of
 from scenarios.language import _, plural
+from scenarios.reverse import Answer, Reversed
 from scenarios.statistics import FEWEST_PAIRS
 from scenarios.wording import (
     QUESTIONS,
@@ -31,6 +33,7 @@ from scenarios.wording import (
     level,
     level_interval,
     listed,
+    precision_in_words,
     tone,
 )
 
@@ -148,6 +151,13 @@ def show_comparison(console: Console, findings: Findings, comparison: Comparison
     console.print()
     console.print(_legend(findings), style="dim", highlight=False)
     console.print()
+    if (swept := frontier_of(findings, comparison.design.grid)) is not None:
+        console.print(frontier_table(swept))
+        console.print(_frontier_legend(swept), style="dim", highlight=False)
+        console.print()
+    for sentence in precision_in_words(comparison):
+        console.print(sentence, highlight=False, markup=False)
+        console.print()
     show_failures(console, comparison)
     line(console, f"digest {comparison.digest}")
     line(console, str(report))
@@ -178,6 +188,111 @@ def _legend(findings: Findings) -> str:
         "the baseline, of percentages in points. ▲ higher  ▼ lower  = exactly the same  ≈ no difference seen (5%, "
         "corrected for all main measures together)."
     ).format(runs=runs)
+
+
+def frontier_table(frontier: Frontier) -> Table:
+    """Access and harm by value, regime by regime."""
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
+    table.add_column(Text(frontier.about))
+    findings = (*frontier.access, *frontier.harm)
+    for finding in findings:
+        table.add_column(Text(finding.measure.title), max_width=22)
+    table.add_column("on the frontier")
+    several = len({point.base for point in frontier.points}) > 1
+    for point in frontier.points:
+        name = Text(f"{point.base}\n" if several else "", style="dim").append(point.label, style="bold")
+        if point.as_it_stands:
+            name.append("\nas it stands", style="dim")
+        table.add_row(
+            name,
+            *(
+                Text(f"{level(finding, point.regime)}\n").append(
+                    level_interval(finding, point.regime), style="dim"
+                )
+                for finding in findings
+            ),
+            _yes(point.on_frontier),
+        )
+    return table
+
+
+def _frontier_legend(frontier: Frontier) -> str:
+    if not frontier.harm:
+        return "Nothing was lost under any value, so there is no harm to hold access against."
+    return (
+        "Each value is a regime of its own, and an assumption. On the frontier: no other value lets in as many and "
+        f"hurts less, by the means of “{frontier.access[0].measure.title}” and “{frontier.harm[0].measure.title}”; "
+        "where intervals overlap, the order is not sure."
+        if frontier.access
+        else "Nobody is let in under any value."
+    )
+
+
+def show_reversed(console: Console, found: Reversed, folder: Path) -> None:
+    """A line an event and a column a regime: the magnitude at which it happens in half of the seeds."""
+    line(console, f"{found.what[0].upper()}{found.what[1:]}: {_between(found)}")
+    if found.answers:
+        console.print(_reversed_table(found))
+        console.print(_reversed_legend(found), style="dim", highlight=False)
+    for never in found.never:
+        line(console, f"{never.regime}: {never.event} cannot happen: {never.why}.")
+    for answer in found.answers:
+        for one in answer.undone:
+            line(
+                console,
+                f"not monotone: {answer.words} under {answer.regime}, seed {one.seed}, at {one.smallest:g} "
+                f"{found.unit} but not at {one.undone:g}; a smaller magnitude may have been passed over.",
+            )
+    for failure in found.failures:
+        console.print(_told(failure), style="bold red", highlight=False, markup=False)
+    line(console, f"digest {found.digest}")
+    line(console, str(folder / "reverse.json"))
+
+
+def _between(found: Reversed) -> str:
+    return (
+        f"from {found.least:g} to {found.most:g} {found.unit} in steps of {found.step:g}; "
+        f"the scenario as it stands: {found.stands_at:g}"
+    )
+
+
+def _reversed_table(found: Reversed) -> Table:
+    table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
+    regimes = list(dict.fromkeys(answer.regime for answer in found.answers))
+    table.add_column("", min_width=18, max_width=44)
+    for regime in regimes:
+        table.add_column(Text(_broken(regime)), min_width=_CELL_WIDTH)
+    answers = {(answer.event, answer.regime): answer for answer in found.answers}
+    for event, words in {answer.event: answer.words for answer in found.answers}.items():
+        cells = (answers.get((event, regime)) for regime in regimes)
+        table.add_row(words, *(Text("") if one is None else _threshold(one, found) for one in cells))
+    return table
+
+
+def _threshold(answer: Answer, found: Reversed) -> Text:
+    """ "24.5 %", "18 to 31.5", "9 of 9 seeds"."""
+    seeds = f"{answer.within} of {counted(len(answer.thresholds), 'seed')}"
+    if not answer.within:
+        return Text("not within bounds").append(f"\n{seeds}", style="dim")
+    half = "not in half" if answer.half is None else f"{answer.half:g} {found.unit}"
+    if answer.half == found.least:
+        half = f"at {half} already"
+    first = f"first at {answer.first:g}, {seeds}"
+    low, high = (_beyond(bound, found) for bound in (answer.low, answer.high))
+    interval = f"{low} to {high}\n" if answer.has_interval else ""
+    return Text(f"{half}\n", style="bold").append(f"{interval}{first}", style="dim")
+
+
+def _beyond(bound: float | None, found: Reversed) -> str:
+    return f"beyond {found.most:g}" if bound is None else f"{bound:g}"
+
+
+def _reversed_legend(found: Reversed) -> str:
+    return (
+        "The smallest magnitude at which it happens in half of the seeds, and below it the 95% interval of that "
+        "(order statistics; from six seeds on), the magnitude at which the first seed sees it, and in how many it "
+        f"happens within the bounds. {counted(found.runs, 'run')}, the same seeds under every regime."
+    )
 
 
 _MEASURE_WIDTH, _CELL_WIDTH, _AIR = 24, 16, 2

@@ -4,8 +4,9 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from scenarios.compare import Comparison, Imprecision
 from scenarios.findings import HEADLINE, Contrast, Finding, Findings
-from scenarios.language import N_, _, numeral
+from scenarios.language import N_, _, numeral, plural
 from scenarios.measures.measure import (
     ACCESS,
     CASH_LEG,
@@ -343,6 +344,52 @@ def smallest_seen(finding: Finding, regime: str) -> str:
     """The true difference that so many runs would have shown four times in five, among all main figures."""
     (smallest,) = written(finding.contrasts[regime].compared.smallest_detectable)
     return with_unit(smallest, points(finding.measure.unit))
+
+
+def precision_in_words(comparison: Comparison) -> list[str]:
+    """Whether the precision that was asked for is reached, what is lacking, and what looking repeatedly has cost;
+    nothing where none was asked for."""
+    plan, reached = comparison.design.precision, comparison.reached
+    if plan is None or reached is None:
+        return []
+    seeds = plural(len(comparison.design.seeds), "{n} seed", "{n} seeds")
+    asked = percent_of(numeral(f"{plan.percent:g}"))
+    looks = plural(len(plan.looks), "{n} planned look", "{n} planned looks")
+    looked = _("{these} of {looks}").format(these=reached.looks, looks=looks)
+    if reached.reached:
+        told = _("The precision of {asked} is reached after {seeds}, at {looked}.").format(
+            asked=asked, seeds=seeds, looked=looked
+        )
+    else:
+        lacking = listed([_lacking(one) for one in reached.lacking[:_LACKING_TOLD]])
+        more = len(reached.lacking) - _LACKING_TOLD
+        if more > 0:
+            lacking += plural(more, ", and {n} more difference", ", and {n} more differences")
+        told = _(
+            "The budget of {seeds} ended before the precision of {asked} was reached: {lacking}."
+        ).format(seeds=seeds, asked=asked, lacking=lacking)
+    widened = plural(
+        len(plan.looks),
+        "Results were looked at once, so every interval here stands as it is.",
+        "Results were looked at up to {n} times, so every interval here is widened, and every p-value multiplied, as "
+        "for so many looks: taken together they hold with 95%.",
+    )
+    return [told, widened]
+
+
+_LACKING_TOLD = 6
+
+
+def _lacking(one: Imprecision) -> str:
+    """ "Quoted spread under X is known to ±1.2, not ±0.6"."""
+    if one.half_width is None:
+        return _("{measure} under {regime} is defined in too few runs").format(
+            measure=one.measure, regime=one.regime
+        )
+    half, allowed = written(one.half_width, one.allowed)
+    return _("{measure} under {regime} is known to ±{half}, not ±{allowed}").format(
+        measure=one.measure, regime=one.regime, half=half, allowed=allowed
+    )
 
 
 def points(unit: str) -> str:

@@ -2,7 +2,8 @@
 
 `REGIME+CLEARING` is a regime that clears in another way: its own file, with the [clearing] table of a clearing file.
 `REGIME+CASH` is one that settles in something else, by a cash profile, and `REGIME+BOUNDS` one whose institutions are,
-or which as a venue is, bounded otherwise. One of each may be named, in any order.
+or which as a venue is, bounded otherwise. One of each may be named, in any order. `REGIME[KEY=VALUE]` is a regime in
+which one number is another; the brackets come last.
 """
 
 from collections.abc import Iterable, Mapping
@@ -39,6 +40,7 @@ from exchange.units import HOUR, AssetId
 from matching.terms import SelfTradePrevention
 from scenarios.config.cash_file import CashKind, SettlementAssetTable
 from scenarios.config.clearing_file import ClearingTable
+from scenarios.config.numbers import Number, find_number, numbers_of
 from scenarios.config.reading import (
     AssetCode,
     ConfigurationError,
@@ -60,6 +62,7 @@ from scenarios.config.reading import (
     read_toml,
 )
 from scenarios.config.shipped import Shipped
+from scenarios.config.swept import Change, in_brackets, named, parted, swept
 
 
 class CriterionTable(Table):
@@ -512,6 +515,12 @@ class _Parts(NamedTuple):
     clearing: str | None
     cash: str | None
     bounds: str | None
+    changes: tuple[Change, ...]
+
+    @property
+    def over(self) -> list[str]:
+        """What is laid over, by name."""
+        return [name for name in (self.clearing, self.cash, self.bounds) if name is not None]
 
 
 def shipped_regimes() -> list[str]:
@@ -549,7 +558,7 @@ def with_clearing(regime: str, clearing: str | None) -> str:
     if clearing is None:
         return regime
     read_clearing(clearing)
-    return f"{regime}{_JOINT}{clearing}"
+    return _with(regime, clearing)
 
 
 def with_cash(regime: str, cash: str | None) -> str:
@@ -558,14 +567,19 @@ def with_cash(regime: str, cash: str | None) -> str:
     if cash is None:
         return regime
     read_cash(cash)
-    return f"{regime}{_JOINT}{cash}"
+    return _with(regime, cash)
+
+
+def _with(regime: str, over: str) -> str:
+    alone, changes = parted(regime)
+    return named(f"{alone}{_JOINT}{over}", changes)
 
 
 def is_overlaid(name_or_path: str) -> bool:
     """Whether the regime's own file does not say all: something is laid over it, or it names a profile."""
     parts = _parted(name_or_path)
     cash = read_toml(_SHIPPED.path(parts.regime)).get("cash")
-    return any(parts[1:]) or (isinstance(cash, Mapping) and "profile" in cash)
+    return bool(parts.over or parts.changes) or (isinstance(cash, Mapping) and "profile" in cash)
 
 
 def regime_path(name_or_path: str) -> Path | Traversable:
@@ -574,18 +588,20 @@ def regime_path(name_or_path: str) -> Path | Traversable:
 
 
 def regime_name(name_or_path: str) -> str:
-    """What a run under the regime goes by: the name of its file, and the ids of bounds, clearing and cash profile."""
-    regime, clearing, cash, bounds = _parted(name_or_path)
+    """What a run under the regime goes by: the name of its file, the ids of bounds, clearing and cash profile, and in
+    brackets the numbers that are changed."""
+    regime, clearing, cash, bounds, changes = _parted(name_or_path)
     stem = _SHIPPED.path(regime).name.removesuffix(".toml")
     over = [read_bounds(bounds).id] if bounds else []
     over += [read_clearing(clearing).id] if clearing else []
     over += [read_cash(cash).id] if cash else []
-    return "_".join([stem, *over])
+    return "_".join([stem, *over]) + in_brackets(changes)
 
 
 def regime_tables(name_or_path: str) -> dict[str, Any]:
-    """What the regime's file says, and for bounds, clearing and cash those that are named. Not checked."""
-    regime, clearing, cash, bounds = _parted(name_or_path)
+    """What the regime's file says, and for bounds, clearing and cash those that are named. Not checked, unless a number
+    of it is changed."""
+    regime, clearing, cash, bounds, changes = _parted(name_or_path)
     path = _SHIPPED.path(regime)
     tables = _with_profile_read(read_toml(path), str(path))
     if bounds is not None:
@@ -599,7 +615,23 @@ def regime_tables(name_or_path: str) -> dict[str, Any]:
         profile, told = read_cash(cash), read_toml(cash_path(cash))
         settling = _settling_in(tables, profile, told)
         tables = _laid_over(tables, profile, _below_terms(told), _OF_THE_ASSET) | {"cash": settling}
+    for change in changes:
+        file = _named_alone(name_or_path)
+        own = regime_numbers(tables, file)
+        key = find_number(change.key, tables, own, file)
+        tables = swept(tables, Change(key, change.value), own[key])
     return tables
+
+
+def regime_numbers(tables: Mapping[str, Any], file: str) -> dict[str, Number | None]:
+    """Every number that a regime states or may state, by its key path. Raises ConfigurationError."""
+    return numbers_of(check(RegimeFile, tables, file), ("sources", "assumptions"))
+
+
+def _named_alone(name_or_path: str) -> str:
+    """The file, and what is laid over it, for a sentence about a fault."""
+    parts = _parted(name_or_path)
+    return _JOINT.join([str(_SHIPPED.path(parts.regime)), *parts.over])
 
 
 def read_regime(name_or_path: str) -> RegimeFile:
@@ -608,10 +640,9 @@ def read_regime(name_or_path: str) -> RegimeFile:
     path = _SHIPPED.path(parts.regime)
     own = _with_profile_read(read_toml(path), str(path))
     alone = check(RegimeFile, own, str(path))  # so that a fault names the file that it is in
-    if not any(parts[1:]):
+    if not parts.over and not parts.changes:
         return alone
-    name = _JOINT.join([str(path), *(part for part in parts[1:] if part)])
-    return check(RegimeFile, regime_tables(name_or_path), name)
+    return check(RegimeFile, regime_tables(name_or_path), named(_named_alone(name_or_path), parts.changes))
 
 
 def clearing_path(name_or_path: str) -> Path | Traversable:
@@ -673,22 +704,23 @@ def load_regime(name_or_path: str) -> Regime:
 
 
 def _parted(name_or_path: str) -> _Parts:
-    """The regime, and the clearing, the cash profile and the bounds that are named. A sign in the name of a file is no
-    joint."""
-    regime, rest = _first(name_or_path, _SHIPPED.ids())
-    named: dict[str, str] = {}
+    """The regime, the clearing, the cash profile and the bounds that are named, and what is changed. A sign in the name
+    of a file is no joint."""
+    alone, changes = parted(name_or_path)
+    regime, rest = _first(alone, _SHIPPED.ids())
+    found: dict[str, str] = {}
     while rest:
         over, rest = _first(rest, [name for shipped in _OVERLAYS.values() for name in shipped.ids()])
         kind = _kind_of(over)
-        if kind in named:
+        if kind in found:
             raise ConfigurationError(
                 f"“{name_or_path}”",
                 "",
-                f"names {named[kind]} and {over} as its {kind}",
+                f"names {found[kind]} and {over} as its {kind}",
                 "name one of the two",
             )
-        named[kind] = over
-    return _Parts(regime, named.get("clearing"), named.get("cash"), named.get("bounds"))
+        found[kind] = over
+    return _Parts(regime, found.get("clearing"), found.get("cash"), found.get("bounds"), changes)
 
 
 def _first(text: str, known: Iterable[str]) -> tuple[str, str]:

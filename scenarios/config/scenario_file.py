@@ -58,6 +58,8 @@ from scenarios.config.coin_market import (
 from scenarios.config.directives import CashAsset, DirectiveTable
 from scenarios.config.hazard_table import FreezeHazardTable
 from scenarios.config.house_tables import ClientTable, HouseTable, MemberTable
+from scenarios.config.magnitude import MagnitudeTable, at_magnitude, scaled
+from scenarios.config.numbers import numbers_of
 from scenarios.config.published_table import OF_THE_COIN, PublishedTable
 from scenarios.config.reading import (
     AssetCode,
@@ -701,6 +703,7 @@ class ScenarioFile(Table):
     id: Identifier
     title: Text
     question: Text
+    magnitude: MagnitudeTable | None = None
     calendar: CalendarTable
     index: IndexTable | None = None
     coin: CoinTable = CoinTable()
@@ -816,6 +819,8 @@ class ScenarioFile(Table):
         self._check_attacks()
         self._check_settlement()
         self._check_disconnections()
+        if self.magnitude is not None:
+            self.magnitude.check_against(numbers_of(self, ("magnitude",)))
         return self
 
     def _check_members(self, makers: list[str]) -> None:
@@ -1349,7 +1354,26 @@ def shipped_scenarios() -> list[str]:
 
 def scenario_path(name_or_path: str) -> Path | Traversable:
     """The file of a shipped scenario, or the file that is named. Raises ConfigurationError for neither."""
-    return _SHIPPED.path(name_or_path)
+    return _SHIPPED.path(scaled(name_or_path).scenario)
+
+
+def scenario_name(name_or_path: str) -> str:
+    """What a run of the scenario goes by: the name of its file, and the magnitude if another one is asked for."""
+    path = scenario_path(name_or_path)
+    return f"{path.name.removesuffix('.toml')}{scaled(name_or_path).suffix}"
+
+
+def read_scenario(name_or_path: str) -> ScenarioFile:
+    """The scenario of that name, checked; `gap_move@20` is one whose shock is of another magnitude. Raises
+    ConfigurationError.
+    """
+    path, magnitude = scenario_path(name_or_path), scaled(name_or_path).magnitude
+    tables = read_toml(path)
+    scenario = check(ScenarioFile, tables, str(path))
+    if magnitude is None:
+        return scenario
+    changed = at_magnitude(tables, scenario.magnitude, magnitude, str(path))
+    return check(ScenarioFile, changed, f"{path}{scaled(name_or_path).suffix}")
 
 
 def load_world(
@@ -1362,11 +1386,12 @@ def load_world(
 ) -> World:
     """The world of that scenario, settled in `cash` or in its own coin, checked. Instruments keep their names.
 
+    `gap_move@20` is the scenario with a shock of another magnitude.
     `fallback` is a further cash asset that the venue keeps, by its shipped profile. `books`: all are published.
     Raises ConfigurationError before anything has happened.
     """
     path = scenario_path(name_or_path)
-    scenario = check(ScenarioFile, read_toml(path), str(path))
+    scenario = read_scenario(name_or_path)
     if population is not None and not scenario.instruments:
         raise ConfigurationError(
             str(path), "population", "has nothing to trade in it", "leave the population out"

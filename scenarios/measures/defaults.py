@@ -166,6 +166,7 @@ _WORDS = {
     Layer.GAINS_HAIRCUT: "the gains of others since the default",
     Layer.EQUITY: "the house's equity",
     Layer.INSURANCE_FUND: "the insurance fund",
+    Layer.DELEVERAGING: "holders on the other side, who were closed out",
 }
 
 

@@ -14,6 +14,8 @@ from participants.population import ValidationRow
 from scenarios.cells import write_whole
 from scenarios.compare import Comparison
 from scenarios.findings import Finding, Findings, as_json
+from scenarios.frontier import as_json as frontier_as_json
+from scenarios.frontier import frontier_of
 from scenarios.language import Tongue, _, numeral, plural, retold, spoken_language
 from scenarios.measures.measure import CASH_LEG, DEFAULTS, HOUSE
 from scenarios.report.answer import answer
@@ -29,6 +31,7 @@ from scenarios.report.figures import (
     same_way,
     timeline,
 )
+from scenarios.report.frontier import section_of
 from scenarios.report.limits import limits
 from scenarios.report.money import differ, money
 from scenarios.report.numbers import as_csv, as_parquet, charts, rows_of
@@ -44,6 +47,7 @@ from scenarios.wording import (
     headline,
     level,
     level_interval,
+    precision_in_words,
     smallest_seen,
     spoken,
     tone,
@@ -119,6 +123,8 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
 
     known = faces([regime.name for regime in comparison.design.regimes], background.regimes)
     figures = [figure for figure in _figures(findings, comparison, background, known) if figure is not None]
+    of_sweep = section_of(frontier_of(findings, comparison.design.grid), known, findings.seeds)
+    figures += [of_sweep.figure] if of_sweep and of_sweep.figure else []
     of_money = money(findings, comparison.cells, known, background.marks)
     figures += of_money.figures if of_money else ()
     money_first = differ(known) and lets_in_alike(known)
@@ -146,6 +152,8 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         answer=answer(findings, known, comparison.cells, background.keys),
         money=of_money,
         money_first=money_first,
+        sweep=of_sweep,
+        precision=precision_in_words(comparison),
         compared=_("settlement assets compared") if money_first else _("access regimes compared"),
         main=_groups(headline(findings), known),
         firmness=[_firmness(headline(findings), face) for face in known[1:]],
@@ -186,8 +194,10 @@ def keep_report(findings: Findings, comparison: Comparison, background: Backgrou
     suffix = "" if code is Tongue.ENGLISH else f".{code}"
     report, rows = render(findings, comparison, background), rows_of(findings)
     page = comparison.folder / f"report{suffix}.html"
+    swept = frontier_of(findings, comparison.design.grid)
+    told = {**as_json(findings), **({"frontier": frontier_as_json(swept)} if swept else {})}
     contents = {
-        "findings.json": encode(as_json(findings)),
+        "findings.json": encode(told),
         "findings.csv": as_csv(rows),
         "findings.parquet": as_parquet(rows),
         f"charts{suffix}.json": encode(charts(report.figures)),
@@ -207,7 +217,7 @@ def _figures(
         let_in(comparison.cells, known),
         results(comparison.cells, known),
         timeline(comparison.cells, known, background.marks),
-        frontier(findings, known),
+        None if comparison.design.grid else frontier(findings, known),  # a sweep has a section of its own
         waterfall(findings, comparison.cells, known),
     ]
 

@@ -17,7 +17,6 @@ from babel.messages.pofile import read_po, write_po
 
 from exchange.access.classes import PLURAL, requirements
 from participants.population import PopulationTerms, draw_population, validation
-from scenarios.cli import regime_source
 from scenarios.config.cash_file import Authority, SettlementAssetTable
 from scenarios.config.reading import check, key_paths, read_toml
 from scenarios.config.regime_file import (
@@ -32,6 +31,7 @@ from scenarios.config.regime_file import (
     shipped_regimes,
 )
 from scenarios.config.scenario_file import ScenarioFile, load_world, scenario_path, shipped_scenarios
+from scenarios.design import regime_source
 from scenarios.language import without_numbers
 from scenarios.measures import MEASURES
 from scenarios.wording import PLAIN

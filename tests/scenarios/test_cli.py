@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner, Result
 
-from scenarios.cli import app, cash_profiles
+from scenarios.cli import app
 from scenarios.config.regime_file import clearing_path, regime_path, shipped_cashes, shipped_regimes
 from scenarios.config.scenario_file import shipped_scenarios
+from scenarios.design import cash_profiles
 from tests.scenarios.small_worlds import short_day
 
 ROOT = Path(__file__).parents[2]
@@ -154,6 +155,53 @@ def test_a_comparison_with_other_seeds_keeps_what_it_has(compared: Compared) -> 
     typed(*words)
 
 
+@pytest.mark.nightly
+def test_a_sweep_with_a_precision_is_kept_told_and_verified(tmp_path: Path) -> None:
+    folder = tmp_path / "kept"
+    words = ("compare", short_day(tmp_path), "--regimes", SUPER, "--sweep", "assets_above=24e6", "--precision", "100%",
+             "--of", "admitted_share,desired_notional", "--budget", 3, "--population", 8, "--out", folder)  # fmt: skip
+    result = typed(*words)
+    assert result.exit_code == 0, result.output
+    kept = json.loads((folder / "comparison.json").read_text(encoding="utf-8"))
+    names = [SUPER, f"{SUPER}[assets_above=24,000,000]"]
+    assert list(kept["digests"]) == [point["regime"] for point in kept["design"]["grid"]] == names
+    assert kept["design"]["precision"]["looks"] == [3]
+    assert kept["reached"]["looks"] == 1
+    told = " ".join(result.stdout.split())
+    assert ("is reached after 3 seeds" in told) is kept["reached"]["reached"]
+    assert 'id="sweep"' in (folder / "report.html").read_text(encoding="utf-8")
+    assert typed(*words, "--verify").stdout == f"{folder}: every digest that was run again is the same\n"
+
+
+def test_the_smallest_shock_is_looked_for_and_what_was_run_is_kept(tmp_path: Path) -> None:
+    magnitude = """
+[magnitude]
+what = "the fall of the price"
+unit = "%"
+stands_at = 12.5
+most = 50
+step = 12.5
+scales = [{ key = "index.knots.3.price_rub", at_least = 8_000_000, at_most = 4_000_000 }]
+
+[calendar]"""
+    path, folder = short_day(tmp_path, ("\n[calendar]", magnitude)), tmp_path / "kept"
+    words = ("reverse", path, "--regimes", OPEN, "--event", "worst_minute>1000", "--event", "layers",
+             "--seeds", "4..4", "--population", 5, "--out", folder)  # fmt: skip
+    result = typed(*words)
+    assert result.exit_code == 0, result.output
+    assert f"{OPEN}: layers cannot happen: every claim is covered in full" in result.stdout
+    kept = json.loads((folder / "reverse.json").read_text(encoding="utf-8"))
+    (answer,) = kept["answers"]
+    assert (answer["within"], kept["runs"]) == (1, 5)
+    assert 0 < answer["half"] <= 50  # a fall by more than a tenth within a minute
+    assert sorted(path.parent.parent.name for path in folder.glob("cells/*/*/4.json")) == [
+        "0", "12.5", "25", "37.5", "50",
+    ]  # fmt: skip
+    again = typed(*words)
+    assert "runs done" not in again.stdout
+    assert again.stdout.splitlines()[-1] == result.stdout.splitlines()[-1] == str(folder / "reverse.json")
+
+
 def test_lists_and_schemas() -> None:
     result = typed("scenarios", "list")
     assert [line for line in result.stdout.splitlines() if not line.startswith(" ")] == shipped_scenarios()
@@ -258,6 +306,17 @@ def test_a_fault_of_the_regime_is_one_sentence_and_two(
         (("compare", "calm_day", "--regimes", OPEN), "a comparison needs two regimes or more"),
         (("compare", "calm_day", "--regimes", " , "), "a comparison needs two regimes or more"),
         (("compare", "calm_day", "--regimes", f"{OPEN},{SUPER}, {OPEN}"), f"the regime “{OPEN}” is named twice"),
+        (("compare", "calm_day", "--regimes", SUPER, "--sweep", "cash.gate=1"), "cash.gate is not a number"),
+        (("compare", "calm_day", "--regimes", SUPER, "--sweep", "assets_above=1,1"), "has the value 1 twice"),
+        (("compare", "calm_day", "--regimes", SUPER, "--sweep", "institutions.cover=0"), "must lie between 0.01 and"),
+        (("compare", "calm_day", "--precision", "5%", "--seeds", "3"), "finds the number of seeds itself"),
+        (("compare", "calm_day", "--budget", "30"), "--of and --budget go with --precision"),
+        (("compare", "calm_day", "--precision", "5%", "--of", "spread"), "“spread” is not a measure"),
+        (("compare", "calm_day", "--reuse", "nowhere"), "nowhere holds no runs to use again"),
+        (("reverse", "calm_day"), "has no table [magnitude]"),
+        (("reverse", "gap_move", "--event", "flood"), "“flood” is no event"),
+        (("reverse", "gap_move@20"), "names a magnitude, which is what is looked for"),
+        (("run", "gap_move@99", "--regime", OPEN), "magnitude must lie between 0 and 80 %, but is 99"),
         (("replay", "nowhere"), "nowhere is not a run folder"),
         (("report", "nowhere"), "nowhere holds no finished comparison"),
         (("compare", "calm_day", "--verify"), "holds no finished comparison"),
@@ -297,6 +356,9 @@ def test_two_files_of_one_name_are_one_regime_named_twice(tmp_path: Path) -> Non
         ("compare", "--seeds", "-3"),
         ("compare", "--seeds", "100001"),
         ("compare", "--seeds", "0:20"),
+        ("compare", "--seeds", "1,2,1"),
+        ("compare", "--seeds", "1..2000000000"),
+        ("reverse", "--seeds", "5..1"),
         ("compare", "--population", "0"),
         ("compare", "--workers", "0"),
         ("compare", "--sedes", "3"),
@@ -308,7 +370,7 @@ def test_numbers_out_of_range_are_refused(
     monkeypatch.chdir(tmp_path)
     command, *options = words
     regime = ("--regime", OPEN) if command == "run" else ()
-    fault = told(typed(command, "calm_day", *regime, *options))
+    fault = told(typed(command, "gap_move", *regime, *options))
     assert options[0] in fault
     assert contents(tmp_path) == []
 

@@ -92,6 +92,9 @@ def test_the_page_gives_the_defaults_that_the_file_has() -> None:
     stated = tomllib.loads(block("toml"), parse_float=Decimal)
     del stated["coin"]["venue_wallets"], stated["population"]
     del stated["instruments"][0]["fee_taker_rub"]
+    price = stated["index"]["knots"][1]["price_rub"]
+    line = {"key": "index.knots.2.price_rub", "at_least": price, "at_most": price}
+    stated["magnitude"] = {"what": "it", "unit": "%", "stands_at": 1, "most": 2, "step": 1, "scales": [line]}
     stated["crypto"] = [{"id": "BTC"}]
     stated["issuers"] = [{"id": "bank", "deposit_rub": 1, "own_funds_rub": 1}]
     stated["bank_roubles"] = {"bank": "bank"}

@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from scenarios.cells import Cell
-from scenarios.cli import regime_source
 from scenarios.compare import Design, compare, source_file
 from scenarios.config.cash_words import NOBODY
 from scenarios.config.regime_file import with_cash
 from scenarios.config.scenario_file import scenario_path
+from scenarios.design import regime_source
 from scenarios.findings import analyse
 from scenarios.measures import MEASURES
 from scenarios.measures.movement import Movement

@@ -1,0 +1,86 @@
+"""What is asked for, made into a design: every file is read, checked and met with the scenario before anything runs."""
+
+from collections.abc import Sequence
+
+from scenarios.compare import Design, Precision, SourceFile, source_file
+from scenarios.config.reading import stated
+from scenarios.config.regime_file import (
+    every_cash,
+    is_overlaid,
+    read_regime,
+    regime_name,
+    regime_path,
+    with_cash,
+    with_clearing,
+)
+from scenarios.config.scenario_file import load_world
+from scenarios.config.swept import outside_brackets
+from scenarios.grid import over_grid, read_sweep
+from scenarios.provenance import toml_text
+from scenarios.run import rehearse
+
+ALL = "all"  # the word for every shipped cash profile
+
+
+def regimes_named(regimes: str, clearings: Sequence[str] = (), cashes: Sequence[str] = ()) -> list[str]:
+    """Each of the regimes, which are separated by commas, under each way of clearing and settled in each money."""
+    ways: list[str | None] = [*clearings] or [None]
+    assets: list[str | None] = [*cash_profiles(cashes)] or [None]
+    return [
+        with_cash(with_clearing(name.strip(), clearing), cash)
+        for cash in assets
+        for clearing in ways
+        for name in outside_brackets(regimes, ",")
+        if name.strip()
+    ]
+
+
+def cash_profiles(cashes: Sequence[str]) -> list[str]:
+    """The cash profiles that are named; `all` is every shipped one, money proper first."""
+    return list(dict.fromkeys(name for cash in cashes for name in (every_cash() if cash == ALL else [cash])))
+
+
+def design_of(
+    scenario: str,
+    regimes: Sequence[str],
+    seeds: Sequence[int],
+    *,
+    sweeps: Sequence[str] = (),
+    precision: Precision | None = None,
+    population: int | None = None,
+    command: str = "",
+) -> Design:
+    """Raises ConfigurationError for a file that is at fault, or a regime that cannot meet the scenario."""
+    source = scenario_source(scenario, population)
+    names, grid = over_grid(regimes, [read_sweep(text) for text in sweeps]) if sweeps else (list(regimes), ())
+    for name in names:
+        meet(scenario, name, population)
+    return Design(
+        scenario=source,
+        regimes=tuple(regime_source(name) for name in names),
+        seeds=tuple(seeds),
+        population=population,
+        command=command,
+        grid=grid,
+        precision=precision,
+    )
+
+
+def meet(scenario: str, regime: str, population: int | None) -> None:
+    """Raises ConfigurationError if the world cannot be under that regime."""
+    file = read_regime(regime)
+    world = load_world(scenario, population, file.cash.terms, file.cash.fallback_asset)
+    rehearse(world, file.regime())
+
+
+def scenario_source(scenario: str, population: int | None) -> SourceFile:
+    """The scenario with every default filled in."""
+    world = load_world(scenario, population)
+    return SourceFile(name=world.scenario_id, source=scenario, text=toml_text(world.resolved))
+
+
+def regime_source(name: str) -> SourceFile:
+    """A regime's own file as it is, or what it says once something is laid over it, or a number is changed."""
+    if not is_overlaid(name):
+        return source_file(name, regime_path(name))
+    return SourceFile(name=regime_name(name), source=name, text=toml_text(stated(read_regime(name))))

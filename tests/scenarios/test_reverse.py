@@ -1,0 +1,320 @@
+"""A reverse stress test: how strong the shock must be, seed by seed, and what it may say of that."""
+
+import csv
+import json
+import math
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scenarios.cells import CellResult, CellTask, RunCell, complete
+from scenarios.compare import DesignError, Failure
+from scenarios.config.magnitude import at_magnitude, scaled
+from scenarios.config.reading import ConfigurationError, read_toml
+from scenarios.config.regime_file import load_regime
+from scenarios.config.scenario_file import load_world, read_scenario, scenario_path, shipped_scenarios
+from scenarios.reverse import Answer, Question, Reversed, question_of, reverse, steps_to_try
+from scenarios.statistics import median_ranks
+from scenarios.stress_events import StressEvent, StressEventError, Unasked, events_named
+from tests.scenarios.small_worlds import short_day
+
+OPEN, QUALIFIED = "ru_open_counterfactual", "ru_derivs_qual_2025"
+SEEDS = (1, 2, 3, 4, 5, 6, 7)
+MAGNITUDE = """
+[magnitude]
+what = "the fall of the price"
+unit = "%"
+stands_at = 12.5
+least = 0
+most = 50
+step = 0.5
+scales = [{ key = "index.knots.3.price_rub", at_least = 8_000_000, at_most = 4_000_000 }]
+
+[calendar]"""
+
+
+def a_scenario(folder: Path, *changes: tuple[str, str]) -> str:
+    return str(short_day(folder, ("\n[calendar]", MAGNITUDE), *changes))
+
+
+# --- the magnitude of a scenario ------------------------------------------------------------------------
+
+
+def test_a_scenario_is_run_at_another_magnitude_by_its_name(tmp_path: Path) -> None:
+    path = a_scenario(tmp_path)
+    assert 600_000_000 in [price for _, price in load_world(f"{path}@25").path.knots]  # type: ignore[union-attr]
+    assert load_world(f"{path}@12.5").resolved == load_world(path).resolved
+    assert read_scenario(f"{path}@25").magnitude.stands_at == 25  # type: ignore[union-attr]
+    assert scaled("gap_move@20") == ("gap_move", Decimal(20))
+    assert scaled(str(tmp_path / "mine@20.toml")).magnitude is None
+
+
+@pytest.mark.parametrize("name", [name for name in shipped_scenarios() if read_scenario(name).magnitude])
+def test_every_shipped_magnitude_can_be_met_at_both_of_its_bounds(name: str) -> None:
+    table = read_scenario(name).magnitude
+    assert table is not None
+    for bound in (table.least, table.most):
+        told = read_toml(scenario_path(name))
+        changed = at_magnitude(told, table, bound, name)
+        assert read_scenario(f"{name}@{bound}").magnitude.stands_at == bound  # type: ignore[union-attr]
+        assert changed != told
+        load_world(f"{name}@{bound}")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "sentence"),
+    [
+        ("stands_at = 12.5", "stands_at = 12", "scales.1 gives 7040000 for index.knots.3.price_rub at 12, where"),
+        ("3.price_rub", "3.prise_rub", "no number of this file; the nearest that is valid is “index.knots.3."),
+        ("step = 0.5", "step = 0.3", "of which 0 to 50 is no whole number"),
+        ("step = 0.5", "step = 0", "must be greater than 0"),
+        ("most = 50", "most = 0", "is 0, not above the least, 0"),
+        ("most = 50", "most = 10", "magnitude.stands_at is 12.5, outside 0 to 10"),
+        ('unit = "%"', 'unti = "%"', "magnitude.unti is not a key that belongs here"),
+    ],
+)  # fmt: skip
+def test_a_magnitude_that_does_not_fit_the_file_is_told(
+    tmp_path: Path, old: str, new: str, sentence: str
+) -> None:
+    path = a_scenario(tmp_path, (old, new))
+    with pytest.raises(ConfigurationError) as fault:
+        load_world(path)
+    assert sentence in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("gap_move@81", "magnitude must lie between 0 and 80 %, but is 81"),
+        ("gap_move@x", "magnitude cannot be “x”, which is no number"),
+        ("calm_day@1", "magnitude is missing"),
+    ],
+)
+def test_a_magnitude_that_cannot_be_is_told(name: str, sentence: str) -> None:
+    with pytest.raises(ConfigurationError, match=sentence):
+        load_world(name)
+
+
+# --- where to look --------------------------------------------------------------------------------------
+
+
+def search(happens: list[bool]) -> tuple[int | None, int]:
+    """The smallest that is found, and at how many places one looked."""
+    known: dict[int, bool] = {}
+    while steps := steps_to_try(known, len(happens) - 1):
+        known |= {one: happens[one] for one in steps}
+    return min((one for one, happened in known.items() if happened), default=None), len(known)
+
+
+@given(st.integers(1, 400), st.data())
+def test_bisection_finds_the_smallest_of_all(most: int, data: st.DataObject) -> None:
+    smallest = data.draw(st.integers(0, most + 1))
+    found, looked = search([step >= smallest for step in range(most + 1)])
+    assert found == (smallest if smallest <= most else None)
+    assert looked <= 5 + math.ceil(math.log2(max(most / 4, 1))) + 1
+
+
+@settings(max_examples=50)
+@given(st.lists(st.booleans(), min_size=2, max_size=60))
+def test_without_order_it_still_ends_at_a_place_where_it_happens_and_does_not_just_below(
+    happens: list[bool],
+) -> None:
+    found, _ = search(happens)
+    if found:
+        assert happens[found] and not happens[found - 1]
+
+
+@pytest.mark.parametrize(("n", "ranks"), [(5, None), (6, (0, 5)), (9, (1, 7)), (15, (3, 11)), (40, (13, 26))])
+def test_the_interval_of_a_median_is_that_of_the_tables(n: int, ranks: tuple[int, int] | None) -> None:
+    """Between the 2nd and the 8th of nine, the 4th and the 12th of fifteen (Conover, table A4)."""
+    assert median_ranks(n) == ranks
+
+
+# --- whole searches -------------------------------------------------------------------------------------
+
+
+class Made:
+    """Runs in this process that know a threshold for each seed; `counted` counts them."""
+
+    def __init__(self, undone_at: float = math.inf, failing: int = 0) -> None:
+        self.undone_at, self.failing, self.counted = undone_at, failing, 0
+
+    def __call__(self, scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
+        self.counted += 1
+        if seed == self.failing:
+            raise RuntimeError("the book is crossed")
+        magnitude = float(scenario.rpartition("@")[2])
+        strong = 1.0 if OPEN in regime else 2.0  # the stricter regime stands twice the shock
+        hit = magnitude >= strong * (10 + seed) and magnitude < self.undone_at
+        broken = magnitude >= strong * 2 * (10 + seed)
+        measures = {
+            "loss_defaulter_margin": 5.0 if hit else 0.0,
+            "loss_skin_in_the_game": 1.0 if broken else 0.0,
+            "loss_unpaid": 0.0,
+            "halts": math.nan,
+        }
+        outcomes: dict[str, list[str | bool | int | float | None]] = {
+            "class_id": ["everyone", "everyone", "refused"],
+            "investor": [True, True, True],
+            "traded": [True, True, False],
+            "result": [-3 * magnitude, magnitude, -1e9],
+            "assets": [1_000.0, 1_000.0, 1.0],
+        }
+        return CellResult(f"{scenario} {regime} {seed}", measures, {}, outcomes)
+
+
+@pytest.fixture(autouse=True)
+def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run_missing(
+        tasks: Sequence[CellTask], folder: Path, run_one: RunCell, progress: object, workers: object
+    ) -> tuple[Failure, ...]:
+        failures = []
+        for task in tasks:
+            if not task.path.exists():
+                try:
+                    complete(task, run_one)
+                except RuntimeError as fault:
+                    failures.append(Failure(regime_id=task.regime_id, seed=task.key.seed, fault=str(fault)))
+        return tuple(failures)
+
+    monkeypatch.setattr("scenarios.reverse.run_missing", run_missing)
+
+
+@pytest.fixture(scope="module")
+def question(tmp_path_factory: pytest.TempPathFactory) -> Question:
+    """Met with its two regimes once, for all that is asked here."""
+    path = a_scenario(tmp_path_factory.mktemp("world"))
+    return question_of(path, [f"{OPEN}+risk", f"{QUALIFIED}+risk"], ["layers"], SEEDS, 5, "ringfence reverse")
+
+
+def asking(question: Question, *events: str) -> Question:
+    return question._replace(events=events)
+
+
+def answers(found: Reversed) -> dict[tuple[str, str], Answer]:
+    return {(one.regime, one.event): one for one in found.answers}
+
+
+def test_every_layer_is_asked_and_each_seed_answers(tmp_path: Path, question: Question) -> None:
+    found = reverse(asking(question, "layers"), tmp_path / "kept", Made())
+    told = answers(found)
+    mine = told[f"{OPEN}_risk", "used:defaulter_margin"]
+    assert [one.smallest for one in mine.thresholds] == [11, 12, 13, 14, 15, 16, 17]
+    assert (mine.first, mine.half, mine.nine_tenths, mine.within) == (11, 14, 17, 7)
+    assert (mine.low, mine.high) == (11, 17)  # of seven, the first and the last
+    twice = told[f"{QUALIFIED}_risk", "used:defaulter_margin"]
+    assert [one.smallest for one in twice.thresholds] == [22, 24, 26, 28, 30, 32, 34]
+    paid = told[f"{OPEN}_risk", "used:skin_in_the_game"]
+    drained = told[f"{OPEN}_risk", "exhausted:defaulter_margin"]
+    assert [one.smallest for one in paid.thresholds] == [22, 24, 26, 28, 30, 32, 34]
+    assert paid.thresholds == drained.thresholds  # what comes later pays only then
+    never = told[f"{OPEN}_risk", "used:equity"]
+    assert (never.within, never.first, never.half) == (0, None, None)
+
+
+def test_beyond_the_bounds_is_said_and_not_guessed(tmp_path: Path, question: Question) -> None:
+    found = reverse(asking(question, "used:skin_in_the_game"), tmp_path / "kept", Made())
+    far = answers(found)[f"{QUALIFIED}_risk", "used:skin_in_the_game"]  # at 44, 48, and beyond 50
+    assert [one.smallest for one in far.thresholds] == [44, 48, None, None, None, None, None]
+    assert (far.first, far.half, far.within, far.high) == (44, None, 2, None)
+    with (tmp_path / "kept/reverse.csv").open() as file:
+        row = list(csv.DictReader(file))[1]
+    assert (row["first"], row["half"], row["within_bounds"]) == ("44.0", "", "2")
+    kept = json.loads((tmp_path / "kept/reverse.json").read_text())
+    assert [one["smallest"] for one in kept["answers"][1]["thresholds"]] == [44, 48, *[None] * 5]
+
+
+def test_a_shock_that_undoes_what_a_weaker_one_did_is_told(tmp_path: Path, question: Question) -> None:
+    found = reverse(asking(question, "used:defaulter_margin"), tmp_path / "kept", Made(undone_at=36))
+    mine = answers(found)[f"{OPEN}_risk", "used:defaulter_margin"]
+    assert [one.smallest for one in mine.thresholds] == [11, 12, 13, 14, 15, 16, 17]
+    assert [one.undone for one in mine.undone] == [37.5] * 7  # the probe above
+    assert "undone" in (tmp_path / "kept/reverse.csv").read_text().splitlines()[0]
+
+
+def test_what_was_run_is_not_run_again_and_serves_another_event(tmp_path: Path, question: Question) -> None:
+    made = Made()
+    two = question._replace(seeds=(1, 2))
+    mine_alone = asking(two, "used:defaulter_margin")
+    first = reverse(mine_alone, tmp_path / "kept", made)
+    runs = made.counted
+    assert first.runs == runs < 2 * 2 * 12
+    assert reverse(mine_alone, tmp_path / "kept", made) == first
+    assert made.counted == runs
+    reverse(mine_alone, tmp_path / "other", made, reuse=[tmp_path / "kept"])
+    assert made.counted == runs
+    lost = reverse(asking(two, "loses:everyone>2%"), tmp_path / "kept", made)
+    mine = answers(lost)[f"{OPEN}_risk", "loses:everyone>2%"]
+    assert {one.smallest for one in mine.thresholds} == {20.5}  # 2 of 2,000 for each percent
+
+
+def test_a_run_that_fails_is_told_and_its_seed_left_out(tmp_path: Path, question: Question) -> None:
+    found = reverse(asking(question, "used:defaulter_margin"), tmp_path / "kept", Made(failing=3))
+    assert found.exit_code == 1
+    assert {failure.seed for failure in found.failures} == {3}
+    assert [one.seed for one in found.answers[0].thresholds] == [1, 2, 4, 5, 6, 7]
+
+
+def test_a_regime_that_covers_in_full_has_no_layer_to_reach(tmp_path: Path) -> None:
+    made = Made()
+    found = reverse(
+        question_of(a_scenario(tmp_path), [OPEN], ["layers"], SEEDS, 5, ""), tmp_path / "kept", made
+    )
+    assert (found.answers, made.counted) == ((), 0)
+    assert found.never[0].why.startswith("every claim is covered in full")
+
+
+# --- what may be asked ----------------------------------------------------------------------------------
+
+
+def named(text: str, regime: str = f"{OPEN}+risk") -> list[StressEvent | Unasked]:
+    return events_named(text, load_regime(regime))
+
+
+def test_events_in_words() -> None:
+    assert [one.name for one in named("layers", f"{OPEN}+risk_crypto")] == [
+        "used:defaulter_margin", "exhausted:defaulter_margin", "used:insurance_fund", "exhausted:insurance_fund",
+        "used:deleveraging", "exhausted:deleveraging",
+    ]  # fmt: skip
+    words = [named(text)[0].words for text in ("halt", "gate", "peak_discount>5", "loses:investors>5e6")]  # type: ignore[union-attr]
+    assert words[:2] == ["trading is suspended", "money can leave only in part, or not at all"]
+    assert words[2].endswith("above 5 %")
+    assert words[3] == "loss of investors, all of it together, above 5,000,000 RUB"
+    assert named("used:insurance_fund")[0].why == "its waterfall has no layer insurance_fund"  # type: ignore[union-attr]
+    assert isinstance(named("loses:nobody>5%")[0], Unasked)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("flood", "“flood” is no event; write one of layers, used:LAYER"),
+        ("used:skin", "the nearest that is valid is “skin_in_the_game”"),
+        ("haltz>1", "“haltz” is no measure; the nearest that is valid is “halts”"),
+        ("loses:everyone<3", "“loses:everyone<3” is no loss"),
+        ("loses:professional>3%", "write their loss in roubles"),
+    ],
+)
+def test_an_event_that_nobody_knows_is_refused(text: str, sentence: str) -> None:
+    with pytest.raises(StressEventError) as fault:
+        named(text)
+    assert sentence in str(fault.value)
+
+
+def test_a_question_that_makes_no_sense_is_refused(tmp_path: Path, question: Question) -> None:
+    path = a_scenario(tmp_path)
+    for scenario, regimes, sentence in (
+        ("calm_day", [OPEN], r"has no table \[magnitude\]"),
+        (f"{path}@20", [OPEN], "names a magnitude, which is what is looked for"),
+        (path, [], "needs a regime"),
+        (path, [OPEN, OPEN], "is named twice"),
+    ):
+        with pytest.raises(DesignError, match=sentence):
+            question_of(scenario, regimes, ["halt"], (1,), None, "")
+    (tmp_path / "kept/cells").mkdir(parents=True)
+    (tmp_path / "kept/comparison.json").touch()
+    with pytest.raises(DesignError, match="holds a comparison already"):
+        reverse(asking(question, "halt"), tmp_path / "kept", Made())
