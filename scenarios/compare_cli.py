@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from scenarios.faults import FAILED, told_as_sentences
+from scenarios.language import Tongue, speaking
 
 if TYPE_CHECKING:
     from scenarios.compare import Comparison, Design, Precision
@@ -59,6 +60,9 @@ TrustNetwork = Annotated[
         help="Use a cluster elsewhere without encryption: whoever reaches it can run anything on it.",
     ),
 ]
+LanguageOf = Annotated[
+    Tongue, typer.Option("--language", help="The language of the report and of the table.")
+]
 Reuse = Annotated[
     list[Path] | None,
     typer.Option(
@@ -108,6 +112,7 @@ def compare(
             "--verify", help="Run the first seed of a finished comparison again and compare digests."
         ),
     ] = False,
+    language: LanguageOf = Tongue.ENGLISH,
 ) -> None:
     """Run a scenario under several regimes with the same seeds, and report what differs.
 
@@ -135,19 +140,21 @@ def compare(
             command=shlex.join(["ringfence", *sys.argv[1:]]),
         )
         hire = None if cluster is None else _workers_at(cluster, trust_network)
-        raise typer.Exit(_compare(design, folder, workers, hire, reuse or []))
+        raise typer.Exit(_compare(design, folder, workers, hire, reuse or [], language))
 
 
 def report(
     folder: Annotated[Path, typer.Argument(help="The folder of a finished comparison.")],
+    language: LanguageOf = Tongue.ENGLISH,
 ) -> None:
-    """Write the report of a finished comparison again, and print where it lies."""
+    """Write the report of a finished comparison again, in any of its languages, and print where it lies."""
     with told_as_sentences():
         from scenarios.compare import read_comparison
         from scenarios.report import background_of, keep_report
 
         comparison = read_comparison(folder)
-        typer.echo(keep_report(_findings(comparison), comparison, background_of(comparison)))
+        with speaking(language):
+            typer.echo(keep_report(_findings(comparison), comparison, background_of(comparison)))
 
 
 def default_folder(kind: str, scenario: str) -> Path:
@@ -197,7 +204,12 @@ def _workers_at(cluster: str, trust_network: bool) -> "Hire":
 
 
 def _compare(
-    design: "Design", folder: Path, workers: int | None, hire: "Hire | None", reuse: list[Path]
+    design: "Design",
+    folder: Path,
+    workers: int | None,
+    hire: "Hire | None",
+    reuse: list[Path],
+    language: Tongue,
 ) -> int:
     """Run what is missing, here or by whom `hire` finds, show it and write the report; the exit code."""
     from rich.console import Console
@@ -218,8 +230,9 @@ def _compare(
         show_failures(console, comparison)
         return FAILED
     findings = _findings(comparison)
-    page = keep_report(findings, comparison, background_of(comparison))
-    show_comparison(console, findings, comparison, page)
+    with speaking(language):
+        page = keep_report(findings, comparison, background_of(comparison))
+        show_comparison(console, findings, comparison, page)
     return comparison.exit_code
 
 

@@ -31,7 +31,10 @@ HEADLINE = (
     "total_losses",
     "share_losing",
     "top5_open_interest",
+    "collateral_per_open_interest",
     "uncovered_peak",
+    "closed_by_force",
+    "default_losses",
     "withdrawals_completed",
     "withdrawal_wait",
 )  # the main measures: fixed here and not by a comparison's results, read first, corrected as one family

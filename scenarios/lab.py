@@ -181,7 +181,8 @@ class Compared:
         from scenarios.report import background_of, render
 
         page = Path(path)
-        write_whole(page, render(self.findings, self.comparison, background_of(self.comparison)).encode())
+        told = render(self.findings, self.comparison, background_of(self.comparison))
+        write_whole(page, told.page.encode())
         return page
 
     def __repr__(self) -> str:

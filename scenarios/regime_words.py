@@ -30,12 +30,13 @@ from exchange.clearing.waterfall import LossOrder
 from exchange.instruments import Product
 from exchange.units import HOUR, ONE_UNIT, BasisPoints
 from matching.terms import SelfTradePrevention
+from scenarios.language import N_, _, numeral, plural, retold
 
 _PERMISSION = {
-    Permission.ALLOWED: "allowed",
-    Permission.AFTER_TEST: "allowed after the knowledge test",
-    Permission.REDUCE_ONLY: "only to close what is held",
-    Permission.DENIED: "denied",
+    Permission.ALLOWED: N_("allowed"),
+    Permission.AFTER_TEST: N_("allowed after the knowledge test"),
+    Permission.REDUCE_ONLY: N_("only to close what is held"),
+    Permission.DENIED: N_("denied"),
 }
 _SELF_TRADE = {
     SelfTradePrevention.CANCEL_RESTING: "the older order is canceled",
@@ -43,17 +44,17 @@ _SELF_TRADE = {
     SelfTradePrevention.CANCEL_BOTH: "both orders are canceled",
     SelfTradePrevention.DECREMENT: "both orders lose what they would have traded",
 }
-_NO_RULE = "no rule"
+_NO_RULE = N_("no rule")
 _GATE = {GateRule.PRO_RATA: "in proportion to what is owed", GateRule.FIRST_COME: "first come, first served"}
 _VARIATION = {
-    VariationKind.REALTIME: "profit counts at once",
-    VariationKind.SESSIONS: "profit counts when a clearing has paid it",
-    VariationKind.T_PLUS_ONE: "paid on the next day",
-    VariationKind.REALISED_ONLY: "only what was realised is paid",
+    VariationKind.REALTIME: N_("profit counts at once"),
+    VariationKind.SESSIONS: N_("profit counts when a clearing has paid it"),
+    VariationKind.T_PLUS_ONE: N_("paid on the next day"),
+    VariationKind.REALISED_ONLY: N_("only what was realised is paid"),
 }
 _LOSSES = {
-    LossOrder.DEFAULT_FUND: "a default fund of the members",
-    LossOrder.CRYPTO: "an insurance fund and then deleveraging",
+    LossOrder.DEFAULT_FUND: N_("a default fund of the members"),
+    LossOrder.CRYPTO: N_("an insurance fund and then deleveraging"),
 }
 
 
@@ -135,7 +136,7 @@ def provenance(regime: Regime, key: str) -> str:
 
 
 def percent(basis_points: BasisPoints) -> str:
-    return f"{basis_points / 100:,.10g}%"
+    return _("{n}%").format(n=numeral(f"{basis_points / 100:,.10g}"))
 
 
 def ways_in(access_class: AccessClass) -> list[str]:
@@ -144,8 +145,8 @@ def ways_in(access_class: AccessClass) -> list[str]:
         " ".join(
             part
             for part in (
-                " or ".join(PLURAL[kind] for kind in criterion.kinds) or "anybody",
-                _joined("with", requirements(criterion)),
+                _(" or ").join(_(PLURAL[kind]) for kind in criterion.kinds) or _("anybody"),
+                _joined(requirements(criterion)),
             )
             if part
         )
@@ -154,62 +155,76 @@ def ways_in(access_class: AccessClass) -> list[str]:
 
 
 def permissions_in_words(access_class: AccessClass) -> dict[Product, str]:
-    return {product: _PERMISSION[granted(access_class, product)] for product in _worth_saying([access_class])}
+    return {
+        product: _(_PERMISSION[granted(access_class, product)]) for product in _worth_saying([access_class])
+    }
 
 
 def coins_in_words(access_class: AccessClass) -> str:
     """On which coins it may trade: "BTC and ETH"."""
-    *others, last = access_class.underlyings or ("every one",)
-    return f"{', '.join(others)} and {last}" if others else last
+    *others, last = access_class.underlyings or (_("every one"),)
+    return _("{others} and {last}").format(others=", ".join(others), last=last) if others else last
 
 
 def cooling_off_in_words(access_class: AccessClass) -> str:
     hours = access_class.cooling_off // HOUR
-    return f"{hours:,} hours before the first position" if hours else "none"
+    if not hours:
+        return _("none")
+    return plural(hours, "{n} hour before the first position", "{n} hours before the first position")
 
 
 def caps_in_words(caps: Caps) -> str:
     parts = []
     if caps.capital_at_risk is not None:
-        parts.append(f"at most {roubles(caps.capital_at_risk)}")
+        parts.append(_("at most {amount}").format(amount=retold(roubles(caps.capital_at_risk))))
     if caps.share_of_assets_bp is not None:
-        parts.append(f"at most {percent(caps.share_of_assets_bp)} of the assets that count")
-    return " and ".join(parts) or "no limit"
+        share = percent(caps.share_of_assets_bp)
+        parts.append(_("at most {share} of the assets that count").format(share=share))
+    return _(" and ").join(parts) or _("no limit")
 
 
 def leverage_in_words(caps: Caps) -> str:
     """The most notional that margin may carry: "at most 2:1"."""
-    return "no cap" if caps.leverage_bp is None else f"at most {caps.leverage_bp / 10_000:.10g}:1"
+    if caps.leverage_bp is None:
+        return _("no cap")
+    return _("at most {amount}").format(amount=numeral(f"{caps.leverage_bp / 10_000:.10g}") + ":1")
 
 
 def closeout_in_words(caps: Caps) -> str:
     """When positions are closed, and what becomes of a loss beyond the deposit, under margin."""
     below = caps.closeout_bp
-    level = "as the clearing says" if below is None else f"below {percent(below)} of initial margin"
-    protected = "; nothing is owed beyond one's money" if caps.negative_balance_protection else ""
-    return f"{level}{protected}"
+    if below is None:
+        level = _("as the clearing says")
+    else:
+        level = _("below {share} of initial margin").format(share=percent(below))
+    return level + (_("; nothing is owed beyond one's money") if caps.negative_balance_protection else "")
 
 
 def purchases_in_words(caps: Caps) -> str:
     """How much may be bought in a year: "at most 300,000 RUB a year with each intermediary"."""
     if caps.annual_purchases is None:
-        return "no limit"
-    each = " with each intermediary" if caps.purchases_scope is CapScope.INTERMEDIARY else ""
-    restored = "; what is sold makes room" if caps.resale_restores else ""
-    return f"at most {roubles(caps.annual_purchases)} a year{each}{restored}"
+        return _("no limit")
+    told = (
+        _("at most {amount} a year with each intermediary")
+        if caps.purchases_scope is CapScope.INTERMEDIARY
+        else _("at most {amount} a year")
+    ).format(amount=retold(roubles(caps.annual_purchases)))
+    return f"{told}; {_('what is sold makes room')}" if caps.resale_restores else told
 
 
 def limit_in_words(access_class: AccessClass, regime: Regime) -> str:
     """The caps of a class, and the rule on institutions' own funds where it takes institutions."""
     limit, own_funds = caps_in_words(access_class.caps), own_funds_in_words(regime.institutions)
     if access_class.caps.leverage_bp is not None:
-        limit = f"{limit}; leverage under margin: {leverage_in_words(access_class.caps)}"
+        limit += _("; leverage under margin: {cap}").format(cap=leverage_in_words(access_class.caps))
     if access_class.caps.closeout_bp is not None or access_class.caps.negative_balance_protection:
-        limit = f"{limit}; closed out under margin: {closeout_in_words(access_class.caps)}"
+        limit += _("; closed out under margin: {when}").format(when=closeout_in_words(access_class.caps))
     if access_class.caps.annual_purchases is not None:
-        limit = f"{limit}; purchases: {purchases_in_words(access_class.caps)}"
+        limit += _("; purchases: {cap}").format(cap=purchases_in_words(access_class.caps))
     taken = any(meant_for(criterion, ApplicantKind.INSTITUTION) for criterion in access_class.any_of)
-    return f"{limit}, but institutions' own funds {own_funds}" if taken and own_funds != _NO_RULE else limit
+    if not taken or own_funds == _(_NO_RULE):
+        return limit
+    return _("{limit}, but institutions' own funds {rule}").format(limit=limit, rule=own_funds)
 
 
 def _levers_of(kind: ApplicantKind, regime: Regime) -> Iterator[tuple[str, str]]:
@@ -269,11 +284,13 @@ def _gate(gates: list[tuple[str, tuple[Requirement, ...]]], classes: list[Access
 def _threshold_first(asked_for: tuple[Requirement, ...]) -> str:
     """ "at least 6,000,000 RUB with a passed knowledge test": the gate's own subject goes without saying."""
     first, *rest = asked_for
-    return " ".join(part for part in (first.threshold, _joined("with", tuple(rest))) if part)
+    return " ".join(part for part in (first.threshold, _joined(tuple(rest))) if part)
 
 
-def _joined(preposition: str, asked_for: tuple[Requirement, ...]) -> str:
-    return f"{preposition} {' and '.join(asked.words for asked in asked_for)}" if asked_for else ""
+def _joined(asked_for: tuple[Requirement, ...]) -> str:
+    if not asked_for:
+        return ""
+    return _("with {what}").format(what=_(" and ").join(retold(asked.words) for asked in asked_for))
 
 
 def _worth_saying(classes: Sequence[AccessClass]) -> list[Product]:
@@ -293,12 +310,13 @@ def _by_class(values: list[tuple[str, str]], *, none: str) -> str:
 def own_funds_in_words(rule: InstitutionRule) -> str:
     parts = []
     if rule.cover_bp is not None:
-        parts.append(f"must cover {percent(rule.cover_bp)} of the capital at risk")
+        share = percent(rule.cover_bp)
+        parts.append(_("must cover {share} of the capital at risk").format(share=share))
     if rule.exposure_cap_bp is not None:
-        parts.append(f"may be at risk up to {percent(rule.exposure_cap_bp)}")
+        parts.append(_("may be at risk up to {share}").format(share=percent(rule.exposure_cap_bp)))
     if rule.soft_cap_bp is not None:
-        parts.append(f"are told of beyond {percent(rule.soft_cap_bp)}")
-    return " and ".join(parts) or _NO_RULE
+        parts.append(_("are told of beyond {share}").format(share=percent(rule.soft_cap_bp)))
+    return _(" and ").join(parts) or _(_NO_RULE)
 
 
 def venue_in_words(rule: VenueRule) -> str:
@@ -351,14 +369,14 @@ def cash_in_words(cash: CashRules) -> str:
     asset = cash.told or cash.settlement_asset
     if cash.denomination is Denomination.TOKEN_PAR:
         return asset
-    haircut = (
-        f", less {percent(cash.collateral_haircut_bp)} as collateral" if cash.collateral_haircut_bp else ""
-    )
-    return f"{asset}; debts are paid in as many as are worth it{haircut}"
+    told = _("{asset}; debts are paid in as many as are worth it").format(asset=asset)
+    if not cash.collateral_haircut_bp:
+        return told
+    return told + _(", less {share} as collateral").format(share=percent(cash.collateral_haircut_bp))
 
 
 def trading_when_frozen(cash: CashRules) -> str:
-    return "trading is halted at once" if cash.halt_on_freeze else "trading goes on until it is halted"
+    return _("trading is halted at once") if cash.halt_on_freeze else _("trading goes on until it is halted")
 
 
 def settled_when_frozen(cash: CashRules) -> str:
@@ -368,25 +386,30 @@ def settled_when_frozen(cash: CashRules) -> str:
 def fallback_in_words(cash: CashRules) -> str:
     """What becomes of claims once the settlement asset is halted."""
     if cash.fallback_asset is None:
-        return "claims wait until it is resumed"
-    return f"claims may be converted into {cash.fallback_asset} at a published rate"
+        return _("claims wait until it is resumed")
+    return _("claims may be converted into {asset} at a published rate").format(asset=cash.fallback_asset)
 
 
 def clearing_in_words(clearing: ClearingRules) -> str:
     """In one line: full cover, or margin with its clearings and who stands behind it."""
     if clearing.mode is ClearingMode.FULL:
-        return "covered in full"
+        return _("covered in full")
     variation = clearing.variation
-    number, day = len(variation.clearings), "working day" if variation.working_days_only else "day"
     waterfall = clearing.waterfall
-    of_the_house = (
-        f" after {roubles(waterfall.skin_in_the_game)} of the house"
-        if waterfall.order is LossOrder.DEFAULT_FUND
-        else ""
+    who = _(_LOSSES[waterfall.order])
+    if waterfall.order is LossOrder.DEFAULT_FUND:
+        own = retold(roubles(waterfall.skin_in_the_game))
+        who = _("{who} after {amount} of the house").format(who=who, amount=own)
+    told = (
+        _("margin of {share}, {clearings} a working day ({how}), behind it {who}")
+        if variation.working_days_only
+        else _("margin of {share}, {clearings} a day ({how}), behind it {who}")
     )
-    return (
-        f"margin of {percent(clearing.scenarios.price_range_bp)}, {number} clearing{'s' * (number > 1)} a {day} "
-        f"({_VARIATION[variation.kind]}), behind it {_LOSSES[waterfall.order]}{of_the_house}"
+    return told.format(
+        share=percent(clearing.scenarios.price_range_bp),
+        clearings=plural(len(variation.clearings), "{n} clearing", "{n} clearings"),
+        how=_(_VARIATION[variation.kind]),
+        who=who,
     )
 
 

@@ -21,6 +21,7 @@ from scenarios.compare import Comparison, Failure, Progress
 from scenarios.findings import Finding, Findings
 from scenarios.fit import FitRow
 from scenarios.frontier import Frontier, frontier_of
+from scenarios.language import _, plural
 from scenarios.reverse import Answer, Reversed
 from scenarios.statistics import FEWEST_PAIRS
 from scenarios.wording import (
@@ -177,14 +178,16 @@ def _told(failure: Failure) -> str:
 
 
 def _legend(findings: Findings) -> str:
-    runs = counted(findings.seeds, "run")
+    runs = plural(findings.seeds, "{n} run", "{n} runs")
     if findings.seeds < FEWEST_PAIRS:
-        return f"{runs} of each regime: too few for intervals and verdicts; three or more seeds are needed."
-    return (
-        f"Mean of {runs}, and the 95% interval: the baseline's own, and below the others that of their "
-        "difference from the baseline, of percentages in points. ▲ higher  ▼ lower  = exactly the same  "
-        "≈ no difference seen (5%, corrected for all main measures together)."
-    )
+        return _(
+            "{runs} of each regime: too few for intervals and verdicts; three or more seeds are needed."
+        ).format(runs=runs)
+    return _(
+        "Mean of {runs}, and the 95% interval: the baseline's own, and below the others that of their difference from "
+        "the baseline, of percentages in points. ▲ higher  ▼ lower  = exactly the same  ≈ no difference seen (5%, "
+        "corrected for all main measures together)."
+    ).format(runs=runs)
 
 
 def frontier_table(frontier: Frontier) -> Table:
@@ -308,14 +311,14 @@ def _block(findings: Findings, regimes: tuple[str, ...]) -> Table:
     for regime in regimes:
         head = Text(_broken(regime))
         if regime == findings.baseline:
-            head.append("\nbaseline", style="dim")
+            head.append(f"\n{_('baseline')}", style="dim")
         grid.add_column(head, min_width=_CELL_WIDTH, overflow="fold")
     group = ""
     for finding in headline(findings):
         if finding.measure.group != group:
             group = finding.measure.group
-            grid.add_row(Text(f"\n{QUESTIONS.get(group, group)}", style="bold underline"))
-        grid.add_row(finding.measure.title, *(_cell(finding, regime) for regime in regimes))
+            grid.add_row(Text(f"\n{_(QUESTIONS.get(group, group))}", style="bold underline"))
+        grid.add_row(_(finding.measure.title), *(_cell(finding, regime) for regime in regimes))
     return grid
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from scenarios.compare import Comparison, Imprecision
 from scenarios.findings import HEADLINE, Contrast, Finding, Findings
+from scenarios.language import N_, _, numeral, plural
 from scenarios.measures.measure import (
     ACCESS,
     CASH_LEG,
@@ -20,14 +21,22 @@ from scenarios.measures.measure import (
 from scenarios.statistics import Verdict
 
 QUESTIONS = {
-    ACCESS: "Who gets in",
-    LIQUIDITY: "What trading costs",
-    PRICE_QUALITY: "How good the prices are",
-    INVESTORS: "How investors fare",
-    CONCENTRATION: "Who dominates",
-    HOUSE: "The clearing house",
-    DEFAULTS: "Who could not pay, and who paid instead",
-    CASH_LEG: "Getting money out",
+    ACCESS: N_("Who gets in"),
+    LIQUIDITY: N_("What trading costs"),
+    PRICE_QUALITY: N_("How good the prices are"),
+    INVESTORS: N_("How investors fare"),
+    CONCENTRATION: N_("Who dominates"),
+    HOUSE: N_("The clearing house"),
+    DEFAULTS: N_("Who could not pay, and who paid instead"),
+    CASH_LEG: N_("Getting money out"),
+}
+
+
+VERDICTS = {
+    Verdict.HIGHER: N_("higher"),
+    Verdict.LOWER: N_("lower"),
+    Verdict.NO_DIFFERENCE_SEEN: N_("no difference seen"),
+    Verdict.NO_VERDICT: N_("no verdict"),
 }
 
 
@@ -115,6 +124,21 @@ PLAIN = {
         "the clearing house is better covered",
         "the clearing house is less well covered",
     ),
+    "collateral_per_open_interest": Words(
+        "How much money has to be locked away for each rouble of open positions.",
+        "less money is locked away for the same positions",
+        "more money is locked away for the same positions",
+    ),
+    "closed_by_force": Words(
+        "How many participants the clearing house had to sell out, or to declare in default.",
+        "fewer participants are closed by force",
+        "more participants are closed by force",
+    ),
+    "default_losses": Words(
+        "What those who failed owed beyond all that they had; somebody else had to pay it.",
+        "less is owed beyond what those who failed had",
+        "more is owed beyond what those who failed had",
+    ),
     "withdrawals_completed": Words(
         "Of the money that people asked back, how much had reached them by the end.",
         "less of the money asked back arrives",
@@ -186,15 +210,18 @@ def _undefined(finding: Finding) -> bool:
 
 def gloss(measure: Measure) -> str:
     """One plain sentence, or the formula where nobody has written one."""
-    return PLAIN[measure.name].gloss if measure.name in PLAIN else measure.formula
+    return _(PLAIN[measure.name].gloss if measure.name in PLAIN else measure.formula)
 
 
 def phrase(measure: Measure, verdict: Verdict) -> str:
     """Half a sentence for a verdict of "higher" or "lower"."""
     if measure.name in PLAIN:
         words = PLAIN[measure.name]
-        return words.higher if verdict is Verdict.HIGHER else words.lower
-    return f"{measure.title[0].lower()}{measure.title[1:]} is {verdict}"
+        return _(words.higher if verdict is Verdict.HIGHER else words.lower)
+    title = _(measure.title)
+    return _("{measure} is {verdict}").format(
+        measure=f"{title[0].lower()}{title[1:]}", verdict=_(VERDICTS[verdict])
+    )
 
 
 def exactly_the_same(contrast: Contrast) -> bool:
@@ -215,7 +242,7 @@ def arrow(contrast: Contrast) -> str:
 
 
 def spoken(contrast: Contrast) -> str:
-    return "exactly the same" if exactly_the_same(contrast) else str(contrast.verdict)
+    return _("exactly the same") if exactly_the_same(contrast) else _(VERDICTS[contrast.verdict])
 
 
 def tone(measure: Measure, contrast: Contrast) -> str:
@@ -229,20 +256,26 @@ def tone(measure: Measure, contrast: Contrast) -> str:
 
 # --- numbers ------------------------------------------------------------------------------------------------
 
-_SCALES = ((1e12, "tn"), (1e9, "bn"), (1e6, "m"), (1e3, "k"))
+_SCALES = ((1e12, N_("{n}tn")), (1e9, N_("{n}bn")), (1e6, N_("{n}m")), (1e3, N_("{n}k")))
 _MINUS, _UNKNOWN = "−", "–"
 
 
-def written(*values: float, signed: bool = False) -> list[str]:
-    """Numbers in one scale and to the same decimals, three digits for the largest; nan as a dash."""
+def written(*values: float, signed: bool = False, trimmed: bool = False) -> list[str]:
+    """Numbers in one scale and to the same decimals, three digits for the largest; nan as a dash.
+
+    `trimmed` leaves out zeros behind the point: "40m", "7.5m".
+    """
     known = [abs(value) for value in values if math.isfinite(value)]
     largest = max(known, default=0.0)
-    divisor, suffix = next(((size, name) for size, name in _SCALES if largest >= size), (1.0, ""))
+    divisor, scale = next(((size, words) for size, words in _SCALES if largest >= size), (1.0, "{n}"))
     if largest < 10_000:
-        divisor, suffix = 1.0, ""  # "1,250 bp" reads better than "1.25k bp"
+        divisor, scale = 1.0, "{n}"  # "1,250 bp" reads better than "1.25k bp"
     decimals = _decimals(largest / divisor)
     numbers = [_number(value / divisor, decimals, signed) for value in values]
-    return [number if number in (_UNKNOWN, "0") else number + suffix for number in numbers]
+    if trimmed:
+        numbers = [n.rstrip("0").rstrip(".") if "." in n else n for n in numbers]
+    scale = _(scale) if divisor > 1 else scale
+    return [n if n in (_UNKNOWN, "0") else scale.format(n=numeral(n)) for n in numbers]
 
 
 def _decimals(largest: float) -> int:
@@ -262,10 +295,24 @@ def _number(value: float, decimals: int, signed: bool) -> str:
 
 
 def with_unit(number: str, unit: str) -> str:
-    """ "12.3 bp", "61%"; a dash stays alone."""
-    if number == _UNKNOWN:
+    """ "12.3 bp", "61%"; a dash, and a ratio, stand alone."""
+    if number == _UNKNOWN or unit == "ratio":
         return number
-    return f"{number}%" if unit == "%" else f"{number} {unit}"
+    return percent_of(number) if unit == "%" else f"{number} {_(unit)}"
+
+
+def percent_of(number: str) -> str:
+    """ "61%"; a dash stays alone."""
+    return number if number == _UNKNOWN else _("{n}%").format(n=number)
+
+
+def percent(value: float, *, signed: bool = False) -> str:
+    return percent_of(written(value, signed=signed)[0])
+
+
+def spanned(low: str, high: str) -> str:
+    """ "1.5 to 3.2"; a dash where neither is known."""
+    return _UNKNOWN if low == high == _UNKNOWN else _("{low} to {high}").format(low=low, high=high)
 
 
 def level(finding: Finding, regime: str) -> str:
@@ -276,21 +323,21 @@ def level(finding: Finding, regime: str) -> str:
 
 def level_interval(finding: Finding, regime: str) -> str:
     found = finding.levels[regime]
-    _, low, high = written(found.mean, found.low, found.high)
-    return _UNKNOWN if low == high == _UNKNOWN else f"{low} to {high}"
+    _mean, low, high = written(found.mean, found.low, found.high)
+    return spanned(low, high)
 
 
 def difference(finding: Finding, regime: str) -> str:
     """The mean difference from the baseline: "−49.1 points", "+3.1 bp"."""
     compared = finding.contrasts[regime].compared
-    mean, *_ = written(compared.difference, compared.low, compared.high, signed=True)
+    mean, *_ends = written(compared.difference, compared.low, compared.high, signed=True)
     return with_unit(mean, points(finding.measure.unit))
 
 
 def difference_interval(finding: Finding, regime: str) -> str:
     compared = finding.contrasts[regime].compared
-    _, low, high = written(compared.difference, compared.low, compared.high, signed=True)
-    return _UNKNOWN if low == high == _UNKNOWN else f"{low} to {high}"
+    _mean, low, high = written(compared.difference, compared.low, compared.high, signed=True)
+    return spanned(low, high)
 
 
 def smallest_seen(finding: Finding, regime: str) -> str:
@@ -305,45 +352,63 @@ def precision_in_words(comparison: Comparison) -> list[str]:
     plan, reached = comparison.design.precision, comparison.reached
     if plan is None or reached is None:
         return []
-    seeds, asked = counted(len(comparison.design.seeds), "seed"), f"{plan.percent:g}%"
-    looked = f"{reached.looks} of {counted(len(plan.looks), 'planned look')}"
+    seeds = plural(len(comparison.design.seeds), "{n} seed", "{n} seeds")
+    asked = percent_of(numeral(f"{plan.percent:g}"))
+    looks = plural(len(plan.looks), "{n} planned look", "{n} planned looks")
+    looked = _("{these} of {looks}").format(these=reached.looks, looks=looks)
     if reached.reached:
-        told = f"The precision of {asked} is reached after {seeds}, at {looked}."
+        told = _("The precision of {asked} is reached after {seeds}, at {looked}.").format(
+            asked=asked, seeds=seeds, looked=looked
+        )
     else:
         lacking = listed([_lacking(one) for one in reached.lacking[:_LACKING_TOLD]])
         more = len(reached.lacking) - _LACKING_TOLD
-        rest = f", and {counted(more, 'more difference')}" if more > 0 else ""
-        told = f"The budget of {seeds} ended before the precision of {asked} was reached: {lacking}{rest}."
-    return [
-        told,
-        f"Results were looked at up to {len(plan.looks)} times, so every interval here is widened, and every p-value "
-        f"multiplied, as for {counted(len(plan.looks), 'look')}: taken together they hold with 95%.",
-    ]
+        if more > 0:
+            lacking += plural(more, ", and {n} more difference", ", and {n} more differences")
+        told = _(
+            "The budget of {seeds} ended before the precision of {asked} was reached: {lacking}."
+        ).format(seeds=seeds, asked=asked, lacking=lacking)
+    widened = plural(
+        len(plan.looks),
+        "Results were looked at once, so every interval here stands as it is.",
+        "Results were looked at up to {n} times, so every interval here is widened, and every p-value multiplied, as "
+        "for so many looks: taken together they hold with 95%.",
+    )
+    return [told, widened]
 
 
 _LACKING_TOLD = 6
 
 
 def _lacking(one: Imprecision) -> str:
-    """ "quoted_spread under X is known to ±1.2, not ±0.6"."""
+    """ "Quoted spread under X is known to ±1.2, not ±0.6"."""
     if one.half_width is None:
-        return f"{one.measure} under {one.regime} is defined in too few runs"
+        return _("{measure} under {regime} is defined in too few runs").format(
+            measure=one.measure, regime=one.regime
+        )
     half, allowed = written(one.half_width, one.allowed)
-    return f"{one.measure} under {one.regime} is known to ±{half}, not ±{allowed}"
+    return _("{measure} under {regime} is known to ±{half}, not ±{allowed}").format(
+        measure=one.measure, regime=one.regime, half=half, allowed=allowed
+    )
 
 
 def points(unit: str) -> str:
     """The unit of a difference: percentages differ by points."""
-    return "points" if unit == "%" else unit
+    return N_("points") if unit == "%" else unit
 
 
 def listed(parts: Sequence[str]) -> str:
     """ "a", "a and b", "a, b and c"."""
     if len(parts) < 2:
         return "".join(parts)
-    return f"{', '.join(parts[:-1])} and {parts[-1]}"
+    return _("{others} and {last}").format(others=", ".join(parts[:-1]), last=parts[-1])
+
+
+def sentence(text: str) -> str:
+    """With a capital letter first."""
+    return f"{text[:1].upper()}{text[1:]}"
 
 
 def counted(number: int, noun: str) -> str:
-    """ "1 run", "12 runs"."""
+    """ "1 run", "12 runs": for the terminal, which speaks English. A report has `plural`."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -88,6 +88,7 @@ HOMES = {  # a library is used in its own rooms only
     ),
     "psycopg": ("exchange/journal/postgresql_store.py",),
     "scipy": ("scenarios/statistics.py",),
+    "babel": ("scenarios/language.py",),
     "jinja2": ("scenarios/report/page.py",),
     "plotly": ("scenarios/report/figures.py", "scenarios/report/page.py"),
     "pandas": ("scenarios/frames.py",),

@@ -14,6 +14,7 @@ from scenarios.config.cash_file import (
     RoleTable,
     SettlementAssetTable,
 )
+from scenarios.language import N_, _, numeral, retold
 
 
 class Trait(NamedTuple):
@@ -21,7 +22,7 @@ class Trait(NamedTuple):
     words: str
 
 
-NOBODY = "nobody"
+NOBODY = N_("nobody")
 
 
 class FreezeKey(NamedTuple):
@@ -37,35 +38,43 @@ def freeze_key(asset: SettlementAssetTable) -> FreezeKey:
     freezer, beside = roles.get(RoleName.FREEZER), roles.get(RoleName.VENUE_FREEZER)
     signers = NOBODY if freezer is None else _in_short(freezer)
     if freezer is not None and beside is not None:
-        signers += f", and for a wallet of the venue {_in_short(beside)} too"
+        signers = _("{freezer}, and for a wallet of the venue {other} too").format(
+            freezer=signers, other=_in_short(beside)
+        )
     return FreezeKey(signers, asset.obeys, asset.kind is CashKind.COIN)
 
 
 def traits(asset: SettlementAssetTable) -> tuple[Trait, ...]:
     """The four of them, in the order in which a reader should ask."""
     return (
-        Trait("Who can freeze it", _who_freezes(asset)),
-        Trait("Who loses if it fails", _who_loses(asset)),
-        Trait("When it moves", _when_it_moves(asset)),
-        Trait("Par", _par(asset)),
+        Trait(_("Who can freeze it"), _who_freezes(asset)),
+        Trait(_("Who loses if it fails"), _who_loses(asset)),
+        Trait(_("When it moves"), _when_it_moves(asset)),
+        Trait(_("Par"), _par(asset)),
     )
 
 
 def _in_short(role: RoleTable) -> str:
     number = len(role.holders)
-    return role.signers() if number == 1 else f"{role.role().quorum} of {number} signers"
+    return retold(role.signers() if number == 1 else f"{role.role().quorum} of {number} signers")
 
 
 def _who_freezes(asset: SettlementAssetTable) -> str:
     roles = {role.name: role for role in asset.roles}
     freezer, beside = roles.get(RoleName.FREEZER), roles.get(RoleName.VENUE_FREEZER)
     if freezer is None:
-        return NOBODY
-    parts = [f"{freezer.signers()}, at {asset.obeys} orders"]
+        return _(NOBODY)
+    parts = [
+        _("{signers}, at {whose} orders").format(
+            signers=retold(freezer.signers()), whose=_(asset.obeys.value)
+        )
+    ]
     if beside is not None:
-        parts.append(f"for a wallet of the venue {beside.signers()} must sign too")
+        parts.append(
+            _("for a wallet of the venue {signers} must sign too").format(signers=retold(beside.signers()))
+        )
     if asset.freeze_stops_receiving is False:
-        parts.append("what is frozen can still be paid into")
+        parts.append(_("what is frozen can still be paid into"))
     if asset.kind is CashKind.COIN:
         parts.append(_what_becomes_of_it(asset))
     return "; ".join(parts)
@@ -73,68 +82,92 @@ def _who_freezes(asset: SettlementAssetTable) -> str:
 
 def _what_becomes_of_it(asset: SettlementAssetTable) -> str:
     if not asset.wipe_allowed:
-        return "nothing is destroyed"
+        return _("nothing is destroyed")
     return {
-        ReissueRule.NEVER: "what is frozen may be destroyed",
-        ReissueRule.MANDATORY: "what is frozen may be destroyed, and must be issued anew at once",
-    }.get(asset.reissue or ReissueRule.OPTIONAL, "what is frozen may be destroyed, and issued anew")
+        ReissueRule.NEVER: _("what is frozen may be destroyed"),
+        ReissueRule.MANDATORY: _("what is frozen may be destroyed, and must be issued anew at once"),
+    }.get(asset.reissue or ReissueRule.OPTIONAL, _("what is frozen may be destroyed, and issued anew"))
 
 
 def _who_loses(asset: SettlementAssetTable) -> str:
     match asset.kind:
         case CashKind.DIGITAL_ROUBLE:
-            return "nobody: it is a claim on the central bank"
+            return _("nobody: it is a claim on the central bank")
         case CashKind.BANK:
+            told = _("whoever holds it, if {keeper} fails").format(keeper=_(asset.keeper))
             if asset.insured_rub is None:
-                return f"whoever holds it, if {asset.keeper} fails"
-            venue = "" if asset.insures_venue else "; of the venue's account nothing is"
-            return (
-                f"whoever holds it, if {asset.keeper} fails: {roubles(asset.insured_rub)} of each account are "
-                f"insured{venue}"
-            )
+                return told
+            amount = retold(roubles(asset.insured_rub))
+            told += _(": {amount} of each account are insured").format(amount=amount)
+            return told if asset.insures_venue else told + _("; of the venue's account nothing is")
         case CashKind.COIN:
             buckets = ", ".join(_bucket(bucket) for bucket in asset.reserves or ())
-            return f"whoever holds it, if {asset.keeper} fails or who keeps its reserves: {buckets}"
+            return _("whoever holds it, if {keeper} fails or who keeps its reserves: {buckets}").format(
+                keeper=_(asset.keeper), buckets=buckets
+            )
 
 
 def _bucket(bucket: ReserveTable) -> str:
-    share = f"{bucket.weight_percent / 100:g}%"
-    return f"{share} {bucket.reserve_class.replace('_', ' ')} at {bucket.custodian}"
+    return _("{share} {what} at {custodian}").format(
+        share=_("{n}%").format(n=numeral(f"{bucket.weight_percent / 100:g}")),
+        what=_(bucket.reserve_class.replace("_", " ")),
+        custodian=retold(bucket.custodian),
+    )
 
 
 def _when_it_moves(asset: SettlementAssetTable) -> str:
-    return f"{_within(asset.hours)}; final after {asset.finality_seconds:,} s"
+    return _("{hours}; final after {seconds} s").format(
+        hours=_within(asset.hours), seconds=numeral(f"{asset.finality_seconds:,}")
+    )
 
 
 def _within(hours: HoursTable | None) -> str:
     if hours is None:
-        return "round the clock"
-    days = list(hours.weekdays)
-    named = f"{days[0]} to {days[-1]}" if len(days) > 2 else " and ".join(days)
-    closes = "24:00" if hours.closes is None else f"{hours.closes:%H:%M}"
-    return f"{hours.opens:%H:%M} to {closes} UTC, {named}{', without holidays' if hours.holidays else ''}"
+        return _("round the clock")
+    days = [_(day) for day in hours.weekdays]
+    named = (_("{first} to {last}") if len(days) > 2 else _("{first} and {last}")).format(
+        first=days[0], last=days[-1]
+    )
+    told = _("{opens} to {closes} UTC, {days}").format(
+        opens=f"{hours.opens:%H:%M}",
+        closes="24:00" if hours.closes is None else f"{hours.closes:%H:%M}",
+        days=days[0] if len(days) == 1 else named,
+    )
+    return told + _(", without holidays") if hours.holidays else told
 
 
 def _par(asset: SettlementAssetTable) -> str:
     match asset.kind:
         case CashKind.BANK:
-            return "it is what others are measured by"
+            return _("it is what others are measured by")
         case CashKind.DIGITAL_ROUBLE:
-            return f"into bank roubles, {_within(asset.conversion_hours)}"
+            return _("into bank roubles, {hours}").format(hours=_within(asset.conversion_hours))
         case CashKind.COIN:
             return "; ".join(_redeemed(asset.redemption or RedemptionTable()))
 
 
 def _redeemed(terms: RedemptionTable) -> Iterable[str]:
     to = (*terms.eligible_classes, *terms.eligible_wallets)
-    who = f"for {', '.join(name.replace('_', ' ') for name in to)} alone" if to else "for everybody"
-    yield f"redeemed {who}, {_within(terms.hours)}, as far as money is there at once"
+    who = _("for everybody")
+    if to:
+        who = _("for {classes} alone").format(classes=", ".join(_(name.replace("_", " ")) for name in to))
+    yield _("redeemed {who}, {hours}, as far as money is there at once").format(
+        who=who, hours=_within(terms.hours)
+    )
     if terms.instant is False:
-        yield "in turns, not at once"
+        yield _("in turns, not at once")
     if terms.queue is QueueRule.PRO_RATA:
-        yield "pro rata if it does not suffice"
+        yield _("pro rata if it does not suffice")
     if terms.minimum_rub:
-        yield f"{roubles(terms.minimum_rub)} at least"
-    fees = [roubles(terms.fee_fixed_rub)] if terms.fee_fixed_rub else []
-    fees += [f"{terms.fee_percent / 100:g}%"] if terms.fee_percent else []
-    yield f"for a fee of {' or '.join(fees)}{', the larger' * (len(fees) > 1)}" if fees else "without a fee"
+        yield _("{amount} at least").format(amount=retold(roubles(terms.minimum_rub)))
+    yield _fee(terms)
+
+
+def _fee(terms: RedemptionTable) -> str:
+    fees = [retold(roubles(terms.fee_fixed_rub))] if terms.fee_fixed_rub else []
+    if terms.fee_percent:
+        fees.append(_("{n}%").format(n=numeral(f"{terms.fee_percent / 100:g}")))
+    if not fees:
+        return _("without a fee")
+    told = _("for a fee of {fees}").format(fees=_(" or ").join(fees))
+    return told + _(", the larger") if len(fees) > 1 else told

@@ -44,6 +44,15 @@ def borne_by_others(view: RunView) -> float:
     return float(spared - borne)
 
 
+def forced(view: RunView) -> frozenset[str]:
+    """Of whom the house closed something, or who defaulted. A set: to count and to look up, never to walk through."""
+    stepped, declared = (
+        view.table(LiquidationStep)["participant_id"],
+        view.table(DefaultDeclared)["defaulter"],
+    )
+    return frozenset((*stepped, *declared))
+
+
 def _transfers(view: RunView) -> Iterator[tuple[str, int]]:
     yield from _spared(view)
     moved = view.table(PositionTransferred)
@@ -106,11 +115,7 @@ def liquidation_steps(view: RunView) -> float:
     better="lower",
 )  # fmt: skip
 def closed_by_force(view: RunView) -> float:
-    stepped, declared = (
-        view.table(LiquidationStep)["participant_id"],
-        view.table(DefaultDeclared)["defaulter"],
-    )
-    return float(len({*stepped, *declared}))
+    return float(len(forced(view)))
 
 
 @measure(

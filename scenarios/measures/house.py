@@ -8,13 +8,27 @@ from exchange.events import (
     BooksAudited,
     BucketSettled,
     FundSized,
+    Layer,
+    LayerUsed,
     LossAllocated,
     PositionTierPassed,
     SoftCapPassed,
+    VariationCleared,
 )
 from exchange.units import MINUTE
 from scenarios.measures.access import COVER_REASONS, OWN_FUNDS_REASONS, refused_share
-from scenarios.measures.measure import HOUSE, NAN, ROUBLE, Floats, Integers, RunView, mean, measure, ratio
+from scenarios.measures.measure import (
+    HOUSE,
+    NAN,
+    PERCENT,
+    ROUBLE,
+    Floats,
+    Integers,
+    RunView,
+    mean,
+    measure,
+    ratio,
+)
 from scenarios.measures.reading import (
     as_of,
     changes,
@@ -190,6 +204,72 @@ def own_layer_used(view: RunView) -> float:
     return float(view.table(LossAllocated)["house"].sum() / ROUBLE)
 
 
+@measure(
+    HOUSE, "Margin in use", "%",
+    formula="mean over minutes of initial margin / collateral at the house, from its valuations; with margin only",
+    published_by="clearing houses (CPMI-IOSCO quantitative disclosures: margin required and held)",
+)  # fmt: skip
+def margin_utilisation(view: RunView) -> float:
+    told, minutes = view.table(AccountsValued), grid(view, MINUTE)
+    initial, held = (as_of(told["time"], told[name], minutes, 0.0) for name in ("initial", "collateral"))
+    return PERCENT * mean(np.divide(initial, held, out=np.full(minutes.size, NAN), where=held > 0))
+
+
+def _covered(view: RunView, groups: str) -> float:
+    """The smallest share of the stressed loss of the largest `groups` that skin and fund could have paid."""
+    sized = view.table(FundSized)
+    stressed = sized[groups].astype(float)
+    behind = sized["paid_in"] + float(view.regime.clearing.waterfall.skin_in_the_game)
+    tested = stressed > 0
+    return PERCENT * float((behind[tested] / stressed[tested]).min()) if tested.any() else NAN
+
+
+@measure(
+    HOUSE, "Cover of the largest failure (Cover 1)", "%",
+    formula="smallest, over sizings of the default fund, of (skin in the game + fund paid in) / stressed loss beyond "
+    "margin of the largest group of accounts",
+    published_by="clearing houses (CPMI-IOSCO quantitative disclosures: Cover 1)",
+    better="higher",
+)  # fmt: skip
+def cover_one(view: RunView) -> float:
+    return _covered(view, "cover_one")
+
+
+@measure(
+    HOUSE, "Cover of the two largest failures (Cover 2)", "%",
+    formula="the same of the two largest groups",
+    published_by="clearing houses (CPMI-IOSCO quantitative disclosures: Cover 2)",
+    better="higher",
+)  # fmt: skip
+def cover_two(view: RunView) -> float:
+    return _covered(view, "cover_two")
+
+
+_OF_THE_FUND = (Layer.DEFAULTER_FUND_SHARE, Layer.SURVIVORS_FUND)
+
+
+@measure(
+    HOUSE, "Default fund used", "%",
+    formula="what the layers `defaulter_fund_share` and `survivors_fund` have paid / the most that was paid in",
+    published_by="supervisors, in stress tests of clearing houses",
+    better="lower",
+)  # fmt: skip
+def default_fund_used(view: RunView) -> float:
+    used = view.table(LayerUsed)
+    paid = used["amount"][np.isin(used["layer"].astype(str), [layer.value for layer in _OF_THE_FUND])].sum()
+    return PERCENT * ratio(float(paid), float(view.table(FundSized)["paid_in"].max(initial=0)))
+
+
+@measure(
+    HOUSE, "Peak use of liquidity", "RUB",
+    formula="largest running sum of liquidity used less liquidity paid back at clearings of gains and losses",
+    published_by="clearing houses (CPMI-IOSCO quantitative disclosures: liquidity risk)",
+    better="lower",
+)  # fmt: skip
+def liquidity_peak(view: RunView) -> float:
+    return float(np.cumsum(view.table(VariationCleared)["liquidity"]).max(initial=0) / ROUBLE)
+
+
 MEASURES = (
     collateral_per_open_interest,
     capital_tied_up,
@@ -202,4 +282,9 @@ MEASURES = (
     position_tiers_passed,
     settlement_wait,
     own_layer_used,
+    margin_utilisation,
+    cover_one,
+    cover_two,
+    default_fund_used,
+    liquidity_peak,
 )

@@ -4,7 +4,7 @@ import numpy as np
 
 from exchange.access.regime import ApplicantKind
 from exchange.events import FundingPaid
-from scenarios.measures.defaults import borne_by_others
+from scenarios.measures.defaults import borne_by_others, forced
 from scenarios.measures.measure import INVESTORS, NAN, PERCENT, ROUBLE, Floats, RunView, mean, measure, ratio
 from scenarios.measures.outcomes import investors, outcomes, trading_investors
 
@@ -22,6 +22,11 @@ def _losses(view: RunView) -> Floats:
 def _result_of(view: RunView, kinds: tuple[ApplicantKind, ...]) -> float:
     among = np.isin(investors(view, "kind").astype(str), [kind.value for kind in kinds])
     return float(investors(view, "result")[among].sum())
+
+
+def _result_of_deciles(view: RunView, poorest: int, richest: int) -> float:
+    decile = investors(view, "wealth_decile")
+    return float(investors(view, "result")[(decile >= poorest) & (decile <= richest)].sum())
 
 
 @measure(
@@ -52,6 +57,25 @@ def result_firms(view: RunView) -> float:
 def result_professionals(view: RunView) -> float:
     table = outcomes(view)
     return float(table["result"][~table["investor"]].sum())
+
+
+@measure(
+    INVESTORS, "Net result of the wealthiest tenth", "RUB",
+    formula="the same over investors of wealth decile 10",
+    published_by="rarely published",
+)  # fmt: skip
+def result_top_decile(view: RunView) -> float:
+    return _result_of_deciles(view, 10, 10)
+
+
+@measure(
+    INVESTORS, "Net result of the less wealthy half", "RUB",
+    formula="the same over investors of wealth deciles 1 to 5",
+    published_by="rarely published",
+    better="higher",
+)  # fmt: skip
+def result_bottom_half(view: RunView) -> float:
+    return _result_of_deciles(view, 1, 5)
 
 
 @measure(
@@ -122,6 +146,17 @@ def p5_result(view: RunView) -> float:
 
 
 @measure(
+    INVESTORS, "Result of the unluckiest hundredth", "RUB",
+    formula="1st percentile of the results of the investors who traded, interpolated",
+    published_by="rarely published",
+    better="higher",
+)  # fmt: skip
+def p1_result(view: RunView) -> float:
+    results = _results(view)
+    return float(np.percentile(results, 1)) if results.size else NAN
+
+
+@measure(
     INVESTORS, "Total losses", "RUB",
     formula="sum of the losses of the investors who lost",
     published_by="ASIC (aggregate retail losses), SEBI",
@@ -153,17 +188,32 @@ def losing_over_tenth(view: RunView) -> float:
     return PERCENT * ratio((shares < -0.10).sum(), shares.size)
 
 
+@measure(
+    INVESTORS, "Investors closed out", "%",
+    formula="investors of whom the house closed something, or who defaulted / investors who traded",
+    published_by="ASIC (margin close-outs, before and after a rule)",
+    better="lower",
+)  # fmt: skip
+def closed_out(view: RunView) -> float:
+    traded = trading_investors(view, "participant_id")
+    return PERCENT * ratio(len(forced(view).intersection(traded)), traded.size)
+
+
 MEASURES = (
     result_individuals,
     result_firms,
     result_professionals,
+    result_top_decile,
+    result_bottom_half,
     zero_sum_gap,
     share_losing,
     population_losing,
     mean_result,
     median_result,
     p5_result,
+    p1_result,
     total_losses,
     loss_share_of_assets,
     losing_over_tenth,
+    closed_out,
 )

@@ -212,6 +212,53 @@ def depth_200bp(view: RunView) -> float:
     return _depth(view, 200)
 
 
+def _impact(view: RunView, roubles: float) -> float:
+    """Basis points from the mid to the last lot of an order, mean over minutes with two sides and both directions.
+
+    Between the reported distances depth counts as spread evenly; an order that the book does not hold counts at the
+    furthest distance that is reported.
+    """
+    minutes, found = grid(view, MINUTE), [np.empty(0)]
+    table = view.table(DepthReported)
+    instrument = codes(table["instrument_id"], instrument_codes(view))
+    for at, (listing, quote) in enumerate(zip(listings(view), quotes(view), strict=True)):
+        mine = instrument == at
+        if not listing.follows_index or not mine.any():
+            continue
+        reported = np.append(0.0, table["distances_bp"][mine][0])
+        last = np.searchsorted(table["time"][mine], minutes, side="right") - 1
+        mid = np.where(
+            minutes < as_of(quote.start, quote.end, minutes), as_of(quote.start, quote.mid, minutes), NAN
+        )
+        known = (last >= 0) & ~np.isnan(mid)
+        lots = roubles * ROUBLE / (mid[known] * listing.instrument.tick_value)
+        for side in ("bid_quantities", "ask_quantities"):
+            rows = table[side][mine][last[known]]
+            found.append(
+                np.array(
+                    [
+                        np.interp(wanted, np.append(0.0, depth), reported)
+                        for wanted, depth in zip(lots, rows, strict=True)
+                    ]
+                )
+            )
+    return mean(np.concatenate(found))
+
+
+STANDARD_ORDER = 1_000_000.0  # roubles: twice what most holders of the listed futures have in all
+
+
+@measure(
+    LIQUIDITY, "Price impact of an order of RUB 1m", "bp",
+    formula="mean over minutes with two sides, buying and selling, of the distance from the mid to the last lot, by "
+    "the last report of depth, even between its distances; at most the furthest of them",
+    published_by="market-data firms (slippage of a standard order)",
+    better="lower",
+)  # fmt: skip
+def price_impact(view: RunView) -> float:
+    return _impact(view, STANDARD_ORDER)
+
+
 @measure(
     LIQUIDITY, "Amihud illiquidity", "bp per RUB m",
     formula="mean over ten-minute bars with trades of |log return of the mid| / traded notional",
@@ -291,6 +338,7 @@ MEASURES = (
     depth_50bp,
     depth_100bp,
     depth_200bp,
+    price_impact,
     amihud,
     volume,
     trade_count,

@@ -2,6 +2,7 @@
 
 import numpy as np
 
+from exchange.events import LayerUsed
 from exchange.units import Time
 from scenarios.measures.cash_leg import PAR_PPM, completed, frozen_path, price_path, requests
 from scenarios.measures.liquidity import depth_at
@@ -15,8 +16,9 @@ def timeline(view: RunView, step_ns: Time) -> Columns:
 
     `time`; `index` and `mid` (roubles for one unit of the underlying) and `spread_bp` of the instrument that
     traded most; `depth_100bp` and `open_interest` in roubles; `frozen_share` in percent; how many
-    `withdrawals_asked` and `withdrawals_completed` there had been; and of the settlement asset the `movement`, a
-    number of `scenarios.measures.movement.Movement`, and the `cash_price` in percent of par. Unknown is nan.
+    `withdrawals_asked` and `withdrawals_completed` there had been; the roubles that layers of the `waterfall` had paid
+    so far, the defaulters' own money among them; and of the settlement asset the `movement`, a number of
+    `scenarios.measures.movement.Movement`, and the `cash_price` in percent of par. Unknown is nan.
     Raises ValueError if `step_ns` is not positive.
     """
     if step_ns < 1:
@@ -30,6 +32,7 @@ def timeline(view: RunView, step_ns: Time) -> Columns:
         "open_interest": open_notional(view, time) / ROUBLE,
         "withdrawals_asked": _so_far([request.time for request in requests(view)], time),
         "withdrawals_completed": _so_far(completed(view)["time"], time),
+        "waterfall": _paid_so_far(view, time),
         "movement": movement_path(view).at(time),
         "cash_price": PERCENT * price_path(view).at(time) / PAR_PPM,
     }
@@ -49,6 +52,11 @@ def _prices(view: RunView, time: Integers) -> dict[str, Floats]:
         "mid": mid * terms.tick / ROUBLE,
         "spread_bp": BP * spread / mid,
     }
+
+
+def _paid_so_far(view: RunView, when: Integers) -> Floats:
+    used = view.table(LayerUsed)
+    return as_of(used["time"], np.cumsum(used["amount"]), when, 0.0) / ROUBLE
 
 
 def _so_far(times: list[Time] | Integers, when: Integers) -> Integers:

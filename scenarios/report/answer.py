@@ -7,14 +7,15 @@ from scenarios.cells import Cell
 from scenarios.config.cash_file import Authority
 from scenarios.config.cash_words import NOBODY, FreezeKey
 from scenarios.findings import Finding, Findings
+from scenarios.language import N_, _, numeral, plural
 from scenarios.measures.measure import ACCESS
 from scenarios.report.background import Face, lets_in_alike
 from scenarios.statistics import Verdict
-from scenarios.wording import counted, headline, level, listed, phrase
+from scenarios.wording import headline, level, listed, percent_of, phrase, sentence
 
 SEEN = (Verdict.HIGHER, Verdict.LOWER)
 MOST_EFFECTS = 4  # told of one regime; the table has the others
-_NONE_SEEN = "no difference is seen in any other main figure"
+_NONE_SEEN = N_("no difference is seen in any other main figure")
 
 
 class Sentence(NamedTuple):
@@ -29,13 +30,13 @@ def answer(
     get in on the same terms the money comes first: then it is what is compared.
     """
     of_money = [
-        Sentence("Who can stop the money", _who_can_stop(known, keys)),
-        Sentence("When it could leave", _when_it_left(findings, known)),
-        Sentence("What it was worth", _what_it_was_worth(findings, known)),
+        Sentence(_("Who can stop the money"), _who_can_stop(known, keys)),
+        Sentence(_("When it could leave"), _when_it_left(findings, known)),
+        Sentence(_("What it was worth"), _what_it_was_worth(findings, known)),
     ]
-    gets_in = Sentence("Who gets in", _who_gets_in(findings, known))
-    does = Sentence("What it does", _what_it_does(findings, known))
-    sure = Sentence("How sure we are", _how_sure(findings, known, cells))
+    gets_in = Sentence(_("Who gets in"), _who_gets_in(findings, known))
+    does = Sentence(_("What it does"), _what_it_does(findings, known))
+    sure = Sentence(_("How sure we are"), _how_sure(findings, known, cells))
     if not of_money[0].text:
         return [gets_in, does, sure]
     told = [*of_money, does, gets_in, sure] if lets_in_alike(known) else [gets_in, does, *of_money, sure]
@@ -54,15 +55,21 @@ def _who_can_stop(known: Sequence[Face], keys: Mapping[str, FreezeKey]) -> str:
     told: dict[str, list[str]] = {}
     for key, shorts in names.items():
         if key.signers != NOBODY:
-            told.setdefault(key.orders, []).append(f"{listed(shorts)} (by {key.signers})")
-    sentences = [] if safe else ["The money can be frozen under every one of these."]
-    sentences += [f"At {orders} orders: {'; '.join(parts)}." for orders, parts in told.items()]
+            by = _("{assets} (by {signers})").format(assets=listed(shorts), signers=key.signers)
+            told.setdefault(key.orders, []).append(by)
+    sentences = [] if safe else [_("The money can be frozen under every one of these.")]
+    sentences += [
+        _("At {whose} orders: {assets}.").format(whose=_(orders), assets="; ".join(parts))
+        for orders, parts in told.items()
+    ]
     if safe:
-        sentences.append(f"Nobody can freeze {listed(safe)}.")
+        sentences.append(_("Nobody can freeze {assets}.").format(assets=listed(safe)))
     if any(key.issued and key.orders == Authority.DOMESTIC for key in names):
         sentences.append(
-            "A domestic issuer holds the same keys as a foreign one: what differs is whose orders it follows and "
-            "who must sign, not what a freeze does."
+            _(
+                "A domestic issuer holds the same keys as a foreign one: what differs is whose orders it follows and "
+                "who must sign, not what a freeze does."
+            )
         )
     return " ".join(sentences)
 
@@ -74,11 +81,16 @@ def _when_it_left(findings: Findings, known: Sequence[Face]) -> str:
     shares = _alike((level(rows[0], face.name), face) for face in known)
     if len(shares) == 1:
         (share,) = shares
-        if share == "100%":
-            return "In these runs nobody stopped any of it."
-        return f"In these runs money could leave in {share} of the time under each of them, whoever held the key."
-    told = [f"{share} of the time under {listed(shorts)}" for share, shorts in shares.items()]
-    return f"In these runs money could leave in {'; in '.join(told)}."
+        if share == percent_of("100"):
+            return _("In these runs nobody stopped any of it.")
+        return _(
+            "In these runs money could leave in {share} of the time under each of them, whoever held the key."
+        ).format(share=share)
+    told = [
+        _("in {share} of the time under {assets}").format(share=share, assets=listed(shorts))
+        for share, shorts in shares.items()
+    ]
+    return _("In these runs money could leave {when}.").format(when="; ".join(told))
 
 
 def _what_it_was_worth(findings: Findings, known: Sequence[Face]) -> str:
@@ -88,32 +100,42 @@ def _what_it_was_worth(findings: Findings, known: Sequence[Face]) -> str:
         return ""
     below = [face for face in known if rows[0].levels[face.name].mean > 0]
     told = [
-        f"{share} less under {listed(shorts)}"
+        _("{share} less under {assets}").format(share=share, assets=listed(shorts))
         for share, shorts in _alike((level(rows[0], face.name), face) for face in below).items()
     ]
     others = [face.short for face in known if face not in below]
-    at_par = f" Nobody priced {listed(others)} below a rouble." if others else ""
-    return f"At worst a rouble of it was worth {'; '.join(told)}.{at_par}"
+    worst = _("At worst a rouble of it was worth {how_much}.").format(how_much="; ".join(told))
+    if not others:
+        return worst
+    at_par = _("Nobody priced {assets} below a rouble.").format(assets=listed(others))
+    return f"{worst} {at_par}"
 
 
 def _who_gets_in(findings: Findings, known: Sequence[Face]) -> str:
     rows = findings.named(("admitted_share",))
     if not rows or not rows[0].levels[findings.baseline].n:
-        return "These runs did not count who is let in."
+        return _("These runs did not count who is let in.")
     finding = rows[0]
     baseline, *others = known
-    alike = _alike((f"{_of_hundred(finding, face)} ({_compared(finding, face)})", face) for face in others)
-    as_the_baseline = f"{_of_hundred(finding, baseline)} ({_compared(finding, others[0])})" if others else ""
-    if len(others) > 1 and lets_in_alike(known) and list(alike) == [as_the_baseline]:
-        share = _of_hundred(finding, baseline)
-        return f"Of every 100 people and firms who would come, each of these lets in {share}."
+    alike = _alike((_with_verdict(finding, face, face), face) for face in others)
+    if len(others) > 1 and lets_in_alike(known) and [*alike] == [_with_verdict(finding, baseline, others[0])]:
+        return _("Of every 100 people and firms who would come, each of these lets in {share}.").format(
+            share=_of_hundred(finding, baseline)
+        )
     told = [
-        f"{'each of ' if names[1:] else ''}{listed(names)} lets in {what}" for what, names in alike.items()
+        (_("each of {names} lets in {share}") if shorts[1:] else _("{names} lets in {share}")).format(
+            names=listed(shorts), share=share
+        )
+        for share, shorts in alike.items()
     ]
-    return (
-        f"Of every 100 people and firms who would come, {baseline.short} (the baseline) lets in "
-        f"{_of_hundred(finding, baseline)}; {listed(told)}."
+    first = _("Of every 100 people and firms who would come, {name} (the baseline) lets in {share}").format(
+        name=baseline.short, share=_of_hundred(finding, baseline)
     )
+    return "; ".join((first, listed(told))) + "."
+
+
+def _with_verdict(finding: Finding, face: Face, judged: Face) -> str:
+    return f"{_of_hundred(finding, face)} ({_compared(finding, judged)})"
 
 
 def _alike(told: Iterable[tuple[str, Face]]) -> dict[str, list[str]]:
@@ -127,16 +149,18 @@ def _alike(told: Iterable[tuple[str, Face]]) -> dict[str, list[str]]:
 def _of_hundred(finding: Finding, face: Face) -> str:
     share = finding.levels[face.name].mean
     if share != share:
-        return "an unknown number"
-    return "none" if share <= 0 else "fewer than one" if share < 0.95 else f"{share:.0f}"
+        return _("an unknown number")
+    if share < 0.95:
+        return _("none") if share <= 0 else _("fewer than one")
+    return numeral(f"{share:.0f}")
 
 
 def _compared(finding: Finding, face: Face) -> str:
     return {
-        Verdict.HIGHER: "clearly more",
-        Verdict.LOWER: "clearly fewer",
-        Verdict.NO_DIFFERENCE_SEEN: "no difference seen",
-        Verdict.NO_VERDICT: "too few runs to tell",
+        Verdict.HIGHER: _("clearly more"),
+        Verdict.LOWER: _("clearly fewer"),
+        Verdict.NO_DIFFERENCE_SEEN: _("no difference seen"),
+        Verdict.NO_VERDICT: _("too few runs to tell"),
     }[finding.contrasts[face.name].verdict]
 
 
@@ -146,33 +170,37 @@ def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
     for face in known[1:]:
         seen = [finding for finding in rows if finding.contrasts[face.name].verdict in SEEN]
         effects = [
-            f"{phrase(finding.measure, finding.contrasts[face.name].verdict)} "
-            f"({level(finding, face.name)} instead of {level(finding, findings.baseline)})"
+            _("{effect} ({here} instead of {there})").format(
+                effect=phrase(finding.measure, finding.contrasts[face.name].verdict),
+                here=level(finding, face.name),
+                there=level(finding, findings.baseline),
+            )
             for finding in seen[:MOST_EFFECTS]
         ]
-        what = listed(effects) or _NONE_SEEN
-        effects_of.append((what, face))
+        effects_of.append((listed(effects) or _(_NONE_SEEN), face))
     alike = _alike(effects_of)
-    if list(alike) == [_NONE_SEEN] and len(effects_of) > 1:
-        return f"{_NONE_SEEN[0].upper()}{_NONE_SEEN[1:]}, under any of them."
-    sentence = "; ".join(f"under {listed(names)}, {what}" for what, names in alike.items())
-    return f"{sentence[0].upper()}{sentence[1:]}." if sentence else ""
+    if list(alike) == [_(_NONE_SEEN)] and len(effects_of) > 1:
+        return _("No difference is seen in any other main figure, under any of them.")
+    told = "; ".join(
+        _("under {names}, {effects}").format(names=listed(names), effects=what)
+        for what, names in alike.items()
+    )
+    return f"{sentence(told)}." if told else ""
 
 
 def _how_sure(findings: Findings, known: Sequence[Face], cells: Sequence[Cell]) -> str:
     assumed = sum(len(face.regime.assumptions) for face in known)
     weak = sum(len(face.weak_sources) for face in known)
     fewest = min(sum(cell.regime_id == face.name for cell in cells) for face in known)
-    doubts = f"{counted(assumed, 'value')} in these regimes {_are(assumed)} assumed, not law"
-    if weak:
-        doubts += f", and {weak} more {'rests' if weak == 1 else 'rest'} on weak sources"
-    return (
-        "Every regime met the same people on the same market days, in "
-        f"{counted(fewest, 'simulated run')}, so what differs is the rules' doing; a difference is called "
-        "one only where luck alone would show even a single one among the main figures in fewer than one of "
-        f"twenty such reports; but it is a model, and {doubts}."
+    doubts = plural(
+        assumed,
+        "{n} value in these regimes is assumed, not law",
+        "{n} values in these regimes are assumed, not law",
     )
-
-
-def _are(number: int) -> str:
-    return "is" if number == 1 else "are"
+    if weak:
+        doubts += plural(weak, ", and {n} more rests on weak sources", ", and {n} more rest on weak sources")
+    return _(
+        "Every regime met the same people on the same market days, in {runs}, so what differs is the rules' doing; a "
+        "difference is called one only where luck alone would show even a single one among the main figures in fewer "
+        "than one of twenty such reports; but it is a model, and {doubts}."
+    ).format(runs=plural(fewest, "{n} simulated run", "{n} simulated runs"), doubts=doubts)

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from exchange.access.regime import AccessClass, Grade, Regime, RegimeStatus
 from exchange.clearing.rounding import divide_up
+from exchange.clearing.terms import ClearingMode
 from exchange.commands import (
     AddOwnFunds,
     AdoptRegime,
@@ -41,6 +42,7 @@ from exchange.units import DAY, Time
 from participants.population import ValidationRow
 from scenarios.compare import Comparison, Design
 from scenarios.config.cash_words import FreezeKey
+from scenarios.language import N_, _, numeral
 from scenarios.regime_words import (
     cash_in_words,
     clearing_in_words,
@@ -110,18 +112,20 @@ def _tables(text: str) -> dict[str, Any]:
 def _in_short(value: Any) -> str:
     """A value of a regime file for people: "300,000", "yes", "future allowed, spot denied"."""
     if isinstance(value, bool):
-        return "yes" if value else "no"
+        return _("yes") if value else _("no")
     if isinstance(value, int | Decimal):
-        return f"{value:,}"
+        return numeral(f"{value:,}".replace("-", "−"))
     if isinstance(value, Mapping):
-        return ", ".join(f"{_spaced(str(key))} {_in_short(part)}" for key, part in value.items()) or "anybody"
+        parts = [f"{_spaced(str(key))} {_in_short(part)}" for key, part in value.items()]
+        return ", ".join(parts) or _("anybody")
     if isinstance(value, list):
-        return "; or ".join(_in_short(part) for part in value) or "nobody"
+        return _("; or ").join(_in_short(part) for part in value) or _("nobody")
     return _spaced(str(value))
 
 
 def _spaced(name: str) -> str:
-    return name.replace("_", " ")
+    """A word of a regime file for people."""
+    return _(name.replace("_", " "))
 
 
 def _scenario(design: Design) -> Any:
@@ -133,31 +137,31 @@ def _scenario(design: Design) -> Any:
 
 
 _HAPPENS: dict[type[Command], str] = {
-    FreezeWallet: "coins frozen",
-    UnfreezeWallet: "freeze lifted",
-    PauseIssuer: "issuer pauses",
-    UnpauseIssuer: "issuer resumes",
-    HaltInstrument: "trading halted",
-    ResumeInstrument: "trading resumes",
-    AdoptRegime: "rules change",
-    DeclareDefault: "a default is declared",
-    SuspendParticipant: "a participant is suspended",
-    FreezeParticipant: "a participant is frozen",
-    SetLimit: "a limit is set",
-    WipeWallet: "coins destroyed",
-    ReissueCoins: "coins issued anew",
-    ChangeIssuerState: "the issuer's state changes",
-    MintCoins: "coins minted",
-    ReportReserve: "news of the reserves",
-    AddOwnFunds: "the issuer adds own funds",
-    ReportCashPrice: "the coin is priced",
-    ReportOutage: "the keeper falls silent",
-    EndOutage: "the keeper is back",
-    FailBank: "the bank fails",
-    ResolveBank: "the bank is resolved",
-    HaltCash: "the money is halted",
-    ResumeCash: "the money is let go on",
-    PublishConversionRate: "claims are converted",
+    FreezeWallet: N_("coins frozen"),
+    UnfreezeWallet: N_("freeze lifted"),
+    PauseIssuer: N_("issuer pauses"),
+    UnpauseIssuer: N_("issuer resumes"),
+    HaltInstrument: N_("trading halted"),
+    ResumeInstrument: N_("trading resumes"),
+    AdoptRegime: N_("rules change"),
+    DeclareDefault: N_("a default is declared"),
+    SuspendParticipant: N_("a participant is suspended"),
+    FreezeParticipant: N_("a participant is frozen"),
+    SetLimit: N_("a limit is set"),
+    WipeWallet: N_("coins destroyed"),
+    ReissueCoins: N_("coins issued anew"),
+    ChangeIssuerState: N_("the issuer's state changes"),
+    MintCoins: N_("coins minted"),
+    ReportReserve: N_("news of the reserves"),
+    AddOwnFunds: N_("the issuer adds own funds"),
+    ReportCashPrice: N_("the coin is priced"),
+    ReportOutage: N_("the keeper falls silent"),
+    EndOutage: N_("the keeper is back"),
+    FailBank: N_("the bank fails"),
+    ResolveBank: N_("the bank is resolved"),
+    HaltCash: N_("the money is halted"),
+    ResumeCash: N_("the money is let go on"),
+    PublishConversionRate: N_("claims are converted"),
 }
 
 
@@ -180,26 +184,26 @@ _SIGNS = (
 _DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px 2px")
 
 STATUS = {
-    RegimeStatus.IN_FORCE: "in force",
-    RegimeStatus.PROPOSED: "proposed",
-    RegimeStatus.BILL: "a bill",
-    RegimeStatus.COUNTERFACTUAL: "a thought experiment",
+    RegimeStatus.IN_FORCE: N_("in force"),
+    RegimeStatus.PROPOSED: N_("proposed"),
+    RegimeStatus.BILL: N_("a bill"),
+    RegimeStatus.COUNTERFACTUAL: N_("a thought experiment"),
 }
 GRADE = {
-    Grade.PRIMARY: "primary: the regulator, the exchange or the law itself",
-    Grade.SECONDARY: "secondary: the press or a law firm",
-    Grade.WEAK: "weak: corroborate before citing",
-    Grade.DERIVED: "derived by arithmetic from other sources",
+    Grade.PRIMARY: N_("primary: the regulator, the exchange or the law itself"),
+    Grade.SECONDARY: N_("secondary: the press or a law firm"),
+    Grade.WEAK: N_("weak: corroborate before citing"),
+    Grade.DERIVED: N_("derived by arithmetic from other sources"),
 }
 
 
 _TRADED = {
-    Product.FUTURE: "futures",
-    Product.OPTION: "options",
-    Product.ROLLING_PERPETUAL: "perpetuals",
-    Product.SPOT: "coins themselves",
-    Product.NOTE: "notes on them",
-    Product.CASH_PAIR: "one money for another",
+    Product.FUTURE: N_("futures"),
+    Product.OPTION: N_("options"),
+    Product.ROLLING_PERPETUAL: N_("perpetuals"),
+    Product.SPOT: N_("coins themselves"),
+    Product.NOTE: N_("notes on them"),
+    Product.CASH_PAIR: N_("one money for another"),
 }
 
 
@@ -226,13 +230,21 @@ class Face(NamedTuple):
 
     @property
     def status(self) -> str:
-        return STATUS[self.regime.status]
+        return _(STATUS[self.regime.status])
+
+    @property
+    def title(self) -> str:
+        return title_in_words(self.regime.title)
+
+    @property
+    def jurisdiction(self) -> str:
+        return _(self.regime.jurisdiction)
 
     @property
     def in_force(self) -> str:
         """ "from 2025-07-28 to 2025-12-31", or nothing."""
-        ends = ("from", self.regime.valid_from), ("to", self.regime.valid_to)
-        return " ".join(f"{word} {day}" for word, day in ends if day)
+        ends = (_("from {day}"), self.regime.valid_from), (_("to {day}"), self.regime.valid_to)
+        return " ".join(words.format(day=day) for words, day in ends if day)
 
     @property
     def settled_in(self) -> str:
@@ -243,6 +255,11 @@ class Face(NamedTuple):
         return f"{trading_when_frozen(self.regime.cash)}; {fallback_in_words(self.regime.cash)}"
 
     @property
+    def margined(self) -> bool:
+        """Whether it is cleared by margin; else every claim is covered in full."""
+        return self.regime.clearing.mode is ClearingMode.RISK
+
+    @property
     def clearing(self) -> str:
         return clearing_in_words(self.regime.clearing)
 
@@ -250,7 +267,7 @@ class Face(NamedTuple):
     def entrants(self) -> list[Entrants]:
         return [
             Entrants(
-                access_class.title,
+                _(access_class.title),
                 ways_in(access_class),
                 _traded(access_class),
                 limit_in_words(access_class, self.regime),
@@ -278,22 +295,23 @@ def lets_in_alike(known: Sequence[Face]) -> bool:
 def _traded(access_class: AccessClass) -> str:
     """What the class may do with each product, and on which coins if not on all."""
     products = ", ".join(
-        f"{_TRADED[product]} {words}" for product, words in permissions_in_words(access_class).items()
+        f"{_(_TRADED[product])}: {words}" for product, words in permissions_in_words(access_class).items()
     )
     told = [products]
     if access_class.underlyings:
-        told.append(f"on {coins_in_words(access_class)} only")
+        told.append(_("on {coins} only").format(coins=coins_in_words(access_class)))
     if access_class.cooling_off:
-        told.append(f"cooling-off of {cooling_off_in_words(access_class)}")
+        told.append(_("cooling-off of {hours}").format(hours=cooling_off_in_words(access_class)))
     return "; ".join(told)
 
 
 def faces(names: Sequence[str], regimes: Sequence[Regime]) -> list[Face]:
-    shorts = _without_what_all_share([regime.title.partition(" (")[0] for regime in regimes])
+    titles = [title_in_words(regime.title) for regime in regimes]
+    shorts = _without_what_all_share([title.partition(" (")[0] for title in titles])
     return [
         Face(
             name=name,
-            short=short if shorts.count(short) == 1 else regime.title,
+            short=short if shorts.count(short) == 1 else titles[at],
             colour=_COLOURS[at % len(_COLOURS)],
             symbol=_SIGNS[at % len(_SIGNS)][0],
             sign=_SIGNS[at % len(_SIGNS)][1],
@@ -312,3 +330,19 @@ def _without_what_all_share(titles: Sequence[str]) -> list[str]:
     if len(first) > 1 or not all(rest) or len(titles) < 2:
         return list(titles)
     return [f"{words[0].upper()}{words[1:]}" for words in rest]
+
+
+def title_in_words(title: str) -> str:
+    """A regime's title in the language that is spoken: its own, and those of what is laid over it, each by itself."""
+    head, opened, rest = title.partition(" (")
+    told = _part_by_part(head.split(", "))
+    return f"{told} ({_(rest.removesuffix(')'))})" if opened else told
+
+
+def _part_by_part(parts: Sequence[str]) -> str:
+    """The longest beginning that is known, and then the others: a title may have a comma of its own."""
+    for end in range(len(parts), 0, -1):
+        known = _(", ".join(parts[:end]))
+        if end == 1 or known != ", ".join(parts[:end]):
+            return ", ".join((known, _part_by_part(parts[end:]))) if parts[end:] else known
+    return ""

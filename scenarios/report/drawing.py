@@ -14,11 +14,14 @@ import numpy.typing as npt
 
 from exchange.units import HOUR
 from scenarios.cells import Cell
+from scenarios.language import _, numeral, spoken_language
 from scenarios.report.background import Face
 from scenarios.wording import written
 
 Floats = npt.NDArray[np.float64]
 
+_TITLE_LINE, _LONGEST = 16, 36  # pixels of a further line, and characters that fit on a phone
+BESIDE_AN_AXIS = 26  # characters that do where an axis takes its room
 INK = "#66707b"
 RULE = "rgba(127,137,148,0.28)"
 
@@ -45,6 +48,7 @@ def layout_of(height: int, **more: Any) -> dict[str, Any]:
         "showlegend": False,
         "hovermode": "closest",
         "dragmode": False,
+        "separators": spoken_language().decimal + spoken_language().group,
         **more,
     }
 
@@ -62,11 +66,11 @@ def axis_of(**more: Any) -> dict[str, Any]:
     }
 
 
-def ticks_of(low: float, high: float, suffix: str = "") -> dict[str, Any]:
+def ticks_of(low: float, high: float, unit: str = "{n}") -> dict[str, Any]:
     """Three to six round values from `low` to `high`, written as in the rest of the report."""
     step = _round_step((high - low) / 3)
     values = [step * at for at in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-    return {"tickvals": values, "ticktext": [_short(value) + suffix for value in values]}
+    return {"tickvals": values, "ticktext": [unit.format(n=_short(value)) for value in values]}
 
 
 def _round_step(rough: float) -> float:
@@ -79,9 +83,12 @@ def _round_step(rough: float) -> float:
 
 def _short(value: float) -> str:
     """ "40m", "7.5m", "0": no zeros behind the point."""
-    (text,) = written(value)
-    digits, suffix = (text[:-1], text[-1]) if text[-1:] in "kmn" and text[-1:] else (text, "")
-    return (digits.rstrip("0").rstrip(".") if "." in digits else digits) + suffix
+    return written(value, trimmed=True)[0]
+
+
+def hour(hours: float) -> str:
+    """The head of a column: "1.5 h"."""
+    return _("{n} h").format(n=numeral(f"{hours:.1f}"))
 
 
 def hidden_axis(**more: Any) -> dict[str, Any]:
@@ -94,7 +101,7 @@ def note_of(text: str, **more: Any) -> dict[str, Any]:
 
 
 def axis_title(text: str) -> dict[str, Any]:
-    return {"text": text, "font": {"size": 13}, "standoff": 12}
+    return {"text": "<br>".join(wrap(text, _LONGEST)), "font": {"size": 13}, "standoff": 12}
 
 
 def upright(x: float, bottom: float, top: float, **more: Any) -> dict[str, Any]:
@@ -112,12 +119,11 @@ def upright(x: float, bottom: float, top: float, **more: Any) -> dict[str, Any]:
 
 
 LABEL, LINE, GAP = 26, 24, 14  # pixels: a title of one line, each regime below it, the space after them
-_TITLE_LINE, _LONGEST = 16, 36  # pixels of a further line, and characters that fit on a phone
 
 
-def heading_of(text: str) -> tuple[str, int]:
+def heading_of(text: str, longest: int = _LONGEST) -> tuple[str, int]:
     """A title in bold, broken where it is too long for a phone, and the pixels that it takes."""
-    lines = wrap(text, _LONGEST)
+    lines = wrap(text, longest)
     return f"<b>{'<br>'.join(lines)}</b>", LABEL + _TITLE_LINE * (len(lines) - 1)
 
 

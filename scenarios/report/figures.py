@@ -12,8 +12,10 @@ import numpy.typing as npt
 from exchange.units import HOUR
 from scenarios.cells import Cell
 from scenarios.findings import Contrast, Finding, Findings
+from scenarios.language import N_, _, numeral, plural
 from scenarios.report.background import Face, Mark
 from scenarios.report.drawing import (
+    BESIDE_AN_AXIS,
     GAP,
     INK,
     LINE,
@@ -25,6 +27,7 @@ from scenarios.report.drawing import (
     course_of,
     heading_of,
     hidden_axis,
+    hour,
     hours_of,
     layout_of,
     note_of,
@@ -34,13 +37,15 @@ from scenarios.report.drawing import (
 )
 from scenarios.statistics import FEWEST_PAIRS, Verdict, mean_interval
 from scenarios.wording import (
+    VERDICTS,
     arrow,
-    counted,
     difference,
     difference_interval,
     exactly_the_same,
     level,
     listed,
+    percent,
+    percent_of,
     spoken,
     written,
 )
@@ -58,7 +63,7 @@ def differences(rows: Sequence[Finding], findings: Findings, known: Sequence[Fac
     baselines: list[dict[str, Any]] = []
     height = 0.0
     for finding in rows:
-        title, label = heading_of(finding.measure.title)
+        title, label = heading_of(_(finding.measure.title))
         notes.append(note_of(title, x=0, xref="paper", xanchor="left", y=height + label / 2 - 1))
         height += label
         baselines.append(upright(0, height, height + LINE * len(others)))
@@ -80,22 +85,25 @@ def differences(rows: Sequence[Finding], findings: Findings, known: Sequence[Fac
     }
     return Figure(
         name="differences",
-        alt=f"Differences from {known[0].short} in {counted(len(rows), 'measure')}, with 95% intervals. "
-        + " ".join(_tally(rows, face) for face in others),
+        alt=_("Differences from {baseline} in {measures}, with 95% intervals. {tally}").format(
+            baseline=known[0].short,
+            measures=plural(len(rows), "{n} measure", "{n} measures"),
+            tally=" ".join(_tally(rows, face) for face in others),
+        ),
         plot=plot,
         height=int(height),
         head=(
-            "Measure",
-            "Regime",
-            "Difference",
-            "95% interval",
-            "Verdict",
-            "Same direction in",
-            "By chance alone",
+            _("Measure"),
+            _("Regime"),
+            _("Difference"),
+            _("95% interval"),
+            _("Verdict"),
+            _("Same direction in"),
+            _("By chance alone"),
         ),
         rows=[
             (
-                finding.measure.title,
+                _(finding.measure.title),
                 face.short,
                 difference(finding, face.name),
                 difference_interval(finding, face.name),
@@ -125,15 +133,15 @@ def _interval_line(finding: Finding, face: Face, y: float) -> tuple[list[dict[st
     compared = contrast.compared
     column = {"x": 1, "xref": "paper", "xanchor": "right", "align": "right", "y": y}
     if contrast.verdict is Verdict.NO_VERDICT:
-        return [], note_of("too few runs", **column)
+        return [], note_of(_("too few runs"), **column)
     low, mid, high = (end / reach for end in (compared.low, compared.difference, compared.high))
     seen = contrast.verdict is not Verdict.NO_DIFFERENCE_SEEN
     words = f"{arrow(contrast)} {difference(finding, face.name)}"
     if exactly_the_same(contrast):
         words = spoken(contrast)
     hover = (
-        f"<b>{face.short}</b><br>{finding.measure.title}: {difference(finding, face.name)}"
-        f"<br>95% interval {difference_interval(finding, face.name)}<br>{spoken(contrast)}"
+        f"<b>{face.short}</b><br>{_(finding.measure.title)}: {difference(finding, face.name)}"
+        f"<br>{_('95% interval')}: {difference_interval(finding, face.name)}<br>{spoken(contrast)}"
     )
     traces: list[dict[str, Any]] = [
         {
@@ -166,7 +174,7 @@ def _interval_line(finding: Finding, face: Face, y: float) -> tuple[list[dict[st
 def _tally(rows: Sequence[Finding], face: Face) -> str:
     verdicts = [finding.contrasts[face.name].verdict for finding in rows]
     parts = [
-        f"{verdicts.count(verdict)} {verdict}"
+        f"{verdicts.count(verdict)} {_(VERDICTS[verdict])}"
         for verdict in (Verdict.HIGHER, Verdict.LOWER, Verdict.NO_DIFFERENCE_SEEN)
     ]
     return f"{face.short}: {listed(parts)}."
@@ -174,14 +182,18 @@ def _tally(rows: Sequence[Finding], face: Face) -> str:
 
 def same_way(contrast: Contrast) -> str:
     """In how many pairs of runs the difference had the sign of the mean difference."""
-    return f"{contrast.same_way} of {counted(contrast.compared.n, 'run')}"
+    return _("{these} of {runs}").format(
+        these=contrast.same_way, runs=plural(contrast.compared.n, "{n} run", "{n} runs")
+    )
 
 
 def chance(contrast: Contrast) -> str:
     """How often chance alone would show such a difference; corrected for all that are shown."""
     if not np.isfinite(contrast.adjusted_p):
         return "–"
-    return "under 0.1%" if contrast.adjusted_p < 0.001 else f"{contrast.adjusted_p:.1%}"
+    if contrast.adjusted_p < 0.001:
+        return _("under {share}").format(share=percent_of(numeral("0.1")))
+    return percent_of(numeral(f"{100 * contrast.adjusted_p:.1f}"))
 
 
 # --- who is let in --------------------------------------------------------------------------------------
@@ -204,7 +216,9 @@ def let_in(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
             "y": [_plain(found.mean) for found in means[face.name]],
             "line": {"color": face.colour, "width": 2.5, "dash": face.dash},
             "marker": {"symbol": face.symbol, "size": 9},
-            "hovertemplate": f"<b>{face.short}</b><br>tenth %{{x}} of 10: %{{y:.0f}}% let in<extra></extra>",
+            "hovertemplate": f"<b>{face.short}</b><br>"
+            + _("tenth {x} of 10: {y}% let in").format(x="%{x}", y="%{y:.0f}")
+            + "<extra></extra>",
         }
         for face in known
     ]
@@ -215,18 +229,20 @@ def let_in(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
             range=[0.6, 10.4],
             showgrid=False,
             tickvals=list(DECILES),
-            title=axis_title("tenths, from the poorest to the richest"),
+            title=axis_title(_("tenths, from the poorest to the richest")),
         ),
-        yaxis=axis_of(range=[-3, 103], **ticks_of(0, 100, "%")),
+        yaxis=axis_of(range=[-3, 103], **ticks_of(0, 100, _("{n}%"))),
     )
     return Figure(
         name="let_in",
-        alt="Percent let in by wealth. " + " ".join(_from_poorest_to_richest(face, means) for face in known),
+        alt=" ".join(
+            (_("Percent let in by wealth."), *(_from_poorest_to_richest(face, means) for face in known))
+        ),
         plot={"data": traces, "layout": layout},
         height=360,
-        head=("Tenth of the population", *(face.short for face in known)),
+        head=(_("Tenth of the population"), *(face.short for face in known)),
         rows=[
-            (_decile(decile), *(_percent(means[face.name][decile - 1].mean) for face in known))
+            (_decile(decile), *(percent(means[face.name][decile - 1].mean) for face in known))
             for decile in DECILES
         ],
     )
@@ -262,15 +278,13 @@ def _of(cells: Iterable[Cell], face: Face) -> list[Cell]:
 
 def _from_poorest_to_richest(face: Face, means: dict[str, Any]) -> str:
     first, last = means[face.name][0].mean, means[face.name][-1].mean
-    return f"{face.short}: {_percent(first)} of the poorest tenth, {_percent(last)} of the richest."
+    return _("{name}: {first} of the poorest tenth, {last} of the richest.").format(
+        name=face.short, first=percent(first), last=percent(last)
+    )
 
 
 def _decile(decile: int) -> str:
-    return {1: "1 (poorest)", 10: "10 (richest)"}.get(decile, str(decile))
-
-
-def _percent(value: float) -> str:
-    return f"{written(value)[0]}%" if np.isfinite(value) else "–"
+    return {1: _("1 (poorest)"), 10: _("10 (richest)")}.get(decile, str(decile))
 
 
 def _plain(value: float) -> float | None:
@@ -315,9 +329,9 @@ def results(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
         margin={"l": 4, "r": 12, "t": 8, "b": 8},
         xaxis=axis_of(
             range=[least - room, most + room],
-            ticksuffix="%",
+            ticksuffix=_("{n}%").format(n=""),
             nticks=7,
-            title=axis_title("gain or loss, in % of what one owns"),
+            title=axis_title(_("gain or loss, in % of what one owns")),
         ),
         yaxis=hidden_axis(range=[bottom, 0]),
         annotations=notes,
@@ -325,33 +339,42 @@ def results(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
     )
     return Figure(
         name="results",
-        alt="What people gain or lose, in percent of what they own. "
-        + " ".join(
-            f"{s.face.short}, {s.title}: half of them between {_percent(s.percentiles[1])} and "
-            f"{_percent(s.percentiles[3])}; {_percent(s.losing)} lose."
-            for s in spreads
+        alt=" ".join(
+            (
+                _("What people gain or lose, in percent of what they own."),
+                *(
+                    _("{regime}, {who}: half of them between {low} and {high}; {losing} lose.").format(
+                        regime=s.face.short,
+                        who=s.title,
+                        low=percent(s.percentiles[1]),
+                        high=percent(s.percentiles[3]),
+                        losing=percent(s.losing),
+                    )
+                    for s in spreads
+                ),
+            )
         ),
         plot={"data": traces, "layout": layout},
         height=height,
         head=(
-            "Class",
-            "Regime",
-            "People a run",
-            "Who lose",
-            "Unluckiest twentieth",
-            "Lower quarter",
-            "Middle",
-            "Upper quarter",
-            "Luckiest twentieth",
-            "Middle, in RUB",
+            _("Class"),
+            _("Regime"),
+            _("People a run"),
+            _("Who lose"),
+            _("Unluckiest twentieth"),
+            _("Lower quarter"),
+            _("Middle"),
+            _("Upper quarter"),
+            _("Luckiest twentieth"),
+            _("Middle, in RUB"),
         ),
         rows=[
             (
                 s.title,
                 s.face.short,
                 *written(s.people),
-                _percent(s.losing),
-                *(f"{value}%" for value in written(*s.percentiles.tolist(), signed=True)),
+                percent(s.losing),
+                *(percent_of(value) for value in written(*s.percentiles.tolist(), signed=True)),
                 *written(s.median_result, signed=True),
             )
             for s in spreads
@@ -368,7 +391,7 @@ def _spreads(cells: Sequence[Cell], face: Face) -> list[Spread]:
     traded = np.concatenate([_investors(cell) & (column(cell, "traded") > 0) for cell in usable])
     result = np.concatenate([column(cell, "result") for cell in usable])
     share = 100 * np.concatenate([column(cell, "share_of_assets") for cell in usable])
-    titles = {one.class_id: one.title for one in face.regime.classes}
+    titles = {one.class_id: _(one.title) for one in face.regime.classes}
     found = []
     for class_id in [*titles, *sorted(set(classes) - titles.keys())]:
         who = traded & (classes == class_id) & np.isfinite(share)
@@ -391,8 +414,12 @@ def _spread_lines(spread: Spread, y: float) -> list[dict[str, Any]]:
     colour = spread.face.colour
     line = {"type": "scatter", "mode": "lines", "y": [y, y], "hoverinfo": "skip"}
     hover = (
-        f"<b>{spread.face.short}</b><br>{spread.title}<br>middle {_percent(middle)}, half of them between "
-        f"{_percent(p25)} and {_percent(p75)}<br>{_percent(spread.losing)} lose"
+        f"<b>{spread.face.short}</b><br>{spread.title}<br>"
+        + _("middle {middle}, half of them between {low} and {high}").format(
+            middle=percent(middle), low=percent(p25), high=percent(p75)
+        )
+        + "<br>"
+        + _("{share} lose").format(share=percent(spread.losing))
     )
     return [
         {**line, "x": [p5, p95], "line": {"color": colour, "width": 2}},
@@ -417,22 +444,25 @@ def _spread_lines(spread: Spread, y: float) -> list[dict[str, Any]]:
 
 
 class Panel(NamedTuple):
-    """One strip of the timeline."""
+    """One strip of the timeline. Where nothing leaves `calm` under any regime, it is told and not drawn."""
 
     series: str
     title: str
-    suffix: str = ""
+    unit: str = "{n}"
     shared: bool = False  # the same under every regime: drawn once
+    calm: float | None = None
 
 
 PANELS = (
-    Panel("index", "Price outside, RUB for one bitcoin", shared=True),
-    Panel("spread_bp", "Cost of a small trade (spread)", " bp"),
-    Panel("depth_100bp", "Tradable within one percent, RUB"),
-    Panel("frozen_share", "Coins of the venue that are frozen", "%"),
-    Panel("withdrawals_asked", "Withdrawals asked for so far"),
-    Panel("withdrawals_completed", "Withdrawals completed so far"),
-    Panel("open_interest", "Open positions, RUB"),
+    Panel("index", N_("Price outside, RUB for one bitcoin"), shared=True),
+    Panel("spread_bp", N_("Cost of a small trade (spread)"), N_("{n} bp")),
+    Panel("depth_100bp", N_("Tradable within one percent, RUB")),
+    Panel("frozen_share", N_("Coins of the venue that are frozen"), N_("{n}%"), calm=0.0),
+    Panel("cash_price", N_("Worth of a rouble of the money, in percent"), N_("{n}%"), calm=100.0),
+    Panel("waterfall", N_("Paid by the layers of the waterfall so far, RUB"), calm=0.0),
+    Panel("withdrawals_asked", N_("Withdrawals asked for so far"), calm=0.0),
+    Panel("withdrawals_completed", N_("Withdrawals completed so far"), calm=0.0),
+    Panel("open_interest", N_("Open positions, RUB")),
 )
 _STRIP, _HEADING = 124, 46
 
@@ -445,9 +475,7 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
     hours, opened = hours_of(timed)
     length = hours.size
     strips = [
-        (panel, courses)
-        for panel in PANELS
-        if (courses := [course for face in known if (course := course_of(timed, face, panel.series, length))])
+        (panel, courses) for panel, courses in _strips(timed, known, length) if not _calm(panel, courses)
     ]
     if not strips:
         return None
@@ -465,16 +493,18 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
         layout[f"yaxis{axis}"] = axis_of(
             domain=[top - share, top - heading],
             range=[low - 0.06 * (high - low), high + 0.06 * (high - low)],
-            **ticks_of(low, high, panel.suffix),
+            **ticks_of(low, high, _(panel.unit)),
         )
         notes.append(
             note_of(
-                f"<b>{panel.title}</b>",
+                heading_of(_(panel.title), BESIDE_AN_AXIS)[0],
                 x=0,
                 xref="paper",
                 xanchor="left",
-                y=top - heading * 0.62,
+                y=top - heading,
                 yref="paper",
+                yanchor="bottom",
+                yshift=4,
             )
         )
         for course in drawn:
@@ -482,7 +512,7 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
     layout["xaxis"] = axis_of(
         anchor=f"y{'' if len(strips) == 1 else len(strips)}",
         showgrid=False,
-        title=axis_title("hours from the opening"),
+        title=axis_title(_("hours from the opening")),
         range=[0, float(hours[-1])],
     )
     layout["annotations"], layout["shapes"] = notes, []
@@ -494,25 +524,51 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
                 upright(at, 0, 1, yref="paper", line={"color": INK, "dash": "dot", "width": 1})
             )
             notes.append(
-                note_of(mark.words, x=at, y=1, yref="paper", yanchor="top", xanchor="right" if late else "left",
+                note_of(_(mark.words), x=at, y=1, yref="paper", yanchor="top", xanchor="right" if late else "left",
                       font={"size": 12, "color": INK}, yshift=2)
             )  # fmt: skip
     return Figure(
         name="timeline",
-        alt=f"The day hour by hour, mean of the runs. {' '.join(_extremes(p, c) for p, c in strips)}",
+        alt=" ".join(
+            (_("The day hour by hour, mean of the runs."), *(_extremes(p, courses) for p, courses in strips))
+        ),
         plot={"data": traces, "layout": layout},
         height=height,
-        head=("Series", "Regime", *(f"{hours[at]:.1f} h" for at in sampled(hours))),
+        head=(_("Series"), _("Regime"), *(hour(hours[at]) for at in sampled(hours))),
         rows=[
             (
-                panel.title,
-                "every regime" if panel.shared else course.face.short,
+                _(panel.title),
+                _("every regime") if panel.shared else course.face.short,
                 *written(*(float(course.mean[at]) for at in sampled(hours))),
             )
             for panel, courses in strips
             for course in (courses[:1] if panel.shared else courses)
         ],
     )
+
+
+def calm_panels(cells: Sequence[Cell], known: Sequence[Face]) -> list[str]:
+    """What stayed as it was under every regime, in words: "Coins of the venue that are frozen: 0%"."""
+    timed = [cell for cell in cells if "time" in cell.timeline]
+    length = min((len(cell.timeline["time"]) for cell in timed), default=0)
+    return [
+        f"{_(panel.title)}: {_(panel.unit).format(n=written(panel.calm)[0])}"
+        for panel, courses in _strips(timed, known, length)
+        if panel.calm is not None and _calm(panel, courses)
+    ]
+
+
+def _strips(timed: Sequence[Cell], known: Sequence[Face], length: int) -> list[tuple[Panel, list[Course]]]:
+    found = [
+        (panel, [course for face in known if (course := course_of(timed, face, panel.series, length))])
+        for panel in PANELS
+    ]
+    return [(panel, courses) for panel, courses in found if courses]
+
+
+def _calm(panel: Panel, courses: Sequence[Course]) -> bool:
+    ends = np.concatenate([band for course in courses for band in (course.low, course.high)])
+    return panel.calm is not None and bool((ends[np.isfinite(ends)] == panel.calm).all())
 
 
 def _extent(courses: Sequence[Course]) -> tuple[float, float]:
@@ -531,8 +587,8 @@ def _course_lines(
     known = np.isfinite(course.mean)
     there = [round(float(hour), 3) for hour in hours[known]]
     edge = {"type": "scatter", "mode": "lines", "yaxis": axis, "hoverinfo": "skip", "line": {"width": 0}}
-    name = "every regime" if alone else face.short
-    hover = f"{name}: %{{customdata}}{panel.suffix}<extra></extra>"
+    name = _("every regime") if alone else face.short
+    hover = f"{name}: {_(panel.unit).format(n='%{customdata}')}<extra></extra>"
     return [
         {**edge, "x": there, "y": _rounded(course.low[known])},
         {
@@ -571,8 +627,9 @@ def _extremes(panel: Panel, courses: Sequence[Course]) -> str:
     for course in shown:
         known = course.mean[np.isfinite(course.mean)]
         low, high = written(float(known.min()), float(known.max()))
-        parts.append(f"{'' if panel.shared else course.face.short + ' '}{low} to {high}")
-    return f"{panel.title}: {listed(parts)}."
+        span = _("{low} to {high}").format(low=low, high=high)
+        parts.append(span if panel.shared else f"{course.face.short} {span}")
+    return f"{_(panel.title)}: {listed(parts)}."
 
 
 # --- access against harm --------------------------------------------------------------------------------
@@ -598,28 +655,35 @@ def frontier(findings: Findings, known: Sequence[Face]) -> Figure | None:
             "error_x": _bars(access, face),
             "error_y": _bars(harm, face),
             "marker": {"color": face.colour, "size": 13, "symbol": face.symbol},
-            "hovertemplate": f"<b>{face.short}</b><br>{level(access, face.name)} let in"
-            f"<br>losses {level(harm, face.name)}<extra></extra>",
+            "hovertemplate": f"<b>{face.short}</b><br>"
+            + _("{share} let in").format(share=level(access, face.name))
+            + "<br>"
+            + _("losses {amount}").format(amount=level(harm, face.name))
+            + "<extra></extra>",
         }
         for face in known
     ]
     layout = layout_of(
         420,
         margin={"l": 4, "r": 12, "t": 24, "b": 8},
-        xaxis=axis_of(ticksuffix="%", title=axis_title("investors let in")),
+        xaxis=axis_of(ticksuffix=_("{n}%").format(n=""), title=axis_title(_("investors let in"))),
         yaxis=axis_of(
             **ticks_of(0, max(harm.levels[face.name].high for face in known)),
             rangemode="tozero",
-            title=axis_title("investors' losses, RUB"),
+            title=axis_title(_("investors' losses, RUB")),
         ),
     )
     return Figure(
         name="frontier",
-        alt="Investors let in against their losses. "
-        + " ".join(f"{f.short}: {level(access, f.name)}, {level(harm, f.name)}." for f in known),
+        alt=" ".join(
+            (
+                _("Investors let in against their losses."),
+                *(f"{f.short}: {level(access, f.name)}, {level(harm, f.name)}." for f in known),
+            )
+        ),
         plot={"data": traces, "layout": layout},
         height=420,
-        head=("Regime", access.measure.title, harm.measure.title),
+        head=(_("Regime"), _(access.measure.title), _(harm.measure.title)),
         rows=[(f.short, level(access, f.name), level(harm, f.name)) for f in known],
     )
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from scenarios.findings import Finding
 from scenarios.frontier import Frontier, Point
+from scenarios.language import _
 from scenarios.report.background import Face
 from scenarios.report.drawing import Figure, axis_of, axis_title, layout_of, ticks_of
 from scenarios.statistics import FEWEST_PAIRS
@@ -44,34 +45,34 @@ def section_of(frontier: Frontier | None, known: Sequence[Face], seeds: int) -> 
     if frontier is None:
         return None
     findings = (*frontier.access, *frontier.harm)
-    head = (TEXTS["value"], *(finding.measure.title for finding in findings), TEXTS["frontier"])
+    head = (_(TEXTS["value"]), *(_(finding.measure.title) for finding in findings), _(TEXTS["frontier"]))
     rows = [
         (
             _label(point, frontier),
             *(_cell(finding, point) for finding in findings),
-            TEXTS["yes" if point.on_frontier else "no"],
+            _(TEXTS["yes" if point.on_frontier else "no"]),
         )
         for point in frontier.points
     ]
     drawn = frontier.access and frontier.harm and seeds >= FEWEST_PAIRS
     return Section(
-        title=TEXTS["title"],
-        lead=TEXTS["lead"].format(about=frontier.about),
+        title=_(TEXTS["title"]),
+        lead=_(TEXTS["lead"]).format(about=frontier.about),
         head=head,
         rows=rows,
         figure=_figure(frontier, known, head, rows) if drawn else None,
-        nothing="" if frontier.harm else TEXTS["nothing"],
+        nothing="" if frontier.harm else _(TEXTS["nothing"]),
     )
 
 
 def _label(point: Point, frontier: Frontier) -> str:
-    label = TEXTS["stands"].format(label=point.label) if point.as_it_stands else point.label
+    label = _(TEXTS["stands"]).format(label=point.label) if point.as_it_stands else point.label
     several = len({one.base for one in frontier.points}) > 1
     return f"{point.base}: {label}" if several else label
 
 
 def _cell(finding: Finding, point: Point) -> str:
-    return TEXTS["cell"].format(
+    return _(TEXTS["cell"]).format(
         mean=level(finding, point.regime), interval=level_interval(finding, point.regime)
     )
 
@@ -91,14 +92,16 @@ def _figure(
     layout = layout_of(
         420,
         margin={"l": 4, "r": 72, "t": 24, "b": 8},
-        xaxis=axis_of(ticksuffix="%" if access.unit == "%" else "", title=axis_title(access.title)),
+        xaxis=axis_of(
+            ticksuffix=_("{n}%").format(n="") if access.unit == "%" else "", title=axis_title(_(access.title))
+        ),
         yaxis=axis_of(
-            **ticks_of(0, _highest(frontier, harm.name), "%" if harm.unit == "%" else ""),
+            **ticks_of(0, _highest(frontier, harm.name), _("{n}%") if harm.unit == "%" else "{n}"),
             rangemode="tozero",
-            title=axis_title(harm.title),
+            title=axis_title(_(harm.title)),
         ),
     )
-    alt = TEXTS["alt"].format(access=access.title, harm=harm.title)
+    alt = _(TEXTS["alt"]).format(access=_(access.title), harm=_(harm.title))
     told = " ".join(f"{row[0]}: {row[1]}, {row[1 + len(frontier.access)]}." for row in rows)
     return Figure(NAME, f"{alt} {told}", {"data": traces, "layout": layout}, 420, head, rows)
 

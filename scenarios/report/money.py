@@ -8,6 +8,7 @@ import numpy as np
 from exchange.units import HOUR
 from scenarios.cells import Cell
 from scenarios.findings import Findings
+from scenarios.language import N_, _, numeral
 from scenarios.measures.money_cost import CLASSES
 from scenarios.measures.movement import Movement
 from scenarios.report.background import Face, Mark
@@ -20,6 +21,7 @@ from scenarios.report.drawing import (
     course_of,
     heading_of,
     hidden_axis,
+    hour,
     hours_of,
     layout_of,
     note_of,
@@ -27,7 +29,7 @@ from scenarios.report.drawing import (
     ticks_of,
     upright,
 )
-from scenarios.wording import level, listed, written
+from scenarios.wording import level, listed, percent, percent_of, with_unit, written
 
 MOVEMENT, PRICE, PAR = "movement", "cash_price", 100.0
 
@@ -44,10 +46,10 @@ class Look(NamedTuple):
 
 
 LOOKS = (
-    Look(Movement.MOVES, "all could leave", "moves", "#6fcfa4", "#0f2a1f"),
-    Look(Movement.GATED, "a part could leave", "a part", "#f0b93a", "#2b1f00"),
-    Look(Movement.CLOSED, "its keeper was closed", "closed", "#b9c0c7", "#20262c"),
-    Look(Movement.NOTHING, "nothing could leave", "nothing", "#7d1d1d", "#ffffff"),
+    Look(Movement.MOVES, N_("all could leave"), N_("moves"), "#6fcfa4", "#0f2a1f"),
+    Look(Movement.GATED, N_("a part could leave"), N_("a part"), "#f0b93a", "#2b1f00"),
+    Look(Movement.CLOSED, N_("its keeper was closed"), N_("closed"), "#b9c0c7", "#20262c"),
+    Look(Movement.NOTHING, N_("nothing could leave"), N_("nothing"), "#7d1d1d", "#ffffff"),
 )
 _STOPPED = (
     "gated_time",
@@ -162,7 +164,7 @@ def _moves(cells: Sequence[Cell], stays: Sequence[Stay], happened: Sequence[Mark
         xaxis=axis_of(
             range=[0, float(hours[-1])],
             showgrid=False,
-            title=axis_title("hours from the opening"),
+            title=axis_title(_("hours from the opening")),
         ),
         yaxis=hidden_axis(range=[bottom, 0]),
         annotations=notes,
@@ -177,15 +179,16 @@ def _moves(cells: Sequence[Cell], stays: Sequence[Stay], happened: Sequence[Mark
     )
     return Figure(
         name="money_moves",
-        alt="Who could move money when. "
+        alt=_("Who could move money when.")
+        + " "
         + " ".join(f"{stay.face.short}: {_in_words(stay, hours)}." for stay in stays),
         plot={"data": traces, "layout": layout},
         height=int(bottom) + 56,
-        head=("Settled in", *(look.words.capitalize() for look in LOOKS), "When"),
+        head=(_("Settled in"), *(_(look.words).capitalize() for look in LOOKS), _("When")),
         rows=[
             (
                 stay.face.short,
-                *(_of_time(stay.time_share(look.state)) for look in LOOKS),
+                *(percent(stay.time_share(look.state)) for look in LOOKS),
                 _in_words(stay, hours),
             )
             for stay in stays
@@ -224,7 +227,7 @@ def _strip(stay: Stay, hours: Floats, top: float) -> list[dict[str, Any]]:
 
 def _word_on(span: "Span", look: Look, hours: Floats) -> str:
     wide = span.ends - span.begins >= _FEWEST_TO_SAY * hours[-1]
-    return look.on_strip if wide and span.shares[look.state] == 1 else ""
+    return _(look.on_strip) if wide and span.shares[look.state] == 1 else ""
 
 
 class Span(NamedTuple):
@@ -249,8 +252,12 @@ def _spans(stay: Stay, hours: Floats) -> list[Span]:
 
 def _span_words(span: Span, look: Look) -> str:
     share = span.shares[look.state]
-    of_runs = "" if share == 1 else f", in {100 * share:.0f}% of the runs"
-    return f"{_clock(span.begins)} to {_clock(span.ends)} h: {look.words}{of_runs}"
+    told = _("{begins} to {ends} h: {state}").format(
+        begins=_clock(span.begins), ends=_clock(span.ends), state=_(look.words)
+    )
+    if share == 1:
+        return told
+    return told + _(", in {share} of the runs").format(share=percent_of(f"{100 * share:.0f}"))
 
 
 def _clock(hours: float) -> str:
@@ -269,16 +276,15 @@ def _in_words(stay: Stay, hours: Floats) -> str:
         else:
             told.append((look, span.begins, span.ends))
     if len(told) == 1:
-        return f"{told[0][0].words} throughout"
-    parts = [f"{look.words} from {_clock(a)} to {_clock(b)} h" for look, a, b in told[:_MOST_TOLD]]
-    return "; ".join(parts) + ("; and so on" if len(told) > _MOST_TOLD else "")
+        return _("{state} throughout").format(state=_(told[0][0].words))
+    parts = [
+        _("{state} from {begins} to {ends} h").format(state=_(look.words), begins=_clock(a), ends=_clock(b))
+        for look, a, b in told[:_MOST_TOLD]
+    ]
+    return "; ".join(parts) + (_("; and so on") if len(told) > _MOST_TOLD else "")
 
 
 _MOST_TOLD = 9
-
-
-def _of_time(percent: float) -> str:
-    return f"{written(percent)[0]}%"
 
 
 # --- what it was worth ----------------------------------------------------------------------------------
@@ -286,7 +292,7 @@ def _of_time(percent: float) -> str:
 
 def _worth(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
     """The price path of each asset, where any of them left par."""
-    hours, _ = hours_of(cells)
+    hours, _opened = hours_of(cells)
     courses = [course for face in known if (course := course_of(cells, face, PRICE, hours.size)) is not None]
     lows = [float(np.nanmin(course.low)) for course in courses]
     if not lows or min(lows) >= PAR:
@@ -300,7 +306,9 @@ def _worth(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
             "x": [round(float(hour), 3) for hour in hours],
             "y": [round(float(value), 3) if np.isfinite(value) else None for value in course.mean],
             "line": {"color": course.face.colour, "width": 2.2, "dash": course.face.dash, "shape": "hv"},
-            "hovertemplate": f"{course.face.short}: %{{y:.2f}}% of par<extra></extra>",
+            "hovertemplate": f"{course.face.short}: "
+            + _("{n}% of par").format(n="%{y:.2f}")
+            + "<extra></extra>",
         }
         for course in courses
     ]
@@ -309,17 +317,20 @@ def _worth(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
         margin={"l": 4, "r": 12, "t": 12, "b": 8},
         hovermode="x",
         xaxis=axis_of(
-            range=[0, float(hours[-1])], showgrid=False, title=axis_title("hours from the opening")
+            range=[0, float(hours[-1])], showgrid=False, title=axis_title(_("hours from the opening"))
         ),
-        yaxis=axis_of(range=[low - room, high + room], **ticks_of(low, high, "%")),
+        yaxis=axis_of(range=[low - room, high + room], **ticks_of(low, high, _("{n}%"))),
     )
     return Figure(
         name="money_worth",
-        alt="What one rouble of each money was worth, in percent of a rouble, mean of the runs. "
-        + " ".join(f"{c.face.short}: lowest {_price(float(np.nanmin(c.mean)))}." for c in courses),
+        alt=_("What one rouble of each money was worth, in percent of a rouble, mean of the runs.")
+        + "".join(
+            _(" {name}: lowest {price}.").format(name=c.face.short, price=_price(float(np.nanmin(c.mean))))
+            for c in courses
+        ),
         plot={"data": traces, "layout": layout},
         height=280,
-        head=("Settled in", "Lowest", *(f"{hours[at]:.1f} h" for at in sampled(hours))),
+        head=(_("Settled in"), _("Lowest"), *(hour(hours[at]) for at in sampled(hours))),
         rows=[
             (
                 course.face.short,
@@ -331,8 +342,8 @@ def _worth(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
     )
 
 
-def _price(percent: float) -> str:
-    return f"{percent:.1f}%"
+def _price(share: float) -> str:
+    return percent_of(numeral(f"{share:.1f}"))
 
 
 # --- what it cost whom ----------------------------------------------------------------------------------
@@ -345,8 +356,8 @@ WAITING = tuple(
 )
 BEARERS = (
     *(Bearer(f"money_cost_{holders.name}", holders.title, colour) for holders, colour in _HOLDERS),
-    Bearer("money_cost_house", "the house", "#7b8794"),
-    Bearer("money_cost_issuer", "the issuer", "#e69f00"),
+    Bearer("money_cost_house", N_("the house"), "#7b8794"),
+    Bearer("money_cost_issuer", N_("the issuer"), "#e69f00"),
 )
 COSTS = tuple(bearer.measure for bearer in BEARERS)
 _BAR = 20
@@ -368,7 +379,7 @@ def _costs(findings: Findings, known: Sequence[Face]) -> Figure:
         heading, label = heading_of(face.short)
         notes.append(note_of(heading, x=0, xref="paper", xanchor="left", y=bottom + label / 2))
         bottom += label
-        for words, bearers in (("not there yet", WAITING), ("lost", BEARERS)):
+        for words, bearers in ((_("not there yet"), WAITING), (_("lost"), BEARERS)):
             traces += _bar(face, bearers, means[face.name], bottom + _BAR / 2)
             total = sum(means[face.name].get(bearer.measure, 0.0) for bearer in bearers)
             notes.append(
@@ -387,20 +398,22 @@ def _costs(findings: Findings, known: Sequence[Face]) -> Figure:
         int(bottom) + 52,
         margin={"l": 4, "r": 12, "t": 8, "b": 8},
         barmode="overlay",
-        xaxis=axis_of(range=[0, 1.55 * most], **ticks_of(0, most), title=axis_title("RUB, mean of the runs")),
+        xaxis=axis_of(
+            range=[0, 1.55 * most], **ticks_of(0, most), title=axis_title(_("RUB, mean of the runs"))
+        ),
         yaxis=hidden_axis(range=[bottom, 0]),
         annotations=notes,
     )
     return Figure(
         name="money_cost",
-        alt="What the money cost whom, in roubles. "
-        + " ".join(_cost_words(face, findings) for face in known),
+        alt=_("What the money cost whom, in roubles.")
+        + "".join(f" {face.short}: {_cost_words(face, findings)}." for face in known),
         plot={"data": traces, "layout": layout},
         height=int(bottom) + 52,
         head=(
-            "Settled in",
-            *(f"Not there yet: {bearer.words}" for bearer in WAITING),
-            *(f"Lost: {bearer.words}" for bearer in BEARERS),
+            _("Settled in"),
+            *(_("Not there yet: {whose}").format(whose=_(bearer.words)) for bearer in WAITING),
+            *(_("Lost: {by}").format(by=_(bearer.words)) for bearer in BEARERS),
         ),
         rows=[
             (
@@ -436,11 +449,15 @@ def _bar(face: Face, bearers: Sequence[Bearer], means: dict[str, float], y: floa
                 "y": [y],
                 "width": [_BAR - 4],
                 "marker": {"color": bearer.colour, "line": {"width": 0}},
-                "hovertemplate": f"<b>{face.short}</b><br>{bearer.words}: {written(amount)[0]} RUB<extra></extra>",
+                "hovertemplate": f"<b>{face.short}</b><br>{_(bearer.words)}: {_roubles(amount)}<extra></extra>",
             }
         )
         at += amount
     return traces
+
+
+def _roubles(amount: float) -> str:
+    return with_unit(written(amount)[0], "RUB")
 
 
 def _amount(value: float | None) -> str:
@@ -453,17 +470,14 @@ def _amount(value: float | None) -> str:
 def _telling(stay: Stay, findings: Findings) -> Telling:
     free, *stops = (_time_in(name, stay.face, findings) for name in ("movable_time", *_STOPPED))
     parts = [
-        f"{look.words} in {_of_time(share)}"
+        _("{state} in {share}").format(state=_(look.words), share=percent(share))
         for look, share in zip(LOOKS[1:], stops, strict=True)
         if share > 0
     ]
-    why = f"; {listed(parts)} of it" if parts else ""
-    return Telling(
-        stay.face,
-        f"a withdrawal could be made in {_of_time(free)} of the time{why}",
-        _worth_words(stay.face, findings),
-        _cost_words(stay.face, findings),
-    )
+    when = _("a withdrawal could be made in {share} of the time").format(share=percent(free))
+    if parts:
+        when += _("; {states} of it").format(states=listed(parts))
+    return Telling(stay.face, when, _worth_words(stay.face, findings), _cost_words(stay.face, findings))
 
 
 def _time_in(name: str, face: Face, findings: Findings) -> float:
@@ -475,35 +489,30 @@ def _time_in(name: str, face: Face, findings: Findings) -> float:
 def _worth_words(face: Face, findings: Findings) -> str:
     (deepest,) = findings.named(("peak_discount",))
     if not deepest.levels[face.name].n or deepest.levels[face.name].mean <= 0:
-        return "nobody priced it below par"
+        return _("nobody priced it below par")
     (over_time,) = findings.named(("mean_discount",))
-    return (
-        f"at worst it was worth {level(deepest, face.name)} less than a rouble, and "
-        f"{level(over_time, face.name)} less on average"
+    return _("at worst it was worth {worst} less than a rouble, and {mean} less on average").format(
+        worst=level(deepest, face.name), mean=level(over_time, face.name)
     )
 
 
 def _cost_words(face: Face, findings: Findings) -> str:
     means = _means(findings, [face])[face.name]
-    waiting, lost = (
-        [
-            f"{written(means[bearer.measure])[0]} RUB {of} {bearer.words}"
+
+    def told(message: str, bearers: Sequence[Bearer], sign: int = 1) -> list[str]:
+        return [
+            message.format(amount=_roubles(sign * means[bearer.measure]), whom=_(bearer.words))
             for bearer in bearers
-            if means.get(bearer.measure, 0.0) > 0
+            if sign * means.get(bearer.measure, 0.0) > 0
         ]
-        for of, bearers in (("of", WAITING), ("by", BEARERS))
-    )
-    first = "all that was asked back was there by the close"
-    if waiting:
-        first = f"asked back and not there by the close: {listed(waiting)}"
-    gained = [
-        f"{written(-means[bearer.measure])[0]} RUB by {bearer.words}"
-        for bearer in BEARERS
-        if means.get(bearer.measure, 0.0) < 0
-    ]
-    then = f"; gained by who bought it below par: {listed(gained)}" if gained else ""
-    return (
-        f"{first}; "
-        + (f"borne for good: {listed(lost)}" if lost else "nobody lost any of it for good")
-        + then
-    )
+
+    first = _("all that was asked back was there by the close")
+    if waiting := told(_("{amount} of {whom}"), WAITING):
+        first = _("asked back and not there by the close: {amounts}").format(amounts=listed(waiting))
+    second = _("nobody lost any of it for good")
+    if lost := told(_("{amount} by {whom}"), BEARERS):
+        second = _("borne for good: {amounts}").format(amounts=listed(lost))
+    parts = [first, second]
+    if gained := told(_("{amount} by {whom}"), BEARERS, -1):
+        parts.append(_("gained by who bought it below par: {amounts}").format(amounts=listed(gained)))
+    return "; ".join(parts)

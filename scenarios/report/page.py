@@ -16,11 +16,13 @@ from scenarios.compare import Comparison
 from scenarios.findings import Finding, Findings, as_json
 from scenarios.frontier import as_json as frontier_as_json
 from scenarios.frontier import frontier_of
+from scenarios.language import Tongue, _, numeral, plural, retold, spoken_language
 from scenarios.measures.measure import CASH_LEG, DEFAULTS, HOUSE
 from scenarios.report.answer import answer
 from scenarios.report.background import GRADE, Background, Face, faces, lets_in_alike
 from scenarios.report.drawing import Figure
 from scenarios.report.figures import (
+    calm_panels,
     chance,
     differences,
     frontier,
@@ -30,12 +32,15 @@ from scenarios.report.figures import (
     timeline,
 )
 from scenarios.report.frontier import section_of
+from scenarios.report.limits import limits
 from scenarios.report.money import differ, money
+from scenarios.report.numbers import as_csv, as_parquet, charts, rows_of
+from scenarios.report.published import held_against_published
+from scenarios.report.waterfall import tiers_used, waterfall
 from scenarios.statistics import Verdict
 from scenarios.wording import (
     QUESTIONS,
     arrow,
-    counted,
     difference,
     difference_interval,
     gloss,
@@ -103,9 +108,17 @@ class Checked(NamedTuple):
     source: str
 
 
-def render(findings: Findings, comparison: Comparison, background: Background) -> str:
-    """The whole page. The same comparison gives the same page, byte by byte."""
+class Report(NamedTuple):
+    """The page, and the charts on it."""
+
+    page: str
+    figures: Sequence[Figure]
+
+
+def render(findings: Findings, comparison: Comparison, background: Background) -> Report:
+    """The whole page in the language that is spoken. The same comparison gives the same page, byte by byte."""
     from jinja2 import Environment, PackageLoader, StrictUndefined
+    from markupsafe import Markup
     from plotly.offline import get_plotlyjs
 
     known = faces([regime.name for regime in comparison.design.regimes], background.regimes)
@@ -124,7 +137,15 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         lstrip_blocks=True,
     )
     shop.filters["naming"] = partial(_naming, known=known)
-    return shop.get_template("page.html.jinja").render(
+    shop.filters["coded"] = _coded
+    shop.globals |= {
+        "_": _,
+        "plural": plural,
+        "retold": retold,
+        "markup": lambda message: Markup(_(message)),
+    }
+    page = shop.get_template("page.html.jinja").render(
+        language=spoken_language().code,
         background=background,
         comparison=comparison,
         faces=known,
@@ -133,32 +154,57 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         money_first=money_first,
         sweep=of_sweep,
         precision=precision_in_words(comparison),
-        compared="settlement assets" if money_first else "access regimes",
+        compared=_("settlement assets compared") if money_first else _("access regimes compared"),
         main=_groups(headline(findings), known),
         firmness=[_firmness(headline(findings), face) for face in known[1:]],
         everything=_groups([finding for finding in findings.rows if not _unknown(finding)], known),
-        undefined=[finding.measure.title for finding in findings.rows if _unknown(finding)],
+        undefined=[_(finding.measure.title) for finding in findings.rows if _unknown(finding)],
         settlement=_groups(_settlement(findings), known),
+        covered=[face for face in known if not face.margined],
+        margined=[face for face in known if face.margined],
+        tiers=tiers_used(findings, known),
+        calm=calm_panels(comparison.cells, known),
+        limits=limits(findings, comparison, background, known),
+        published=held_against_published(findings, known),
+        size=_SIZE,
         figures={figure.name: figure for figure in figures},
         plots={figure.name: _as_json(figure.plot) for figure in figures},
         validation=[_checked(row) for row in background.validation],
         grades=GRADE,
         Grade=Grade,
-        counted=counted,
         seeds=_ranges(sorted(comparison.design.seeds)),
         style=(shelf / "page.css").read_text(encoding="utf-8"),
         script=(shelf / "page.js").read_text(encoding="utf-8"),
         plotly=get_plotlyjs(),
     )
+    megabytes = numeral(f"{len(page.encode()) / 1e6:.1f}")
+    return Report(page.replace(_SIZE, _("{n} MB").format(n=megabytes)), figures)
+
+
+_SIZE = "how-large-this-file-is"  # stands for what is known when all else is written
 
 
 def keep_report(findings: Findings, comparison: Comparison, background: Background) -> Path:
-    """Write `report.html`, and its numbers as `findings.json`, into the comparison's folder."""
-    page = comparison.folder / "report.html"
+    """Write the page and its numbers into the comparison's folder: `report.html`, or `report.ru.html` in Russian.
+
+    Beside it `findings.json`, `findings.csv` and `findings.parquet` hold every level, difference, interval and
+    verdict, and `charts.json` the tables that stand under the charts, in the language of the page.
+    """
+    code = spoken_language().code
+    suffix = "" if code is Tongue.ENGLISH else f".{code}"
+    report, rows = render(findings, comparison, background), rows_of(findings)
+    page = comparison.folder / f"report{suffix}.html"
     swept = frontier_of(findings, comparison.design.grid)
     told = {**as_json(findings), **({"frontier": frontier_as_json(swept)} if swept else {})}
-    write_whole(comparison.folder / "findings.json", encode(told))
-    write_whole(page, render(findings, comparison, background).encode())
+    contents = {
+        "findings.json": encode(told),
+        "findings.csv": as_csv(rows),
+        "findings.parquet": as_parquet(rows),
+        f"charts{suffix}.json": encode(charts(report.figures)),
+        page.name: report.page.encode(),
+    }
+    for name, content in contents.items():
+        write_whole(comparison.folder / name, content)
     return page
 
 
@@ -172,6 +218,7 @@ def _figures(
         results(comparison.cells, known),
         timeline(comparison.cells, known, background.marks),
         None if comparison.design.grid else frontier(findings, known),  # a sweep has a section of its own
+        waterfall(findings, comparison.cells, known),
     ]
 
 
@@ -179,35 +226,31 @@ def _unknown(finding: Finding) -> bool:
     return all(level.n == 0 for level in finding.levels.values())
 
 
-def _happened(finding: Finding) -> bool:
-    """Whether it was more than zero, on average, under some regime."""
-    return any(level.n and level.mean > 0 for level in finding.levels.values())
-
-
 def _settlement(findings: Findings) -> list[Finding]:
-    return [
-        finding
-        for finding in findings.rows
-        if (finding.measure.group in (HOUSE, CASH_LEG) and not _unknown(finding))
-        or (finding.measure.group == DEFAULTS and _happened(finding))
-    ]
+    """What is zero on average under every regime is left out; it stands among all measures."""
+    about = (HOUSE, DEFAULTS, CASH_LEG)
+    return [row for row in findings.rows if row.measure.group in about and not _nothing(row)]
+
+
+def _nothing(finding: Finding) -> bool:
+    return all(level.n == 0 or level.mean == 0 for level in finding.levels.values())
 
 
 def _groups(rows: Sequence[Finding], known: Sequence[Face]) -> list[Group]:
     by_group: dict[str, list[Line]] = {}
     for finding in rows:
         by_group.setdefault(finding.measure.group, []).append(_line(finding, known))
-    return [Group(QUESTIONS.get(group, group), lines) for group, lines in by_group.items()]
+    return [Group(_(QUESTIONS.get(group, group)), lines) for group, lines in by_group.items()]
 
 
 def _line(finding: Finding, known: Sequence[Face]) -> Line:
     measure = finding.measure
     return Line(
-        title=measure.title,
+        title=_(measure.title),
         gloss=gloss(measure),
-        formula=measure.formula,
-        unit=measure.unit,
-        published_by=measure.published_by,
+        formula=_(measure.formula),
+        unit=_(measure.unit),
+        published_by=_(measure.published_by),
         boxes=[_box(finding, face) for face in known],
     )
 
@@ -230,21 +273,29 @@ def _box(finding: Finding, face: Face) -> Box:
 
 
 def _firmness(rows: Sequence[Finding], face: Face) -> Firmness:
-    contrasts = [(finding.measure.title, finding.contrasts[face.name]) for finding in rows]
+    contrasts = [(_(finding.measure.title), finding.contrasts[face.name]) for finding in rows]
     seen = [(title, one) for title, one in contrasts if one.verdict in (Verdict.HIGHER, Verdict.LOWER)]
     least = min(seen, key=lambda pair: pair[1].same_way / pair[1].compared.n, default=None)
-    shakiest = "" if least is None else f"{least[0]}, in {same_way(least[1])}"
+    shakiest = ""
+    if least is not None:
+        shakiest = _("{measure}, in {runs}").format(measure=least[0], runs=same_way(least[1]))
     return Firmness(face, len(seen), len(rows), shakiest)
 
 
 def _naming(text: str, known: Sequence[Face]) -> "Markup":
-    """The text with every regime's name set off, its sign before it."""
+    """The text with every regime's name set off, its sign before it, and keys of regime files as code."""
     from markupsafe import Markup, escape
 
     names = {str(escape(face.short)): face for face in known}
-    longest_first = sorted(names, key=len, reverse=True)
+    keys = [
+        key for face in known for key in (*(one.key for one in face.regime.assumptions), *face.weak_sources)
+    ]
+    keys = [key for key in keys if "." in key or "_" in key]  # other words are words as well
+    longest_first = sorted(dict.fromkeys([*names, *keys]), key=len, reverse=True)
 
     def set_off(found: re.Match[str]) -> str:
+        if found[0] not in names:
+            return f"<code>{found[0]}</code>"
         face = names[found[0]]
         sign = f'<span class="sign" style="color:{face.colour}">{face.sign}</span>'
         return f'<b class="name">{sign} {found[0]}</b>'
@@ -253,11 +304,18 @@ def _naming(text: str, known: Sequence[Face]) -> "Markup":
     return Markup(re.sub(pattern, set_off, str(escape(text))))
 
 
+def _coded(text: str) -> "Markup":
+    """What stands between backticks as code."""
+    from markupsafe import Markup, escape
+
+    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
+
+
 def _checked(row: ValidationRow) -> Checked:
     values = [row.drawn] if row.published is None else [row.drawn, row.published]
     drawn, *published = written(*values)
-    words = row.note if row.published is None else f"{published[0]} ({row.note})"
-    return Checked(row.figure, words, drawn, row.source)
+    words = retold(row.note) if row.published is None else f"{published[0]} ({retold(row.note)})"
+    return Checked(retold(row.figure), words, drawn, retold(row.source))
 
 
 def _as_json(plot: dict[str, Any]) -> str:
@@ -275,4 +333,7 @@ def _ranges(seeds: Sequence[int]) -> str:
             runs[-1][1] = seed
         else:
             runs.append([seed, seed])
-    return ", ".join(f"{first} to {last}" if last > first else str(first) for first, last in runs)
+    return ", ".join(
+        _("{low} to {high}").format(low=first, high=last) if last > first else str(first)
+        for first, last in runs
+    )

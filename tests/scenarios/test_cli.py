@@ -126,13 +126,25 @@ def test_the_report_of_a_comparison_can_be_written_again(compared: Compared) -> 
     folder, _, _ = compared
     report = folder / "report.html"
     written = report.read_bytes()
-    assert (
-        written.decode().count("Who could not pay, and who paid instead") == 1
-    )  # nobody: no table of its own
+    # among the main figures and among all; nobody failed to pay, so settlement says nothing of it
+    assert written.decode().count("Who could not pay, and who paid instead") == 2
     report.unlink()
     result = typed("report", folder)
     assert (result.exit_code, result.stdout) == (0, f"{report}\n")
     assert report.read_bytes() == written
+
+
+def test_a_report_is_written_in_russian_beside_the_english_one(compared: Compared) -> None:
+    folder, words, result = compared
+    english = (folder / "report.html").read_bytes()
+    russian = typed(*words, "--language", "ru")
+    assert russian.exit_code == 0
+    assert "Допущено инвесторов" in russian.stdout and "Investors let in" in result.stdout
+    assert digest_in(russian) == digest_in(result)
+    assert '<html lang="ru">' in (folder / "report.ru.html").read_text(encoding="utf-8")
+    assert (folder / "report.html").read_bytes() == english
+    refused = typed("report", folder, "--language", "la")
+    assert refused.exit_code == 2 and "'la' is not one of 'en', 'ru'" in refused.stderr
 
 
 def test_a_comparison_with_other_seeds_keeps_what_it_has(compared: Compared) -> None:
@@ -667,7 +679,7 @@ def test_regimes_are_compared_under_each_clearing(tmp_path: Path) -> None:
     assert sorted(path.name for path in (folder / "cells").iterdir()) == both
     report = (folder / "report.html").read_text(encoding="utf-8")
     assert "Clearing: covered in full." in report and "Clearing: margin of 16%" in report
-    assert report.count("Who could not pay, and who paid instead") == 2  # beside the list of all measures
+    assert report.count("Who could not pay, and who paid instead") == 3  # under settlement as well
     again = typed(*words)
     assert "runs done" not in again.stdout and digest_in(again) == digest_in(result)
     assert typed(*words, "--verify").exit_code == 0

@@ -34,8 +34,9 @@ SECTIONS = [
     "access",
     "losers",
     "timeline",
-    "sensitivity",
+    "waterfall",
     "settlement",
+    "sensitivity",
     "assumptions",
     "validation",
     "limits",
@@ -51,7 +52,7 @@ class Told(NamedTuple):
     background: Background
 
     def page(self, **changes: Any) -> str:
-        return render(*self._replace(**changes))
+        return render(*self._replace(**changes)).page
 
 
 class Page(HTMLParser):
@@ -305,7 +306,7 @@ def test_the_way_to_repeat_it_is_told(page: Page, told: Told) -> None:
 def test_runs_that_failed_are_told_at_the_top(told: Told) -> None:
     failure = Failure(regime_id=REGIMES[1], seed=3, fault="AssertionError: the books do not balance")
     page = Page(told.page(comparison=told.comparison._replace(failures=(failure,))))
-    assert f"1 run did not finish and is missing below: {REGIMES[1]}, seed 3" in page.texts[""]
+    assert f"1 run did not finish and is missing below : {REGIMES[1]} , seed 3" in page.texts[""]
 
 
 def test_texts_from_files_cannot_become_markup(told: Told) -> None:

@@ -75,7 +75,7 @@ def test_the_report_says_what_precision_is_lacking(html: str, swept: Comparison)
     one, two = (regime.name for regime in swept.design.regimes[1:])
     assert f"quoted_spread under {one} is known to ±1.25, not ±0.50" in told
     assert f"halts under {two} is defined in too few runs" in told
-    assert "as for 2 looks" in told
+    assert "looked at up to 2 times" in told
 
 
 def test_the_numbers_of_the_frontier_are_kept_for_machines(html: str, swept: Comparison) -> None:

@@ -1,5 +1,9 @@
 """Defaults: calls, steps, layers and losses, and results under margin, on records written by hand."""
 
+import math
+
+import pytest
+
 from exchange.clearing.terms import ClearingMode, ClearingRules
 from exchange.events import (
     AccountsValued,
@@ -26,6 +30,7 @@ from exchange.events import (
     VariationPaid,
 )
 from exchange.instruments import ContractKind
+from exchange.messages import changed
 from matching.terms import Side
 from scenarios.measures import RunView, defaults, house, investors, outcomes
 from scenarios.measures.reading import open_interest
@@ -213,6 +218,9 @@ def test_calls_steps_and_those_closed_by_force_are_counted() -> None:
     assert defaults.closed_by_force.function(view) == 2.0
     assert defaults.defaults.function(view) == 1.0
     assert defaults.late_peak.function(view) == 50.0
+    traded = Story().at(0, a_listing(), step, declared).trade(1, "ann", "bob", 1, 80_000)
+    traded.trade(2, "cyd", "bob", 1, 80_000)
+    assert investors.closed_out.function(traded.seen(PEOPLE, clearing=RISK)) == pytest.approx(100 * 2 / 3)
     assert [one.function(Story().seen()) for one in defaults.MEASURES] == [0.0] * len(defaults.MEASURES)
 
 
@@ -232,6 +240,57 @@ def test_capital_tied_up_with_margin_and_in_full() -> None:
     assert round(house.collateral_per_open_interest.function(margined), 6) == round(
         minutes_of_both / 61 / 80_000, 6
     )
+
+
+def sized(cover_one_rub: int, cover_two_rub: int, paid_in_rub: int) -> FundSized:
+    return FundSized(
+        asset_id="RUBD",
+        cover_one=100 * cover_one_rub,
+        cover_two=100 * cover_two_rub,
+        fund=0,
+        paid_in=100 * paid_in_rub,
+        uncovered=0,
+    )
+
+
+def test_cover_is_the_smallest_share_of_a_stressed_loss_that_skin_and_fund_could_pay() -> None:
+    """A skin of 100 roubles, and a fund of 900 that grows to 1,400."""
+    waterfall = changed(RISK.waterfall, skin_in_the_game=10_000)
+    rules = ClearingRules(mode=ClearingMode.RISK, waterfall=waterfall)
+    story = Story().at(0, a_listing(), sized(500, 2_000, 900)).at(60, sized(1_000, 2_500, 1_400))
+    view = story.at(90, sized(0, 0, 1_400)).seen(PEOPLE, clearing=rules)
+    assert house.cover_one.function(view) == 150.0
+    assert house.cover_two.function(view) == 50.0
+    assert math.isnan(house.cover_two.function(Story().seen()))
+
+
+def test_how_much_of_the_fund_was_used() -> None:
+    """1,000 of the defaulter's own share and 3,000 of the others', of at most 8,000; the house's part is none of it."""
+    layers = (
+        used(Layer.DEFAULTER_FUND_SHARE, 1_000),
+        used(Layer.SKIN_IN_THE_GAME, 700),
+        used(Layer.SURVIVORS_FUND, 3_000),
+    )
+    story = Story().at(0, a_listing(), sized(0, 0, 8_000)).at(9, *layers).at(10, sized(0, 0, 4_000))
+    assert house.default_fund_used.function(story.seen(PEOPLE, clearing=RISK)) == 50.0
+    assert math.isnan(house.default_fund_used.function(Story().seen()))
+
+
+def test_margin_in_use_is_the_mean_over_minutes() -> None:
+    """Nothing posted for a minute, then half of it needed for one and a quarter for two."""
+    story = Story().at(0, valued(0, 0, 0)).at(60, valued(500, 1_000, 0)).at(120, valued(250, 1_000, 0))
+    view = story.seen(PEOPLE, closes=180, clearing=RISK)
+    assert house.margin_utilisation.function(view) == pytest.approx((50 + 25 + 25) / 3)
+    assert math.isnan(house.margin_utilisation.function(Story().seen()))
+
+
+def test_liquidity_that_is_paid_back_does_not_add_up() -> None:
+    story = Story()
+    for at, liquidity in enumerate((30_000, -30_000, 20_000, 25_000, -45_000)):
+        story.at(
+            at, VariationCleared(asset_id="RUBD", collected=0, distributed=0, late=0, liquidity=liquidity)
+        )
+    assert house.liquidity_peak.function(story.seen(PEOPLE, clearing=RISK)) == 450.0
 
 
 def test_escrow_of_full_cover_says_nothing_of_margin() -> None:

@@ -56,6 +56,7 @@ def view() -> RunView:
             investors.p5_result,
             -2_010 + 0.1 * 1_500,
         ),  # a tenth of the way from the first to the second of three
+        (investors.p1_result, -2_010 + 0.02 * 1_500),
         (investors.total_losses, 2_520),
         (investors.loss_share_of_assets, 100 * 2_520 / 1_010_000),
         (investors.losing_over_tenth, 100 / 3),
@@ -118,6 +119,19 @@ def test_every_participant_has_a_row(view: RunView) -> None:
     assert table["executed_notional"].tolist() == [8_000.0, 8_000.0, 8_000.0, 0.0, 8_000.0]
     assert table["share_of_assets"][0] == pytest.approx(-0.201)
     assert np.isnan(table["share_of_assets"][-1])  # an outsider declares nothing
+
+
+def test_results_are_told_of_the_rich_and_of_the_less_wealthy_half() -> None:
+    listed, people = (
+        a_listing(),
+        [a_profile("ann", decile=10), a_profile("bob", decile=5), a_profile("cy", decile=6)],
+    )
+    gains = {"ann": -300, "bob": 500, "cy": -200}
+    story = Story().at(0, listed).trade(1, "ann", "bob", 1, 80_000)
+    story.at(2, *(settled(who, 100 * gain, bucket_of(listed)) for who, gain in gains.items()))
+    view = story.at(2, BucketSettled(bucket_id=bucket_of(listed), pool=0, holders=3)).seen(people)
+    assert investors.result_top_decile.function(view) == -300.0
+    assert investors.result_bottom_half.function(view) == 500.0
 
 
 def test_nobody_traded() -> None:

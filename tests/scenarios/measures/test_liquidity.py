@@ -89,6 +89,17 @@ def test_depth_is_the_mean_of_the_last_reports(measure: Measure, lots: int) -> N
     assert measure.function(story.seen()) == pytest.approx(lots * 8_000 * 30 / minutes)
 
 
+def test_an_order_of_a_million_walks_the_book_on_either_side() -> None:
+    """125 lots at 8,000 RUB. Bids: 100 within 50 bp, 150 within 100 bp, so 75 bp. Offers end with 120 at 200 bp."""
+    story = Story().at(0, a_listing(), prices(79_960, 80_040), depth((0, 100, 150, 300), (20, 60, 80, 120)))
+    assert liquidity.price_impact.function(story.seen()) == pytest.approx((75 + 200) / 2)
+    story.at(1_800, prices(79_960, None))  # and without two sides nothing is counted
+    assert liquidity.price_impact.function(story.seen()) == pytest.approx((75 + 200) / 2)
+    assert math.isnan(
+        liquidity.price_impact.function(Story().at(0, a_listing(), depth((9,) * 4, (9,) * 4)).seen())
+    )
+
+
 def test_there_is_no_depth_where_there_is_nobody_on_the_other_side() -> None:
     """A book that is deep for a quarter of the time, and one-sided for the rest, is not deep."""
     story = Story().at(0, a_listing(), prices(79_960, 80_040), depth((1, 3, 5, 7), (1, 2, 3, 4)))

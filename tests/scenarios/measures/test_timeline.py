@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from exchange.events import CustodyGated
+from exchange.events import CustodyGated, Layer, LayerUsed
 from exchange.units import SECOND
 from scenarios.measures import timeline
 from tests.scenarios.measures.made import Story, a_listing, depth, index, prices
@@ -16,7 +16,10 @@ def test_every_series_at_every_step() -> None:
     story.trade(40, "ann", "bob", 2, 80_000).at(50, depth((1, 1, 3, 4), (1, 1, 2, 2)))
     story.at(70, index(81_000), CustodyGated(asset_id="RUBD", mobile=1, frozen=3)).at(80, asked("ann", 1, 1))
     story.at(130, arrived("ann", 1, 1), prices(79_960, None))
+    for seconds, layer, kopecks in ((90, Layer.DEFAULTER_MARGIN, 12_000), (150, Layer.EQUITY, 3_000)):
+        story.at(seconds, LayerUsed(defaulter="ann", layer=layer, amount=kopecks))
     series = timeline(story.seen(closes=240), 60 * SECOND)
+    assert series["waterfall"].tolist() == [0.0, 0.0, 120.0, 150.0, 150.0]
     assert series["time"].tolist() == [0, 60 * SECOND, 120 * SECOND, 180 * SECOND, 240 * SECOND]
     assert series["index"].tolist() == [8_000_000.0] * 2 + [8_100_000.0] * 3
     assert series["mid"][1:3].tolist() == [8_000_000.0, 8_000_000.0]

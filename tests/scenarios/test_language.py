@@ -1,0 +1,189 @@
+"""Every text of a report has its translation, and a Russian report is Russian."""
+
+import json
+import re
+import string
+import subprocess
+import sys
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+
+from scenarios.language import Tongue, _, plural, retold, speaking
+from scenarios.report import background_of, keep_report, render
+from scenarios.wording import percent, written
+from tests.scenarios.messages import Message, all_messages, catalogue, missing
+from tests.scenarios.test_report import Told, figures_of, told
+
+__all__ = ["told"]  # the fixture
+
+THIN = "\N{NARROW NO-BREAK SPACE}"
+NAMES = {
+    "Ringfence",
+    "MiFID",
+    "Cover",
+}  # beside ids, which stand as code, and names of sources, which are cited
+IDS = {"qualified", "qualified_by_test"}  # of classes in the made-up runs, which no regime has
+NAMES_OF_THINGS = ("code", "pre", "cite", "script", "style")
+
+
+class Texts(HTMLParser):
+    """What a page says: its texts and the labels of its parts, without what is a name by its form."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.texts: list[str] = []
+        self._open: list[str] = []
+        self.feed(html)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag not in ("meta", "br"):
+            self._open.append(tag)
+        self.texts += [value for name, value in attrs if name in ("aria-label", "title", "alt") and value]
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self._open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        if data.strip() and not set(self._open) & set(NAMES_OF_THINGS):
+            self.texts.append(" ".join(data.split()))
+
+
+def said_by(plot: Any) -> Iterator[str]:
+    """The texts of a chart: titles, marks, notes, and what is shown under the pointer."""
+    if isinstance(plot, dict):
+        for key, value in plot.items():
+            told = key in ("text", "hovertemplate", "ticktext", "customdata", "name", "ticksuffix")
+            yield from _strings(value) if told else said_by(value)
+    elif isinstance(plot, list):
+        for value in plot:
+            yield from said_by(value)
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield re.sub(r"<[^>]*>|%\{[^}]*\}", "", value)
+    elif isinstance(value, list):
+        for part in value:
+            yield from _strings(part)
+    else:
+        yield from said_by(value)
+
+
+def english(text: str) -> list[str]:
+    """The Latin words in it that are no name: abbreviations in capitals are names."""
+    words = re.findall(r"[A-Za-z][A-Za-z_.]*", text)
+    return [word for word in words if not word.isupper() and word not in NAMES | IDS]
+
+
+@pytest.fixture(scope="module")
+def russian(told: Told) -> str:
+    with speaking(Tongue.RUSSIAN):
+        return render(told.findings, told.comparison, background_of(told.comparison)).page
+
+
+def test_no_message_lacks_its_translation() -> None:
+    absent = missing()
+    assert not absent, (
+        f"{len(absent)} messages have no Russian in scenarios/translations/ru.po; "
+        f"`python -m tests.scenarios.messages` prints them: {absent[:5]}"
+    )
+
+
+def test_a_translation_has_the_places_and_the_marks_of_its_message() -> None:
+    known = catalogue()
+    for message in all_messages():
+        singular, told = (message, message) if isinstance(message, str) else (message[0], message[-1])
+        found = known.get(singular)
+        assert found is not None
+        for words in (found.string,) if isinstance(found.string, str) else found.string:
+            assert _places(words) == _places(told), message
+            assert re.findall(r"<[^>]*>", words) == re.findall(r"<[^>]*>", told), message
+            assert re.findall("`[^`]*`", words) == re.findall("`[^`]*`", told), message
+
+
+def _places(message: str) -> set[str]:
+    return {name for _text, name, _form, _conversion in string.Formatter().parse(message) if name}
+
+
+def test_a_russian_page_says_nothing_in_english(russian: str) -> None:
+    texts = [*Texts(russian).texts]
+    for plot in figures_of(russian).values():
+        texts += said_by(plot)
+    assert len(texts) > 500
+    assert {text: words for text in texts if (words := english(text))} == {}
+    assert '<html lang="ru">' in russian
+
+
+def test_english_on_a_page_would_be_noticed(told: Told) -> None:
+    assert any(english(text) for text in Texts(told.page()).texts)
+    assert english("Cover 1, ESMA, BTC и Ringfence") == []
+    assert english("доля by chance") == ["by", "chance"]
+
+
+def test_both_languages_tell_the_same_numbers(told: Told, russian: str) -> None:
+    plots = figures_of(told.page()), figures_of(russian)
+    drawn = [
+        {name: [trace.get("x") for trace in plot["data"]] for name, plot in one.items()} for one in plots
+    ]
+    assert drawn[0] == drawn[1]
+
+
+def test_numbers_are_written_as_russians_write_them() -> None:
+    assert written(1_250.0, 7.5) == ["1,250", "8"]
+    with speaking(Tongue.RUSSIAN):
+        assert written(1_250.0, 7.5) == [f"1{THIN}250", "8"]
+        assert written(12_345_678.0) == ["12,3 млн"]
+        assert written(-0.5, signed=True) == ["−0,500"]
+        assert percent(61.0) == f"61,0{THIN}%"
+    assert percent(61.0) == "61.0%"  # and afterwards it is English again
+
+
+@pytest.mark.parametrize(
+    ("number", "words"),
+    [(1, "1 прогон"), (2, "2 прогона"), (5, "5 прогонов"), (11, "11 прогонов"), (21, "21 прогон")],
+)
+def test_nouns_follow_their_numbers(number: int, words: str) -> None:
+    with speaking(Tongue.RUSSIAN):
+        assert plural(number, "{n} run", "{n} runs") == words
+
+
+def test_a_text_that_others_put_together_keeps_its_numbers() -> None:
+    with speaking(Tongue.RUSSIAN):
+        assert retold("assets of at least 12,000,000 RUB") == f"активы не менее 12{THIN}000{THIN}000 руб."
+        assert retold("of 3 kinds, {braces}") == "of 3 kinds, {braces}"  # unknown: as it was
+    assert retold("assets of at least 12,000,000 RUB") == "assets of at least 12,000,000 RUB"
+
+
+def test_what_nobody_has_translated_stays_as_it_is() -> None:
+    with speaking(Tongue.RUSSIAN):
+        assert _("A regime of my own") == "A regime of my own"
+        assert _("") == ""
+
+
+def test_both_reports_may_lie_in_one_folder(told: Told) -> None:
+    with speaking(Tongue.RUSSIAN):
+        path = keep_report(told.findings, told.comparison, background_of(told.comparison))
+    assert path.name == "report.ru.html"
+    charts = json.loads((told.comparison.folder / "charts.ru.json").read_text())
+    assert charts["let_in"]["rows"][0][0] == "1 (самые бедные)"
+
+
+def test_english_asks_nothing_of_babel() -> None:
+    code = "import sys, scenarios.wording, scenarios.report.page; assert 'babel' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_the_messages_are_those_of_the_code_and_of_the_files() -> None:
+    messages: list[Message] = all_messages()
+    for known in (
+        "The answer",  # of the template
+        ("{n} run", "{n} runs"),  # with its plural
+        "mean result of the investors who traded",  # a measure's formula
+        "Derivatives for qualified investors",  # a regime's title
+        "at least {0} deals a quarter",  # put together elsewhere
+    ):
+        assert known in messages
+    assert len(messages) == len(set(messages))
