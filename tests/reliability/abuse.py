@@ -49,14 +49,17 @@ def serve(pipe: Pipe, limits: Limits) -> None:
     """In a process of its own: tell the port and the keys, and serve until it is ended."""
     from exchange.gateway.app import create_app, finish
     from exchange.gateway.server import listen, make_server, run
+    from exchange.journal import open_journal
     from scenarios import onboarding
     from scenarios.founding import found
     from scenarios.simulation import rare_collections
-    from tests.benchmarks.round_trips import SyncedFile
 
     onboarding.EACH = ACCOUNTS  # type: ignore[misc]
-    with tempfile.TemporaryDirectory() as folder, rare_collections():
-        journal = SyncedFile(Path(folder) / "journal")
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        open_journal(str(Path(folder) / "venue.db")) as journal,
+        rare_collections(),
+    ):
         founded = found("market_day", "ru_open_counterfactual", population=0, makers=False, journal=journal)
         gateway = founded.gateway
         gateway.limits = gateway.throttle.limits = limits
