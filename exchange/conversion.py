@@ -63,7 +63,7 @@ def publish_conversion_rate(command: PublishConversionRate, state: State) -> Ite
     assert state.regime is not None and state.regime.cash.fallback_asset is not None, "no fault was found"
     asset_id, fallback = command.asset_id, state.regime.cash.fallback_asset
     kept = command.rate_ppm == PAR_PPM
-    settles = asset_id == state.regime.cash.settlement_asset
+    settles = _settles(asset_id, state)
     yield from halting.call_off(state.holdings[asset_id], state)
     if settles and not kept:
         yield from _close_out(asset_id, state)
@@ -157,10 +157,15 @@ def _mark(bucket_id: BucketId, state: State) -> Price:
     return state.fixings[bucket_id].prior if latest is None else latest.value // every[0].instrument.tick
 
 
+def _settles(asset_id: AssetId, state: State) -> bool:
+    """Whether contracts are settled in the asset, so that their pools hold it."""
+    return state.regime is not None and asset_id == state.regime.cash.settlement_asset
+
+
 def _claims(asset_id: AssetId, fallback: AssetId, state: State) -> list[Claim]:
     """All that is owed in the asset, but what the house owes itself."""
     claims: list[Claim] = []
-    settles = state.regime is not None and asset_id == state.regime.cash.settlement_asset
+    settles = _settles(asset_id, state)
     for who in sorted(state.seats):
         kinds = [accounts.cash, accounts.hold]  # nothing is held any more once it comes to it
         if settles and state.covers.margin is not None and who in state.covers.margin.accounts:
@@ -215,11 +220,12 @@ def _convert(
 def _told(
     claims: list[Claim], asset_id: AssetId, fallback: AssetId, rate_ppm: int, state: State
 ) -> Iterator[Event]:
-    """To each what it was owed, and is. Its share of pools is never converted but at par."""
-    pools = any(claim.who is None for claim in claims)
+    """To each what it was owed, and is. Its share of pools, below nothing where a certain gain was paid out of them, is
+    never converted but at par.
+    """
     for who in sorted(state.seats):
         own = [claim.amount for claim in claims if claim.who == who]
-        locked = state.covers.full.locked(who) if pools else 0
+        locked = state.covers.full.locked(who) if _settles(asset_id, state) else 0
         if own or locked:
             yield ClaimConverted(
                 participant_id=who,

@@ -1,7 +1,7 @@
 """The settlement coin is halted, and all that is owed in it is converted into bank roubles that the house holds."""
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from exchange.commands import (
@@ -301,6 +301,9 @@ def test_at_another_rate_positions_are_settled_at_their_mark_first() -> None:
     ),
     rate_ppm=st.one_of(st.just(PAR), st.integers(1, 2 * PAR)),
     index=st.integers(79_000, 81_000),
+)
+@example(  # a gain that was certain has been paid out, and the pool is empty
+    trades=[([ANN, BOB, CYD], 1, 79_000), ([BOB, ANN, CYD], 1, 79_001)], rate_ppm=PAR, index=79_000
 )
 @settings(max_examples=25, deadline=None)
 def test_nothing_is_lost_or_made_at_any_rate(
