@@ -11,6 +11,7 @@ from exchange.clearing.transfers import Committed, Transfer
 from exchange.events import NoteState
 from exchange.state import State
 from exchange.units import AssetId, Money
+from matching.terms import ParticipantId
 
 
 def walk(state: State) -> Iterator[str]:
@@ -45,8 +46,15 @@ def _holds(cover: SpotCover, state: State) -> Iterator[str]:
                 yield f"I-24 {name}: what orders to buy need has drifted"
             if buying.worst != buying.cost + buying.order_cost:
                 yield f"I-26 {name}: what is at risk is not what the units and the orders cost"
-            if buying.cost < 0 or (buying.cost and not cover.units(participant_id, asset_id)):
+            there = cover.units(participant_id, asset_id) + _unclaimed(participant_id, asset_id, state)
+            if buying.cost < 0 or (buying.cost and not there):
                 yield f"I-26 {name}: a cost of {buying.cost} is kept for units that are not there"
+
+
+def _unclaimed(who: ParticipantId, asset_id: AssetId, state: State) -> int:
+    """Units of the participant that wait until its own account takes something in again."""
+    account = accounts.unclaimed(who, asset_id)
+    return state.ledger.posted(account) if account in state.ledger else 0
 
 
 def _registers(state: State) -> Iterator[str]:

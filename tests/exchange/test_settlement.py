@@ -2,6 +2,7 @@
 
 import pytest
 
+from exchange.audit import audit
 from exchange.cash.holding import Holding
 from exchange.cash.terms import CoinTerms
 from exchange.clearing import accounts
@@ -871,6 +872,19 @@ def test_what_is_owed_to_an_account_that_takes_nothing_in_is_unclaimed(model):
     agree(venue, ANN, BOB, 5, 1_000)
     assert sheet(run(venue, model)).settled == 1
     assert (cash(venue, ANN), ledger.posted(accounts.unclaimed(ANN, RUBD))) == (0, 1_000)
+
+
+def test_units_that_are_unclaimed_keep_what_they_cost() -> None:
+    venue = a_venue(bob=1_000)
+    give(venue, ANN, 5)
+    give(venue, BOB, 1)
+    venue.tell(DebitUnits(participant_id=BOB, asset_id=NOTE, amount=1))  # the account stays, with nothing in it
+    venue.state.ledger.freeze(accounts.units(BOB, NOTE), out=False, into=True, order_ref="1", now=venue.now)
+    agree(venue, ANN, BOB, 5, 1_000)
+    assert sheet(run(venue, DVP_1)).settled == 1
+    assert (units(venue, BOB), venue.state.ledger.posted(accounts.unclaimed(BOB, NOTE))) == (0, 5)
+    assert venue.state.covers.of_units(NOTE).owners[NOTE][BOB].buying.cost == 1_000
+    assert audit(venue.state) == []
 
 
 @pytest.mark.parametrize("respected", [True, False])
