@@ -4,14 +4,21 @@ A cell is a pure function of scenario, regime, seed, population and version. Its
 cell is never taken for one of another design.
 """
 
+import gc
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from itertools import count
 from pathlib import Path
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 from exchange.messages import Message, decode, encode
 from scenarios.provenance import sha256
+
+WORLDS: Final = (
+    8  # that lie about before they are cleared away: to do so takes as long as a tenth of a short run
+)
+_made = count(1)  # by this process
 
 Value: TypeAlias = str | bool | int | float | None
 
@@ -81,6 +88,8 @@ class CellMismatchError(ValueError):
 def made_cell(task: CellTask, run_one: RunCell) -> bytes:
     """Run the cell; what its file is to hold."""
     result = run_one(task.scenario, task.regime, task.key.seed, task.key.population)
+    if next(_made) % WORLDS == 0:
+        gc.collect()  # the world of a run is one large cycle, and runs look for such only rarely
     stored = {
         "regime_id": task.regime_id,
         "key": task.key,

@@ -23,7 +23,7 @@ def order(number: int) -> Asked:
     return changed(ORDER, client_order_id=number, price=number % 97 + 1), number * 10
 
 
-@pytest.fixture(params=[2, 1_024])
+@pytest.fixture(params=[2, 256])
 def block(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbered, "BLOCK", request.param)
 

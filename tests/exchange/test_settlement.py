@@ -878,7 +878,9 @@ def test_units_that_are_unclaimed_keep_what_they_cost() -> None:
     venue = a_venue(bob=1_000)
     give(venue, ANN, 5)
     give(venue, BOB, 1)
-    venue.tell(DebitUnits(participant_id=BOB, asset_id=NOTE, amount=1))  # the account stays, with nothing in it
+    venue.tell(
+        DebitUnits(participant_id=BOB, asset_id=NOTE, amount=1)
+    )  # the account stays, with nothing in it
     venue.state.ledger.freeze(accounts.units(BOB, NOTE), out=False, into=True, order_ref="1", now=venue.now)
     agree(venue, ANN, BOB, 5, 1_000)
     assert sheet(run(venue, DVP_1)).settled == 1
