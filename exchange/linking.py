@@ -37,7 +37,8 @@ def place_linked(command: PlaceLinked, state: State) -> Iterator[Event]:
     if series is None:
         yield trading.rejected(primary, RejectReason.UNKNOWN_INSTRUMENT)
         return
-    reason = _fault_in(command) or _too_many(command, seat, series, state)
+    together = len(command.others) + 1
+    reason = _fault_in(command) or beyond_open_orders(together, seat, series, state)
     if reason is not None:
         yield trading.rejected(primary, reason)
         return
@@ -56,14 +57,6 @@ def _fault_in(command: PlaceLinked) -> RejectReason | None:
         if one.instrument_id != command.primary.instrument_id:
             return RejectReason.DIFFERENT_INSTRUMENTS
     return None
-
-
-def _too_many(command: PlaceLinked, seat: Seat, series: Series, state: State) -> RejectReason | None:
-    """Whether those that are to stand beside the first are too many open orders."""
-    coming = len(command.others) + 1
-    if len(seat.orders) + len(seat.waiting) + coming <= state.many_orders:
-        return None
-    return beyond_open_orders(coming, seat, series, state)
 
 
 def _cancels_other(command: PlaceLinked, seat: Seat, series: Series, state: State) -> Iterator[Event]:

@@ -12,6 +12,10 @@ DAMAGED = 65  # what was written is not there, or not as it was written
 STOPPED = 130  # Ctrl-C
 
 
+class ListenError(Exception):
+    """An address at which the venue cannot listen, as a sentence with the remedy."""
+
+
 @contextmanager
 def told_as_sentences() -> Iterator[None]:
     """Turn the faults that users meet into a line on the error stream and an exit code."""
@@ -65,6 +69,7 @@ def _code_of(fault: Exception) -> int | None:
     refused = (
         ConfigurationError
         | DesignError
+        | ListenError
         | StressEventError
         | CellMismatchError
         | QueryError

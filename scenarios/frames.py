@@ -29,12 +29,11 @@ class UnknownKindError(ValueError):
 
 def kind_of(name: str | Kind) -> Kind:
     """The kind of event of that name."""
-    if not isinstance(name, str):
-        return name
     known = {kind.__name__: kind for kind in FORMS}
-    if name not in known:
-        raise UnknownKindError(f"“{name}” is no kind of event; {nearest(name, known)}.")
-    return known[name]
+    called = name if isinstance(name, str) else getattr(name, "__name__", repr(name))
+    if called not in known:
+        raise UnknownKindError(f"“{called}” is no kind of event; {nearest(called, known)}.")
+    return known[called]
 
 
 def frame(columns: Mapping[str, Any]) -> Frame:

@@ -3,7 +3,8 @@
 Both hold the tables of a TOML file; what a file cannot say, they cannot say either.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import date, time
 from decimal import Decimal
 from enum import Enum
@@ -13,6 +14,9 @@ from typing import Any, TypeAlias
 
 from exchange.access.regime import RegimeStatus
 from scenarios.config.reading import (
+    AS_DATE,
+    AS_HOUR,
+    AS_TABLE,
     ConfigurationError,
     check,
     key_paths,
@@ -34,6 +38,11 @@ from scenarios.world import World
 Tables: TypeAlias = Mapping[str, Any]
 
 _CHANGED = "_changed"  # behind the id of a regime that is no longer what its sources say
+_IN_PYTHON = {
+    AS_TABLE: "give a dictionary of its keys",
+    AS_DATE: "give a date, as in date(2025, 7, 28)",
+    AS_HOUR: "give an hour, as in time(10), or a date and an hour, as in datetime(2023, 3, 11, 10)",
+}  # the remedy, by what it is for a file
 
 
 class Scenario:
@@ -41,7 +50,7 @@ class Scenario:
 
     Amounts are roubles, shares are percent and hours are UTC, as in a file. `loaded` is the name or the path of an
     unchanged file, and `folder` the place where a CSV file of prices is looked for. Raises ConfigurationError with
-    the sentence that a file of the same content gets.
+    the sentence that a file of the same content gets, and a remedy for Python where the two write otherwise.
     """
 
     def __init__(self, tables: Tables, *, loaded: str | None = None, folder: Path = Path()) -> None:
@@ -49,7 +58,8 @@ class Scenario:
         self.folder = folder
         self.label = _label(tables, "scenario") if loaded is None else str(scenario_path(loaded))
         self.tables = _as_in_a_file(tables, self.label)
-        self.file = check(ScenarioFile, self.tables, self.label)
+        with _told_for_python(self.label, loaded):
+            self.file = check(ScenarioFile, self.tables, self.label)
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "Scenario":
@@ -70,7 +80,8 @@ class Scenario:
         Tables are merged, and so are members of a list that are named by their id or their number from 1; all else
         takes the place of what was there, and None removes it.
         """
-        return Scenario(_merged(self.tables, _nested(key_paths, tables), self.label), folder=self.folder)
+        changes = _nested(key_paths, tables, self.label)
+        return Scenario(_merged(self.tables, changes, self.label), folder=self.folder)
 
     def world(self, population: int | None = None) -> World:
         """As a run under no regime in particular sees it. Raises ConfigurationError if it cannot be."""
@@ -96,7 +107,8 @@ class Regime:
         self.loaded = loaded
         self.label = _label(tables, "regime") if loaded is None else str(regime_path(loaded))
         self.tables = _as_in_a_file(tables, self.label)
-        self.file = regime_of(self.tables, self.label)
+        with _told_for_python(self.label, loaded):
+            self.file = regime_of(self.tables, self.label)
 
     @classmethod
     def load(cls, name_or_path: str | Path) -> "Regime":
@@ -119,7 +131,7 @@ class Regime:
         is told as one in every report, unless `sources` or `assumptions` are given too. Unless it is given them, the
         regime gets another id, title and status than the rules from which it was changed.
         """
-        changes = _nested(key_paths, tables)
+        changes = _nested(key_paths, tables, self.label)
         after = _as_in_a_file(_merged(self.tables, changes, self.label), self.label)
         if not {"sources", "assumptions"} & set(changes):
             after |= _vouched(self.tables, after, because)
@@ -167,11 +179,29 @@ def _label(tables: Tables, kind: str) -> str:
     return f"{named}, made in code" if isinstance(named, str) and named else f"a {kind} made in code"
 
 
-def _nested(paths: Tables | None, tables: Tables) -> dict[str, Any]:
+@contextmanager
+def _told_for_python(label: str, loaded: str | None) -> Iterator[None]:
+    """Where no file is at fault, the remedy is how Python writes it."""
+    try:
+        yield
+    except ConfigurationError as fault:
+        if loaded is not None or fault.remedy not in _IN_PYTHON:
+            raise
+        raise ConfigurationError(label, fault.key, fault.fault, _IN_PYTHON[fault.remedy]) from None
+
+
+def _nested(paths: Tables | None, tables: Tables, label: str) -> dict[str, Any]:
     """`{"population.size": 200}` as `{"population": {"size": 200}}`, and with it the tables that are given by name."""
+    if not isinstance(paths, Mapping | None):
+        raise ConfigurationError(
+            label,
+            "",
+            f"cannot be changed by {type(paths).__name__}",
+            'give a dictionary of key paths, as in {"population.size": 200}',
+        )
     whole: dict[str, Any] = {}
     for path, value in {**(paths or {}), **tables}.items():
-        for step in reversed(path.split(".")):
+        for step in reversed(str(path).split(".")):
             value = {step: value}
         whole = _together(whole, value)
     return whole
@@ -243,7 +273,10 @@ def _as_in_a_file(tables: Tables, label: str) -> dict[str, Any]:
     """As a TOML file would be read: numbers with a point exact, tuples as lists, no None."""
     if not isinstance(tables, Mapping):
         raise ConfigurationError(
-            label, "", f"is made of {type(tables).__name__}", "give a dictionary of its tables"
+            label,
+            "",
+            f"is made of {type(tables).__name__}",
+            "give a dictionary of its tables, or `load` one by its name or path",
         )
     return {str(key): _plain(value, label, str(key)) for key, value in tables.items() if value is not None}
 

@@ -3,14 +3,15 @@
 Nothing here is asynchronous, so that it works in a notebook, whose own loop runs already.
 """
 
+import operator
 import shlex
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Literal, TypeAlias
+from typing import TypeAlias
 from weakref import finalize
 
 from exchange.units import SECOND
@@ -31,6 +32,7 @@ from scenarios.compare import (
     read_comparison,
 )
 from scenarios.compare import compare as run_all
+from scenarios.config.reading import ConfigurationError
 from scenarios.design import regime_source
 from scenarios.findings import Findings, analyse
 from scenarios.frames import Frame
@@ -49,6 +51,7 @@ from scenarios.wording import difference, difference_interval, headline, level, 
 AnyScenario: TypeAlias = str | Path | Scenario | Tables
 AnyRegime: TypeAlias = str | Path | Regime | Tables
 """A shipped name, a path, an object made in code, or the tables of one."""
+Progressing: TypeAlias = Callable[[Progress], None] | bool | None
 
 
 class Run:
@@ -113,7 +116,7 @@ class Run:
         """One row a step: prices in roubles, spread in basis points, depth and open interest in roubles, shares in
         percent; columns as `scenarios.measures.timeline.timeline` says.
         """
-        return frames.frame(timeline(self.view, step_seconds * SECOND))
+        return frames.frame(timeline(self.view, _whole("step_seconds", step_seconds, least=1) * SECOND))
 
     def arrow(self, kind: str | Kind) -> ArrowTable:
         """The events of that kind as a pyarrow Table, without pandas."""
@@ -224,7 +227,8 @@ def run(
     which share of the day has passed. Raises ConfigurationError for a world that cannot be, and ResultsError if
     `out` holds something else.
     """
-    case = case_of(_scenario(scenario), _regime(regime), population)
+    seed = _whole("the seed", seed)
+    case = case_of(_scenario(scenario), _regime(regime), _people(population))
     folder = None if out is None else Path(out)
     if folder is None:
         seen = run_in_memory(case, seed, watch)
@@ -242,7 +246,7 @@ def compare(
     *,
     population: int | None = None,
     out: str | Path | None = None,
-    progress: Callable[[Progress], None] | Literal[False] | None = None,
+    progress: Progressing = None,
     workers: int | None = None,
     cluster: str | None = None,
     trust_network: bool = False,
@@ -250,8 +254,8 @@ def compare(
     """Run a scenario under several regimes with the same seeds; the first regime is the baseline.
 
     `seeds` is how many (1, 2, ..., N), or which. Runs are kept in the folder `out`, where a comparison that was
-    stopped goes on; without one they are gone with the object that is returned. `progress` is told how far it is: at
-    the terminal if not given, nobody if False.
+    stopped goes on; without one they are gone with the object that is returned. `progress` is told how far it is: the
+    terminal if not given or True, nobody if False.
 
     `workers` processes of this machine do the runs, one a core if not given, or those of the Dask scheduler at the
     address `cluster`, as `scenarios.cluster.cluster` says. The processes do not import the script that asks, so it
@@ -262,8 +266,8 @@ def compare(
     """
     folder = Path(mkdtemp(prefix="ringfence-")) if out is None else Path(out).resolve()
     try:
-        design = _design(_scenario(scenario), [_regime(one) for one in regimes], seeds, population, folder)
-        hire = processes(workers) if cluster is None else workers_at(cluster, trust_network=trust_network)
+        design = _design(_scenario(scenario), _regimes(regimes), _seeds(seeds), _people(population), folder)
+        hire = _hire(workers) if cluster is None else workers_at(cluster, trust_network=trust_network)
         run_one = run_cell if cluster is None else Carried.by(run_cell, design)
         comparison = _run_all(design, folder, run_one, progress, hire)
     except BaseException as fault:
@@ -282,10 +286,10 @@ def _run_all(
     design: Design,
     folder: Path,
     run_one: RunCell,
-    progress: Callable[[Progress], None] | Literal[False] | None,
+    progress: Progressing,
     hire: Hire,
 ) -> Comparison:
-    if progress is not None:
+    if progress is not None and progress is not True:
         return run_all(design, folder, run_one, progress or None, hire=hire)
     from rich.console import Console
 
@@ -307,13 +311,53 @@ def _regime(given: AnyRegime) -> Regime:
     return Regime.load(given) if isinstance(given, str | Path) else Regime(given)
 
 
+def _regimes(given: Sequence[AnyRegime]) -> list[Regime]:
+    if isinstance(given, str | Path | Regime | Mapping):
+        raise DesignError("one regime is no comparison; give a list of them, the baseline first.")
+    return [_regime(one) for one in given]
+
+
+def _seeds(given: int | Iterable[int]) -> tuple[int, ...]:
+    if isinstance(given, Iterable):
+        return tuple(_whole("a seed", one) for one in given)
+    return tuple(range(1, _whole("the number of seeds", given) + 1))
+
+
+def _people(population: int | None) -> int | None:
+    if population is None:
+        return None
+    return _whole("the population", population, least=1)
+
+
+def _hire(workers: int | None) -> Hire:
+    return processes(None if workers is None else _whole("the number of workers", workers, least=1))
+
+
+def _whole(name: str, given: int, *, least: int = 0) -> int:
+    """A whole number of Python or numpy, as an int. Raises ConfigurationError."""
+    try:
+        number = operator.index(given)
+    except TypeError:
+        raise ConfigurationError(
+            name,
+            "",
+            f"must be a whole number, but is {given!r}",
+            "write it without quotes and without a point",
+        ) from None
+    if number < least:
+        raise ConfigurationError(
+            name, "", f"must be {least} or more, but is {number}", "choose such a number"
+        )
+    return number
+
+
 # --- the design -------------------------------------------------------------------------------------------
 
 
 def _design(
     scenario: Scenario,
     regimes: Sequence[Regime],
-    seeds: int | Iterable[int],
+    seeds: tuple[int, ...],
     population: int | None,
     folder: Path,
 ) -> Design:
@@ -325,15 +369,14 @@ def _design(
     if twice := [name for name in names if sum(name == one.id for one in regimes) > 1]:
         raise DesignError(f"two regimes go by the id {twice[0]}; give one of them another: `.with_(id=...)`.")
     day = scenario.world(population)
-    chosen = tuple(range(1, seeds + 1)) if isinstance(seeds, int) else tuple(seeds)
     source = scenario.loaded or str(folder / FILES / f"{scenario.id}.toml")
     rules = tuple(_regime_file(regime, folder) for regime in regimes)
     return Design(
         scenario=SourceFile(name=day.scenario_id, source=source, text=toml_text(day.resolved)),
         regimes=rules,
-        seeds=chosen,
+        seeds=seeds,
         population=population,
-        command=_command(source, [one.source for one in rules], chosen, population, folder),
+        command=_command(source, [one.source for one in rules], seeds, population, folder),
     )
 
 

@@ -32,9 +32,9 @@ class Shelf(NamedTuple):
     runs: Sequence[Path]
 
 
-def found_in(folders: Iterable[Path]) -> Shelf:
+def found_in(folders: Iterable[str | Path]) -> Shelf:
     """What lies in those folders, or is one of them. Raises QueryError if there is nothing."""
-    named = list(folders) or [Path(name) for name in USUAL if Path(name).is_dir()]
+    named = [Path(folder) for folder in folders] or [Path(name) for name in USUAL if Path(name).is_dir()]
     for folder in named:
         if not folder.is_dir():
             raise QueryError(f"{folder} is no folder; {_NAME}")
@@ -51,14 +51,15 @@ def found_in(folders: Iterable[Path]) -> Shelf:
 _NAME = "name one that `ringfence compare` or `ringfence run` has filled."
 
 
-def ask(sql: str, folders: Iterable[Path] = ()) -> ArrowTable:
-    """The answer to one SELECT, as a pyarrow Table; without folders, over what lies in `comparisons` and `runs` here.
+def ask(sql: str, folders: str | Path | Iterable[str | Path] = ()) -> ArrowTable:
+    """The answer to one SELECT, as a pyarrow Table, over the folder or the folders; without, over what lies in
+    `comparisons` and `runs` here.
 
     Raises QueryError with what DuckDB finds wrong, and for anything but one SELECT; ExtraMissingError without DuckDB.
     """
     with extra("analysis", "a query"):
         import duckdb
-    shelf = found_in(folders)
+    shelf = found_in([folders] if isinstance(folders, str | Path) else folders)
     words = set(re.findall(r"\w+", sql.lower()))
     try:
         with duckdb.connect(":memory:", config=_LOCKED) as connection:
@@ -222,9 +223,7 @@ def _parquet(path: Path) -> ArrowTable:
 
 def _events_of_kind(kind: Kind) -> Reader:
     def read(folder: Path) -> Iterator[ArrowTable]:
-        rows = Record.open(folder).arrow(kind)
-        if rows.num_rows:
-            yield _known(rows, **_of_run(folder))
+        yield _known(Record.open(folder).arrow(kind), **_of_run(folder))
 
     return read
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from exchange.gateway.logs import LogFormat, LogLevel, configure
-from scenarios.faults import told_as_sentences
+from scenarios.faults import ListenError, told_as_sentences
 
 if TYPE_CHECKING:
     from scenarios.founding import Founded
@@ -207,15 +207,15 @@ def _write_keys(demos: "list[Demo]", to: Path) -> None:
 
 
 def _listen(host: str, port: int, *, patient: bool = False) -> socket.socket:
-    """Bound before anything is founded, so that a port which is taken leaves nothing behind."""
+    """Bound before anything is founded, so that a port which is taken leaves nothing behind. Raises ListenError."""
     from exchange.gateway.server import listen
 
     try:
         return listen(host, port, patient=patient)
     except OSError as fault:
-        raise OSError(
-            fault.errno, f"{fault.strerror}. Choose another with --port", f"{host}:{port}"
-        ) from fault
+        raise ListenError(
+            f"{host}:{port}: {fault.strerror}; choose another place with --port or --host."
+        ) from None
 
 
 def _line(demo: "Demo") -> str:

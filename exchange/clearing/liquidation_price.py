@@ -62,9 +62,8 @@ def _left_at(
     def array_at(mark: Price) -> tuple[Money, ...]:
         return risk_array(instrument, mark, portfolio.forward, time_left, terms)
 
-    uncapped = (
-        array_at(HIGHEST) if is_option else ()
-    )  # the mark of an option only bounds what a long lot loses
+    # The mark of an option only bounds what a long lot loses
+    uncapped = array_at(HIGHEST) if is_option else ()
 
     def left(mark: Price) -> Money:
         gained = tick_value * lots * (mark - now_at)

@@ -38,10 +38,8 @@ class Aside:
         assert self._child is None, "one at a time"
         reading, writing = os.pipe()
         try:
-            with warnings.catch_warnings():
-                warnings.simplefilter(
-                    "ignore", DeprecationWarning
-                )  # other threads: the copy asks nothing of them
+            with warnings.catch_warnings():  # of other threads: the copy asks nothing of them
+                warnings.simplefilter("ignore", DeprecationWarning)
                 child = os.fork()
         except OSError:
             os.close(reading)

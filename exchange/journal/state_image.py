@@ -62,15 +62,16 @@ class Form(NamedTuple):
 
 class Vocabulary:
     """What an image begins with, and all that it may name: classes of some modules, what has a form of its own, and
-    methods of the first by their names."""
+    methods of the first by their names.
+
+    `following`: of some classes the fields that are not told, since they are set again otherwise.
+    """
 
     def __init__(
         self,
         root: type[Any],
         modules: Mapping[str, ModuleType],
-        following: Mapping[
-            type[Any], frozenset[str]
-        ],  # fields that are not told: they are set again otherwise
+        following: Mapping[type[Any], frozenset[str]],
         forms: Sequence[Form],
         methods: frozenset[str] = frozenset(),
     ) -> None:
@@ -348,7 +349,7 @@ class _Reading:
     def _value(self, part: Any) -> Any:
         if type(part) is not list:
             return part
-        match part:
+        match part:  # by the numbers above, in their order: a pattern takes no plain name
             case [0, number]:
                 return self._objects[number]
             case [1, *members]:

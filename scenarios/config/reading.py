@@ -31,6 +31,11 @@ from pydantic_core import ErrorDetails, PydanticCustomError
 
 T = TypeVar("T", bound="Table")
 
+# How a file writes what Python writes otherwise
+AS_TABLE = "write it as { key = value }"
+AS_DATE = "write it as 2025-07-28, without quotes"
+AS_HOUR = "write it as 10:00:00, or as 2023-03-11T10:00:00, without quotes"
+
 
 class ConfigurationError(ValueError):
     """A fault in a file, as a sentence for its author: file, key path, what is wrong, and the remedy."""
@@ -40,6 +45,8 @@ class ConfigurationError(ValueError):
         super().__init__(f"{where} {fault}; {remedy}.")
         self.file = file
         self.key = key
+        self.fault = fault
+        self.remedy = remedy
 
 
 class Table(BaseModel):
@@ -138,9 +145,9 @@ _PLAIN = {
     "int_type": ("must be a whole number", "write it without quotes and without a point"),
     "bool_type": ("must be true or false", "write one of the two, without quotes"),
     "tuple_type": ("must be a list", "put it in square brackets"),
-    "dict_type": ("must be a table", "write it as { key = value }"),
-    "model_type": ("must be a table", "write it as { key = value }"),
-    "date_type": ("must be a date", "write it as 2025-07-28, without quotes"),
+    "dict_type": ("must be a table", AS_TABLE),
+    "model_type": ("must be a table", AS_TABLE),
+    "date_type": ("must be a date", AS_DATE),
 }  # what pydantic says in other words than ours, by its error type
 
 _IDENTIFIER, _ASSET = r"^[a-z][a-z0-9_]*$", r"^[A-Z][A-Z0-9]*$"
@@ -306,10 +313,7 @@ WidePercent = Annotated[  # the same, from nothing
 
 def _hour(at: object) -> object:
     if not isinstance(at, time | datetime):
-        raise fault(
-            f"must be an hour, but is {_shown(at)}",
-            "write it as 10:00:00, or as 2023-03-11T10:00:00, without quotes",
-        )
+        raise fault(f"must be an hour, but is {_shown(at)}", AS_HOUR)
     if at.tzinfo is not None:
         raise fault("has an offset, and all hours are UTC", "write it without one")
     return at

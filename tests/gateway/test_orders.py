@@ -395,6 +395,9 @@ def test_icebergs_links_and_quotes(open_venue: Venue) -> None:
         await one("private/cancel_all")
         first = (await limit(one, "buy", 0.01, low))["order"]["order_id"]
         second = (await limit(one, "sell", 0.01, high))["order"]["order_id"]
+        for wrong in (first, "RUBD-99999999"):
+            with pytest.raises(Refused, match="second_order_id"):
+                await one("private/link_orders", first_order_id=first, second_order_id=wrong)
         await one("private/link_orders", first_order_id=first, second_order_id=second)
         await one("private/cancel", order_id=first)
         gone = await one("private/get_order_state", order_id=second)

@@ -161,7 +161,7 @@ def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(tmp_path: Path) -> 
         (("--journal", "postgresql://nobody@localhost/none"), "needs a folder beside it"),
         (("--data", "/proc/none"), "name a place that can be written"),
         (("--data", "pyproject.toml"), "pyproject.toml"),
-        (("--port", "1", "--host", "192.0.2.1"), "Choose another with --port"),
+        (("--port", "1", "--host", "192.0.2.1"), "choose another place with --port or --host."),
     ],
 )
 def test_what_cannot_be_is_a_sentence_and_leaves_nothing(options: tuple[str, ...], told: str) -> None:

@@ -1,9 +1,11 @@
 """The lab in Python: runs and comparisons as objects and frames, and worlds that are made in code."""
 
+import re
 import shlex
 import subprocess
 import sys
 import tomllib
+from collections.abc import Callable
 from datetime import time
 from decimal import Decimal
 from pathlib import Path
@@ -22,6 +24,7 @@ from scenarios.config.regime_file import read_regime, shipped_regimes
 from scenarios.config.scenario_file import shipped_scenarios
 from scenarios.design import design_of, regimes_named
 from scenarios.extras import ExtraMissingError
+from scenarios.frames import UnknownKindError
 from scenarios.results import ResultsError
 from scenarios.run import replay, run_cell
 from tests.scenarios.small_worlds import SHORT_DAY, short_day
@@ -173,6 +176,69 @@ def test_a_fault_gets_the_sentence_that_it_gets_in_a_file(
     assert str(of_code.value) == str(of_file.value).replace(str(path), "short_day, made in code")
 
 
+@pytest.mark.parametrize(
+    ("changes", "remedy"),
+    [
+        ({"calendar": {"closes": "10:50"}}, "must be an hour, but is “10:50”; give an hour, as in time(10)"),
+        (
+            {"calendar": {"day": "2026-06-01"}},
+            "must be a date, but is “2026-06-01”; give a date, as in date(2025",
+        ),
+        ({"population": 3}, "must be a table, but is 3; give a dictionary"),
+    ],
+)
+def test_what_python_writes_otherwise_than_a_file_gets_a_remedy_for_python(
+    day: Scenario, changes: dict[str, Any], remedy: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=re.escape(remedy)):
+        day.with_(**changes)
+
+
+def test_a_fault_in_a_file_keeps_the_remedy_for_files(tmp_path: Path) -> None:
+    path = short_day(tmp_path, ("closes = 10:50:00", 'closes = "10:50"'))
+    with pytest.raises(ConfigurationError, match="write it as 10:00:00"):
+        Scenario.load(path)
+
+
+def test_changes_are_a_dictionary(day: Scenario) -> None:
+    with pytest.raises(ConfigurationError, match="cannot be changed by list; give a dictionary of key paths"):
+        day.with_([1])  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="1 is not a key that belongs here"):
+        day.with_({1: 2})  # type: ignore[dict-item]
+
+
+def test_numbers_that_are_none_are_told_before_anything_runs(made: Run, day: Scenario) -> None:
+    asked: list[tuple[Callable[[], object], str]] = [
+        (lambda: run(day, OPEN, seed="7"), "the seed must be a whole number, but is '7'; write it without"),  # type: ignore[arg-type]
+        (lambda: run(day, OPEN, seed=-1), "the seed must be 0 or more, but is -1"),
+        (lambda: run(day, OPEN, population=2.5), "the population must be a whole number, but is 2.5"),  # type: ignore[arg-type]
+        (lambda: run(day, OPEN, population=0), "the population must be 1 or more, but is 0"),
+        (lambda: compare(day, [OPEN, SUPER], seeds="3"), "a seed must be a whole number, but is '3'"),  # type: ignore[arg-type]
+        (lambda: compare(day, [OPEN, SUPER], seeds=[0.5]), "a seed must be a whole number, but is 0.5"),  # type: ignore[list-item]
+        (lambda: compare(day, [OPEN, SUPER], 1, workers=0), "the number of workers must be 1 or more"),
+        (lambda: made.timeline(0), "step_seconds must be 1 or more, but is 0"),
+    ]
+    for ask, sentence in asked:
+        with pytest.raises(ConfigurationError, match=re.escape(sentence)):
+            ask()
+
+
+def test_one_regime_is_no_comparison_and_a_number_is_no_kind_of_event(made: Run, day: Scenario) -> None:
+    for one in (OPEN, Regime.load(OPEN), {"id": "mine"}):
+        with pytest.raises(DesignError, match="give a list of them, the baseline first"):
+            compare(day, one)  # type: ignore[arg-type]
+    with pytest.raises(UnknownKindError, match="“5” is no kind of event"):
+        made.events(5)  # type: ignore[arg-type]
+
+
+def test_seeds_and_population_may_be_numbers_of_numpy() -> None:
+    import numpy as np
+
+    assert lab._seeds(np.int64(2)) == lab._seeds(np.arange(1, 3)) == (1, 2)  # type: ignore[arg-type]
+    assert [type(seed) for seed in lab._seeds(np.arange(1, 3))] == [int, int]
+    assert type(lab._people(np.int64(3))) is int  # type: ignore[arg-type]
+
+
 def test_a_value_that_no_file_can_hold_is_told_with_its_place(day: Scenario) -> None:
     with pytest.raises(ConfigurationError, match=r"makers\.1\.id is object, for which a file has no word"):
         day.with_(makers=[{"id": object()}])
@@ -272,7 +338,9 @@ def test_a_comparison_of_what_was_made_in_code_is_made_again_at_the_terminal(com
 def test_what_is_shipped_has_the_cells_that_the_terminal_gives_it() -> None:
     """So a comparison that was begun at the terminal goes on in Python, and the other way round."""
     names = [OPEN, f"{SUPER}+risk", f"{OPEN}+rub_bank"]
-    here = lab._design(Scenario.load("calm_day"), [Regime.load(one) for one in names], 3, 20, Path("folder"))
+    here = lab._design(
+        Scenario.load("calm_day"), [Regime.load(one) for one in names], (1, 2, 3), 20, Path("folder")
+    )
     there = design_of("calm_day", regimes_named(",".join(names)), (1, 2, 3), population=20)
     assert (here.scenario, here.regimes, here.seeds, here.population) == (
         there.scenario, there.regimes, there.seeds, there.population

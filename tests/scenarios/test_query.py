@@ -87,6 +87,16 @@ def test_everything_that_a_run_keeps_can_be_asked(whole: Path, kept: Run) -> Non
     assert people["n"] == len(kept.outcomes())
 
 
+def test_what_never_happened_is_a_table_without_rows(whole: Path) -> None:
+    (told,) = rows("select count(*) n, sum(amount) a from LayerUsed", whole)
+    assert told == {"n": 0, "a": None}
+
+
+def test_a_folder_may_be_named_alone_and_as_text(compared: Comparison) -> None:
+    sql = "select count(*) from cells"
+    assert ask(sql, str(compared.folder)) == ask(sql, compared.folder) == ask(sql, [str(compared.folder)])
+
+
 def test_duckdb_reads_the_files_themselves_too(compared: Comparison) -> None:
     import duckdb
 

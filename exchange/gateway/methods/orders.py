@@ -124,14 +124,14 @@ class TriggerHistoryParams(Params):
 # --- which orders are meant -----------------------------------------------------------------------------
 
 
-def record_of(call: Call, text: str) -> OrderRecord:
-    """The caller's order of that id; somebody else's is as unknown as none at all."""
+def record_of(call: Call, text: str, param: str = "order_id") -> OrderRecord:
+    """The caller's order of the id that `param` has; somebody else's is as unknown as none at all."""
     rest, _, digits = text.rpartition("-")
     record = None
     if digits.isdecimal() and len(digits) < 20:
         record = call.owner.order(-int(digits) if rest.endswith("-UNTRADED") else int(digits))
     if record is None or render.order_id(record.order_id, record.pair) != text:
-        raise fault(NO_SUCH_ORDER, param="order_id", reason=RejectReason.UNKNOWN_ORDER.value)
+        raise fault(NO_SUCH_ORDER, param=param, reason=RejectReason.UNKNOWN_ORDER.value)
     return record
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field
 
 from exchange.commands import (
     AmendOrder,
@@ -219,12 +219,6 @@ class LinkParams(StrictParams):
     first_order_id: Name
     second_order_id: Name
     trigger_fill_condition: Literal["first_hit", "complete_fill"] = "first_hit"
-
-    @model_validator(mode="after")
-    def _differ(self) -> "LinkParams":
-        if self.first_order_id == self.second_order_id:
-            raise ValueError("the two orders must differ")
-        return self
 
 
 # --- placing --------------------------------------------------------------------------------------------
@@ -474,10 +468,10 @@ def close_position(call: Call, params: CloseParams) -> Ask[OrderWithTrades]:
 # --- changing -------------------------------------------------------------------------------------------
 
 
-def _open_one(call: Call, text: str) -> OrderRecord:
-    record = record_of(call, text)
+def _open_one(call: Call, text: str, param: str = "order_id") -> OrderRecord:
+    record = record_of(call, text, param)
     if not record.is_live:
-        raise fault(NOT_OPEN, param="order_id", reason=f"the order is {record.state}")
+        raise fault(NOT_OPEN, param=param, reason=f"the order is {record.state}")
     return record
 
 
@@ -588,7 +582,10 @@ def edit_by_label(call: Call, params: EditByLabelParams) -> Ask[OrderWithTrades]
 def link_orders(call: Call, params: LinkParams) -> Ask[list[OrderShape]]:
     """Make two open orders in one instrument cancel each other: once one trades or ends, the other goes; with
     `complete_fill`, once one has traded whole."""
-    first, second = _open_one(call, params.first_order_id), _open_one(call, params.second_order_id)
+    first = _open_one(call, params.first_order_id, "first_order_id")
+    second = _open_one(call, params.second_order_id, "second_order_id")
+    if first is second:
+        raise invalid("second_order_id", "must be another order than the first")
     command = LinkOrders(
         participant_id=call.participant_id,
         first=OrderId(first.order_id),
