@@ -312,6 +312,8 @@ def test_a_fault_of_the_regime_is_one_sentence_and_two(
         (("compare", "calm_day", "--precision", "5%", "--seeds", "3"), "finds the number of seeds itself"),
         (("compare", "calm_day", "--budget", "30"), "--of and --budget go with --precision"),
         (("compare", "calm_day", "--precision", "5%", "--of", "spread"), "“spread” is not a measure"),
+        (("compare", "calm_day", "--precision", "5%", "--of", ","), "--of names no measure"),
+        (("compare", "calm_day", "--precision", "5%", "--budget", "0"), "--budget: 0 cannot be"),
         (("compare", "calm_day", "--reuse", "nowhere"), "nowhere holds no runs to use again"),
         (("reverse", "calm_day"), "has no table [magnitude]"),
         (("reverse", "gap_move", "--event", "flood"), "“flood” is no event"),
