@@ -342,7 +342,10 @@ def difference_interval(finding: Finding, regime: str) -> str:
 
 def smallest_seen(finding: Finding, regime: str) -> str:
     """The true difference that so many runs would have shown four times in five, among all main figures."""
-    (smallest,) = written(finding.contrasts[regime].compared.smallest_detectable)
+    found = finding.contrasts[regime].compared.smallest_detectable
+    if finding.measure.unit == "%" and found > 100:
+        return _("(more than 100 points: no difference could have been seen)")
+    (smallest,) = written(found)
     return with_unit(smallest, points(finding.measure.unit))
 
 

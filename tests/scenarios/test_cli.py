@@ -315,6 +315,8 @@ def test_a_fault_of_the_regime_is_one_sentence_and_two(
         (("compare", "calm_day", "--precision", "5%", "--of", ","), "--of names no measure"),
         (("compare", "calm_day", "--precision", "5%", "--budget", "0"), "--budget: 0 cannot be"),
         (("compare", "calm_day", "--reuse", "nowhere"), "nowhere holds no runs to use again"),
+        (("compare", "calm_day", "--cash", "rub_bank,digital_rouble"), "write --cash rub_bank --cash digital_rouble"),
+        (("compare", "calm_day", "--clearing", "full,risk"), "write --clearing full --clearing risk"),
         (("reverse", "calm_day"), "has no table [magnitude]"),
         (("reverse", "gap_move", "--event", "flood"), "“flood” is no event"),
         (("reverse", "gap_move@20"), "names a magnitude, which is what is looked for"),
