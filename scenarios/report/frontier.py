@@ -11,7 +11,7 @@ from scenarios.language import N_, _, numeral
 from scenarios.report.background import Face, number_named
 from scenarios.report.drawing import Figure, axis_of, axis_title, layout_of, ticks_of
 from scenarios.statistics import FEWEST_PAIRS
-from scenarios.wording import level, level_interval, listed, with_unit
+from scenarios.wording import level, level_interval, listed, with_unit, written
 
 NAME = "sweep"
 TEXTS = {
@@ -87,6 +87,14 @@ def _values(point: Point) -> str:
     )
 
 
+def _values_in_short(point: Point) -> str:
+    """ "24m": for a chart, where there is little room; the table has the whole number."""
+    return ", ".join(
+        _(TEXTS["unset"]) if value is None else written(value, trimmed=True)[0]
+        for value in point.values.values()
+    )
+
+
 def _cell(finding: Finding, point: Point) -> str:
     return _(TEXTS["cell"]).format(
         mean=level(finding, point.regime), interval=level_interval(finding, point.regime)
@@ -129,7 +137,7 @@ def _trace(points: Sequence[Point], face: Face, access: str, harm: str) -> dict[
         "mode": "lines+markers+text" if len(points[0].values) == 1 else "markers+text",
         "x": [_known(point.levels[access].mean) for point in points],
         "y": [_known(point.levels[harm].mean) for point in points],
-        "text": [_values(point) for point in points],
+        "text": [_values_in_short(point) for point in points],
         "textposition": "top center",
         "cliponaxis": False,
         "error_x": _bars(points, access, face),
