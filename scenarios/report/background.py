@@ -138,12 +138,13 @@ def _scenario(design: Design) -> Any:
     return with_population(scenario, design.population)
 
 
+TRADING_HALTED = N_("trading halted")
 _HAPPENS: dict[type[Command], str] = {
     FreezeWallet: N_("coins frozen"),
     UnfreezeWallet: N_("freeze lifted"),
     PauseIssuer: N_("issuer pauses"),
     UnpauseIssuer: N_("issuer resumes"),
-    HaltInstrument: N_("trading halted"),
+    HaltInstrument: TRADING_HALTED,
     ResumeInstrument: N_("trading resumes"),
     AdoptRegime: N_("rules change"),
     DeclareDefault: N_("a default is declared"),
