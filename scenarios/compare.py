@@ -253,7 +253,7 @@ def read_kept(folder: Path) -> "Kept":
     path = folder / "comparison.json"
     try:
         return decode(path.read_bytes(), Kept)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise DesignError(
             f"{folder} holds no finished comparison; run `ringfence compare` into it first."
         ) from None

@@ -193,7 +193,8 @@ def _amount(seeds: str | None, precision: str | None, of: str | None, budget: in
     if seeds is not None:
         raise DesignError("--precision finds the number of seeds itself; leave --seeds out, or set --budget.")
     names = HEADLINE if of is None else [name.strip() for name in of.split(",") if name.strip()]
-    plan = planned(percent_in(precision), names, [measure.name for measure in MEASURES], budget or BUDGET)
+    most = BUDGET if budget is None else budget
+    plan = planned(percent_in(precision), names, [measure.name for measure in MEASURES], most)
     return _Amount(tuple(range(1, plan.looks[-1] + 1)), plan)
 
 

@@ -1,8 +1,9 @@
 """What is asked for, made into a design: every file is read, checked and met with the scenario before anything runs."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
-from scenarios.compare import Design, Precision, SourceFile, source_file
+from scenarios.compare import Design, DesignError, Precision, SourceFile, source_file
 from scenarios.config.reading import stated
 from scenarios.config.regime_file import (
     every_cash,
@@ -23,7 +24,15 @@ ALL = "all"  # the word for every shipped cash profile
 
 
 def regimes_named(regimes: str, clearings: Sequence[str] = (), cashes: Sequence[str] = ()) -> list[str]:
-    """Each of the regimes, which are separated by commas, under each way of clearing and settled in each money."""
+    """Each of the regimes, which are separated by commas, under each way of clearing and settled in each money.
+
+    Raises DesignError for several names in one `--clearing` or `--cash`, which commas do not separate.
+    """
+    for option, given in (("--clearing", clearings), ("--cash", cashes)):
+        for text in given:
+            if "," in text and not Path(text).exists():
+                each = " ".join(f"{option} {part.strip()}" for part in text.split(","))
+                raise DesignError(f"{option} takes one name at a time; write {each}.")
     ways: list[str | None] = [*clearings] or [None]
     assets: list[str | None] = [*cash_profiles(cashes)] or [None]
     return [

@@ -40,7 +40,10 @@ def read_sweep(text: str) -> Sweep:
     for at, number in enumerate(numbers):
         if number in numbers[:at]:
             raise ConfigurationError(
-                OPTION, key, f"has the value {spoken(number)} twice", "name each value once, as in 6e6,12e6"
+                OPTION,
+                key,
+                f"has the value {spoken(number)} twice",
+                "name each value once, as in 6e6,12e6; a comma stands between values, never inside a number",
             )
     return Sweep(key, numbers)
 

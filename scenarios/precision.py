@@ -40,14 +40,16 @@ FEWEST, MOST = FEWEST_PAIRS, 100_000
 def planned(percent: float, measures: Sequence[str], known: Sequence[str], budget: int) -> Precision:
     """Raises DesignError for a precision that cannot be asked for."""
     if not 0 < percent <= 100:
-        raise DesignError(f"a precision of {percent:g}% cannot be; choose more than 0% and at most 100%.")
+        raise DesignError(f"--precision: {percent:g}% cannot be; choose more than 0% and at most 100%.")
     if not FEWEST <= budget <= MOST:
-        raise DesignError(f"a budget of {budget:,} seeds cannot be; choose between {FEWEST} and {MOST:,}.")
+        raise DesignError(f"--budget: {budget:,} cannot be; choose between {FEWEST} and {MOST:,} seeds.")
+    if not measures:
+        raise DesignError("--of names no measure; name one, as in --of quoted_spread, or leave it out.")
     for at, name in enumerate(measures):
         if name not in known:
-            raise DesignError(f"“{name}” is not a measure; {nearest(name, known)}.")
+            raise DesignError(f"--of: “{name}” is not a measure; {nearest(name, known)}.")
         if name in measures[:at]:
-            raise DesignError(f"the measure “{name}” is named twice; leave one of them out.")
+            raise DesignError(f"--of: the measure “{name}” is named twice; leave one of them out.")
     return Precision(percent=percent, measures=tuple(measures), looks=looks_within(budget))
 
 
@@ -56,7 +58,7 @@ def percent_in(text: str) -> float:
     try:
         return float(text.strip().removesuffix("%"))
     except ValueError:
-        raise DesignError(f"“{text}” is no precision; write it in percent, as in 5%.") from None
+        raise DesignError(f"--precision: “{text}” is no number; write it in percent, as in 5%.") from None
 
 
 def looks_within(budget: int) -> tuple[int, ...]:

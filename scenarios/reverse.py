@@ -148,7 +148,8 @@ def question_of(
     magnitude = read_scenario(scenario).magnitude
     if magnitude is None:
         raise DesignError(
-            f"{scenario} has no table [magnitude], so nobody knows what its shock is; add one, or name another."
+            f"{scenario} has no table [magnitude], so nobody knows what its shock is; add one, or name another: "
+            "`ringfence scenarios list` tells which have one."
         )
     sources = tuple(regime_source(name) for name in regimes)
     names = [source.name for source in sources]

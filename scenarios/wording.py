@@ -119,8 +119,9 @@ PLAIN = {
         "positions are concentrated in fewer hands",
     ),
     "uncovered_peak": Words(
-        "The most that the clearing house would have had to find itself if every holder had walked away. "
-        "Zero means full cover.",
+        "The most that stood open beyond all that was locked away. Covered in full: had every holder walked away, at "
+        "the worst price there is. By margin: had they done so at the price of that moment, so nothing there is not "
+        "full cover.",
         "the clearing house is better covered",
         "the clearing house is less well covered",
     ),
@@ -342,7 +343,10 @@ def difference_interval(finding: Finding, regime: str) -> str:
 
 def smallest_seen(finding: Finding, regime: str) -> str:
     """The true difference that so many runs would have shown four times in five, among all main figures."""
-    (smallest,) = written(finding.contrasts[regime].compared.smallest_detectable)
+    found = finding.contrasts[regime].compared.smallest_detectable
+    if finding.measure.unit == "%" and found > 100:
+        return _("(more than 100 points: no difference could have been seen)")
+    (smallest,) = written(found)
     return with_unit(smallest, points(finding.measure.unit))
 
 

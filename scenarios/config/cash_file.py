@@ -46,6 +46,7 @@ from scenarios.config.reading import (
     fault,
 )
 from scenarios.index_path import moment_of
+from scenarios.language import _, retold
 
 _FIRST_DAY = date(1970, 1, 1)
 
@@ -462,11 +463,18 @@ class SettlementAssetTable(Table):
 
     def in_words(self) -> str:
         """In one line: whose promise it is, and who can freeze what the venue holds."""
-        keys = [role.signers() for name in _ROLES_OF_MONEY for role in self.roles if role.name is name]
-        powers = [f"the venue's wallets are frozen by {' and '.join(keys) or 'nobody'}"]
-        if self.wipe_allowed:
-            powers.append("and what is frozen may be destroyed")
-        return f"{self.title} ({self.asset}), kept by {self.keeper}; {' '.join(powers)}"
+        keys = [
+            retold(role.signers()) for name in _ROLES_OF_MONEY for role in self.roles if role.name is name
+        ]
+        told = _("{title} ({asset}), kept by {keeper}; the venue's wallets are frozen by {keys}").format(
+            title=_(self.title),
+            asset=self.asset,
+            keeper=_(self.keeper),
+            keys=_(" and ").join(keys) or _("nobody"),
+        )
+        return (
+            _("{told} and what is frozen may be destroyed").format(told=told) if self.wipe_allowed else told
+        )
 
 
 def _numbered(wallets: int) -> tuple[WalletId, ...]:

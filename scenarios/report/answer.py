@@ -189,13 +189,13 @@ def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
 
 
 def _how_sure(findings: Findings, known: Sequence[Face], cells: Sequence[Cell]) -> str:
-    assumed = sum(len(face.regime.assumptions) for face in known)
-    weak = sum(len(face.weak_sources) for face in known)
+    assumed = len({(one.key, one.reason) for face in known for one in face.regime.assumptions})
+    weak = len({key for face in known for key in face.weak_sources})
     fewest = min(sum(cell.regime_id == face.name for cell in cells) for face in known)
     doubts = plural(
         assumed,
         "{n} value in these regimes is assumed, not law",
-        "{n} values in these regimes are assumed, not law",
+        "{n} different values in these regimes are assumed, not law",
     )
     if weak:
         doubts += plural(weak, ", and {n} more rests on weak sources", ", and {n} more rest on weak sources")

@@ -1,5 +1,6 @@
 """What the report tells beside the numbers: the question, the texts of the regimes, the population."""
 
+import re
 import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
@@ -42,6 +43,7 @@ from exchange.units import DAY, Time
 from participants.population import ValidationRow
 from scenarios.compare import Comparison, Design
 from scenarios.config.cash_words import FreezeKey
+from scenarios.config.numbers import leaf_of
 from scenarios.language import N_, _, numeral
 from scenarios.regime_words import (
     cash_in_words,
@@ -136,12 +138,13 @@ def _scenario(design: Design) -> Any:
     return with_population(scenario, design.population)
 
 
+TRADING_HALTED = N_("trading halted")
 _HAPPENS: dict[type[Command], str] = {
     FreezeWallet: N_("coins frozen"),
     UnfreezeWallet: N_("freeze lifted"),
     PauseIssuer: N_("issuer pauses"),
     UnpauseIssuer: N_("issuer resumes"),
-    HaltInstrument: N_("trading halted"),
+    HaltInstrument: TRADING_HALTED,
     ResumeInstrument: N_("trading resumes"),
     AdoptRegime: N_("rules change"),
     DeclareDefault: N_("a default is declared"),
@@ -344,5 +347,22 @@ def _part_by_part(parts: Sequence[str]) -> str:
     for end in range(len(parts), 0, -1):
         known = _(", ".join(parts[:end]))
         if end == 1 or known != ", ".join(parts[:end]):
-            return ", ".join((known, _part_by_part(parts[end:]))) if parts[end:] else known
+            told = _swept_in_words(known) if known == ", ".join(parts[:end]) else known
+            return ", ".join((told, _part_by_part(parts[end:]))) if parts[end:] else told
     return ""
+
+
+_SWEPT = re.compile(r"(?P<key>[a-z0-9 ]+?) (?P<value>-?\d[\d,.]*)(?: (?P<unit>\D+))?")
+
+
+def _swept_in_words(part: str) -> str:
+    """ "assets above 12,000,000 RUB", which a sweep adds to a title; anything else stays as it is."""
+    if (found := _SWEPT.fullmatch(part)) is None:
+        return part
+    unit = f" {_(found['unit'])}" if found["unit"] else ""
+    return f"{_(found['key'])} {numeral(found['value'])}{unit}"
+
+
+def number_named(key: str) -> str:
+    """What the number under a key path is about: "assets above"."""
+    return _(leaf_of(key).replace("_", " "))

@@ -467,6 +467,17 @@ PANELS = (
 _STRIP, _HEADING = 124, 46
 
 
+_LABEL = 14  # pixels from one row of labels to the next
+_LETTER = 0.01  # of the width of a chart: what a letter of a label takes up
+
+
+def _free_row(rows_end: list[float], begins: float, width: float) -> int:
+    """The first row of labels in which this one does not run into the one before it; `rows_end` is kept up to date."""
+    row = next((row for row, end in enumerate(rows_end) if end <= begins), len(rows_end))
+    rows_end[row : row + 1] = [begins + width]
+    return row
+
+
 def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Mark]) -> Figure | None:
     """Strips below each other on one clock."""
     timed = [cell for cell in cells if "time" in cell.timeline]
@@ -516,16 +527,19 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
         range=[0, float(hours[-1])],
     )
     layout["annotations"], layout["shapes"] = notes, []
+    rows_end: list[float] = []  # where the last label of each row of labels ends
     for mark in happened:
         at = (mark.time - opened) / HOUR
         if 0 <= at <= hours[-1]:
             late = at > 0.7 * hours[-1]
+            width = _LETTER * len(_(mark.words)) * float(hours[-1])
+            row = _free_row(rows_end, at - width if late else at, width)
             layout["shapes"].append(
                 upright(at, 0, 1, yref="paper", line={"color": INK, "dash": "dot", "width": 1})
             )
             notes.append(
                 note_of(_(mark.words), x=at, y=1, yref="paper", yanchor="top", xanchor="right" if late else "left",
-                      font={"size": 12, "color": INK}, yshift=2)
+                      font={"size": 12, "color": INK}, yshift=2 - _LABEL * row)
             )  # fmt: skip
     return Figure(
         name="timeline",

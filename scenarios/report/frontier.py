@@ -4,29 +4,35 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from scenarios.config.numbers import spoken, unit_of
 from scenarios.findings import Finding
 from scenarios.frontier import Frontier, Point
-from scenarios.language import _
-from scenarios.report.background import Face
+from scenarios.language import N_, _, numeral
+from scenarios.report.background import Face, number_named
 from scenarios.report.drawing import Figure, axis_of, axis_title, layout_of, ticks_of
 from scenarios.statistics import FEWEST_PAIRS
-from scenarios.wording import level, level_interval
+from scenarios.wording import level, level_interval, listed, with_unit, written
 
 NAME = "sweep"
 TEXTS = {
-    "title": "What the threshold does: access against harm",
-    "lead": "What the rules say of {about} was given several values; each is a regime of this comparison, and the "
-    "number is an assumption there. To the right more people are let in; further up there is more harm. A value is "
-    "on the frontier, and drawn full, if no other lets in as many and does less harm, by the means; where the bars "
-    "of two values overlap, their order is not sure.",
-    "value": "Value",
-    "stands": "{label} (as it stands)",
-    "frontier": "On the frontier",
-    "yes": "yes",
-    "no": "no",
-    "cell": "{mean} ({interval})",
-    "nothing": "No measure of harm says anything in these runs, so there is nothing to hold access against.",
-    "alt": "{access} against {harm}.",
+    "title": N_("What the threshold does: access against harm"),
+    "lead": N_(
+        "What the rules say of {about} was given several values; each is a regime of this comparison, and the "
+        "number is an assumption there. To the right more people are let in; further up there is more harm. A value is "
+        "on the frontier, and drawn full, if no other lets in as many and does less harm, by the means; where the bars "
+        "of two values overlap, their order is not sure."
+    ),
+    "value": N_("Value"),
+    "stands": N_("{label} (as it stands)"),
+    "frontier": N_("On the frontier"),
+    "yes": N_("yes"),
+    "no": N_("no"),
+    "cell": N_("{mean} ({interval})"),
+    "nothing": N_(
+        "No measure of harm says anything in these runs, so there is nothing to hold access against."
+    ),
+    "alt": N_("{access} against {harm}."),
+    "unset": N_("not set"),
 }
 
 
@@ -57,7 +63,7 @@ def section_of(frontier: Frontier | None, known: Sequence[Face], seeds: int) -> 
     drawn = frontier.access and frontier.harm and seeds >= FEWEST_PAIRS
     return Section(
         title=_(TEXTS["title"]),
-        lead=_(TEXTS["lead"]).format(about=frontier.about),
+        lead=_(TEXTS["lead"]).format(about=listed([number_named(key) for key in frontier.keys])),
         head=head,
         rows=rows,
         figure=_figure(frontier, known, head, rows) if drawn else None,
@@ -66,9 +72,27 @@ def section_of(frontier: Frontier | None, known: Sequence[Face], seeds: int) -> 
 
 
 def _label(point: Point, frontier: Frontier) -> str:
-    label = _(TEXTS["stands"]).format(label=point.label) if point.as_it_stands else point.label
+    label = _values(point)
+    if point.as_it_stands:
+        label = _(TEXTS["stands"]).format(label=label)
     several = len({one.base for one in frontier.points}) > 1
     return f"{point.base}: {label}" if several else label
+
+
+def _values(point: Point) -> str:
+    """ "24,000,000 RUB", "not set": the values alone, in the language that is spoken."""
+    return ", ".join(
+        _(TEXTS["unset"]) if value is None else with_unit(numeral(spoken(value)), unit_of(key) or "ratio")
+        for key, value in point.values.items()
+    )
+
+
+def _values_in_short(point: Point) -> str:
+    """ "24m": for a chart, where there is little room; the table has the whole number."""
+    return ", ".join(
+        _(TEXTS["unset"]) if value is None else written(value, trimmed=True)[0]
+        for value in point.values.values()
+    )
 
 
 def _cell(finding: Finding, point: Point) -> str:
@@ -113,7 +137,7 @@ def _trace(points: Sequence[Point], face: Face, access: str, harm: str) -> dict[
         "mode": "lines+markers+text" if len(points[0].values) == 1 else "markers+text",
         "x": [_known(point.levels[access].mean) for point in points],
         "y": [_known(point.levels[harm].mean) for point in points],
-        "text": [point.label for point in points],
+        "text": [_values_in_short(point) for point in points],
         "textposition": "top center",
         "cliponaxis": False,
         "error_x": _bars(points, access, face),

@@ -14,6 +14,7 @@ from scenarios.statistics import FEWEST_PAIRS, Verdict
 from scenarios.wording import headline, listed, smallest_seen
 
 MOST_TOLD = 6
+LONGEST_VALUE = 40  # letters; what is longer stands in the tables of assumed values
 FEW_RUNS = 15
 HOLDERS = 918_000  # qualified investors in Russia, for whom a drawn population stands (Bank of Russia, 2025)
 
@@ -60,6 +61,14 @@ def _of_chance(findings: Findings, known: Sequence[Face]) -> Iterator[Limit]:
                 "were at least as large as this: {told}."
             ).format(runs=runs, told=_a_few(unseen)),
         )
+    if any(_beyond_what_can_be(finding) for finding in headline(findings)):
+        yield Limit(
+            _("Ranges that reach too far."),
+            _(
+                "Some ranges reach below nothing, or above 100%, where no figure can lie: so few runs, or runs so "
+                "unlike each other, say little about that figure. What is beyond can be left out of mind."
+            ),
+        )
     if findings.seeds < FEW_RUNS:
         yield Limit(
             _("Rare days."),
@@ -68,6 +77,12 @@ def _of_chance(findings: Findings, known: Sequence[Face]) -> Iterator[Limit]:
                 "runs, and not the worst there are."
             ).format(runs=runs),
         )
+
+
+def _beyond_what_can_be(finding: Finding) -> bool:
+    """Of a main figure: none of them can be negative, and none of the shares above 100%."""
+    share = finding.measure.unit == "%"
+    return any(level.low < 0 or (share and level.high > 100) for level in finding.levels.values())
 
 
 def _unseen(findings: Findings, known: Sequence[Face]) -> Iterator[str]:
@@ -127,8 +142,15 @@ def _of_assumptions(stated: Mapping[str, Mapping[str, str]], known: Sequence[Fac
 
 
 def _values_told(key: str, values: Mapping[str, str | None]) -> str:
-    """ "offshore_share_percent: 20 under A, 30 under B"."""
-    parts = [_("{value} under {name}").format(value=value, name=name) for name, value in values.items()]
+    """ "offshore_share_percent: 20 under A, 30 under B and C"; the key alone where a value is too long for a line."""
+    alike: dict[str, list[str]] = {}
+    for name, value in values.items():
+        alike.setdefault(str(value), []).append(name)
+    if any(len(value) > LONGEST_VALUE for value in alike):
+        return key
+    parts = [
+        _("{value} under {name}").format(value=value, name=listed(names)) for value, names in alike.items()
+    ]
     return f"{key}: {', '.join(parts)}"
 
 

@@ -19,7 +19,7 @@ from scenarios.frontier import frontier_of
 from scenarios.language import Tongue, _, numeral, plural, retold, spoken_language
 from scenarios.measures.measure import CASH_LEG, DEFAULTS, HOUSE
 from scenarios.report.answer import answer
-from scenarios.report.background import GRADE, Background, Face, faces, lets_in_alike
+from scenarios.report.background import GRADE, TRADING_HALTED, Background, Face, faces, lets_in_alike
 from scenarios.report.drawing import Figure
 from scenarios.report.figures import (
     calm_panels,
@@ -163,6 +163,7 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         covered=[face for face in known if not face.margined],
         margined=[face for face in known if face.margined],
         tiers=tiers_used(findings, known),
+        halted=any(mark.words == TRADING_HALTED for mark in background.marks),
         calm=calm_panels(comparison.cells, known),
         limits=limits(findings, comparison, background, known),
         published=held_against_published(findings, known),

@@ -34,6 +34,7 @@ from scenarios.config.scenario_file import ScenarioFile, load_world, scenario_pa
 from scenarios.design import regime_source
 from scenarios.language import without_numbers
 from scenarios.measures import MEASURES
+from scenarios.measures.money_cost import CLASSES
 from scenarios.wording import PLAIN
 
 ROOT = Path(__file__).parents[2] / "scenarios"
@@ -46,7 +47,7 @@ Message = str | tuple[str, ...]
 @cache
 def all_messages() -> list[Message]:
     """Each once: a text, or the singular and the plural of one."""
-    found = [*_of_the_code(), *_of_the_tables(), *_of_the_files()]
+    found = [*_of_the_code(), *_of_the_tables(), *_of_the_files(), *_of_a_sweep()]
     return list(dict.fromkeys(message for message in found if message and message != ("", "")))
 
 
@@ -77,6 +78,7 @@ def _of_the_tables() -> Iterator[Message]:
     for words in PLAIN.values():
         yield from words
     yield from PLURAL.values()
+    yield from (holders.title for holders in CLASSES)
     yield from (authority.value for authority in Authority)
     terms = PopulationTerms()
     for row in validation(draw_population(1, terms), terms):
@@ -121,6 +123,15 @@ def _of_a_regime(file: RegimeFile, source: str) -> Iterator[Message]:
         yield from _words_of(stated.get(assumption.key))
 
 
+def _of_a_sweep() -> Iterator[Message]:
+    """What a regime says of a number that it is given, and what of one that it had not said."""
+    for number in ("any_of.1.assets_above_rub=12e6", "caps.capital_at_risk_rub=1e5"):
+        for assumption in (
+            read_regime(f"ru_elr_super_2025[classes.super_individual.{number}]").regime().assumptions
+        ):
+            yield without_numbers(assumption.reason)[0]
+
+
 def _words_of(value: object) -> Iterator[str]:
     """Every word of a value in a regime file, as it is told."""
     match value:
@@ -135,7 +146,7 @@ def _words_of(value: object) -> Iterator[str]:
 
 
 def _of_the_money(asset: SettlementAssetTable) -> Iterator[Message]:
-    yield asset.keeper
+    yield from (asset.title, asset.keeper)
     for role in asset.roles:
         yield without_numbers(role.signers())[0]
         yield without_numbers(f"{role.role().quorum} of {len(role.holders)} signers")[0]

@@ -98,6 +98,7 @@ def test_brackets_stay_behind_what_is_laid_over() -> None:
         ("classes.super_individual.assets_abov=1", f"is not a key of this file; the nearest that is valid is “{GATE}”"),
         ("clases=1", "is not a key of this file; begin with “"),
         (f"{GATE}=6e6,12e6,6000000", "has the value 6,000,000 twice"),
+        (f"{GATE}=12,000,000", "a comma stands between values, never inside a number"),
         (f"{GATE}=24m", "cannot be “24m”; write the number alone, in RUB: the key says the unit"),
         ("institutions.cover_percent=50%", "cannot be “50%”; write the number alone, in %"),
         (f"{GATE}=many", "cannot be “many”, which is no number"),

@@ -122,12 +122,14 @@ def test_intervals_and_tests_are_those_of_the_strictest_look(tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("percent", "measures", "budget", "sentence"),
     [
-        (0.0, ["halts"], 60, "a precision of 0% cannot be"),
-        (101.0, ["halts"], 60, "a precision of 101% cannot be"),
-        (math.nan, ["halts"], 60, "a precision of nan% cannot be"),
+        (0.0, ["halts"], 60, "--precision: 0% cannot be"),
+        (101.0, ["halts"], 60, "--precision: 101% cannot be"),
+        (math.nan, ["halts"], 60, "--precision: nan% cannot be"),
         (5.0, ["haltz"], 60, "“haltz” is not a measure; the nearest that is valid is “halts”"),
         (5.0, ["halts", "halts"], 60, "the measure “halts” is named twice"),
-        (5.0, ["halts"], 2, "a budget of 2 seeds cannot be"),
+        (5.0, ["halts"], 2, "--budget: 2 cannot be"),
+        (5.0, ["halts"], 0, "--budget: 0 cannot be"),
+        (5.0, [], 60, "--of names no measure"),
     ],
 )
 def test_a_precision_that_cannot_be_is_refused(
@@ -139,7 +141,7 @@ def test_a_precision_that_cannot_be_is_refused(
 
 def test_a_precision_is_in_percent() -> None:
     assert percent_in("5%") == percent_in(" 5 ") == 5.0
-    with pytest.raises(DesignError, match="“five” is no precision"):
+    with pytest.raises(DesignError, match="--precision: “five” is no number"):
         percent_in("five")
 
 

@@ -232,8 +232,8 @@ def test_the_answer_is_three_sentences_that_follow_the_verdicts(page: Page, told
     assert f"Open to everyone lets in {many} (clearly more)" in answer
     assert "small trades cost more while there is a market (18." in answer
     assert "in 8 simulated runs" in answer
-    assumed = sum(len(load_regime(name).assumptions) for name in REGIMES)
-    assert f"{assumed} values in these regimes are assumed, not law" in answer
+    assumed = len({(one.key, one.reason) for name in REGIMES for one in load_regime(name).assumptions})
+    assert f"{assumed} different values in these regimes are assumed, not law" in answer
 
 
 def test_a_reader_is_told_how_many_runs_there_are_and_how_long_each_is(page: Page, told: Told) -> None:
