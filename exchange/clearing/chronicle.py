@@ -54,6 +54,11 @@ class Chronicle(Sequence[LedgerRecord]):
         """How many records are folded away: those that `latest` does not hold."""
         return self._ends[-1] if self._ends else 0
 
+    @property
+    def may_fold(self) -> bool:
+        """Whether `latest` holds two blocks: what no chain can undo any more, and as much again."""
+        return len(self.latest) >= 2 * BLOCK
+
     def fold(self) -> bytes:
         """Fold the oldest block of `latest` away; its records as lines of JSON."""
         lines = encode_lines(self.latest[:BLOCK])

@@ -245,7 +245,7 @@ class Ledger:
         Nothing that is asked depends on it. It costs a millisecond or two.
         """
         history = self._history
-        if len(history.latest) < 2 * BLOCK:
+        if not history.may_fold:
             return
         if self._digested != history.folded:
             self.head()
