@@ -7,8 +7,6 @@ line makes it. So a thousand readers cost no more than one.
 from bisect import bisect_right
 from typing import Final, NamedTuple
 
-from mypy_extensions import mypyc_attr
-
 from exchange.events import BestPricesChanged, Event, IndexPublished, SeriesStateChanged, TradeReported
 from exchange.units import Time
 
@@ -24,7 +22,6 @@ class _Strip(NamedTuple):
     events: list[Publication]
 
 
-@mypyc_attr(serializable=True)  # made bare when an image is read
 class PublicTape:
     """Public prices and states in the order in which they were published.
 
@@ -71,7 +68,6 @@ class PublicTape:
         return strip.events[at] if at >= 0 else None
 
 
-@mypyc_attr(serializable=True)  # made bare when an image is read
 class LatestTape(PublicTape):
     """The same for one reader who sees everything at once: it keeps nothing but the last of each."""
 
@@ -92,7 +88,6 @@ class LatestTape(PublicTape):
         return self._last.get((kind, name))
 
 
-@mypyc_attr(serializable=True)  # made bare when an image is read
 class MarketView:
     """The public market as one reader sees it at `time`: what was published up to then."""
 
