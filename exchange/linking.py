@@ -6,12 +6,12 @@ comes after whom `trading.bring_followers`.
 
 from collections.abc import Iterator
 
-from exchange import repeats, trading
+from exchange import trading
 from exchange.commands import LinkKind, PlaceLinked, PlaceOrder
 from exchange.events import CancelCause, Event, OrderHeldBack, OrdersPlacedTogether
 from exchange.reasons import RejectReason
 from exchange.rules.admission import first_refusal, first_refusal_to_follow, first_refusal_to_wait
-from exchange.rules.throttles import beyond_open_orders, count_request
+from exchange.rules.throttles import beyond_open_orders
 from exchange.state import Following, Order, Seat, Series, State
 
 HOW_MANY = {
@@ -24,19 +24,11 @@ HOW_MANY = {
 def place_linked(command: PlaceLinked, state: State) -> Iterator[Event]:
     """Place the first order with those that are linked with it; if one may not be, none is."""
     primary = command.primary
-    seat, series = state.seats.get(command.participant_id), state.series.get(primary.instrument_id)
-    if seat is None:
-        yield trading.rejected(primary, RejectReason.UNKNOWN_PARTICIPANT)
+    found = trading.taken_up(command, primary, state)
+    if not isinstance(found, tuple):
+        yield found
         return
-    if number := primary.client_order_id:
-        earlier = seat.placed.note(number, (command, state.orders_placed + 1 if series else 0))
-        if earlier is not None:
-            yield repeats.answer(command, number, earlier)
-            return
-    count_request(seat, state)
-    if series is None:
-        yield trading.rejected(primary, RejectReason.UNKNOWN_INSTRUMENT)
-        return
+    seat, series = found
     together = len(command.others) + 1
     reason = _fault_in(command) or beyond_open_orders(together, seat, series, state)
     if reason is not None:

@@ -17,6 +17,7 @@ from exchange.commands import (
     CancelOrder,
     ExpireOrder,
     LinkOrders,
+    PlaceLinked,
     PlaceOrder,
     WatchLine,
 )
@@ -70,20 +71,11 @@ CAUSES: Final = {
 
 def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
     """Admit the order, set aside what it needs, let it enter the market; or let it wait for its price."""
-    seat = state.seats.get(command.participant_id)
-    series = state.series.get(command.instrument_id)
-    if seat is None:
-        yield rejected(command, RejectReason.UNKNOWN_PARTICIPANT)
+    found = taken_up(command, command, state)
+    if not isinstance(found, tuple):
+        yield found
         return
-    if number := command.client_order_id:
-        earlier = seat.placed.note(number, (command, state.orders_placed + 1 if series else 0))
-        if earlier is not None:
-            yield repeats.answer(command, number, earlier)
-            return
-    count_request(seat, state)
-    if series is None:
-        yield rejected(command, RejectReason.UNKNOWN_INSTRUMENT)
-        return
+    seat, series = found
     order = new_order(command, seat, series, state)
     if asks_to_wait(command):
         reason = first_refusal_to_wait(order, seat, series, state)
@@ -98,6 +90,24 @@ def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
         return
     yield from enter(order, seat, series, state)
     yield from settle_down(series, state)
+
+
+def taken_up(asked: PlaceOrder | PlaceLinked, order: PlaceOrder, state: State) -> tuple[Seat, Series] | Event:
+    """Who asks for the order, alone or as the first of several, and where it would go; or what ends the request: it
+    names nobody or nothing that is there, or was made before.
+    """
+    seat = state.seats.get(asked.participant_id)
+    series = state.series.get(order.instrument_id)
+    if seat is None:
+        return rejected(order, RejectReason.UNKNOWN_PARTICIPANT)
+    if number := order.client_order_id:
+        earlier = seat.placed.note(number, (asked, state.orders_placed + 1 if series else 0))
+        if earlier is not None:
+            return repeats.answer(asked, number, earlier)
+    count_request(seat, state)
+    if series is None:
+        return rejected(order, RejectReason.UNKNOWN_INSTRUMENT)
+    return seat, series
 
 
 def new_order(
