@@ -231,16 +231,8 @@ class _Files:
         self._open.close()
 
     def read(self, kind: Kind) -> Group:
-        import pyarrow as pa
-        import pyarrow.parquet as pq
-
         path = self._path(kind)
-        try:
-            table = pq.read_table(path, partitioning=None)
-        except FileNotFoundError as fault:
-            raise ResultsError(f"{path} is missing. {_AGAIN}") from fault
-        except pa.ArrowInvalid as fault:
-            raise ResultsError(f"{path} is damaged ({fault}). {_AGAIN}") from fault
+        table = read_table(path)
         if not table.schema.equals(_schema(kind)):
             raise ResultsError(f"{path} has other columns than this version of ringfence writes. {_AGAIN}")
         return {
@@ -270,3 +262,16 @@ def _schema(kind: Kind) -> Any:
 
     types = {"list<int64>": pa.list_(pa.int64())}
     return pa.schema([(name, types.get(form.arrow) or form.arrow) for name, form in _all_forms(kind).items()])
+
+
+def read_table(path: Path) -> Any:
+    """The table of a Parquet file of a run. Raises ResultsError, with the remedy, if it is missing or damaged."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return pq.read_table(path, partitioning=None)
+    except FileNotFoundError as fault:
+        raise ResultsError(f"{path} is missing. {_AGAIN}") from fault
+    except pa.ArrowInvalid as fault:
+        raise ResultsError(f"{path} is damaged ({fault}). {_AGAIN}") from fault

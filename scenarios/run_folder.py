@@ -20,7 +20,7 @@ from exchange.units import Time
 from scenarios.fit import FitRow
 from scenarios.measures.measure import Columns
 from scenarios.provenance import Provenance, toml_text
-from scenarios.results import Record, RecordWriter, ResultsError
+from scenarios.results import Record, RecordWriter, ResultsError, read_table
 
 T = TypeVar("T")
 
@@ -149,16 +149,7 @@ def read_summary(folder: Path) -> dict[str, float]:
 
 def read_run_table(folder: Path, name: str) -> Columns:
     """The columns of a table that a run has kept beside its record. Raises ResultsError."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    path = folder / f"{name}.parquet"
-    try:
-        table = pq.read_table(path, partitioning=None)
-    except FileNotFoundError as fault:
-        raise ResultsError(f"{path} is missing. {_AGAIN}") from fault
-    except pa.ArrowInvalid as fault:
-        raise ResultsError(f"{path} is damaged ({fault}). {_AGAIN}") from fault
+    table = read_table(folder / f"{name}.parquet")
     return {name: table.column(name).to_numpy() for name in table.column_names}
 
 
