@@ -196,9 +196,7 @@ def run_cells(
     """
     _check(design)
     check_folder(folder)
-    for other in reuse:
-        if not (other / CELLS).is_dir():
-            raise DesignError(f"{other} holds no runs to use again; name the folder of a comparison.")
+    check_reused(reuse)
     tasks = _tasks(design, folder)
     for task in tasks:
         if task.path.exists():
@@ -207,7 +205,13 @@ def run_cells(
     _write_files(design, folder)
     copy_cells(tasks, folder, reuse)
     failures = run_missing(tasks, folder, run_one, progress, hire or processes(workers))
-    return Comparison(design, folder, _versions(), _cells(tasks), failures)
+    return Comparison(design, folder, versions_now(), _cells(tasks), failures)
+
+
+def check_reused(folders: Sequence[Path]) -> None:
+    for folder in folders:
+        if not (folder / CELLS).is_dir():
+            raise DesignError(f"{folder} holds no runs to use again; name the folder of a comparison.")
 
 
 def copy_cells(tasks: Sequence[CellTask], folder: Path, reuse: Sequence[Path]) -> None:
@@ -292,15 +296,15 @@ def verify(
 def _sample(design: Design, seeds: Sequence[int], folder: Path) -> Design:
     """The same files as they were compared, wherever they may be now, with other seeds."""
     return Design(
-        scenario=_written_out(design.scenario, folder),
-        regimes=tuple(_written_out(regime, folder) for regime in design.regimes),
+        scenario=written_out(design.scenario, folder),
+        regimes=tuple(written_out(regime, folder) for regime in design.regimes),
         seeds=tuple(seeds),
         population=design.population,
         command=design.command,
     )
 
 
-def _written_out(file: SourceFile, folder: Path) -> SourceFile:
+def written_out(file: SourceFile, folder: Path) -> SourceFile:
     path = folder / f"{file.name}.toml"
     path.write_text(file.text, encoding="utf-8")
     return SourceFile(name=file.name, source=str(path), text=file.text)
@@ -406,7 +410,7 @@ def _cells(tasks: list[CellTask]) -> tuple[Cell, ...]:
     return tuple(sorted(cells, key=lambda cell: (order.index(cell.regime_id), cell.key.seed)))
 
 
-def _versions() -> dict[str, str]:
+def versions_now() -> dict[str, str]:
     return {
         "ringfence": code_version(),
         "python": python_version(),

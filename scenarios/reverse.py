@@ -15,10 +15,12 @@ import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import NamedTuple
 
 from exchange.access.regime import Regime
-from exchange.messages import Message, encode
+from exchange.commands import AdoptRegime
+from exchange.messages import Message, decode, encode
 from scenarios.cells import CellTask, RunCell, read_cell, write_whole
 from scenarios.compare import (
     CELLS,
@@ -28,17 +30,20 @@ from scenarios.compare import (
     Watcher,
     cell_task,
     check_folder,
+    check_reused,
     copy_cells,
     run_missing,
+    versions_now,
+    written_out,
 )
 from scenarios.config.magnitude import MagnitudeTable, scaled
 from scenarios.config.numbers import typed
 from scenarios.config.regime_file import load_regime
-from scenarios.config.scenario_file import read_scenario
+from scenarios.config.scenario_file import load_world, read_scenario
 from scenarios.design import meet, regime_source, scenario_source
-from scenarios.provenance import code_version, sha256
+from scenarios.provenance import sha256
 from scenarios.statistics import median_ranks
-from scenarios.stress_events import StressEvent, Unasked, events_named
+from scenarios.stress_events import StressEvent, Unasked, Why, check_events, event_in_words, events_asked
 from scenarios.sweep import processes
 
 PROBES = 5  # magnitudes at which every search begins, spread evenly from the least to the most
@@ -52,6 +57,7 @@ class Question(NamedTuple):
     magnitude: MagnitudeTable
     regimes: tuple[SourceFile, ...]
     rules: Mapping[str, Regime]  # by the regime's name
+    later: tuple[Regime, ...]  # that the scenario puts in the place of the one with which it begins
     events: tuple[str, ...]  # as they are typed
     seeds: tuple[int, ...]
     population: int | None
@@ -101,12 +107,27 @@ class Never(Message):
 
     regime: str
     event: str
-    why: str
+    why: Why
+
+
+class RunDigest(Message):
+    """What one run of the search came to."""
+
+    magnitude: float
+    regime: str
+    seed: int
+    digest: str
+
+    @property
+    def place(self) -> tuple[float, str, int]:
+        return self.magnitude, self.regime, self.seed
+
+    def __str__(self) -> str:
+        return f"{self.regime} at {self.magnitude:g}, seed {self.seed}"
 
 
 class Reversed(Message):
-    """`reverse.json`. There is no date in it: the same question gives the same bytes. `digest` is one hash for the
-    digests of all runs."""
+    """`reverse.json`. There is no date in it: the same question gives the same bytes."""
 
     scenario: SourceFile
     regimes: tuple[SourceFile, ...]
@@ -119,9 +140,9 @@ class Reversed(Message):
     seeds: tuple[int, ...]
     population: int | None
     command: str
-    version: str
-    runs: int
-    digest: str
+    versions: dict[str, str]
+    digests: tuple[RunDigest, ...]
+    digest: str  # one hash for all of them
     answers: tuple[Answer, ...]
     never: tuple[Never, ...]
     failures: tuple[Failure, ...]
@@ -129,6 +150,10 @@ class Reversed(Message):
     @property
     def exit_code(self) -> int:
         return 1 if self.failures else 0
+
+    @property
+    def runs(self) -> int:
+        return len(self.digests)
 
 
 def question_of(
@@ -159,15 +184,21 @@ def question_of(
         if name in names[:at]:
             raise DesignError(f"the regime “{name}” is named twice; leave one of them out.")
     rules = {source.name: load_regime(source.source) for source in sources}
-    for event in events:
-        for regime in rules.values():
-            events_named(event, regime)
+    later = _adopted(scenario, population)
+    check_events(events, [*rules.values(), *later])
+    for regime in rules.values():
+        events_asked(events, regime, later)
     for name in regimes:
         for bound in (magnitude.least, magnitude.most):
             meet(f"{scenario}@{typed(bound)}", name, population)
     return Question(
-        scenario, magnitude, sources, rules, tuple(dict.fromkeys(events)), tuple(seeds), population, command
+        scenario, magnitude, sources, rules, later, tuple(events), tuple(seeds), population, command
     )
+
+
+def _adopted(scenario: str, population: int | None) -> tuple[Regime, ...]:
+    told = load_world(scenario, population).directives
+    return tuple(command.regime for _at, command in told if isinstance(command, AdoptRegime))
 
 
 def reverse(
@@ -190,9 +221,13 @@ def reverse(
         raise DesignError(
             f"{folder} holds a comparison already; name another folder for the reverse stress test."
         )
-    (folder / CELLS).mkdir(parents=True, exist_ok=True)
+    check_reused(reuse)
     search = _Search(question, folder)
     while tasks := search.missing():
+        for task in tasks:
+            if task.path.exists():
+                read_cell(task)  # refused now rather than after an hour of other runs
+        (folder / CELLS).mkdir(parents=True, exist_ok=True)
         copy_cells(tasks, folder, reuse)
         every = [*search.done, *tasks]
         search.failures += run_missing(every, folder, run_one, progress, processes(workers))
@@ -213,7 +248,7 @@ class _Search:
         self.events: dict[str, list[StressEvent]] = {}
         self.never: list[Never] = []
         for regime, rules in question.rules.items():
-            asked = [event for text in question.events for event in events_named(text, rules)]
+            asked = events_asked(question.events, rules, question.later)
             self.events[regime] = [event for event in asked if isinstance(event, StressEvent)]
             self.never += [
                 Never(regime=regime, event=event.name, why=event.why)
@@ -226,8 +261,8 @@ class _Search:
             for event in events
             for seed in question.seeds
         }
-        self._version = code_version()
-        self._digests: list[tuple[int, str, int, str]] = []
+        self._versions = versions_now()
+        self._digests: list[RunDigest] = []
         self._scenario_at: Callable[[int], SourceFile] = cache(self._scaled)
         self._steps_of: dict[Path, int] = {}
 
@@ -247,7 +282,10 @@ class _Search:
                 continue
             cell, steps = read_cell(task), self._steps_of[task.path]
             self.done.append(task)
-            self._digests.append((steps, task.regime_id, task.key.seed, cell.digest))
+            magnitude = float(self.question.magnitude.after(steps))
+            self._digests.append(
+                RunDigest(magnitude=magnitude, regime=task.regime_id, seed=task.key.seed, digest=cell.digest)
+            )
             for event in self.events[task.regime_id]:
                 self.known[task.regime_id, event.name, task.key.seed][steps] = event.happened(cell)
 
@@ -259,6 +297,7 @@ class _Search:
             for regime, events in self.events.items()
             for event in events
         )
+        digests = tuple(sorted(self._digests, key=lambda one: one.place))
         return Reversed(
             scenario=scenario_source(question.scenario, question.population),
             regimes=question.regimes,
@@ -271,9 +310,9 @@ class _Search:
             seeds=question.seeds,
             population=question.population,
             command=question.command,
-            version=self._version,
-            runs=len(self.done),
-            digest=sha256(encode(sorted(self._digests)).decode()),
+            versions=self._versions,
+            digests=digests,
+            digest=sha256(encode([(*one.place, one.digest) for one in digests]).decode()),
             answers=answers,
             never=tuple(self.never),
             failures=tuple(self.failures),
@@ -290,7 +329,7 @@ class _Search:
     def _task(self, regime: SourceFile, seed: int, steps: int) -> CellTask:
         cells = self.folder / CELLS / typed(self.question.magnitude.after(steps))
         scenario, population = self._scenario_at(steps), self.question.population
-        task = cell_task(scenario, regime, seed, population, cells, self._version)
+        task = cell_task(scenario, regime, seed, population, cells, self._versions["ringfence"])
         self._steps_of[task.path] = steps
         return task
 
@@ -301,7 +340,7 @@ class _Search:
         return Answer(
             regime=regime,
             event=event.name,
-            words=event.words,
+            words=event_in_words(event.name),
             within=sum(one < math.inf for one in found),
             at_least=sum(one == float(self.question.magnitude.least) for one in found),
             first=_finite(found[:1]),
@@ -347,13 +386,82 @@ def _finite(found: Sequence[float]) -> float | None:
 
 # --- files ----------------------------------------------------------------------------------------------
 
+KEPT = "reverse.json"
+
+
+def read_reversed(folder: Path) -> Reversed:
+    """A reverse stress test that has ended, from its folder. Raises DesignError if there is none, or if a run is not
+    there as it was when it ended."""
+    path = folder / KEPT
+    try:
+        found = decode(path.read_bytes(), Reversed)
+    except (FileNotFoundError, NotADirectoryError):
+        raise DesignError(
+            f"{folder} holds no finished reverse stress test; run `ringfence reverse` into it first."
+        ) from None
+    except ValueError as error:
+        raise DesignError(f"{path} is not a reverse stress test ({error}); repeat it.") from None
+    with TemporaryDirectory() as files:
+        for run, task in zip(
+            found.digests, _tasks_of(found, found.digests, folder, Path(files)), strict=True
+        ):
+            if not task.path.exists():
+                lost = f"is missing among its {CELLS}"
+            elif read_cell(task).digest != run.digest:
+                lost = "is not the one that was searched"
+            else:
+                continue
+            raise DesignError(f"{folder}: the run of {run} {lost}; repeat the command that made it.")
+    return found
+
+
+def verify(found: Reversed, run_one: RunCell, seeds: int = 1, progress: Watcher | None = None) -> list[str]:
+    """Run again whatever was run with the first `seeds` seeds; one line for each digest that is not the same."""
+    first = sorted(found.seeds)[:seeds]
+    sample = [run for run in found.digests if run.seed in first]
+    with TemporaryDirectory() as scratch:
+        again = Path(scratch, "again")
+        tasks = _tasks_of(found, sample, again, Path(scratch))
+        failures = run_missing(tasks, again, run_one, progress, processes(None))
+        ended = [
+            (run, read_cell(task)) for run, task in zip(sample, tasks, strict=True) if task.path.exists()
+        ]
+    lines = [
+        f"{run}: {run.digest} was kept, {cell.digest} came now"
+        for run, cell in ended
+        if cell.digest != run.digest
+    ]
+    return lines + [f"{failed.regime_id}, seed {failed.seed}: {failed.summary}" for failed in failures]
+
+
+def _tasks_of(found: Reversed, runs: Sequence[RunDigest], folder: Path, files: Path) -> list[CellTask]:
+    """The runs in `folder`, of the scenario and the regimes as they were searched, which are written into `files`."""
+    scenario = written_out(found.scenario, files).source
+    regimes = {regime.name: written_out(regime, files) for regime in found.regimes}
+    at = {
+        magnitude: scenario_source(f"{scenario}@{typed(magnitude)}", found.population)
+        for magnitude in dict.fromkeys(run.magnitude for run in runs)
+    }
+    return [
+        cell_task(
+            at[run.magnitude],
+            regimes[run.regime],
+            run.seed,
+            found.population,
+            folder / CELLS / typed(run.magnitude),
+            found.versions["ringfence"],
+        )
+        for run in runs
+    ]
+
 
 def _write(found: Reversed, folder: Path) -> None:
     contents = {
         "reverse.csv": _as_csv(_SUMMARY, _summary(found)),
         "thresholds.csv": _as_csv(_BY_SEED, _by_seed(found)),
-        "reverse.json": encode(found),
+        KEPT: encode(found),
     }
+    folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():
         write_whole(folder / name, content)
 

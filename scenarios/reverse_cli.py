@@ -18,7 +18,7 @@ from scenarios.compare_cli import (
     chosen_seeds,
     default_folder,
 )
-from scenarios.faults import told_as_sentences
+from scenarios.faults import FAILED, told_as_sentences
 
 DEFAULT_SEEDS = "9"
 
@@ -47,6 +47,13 @@ def reverse(
     population: Population = None,
     workers: Workers = None,
     reuse: Reuse = None,
+    verify: Annotated[
+        bool,
+        typer.Option(
+            "--verify",
+            help="Run the first seed of a finished search again, at each magnitude, and compare digests.",
+        ),
+    ] = False,
 ) -> None:
     """Find the smallest shock at which something happens, under each regime, with the same seeds.
 
@@ -56,10 +63,17 @@ def reverse(
         from rich.console import Console
 
         from scenarios.design import regimes_named
-        from scenarios.reverse import question_of
+        from scenarios.reverse import question_of, read_reversed
         from scenarios.reverse import reverse as search
+        from scenarios.reverse import verify as run_again
         from scenarios.run import run_cell
         from scenarios.terminal import RunProgress, show_reversed
+
+        folder = out or default_folder("reverse", scenario)
+        if verify:
+            differing = run_again(read_reversed(folder), run_cell)
+            typer.echo("\n".join(differing) or f"{folder}: every digest that was run again is the same")
+            raise typer.Exit(FAILED if differing else 0)
 
         question = question_of(
             scenario,
@@ -69,7 +83,6 @@ def reverse(
             population,
             shlex.join(["ringfence", *sys.argv[1:]]),
         )
-        folder = out or default_folder("reverse", scenario)
         console = Console()
         with RunProgress(console) as progress:
             found = search(question, folder, run_cell, progress, workers=workers, reuse=reuse or ())

@@ -5,7 +5,9 @@ An event is read off a finished run alone, and no run is made differently becaus
 
 import math
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from decimal import Decimal
+from enum import StrEnum
 from typing import NamedTuple
 
 from exchange.access.regime import Regime
@@ -13,22 +15,29 @@ from exchange.clearing.terms import ClearingMode
 from exchange.clearing.waterfall import Layer
 from scenarios.cells import Cell
 from scenarios.config.numbers import number_in, spoken
-from scenarios.config.reading import closest
+from scenarios.config.reading import closest, nearest
+from scenarios.language import N_, _, numeral
 from scenarios.measures import MEASURES
+from scenarios.measures.measure import Measure
 from scenarios.measures.outcomes import PROFESSIONAL
+from scenarios.wording import PAYERS, percent_of, with_unit
 
 LAYERS = "layers"
 EVENTS = (LAYERS, "used:LAYER", "exhausted:LAYER", "halt", "gate", "loses:CLASS>10%", "MEASURE>VALUE")
 INVESTORS = "investors"  # everybody of the population, whatever its class
-_COMPARED = re.compile(r"\s*([\w:]+)\s*([<>])\s*(.+)\s*")
+_COMPARED = re.compile(r"([^<>]+?)\s*([<>])\s*(.*)")
 _UNPAID = "loss_unpaid"
+_BY_MEASURE = {one.name: one for one in MEASURES}
+_OF_ALL = {
+    INVESTORS: N_("all investors of the population"),
+    PROFESSIONAL: N_("all who are not of the population"),
+}
 
 
 class StressEvent(NamedTuple):
     """`happened` says whether a finished run saw it. A measure that is undefined in a run has passed no value."""
 
     name: str
-    words: str
     happened: Callable[[Cell], bool]
 
 
@@ -36,41 +45,106 @@ class StressEventError(ValueError):
     """An event that nobody knows, as a sentence with the remedy."""
 
 
+class Why(StrEnum):
+    """Why an event cannot happen under a regime, whatever the shock."""
+
+    COVERED = N_("every claim is covered in full, so there is no waterfall that a loss could reach")
+    NO_LAYER = N_("its waterfall has no such layer")
+    NO_CLASS = N_("it has no such class")
+
+
 class Unasked(NamedTuple):
     """An event that cannot happen under a regime, and why."""
 
     name: str
-    why: str
+    why: Why
 
 
-def events_named(text: str, regime: Regime) -> list[StressEvent | Unasked]:
-    """What `text` asks for under that regime: one event, or for `layers` each use and exhaustion of its waterfall.
+def events_asked(
+    texts: Iterable[str], regime: Regime, later: Sequence[Regime] = ()
+) -> list[StressEvent | Unasked]:
+    """What the texts ask for under a regime, each event once. `later` are regimes that the scenario puts in its place.
 
     Raises StressEventError.
     """
+    asked = [event for text in texts for event in _events_named(text, regime, later)]
+    return list({event.name: event for event in asked}.values())
+
+
+def check_events(texts: Iterable[str], regimes: Sequence[Regime]) -> None:
+    """Raises StressEventError for a class that none of the regimes knows; what one knows may be asked of all."""
+    known = list(dict.fromkeys([*(one.class_id for regime in regimes for one in regime.classes), *_OF_ALL]))
+    for text in texts:
+        found = _COMPARED.fullmatch(text.strip())
+        kind, _colon, class_id = found[1].partition(":") if found else ("", "", "")
+        if kind == "loses" and class_id not in known:
+            raise StressEventError(
+                f"“{class_id}” is a class of none of these regimes; {nearest(class_id, known)}."
+            )
+
+
+def event_in_words(name: str, titles: Mapping[str, str] | None = None) -> str:
+    """An event, by the name that `events_asked` gave it, in the language that is spoken. `titles` are those of the
+    classes by their ids."""
+    kind, _colon, layer = name.partition(":")
+    if name == "halt":
+        return _("trading is suspended")
+    if name == "gate":
+        return _("money can leave only in part, or not at all")
+    if kind == "used":
+        return _("layer used: {layer}").format(layer=_(PAYERS[Layer(layer)]))
+    if kind == "exhausted":
+        return _("layer exhausted: {layer}").format(layer=_(PAYERS[Layer(layer)]))
+    found = _COMPARED.fullmatch(name)
+    assert found is not None, name
+    what, sign, value = found.groups()
+    kind, _colon, class_id = what.partition(":")
+    if kind == "loses":
+        who = _OF_ALL.get(class_id) or (titles or {}).get(class_id) or _spaced(class_id)
+        lost, of_assets = _loss_in(value, what)
+        number = numeral(spoken(lost))
+        amount = (
+            _("{share} of what they own").format(share=percent_of(number))
+            if of_assets
+            else with_unit(number, "RUB")
+        )
+        return _("{who}: lose more than {amount}, all together").format(who=_(who), amount=amount)
+    measure = _BY_MEASURE[what]
+    words = _("{measure}: above {bound}") if sign == ">" else _("{measure}: below {bound}")
+    bound = numeral(spoken(_bound_in(value, measure)))
+    return words.format(measure=_(measure.title), bound=with_unit(bound, measure.unit))
+
+
+def _events_named(text: str, regime: Regime, later: Sequence[Regime]) -> list[StressEvent | Unasked]:
+    """One event, or for `layers` each use and exhaustion of the regime's waterfall."""
     asked = text.strip()
     if asked == LAYERS:
         layers = _waterfall(regime)
         if not layers:
-            return [_no_waterfall(LAYERS)]
+            return [Unasked(LAYERS, Why.COVERED)]
         return [event for layer in layers for event in (_used(layer), _exhausted(layer, layers))]
     if asked == "halt":
-        return [StressEvent(asked, "trading is suspended", _passes("halts", ">", 0))]
+        return [StressEvent(asked, _passes("halts", ">", 0))]
     if asked == "gate":
-        return [
-            StressEvent(
-                asked,
-                "money can leave only in part, or not at all",
-                lambda cell: cell.value("gated_time") + cell.value("stopped_time") > 0,
-            )
-        ]
-    kind, _, layer = asked.partition(":")
+        return [StressEvent(asked, lambda cell: cell.value("gated_time") + cell.value("stopped_time") > 0)]
+    kind, _colon, layer = asked.partition(":")
     if kind in ("used", "exhausted"):
         return [_of_layer(asked, kind, layer, regime)]
     if (compared := _COMPARED.fullmatch(asked)) is not None:
         what, sign, value = compared.groups()
-        return [_compared(asked, what, sign, value, regime)]
-    raise StressEventError(f"“{asked}” is no event; write one of {', '.join(EVENTS)}.")
+        return [_compared(what, sign, value, (regime, *later))]
+    raise StressEventError(f"“{asked}” is no event; {_remedy(asked)}.")
+
+
+def _remedy(asked: str) -> str:
+    """How to write what was perhaps meant."""
+    forms = {form.partition(":")[0]: form for form in EVENTS[:-1]}
+    word, colon, _argument = asked.partition(":")
+    known = [kind for kind, form in forms.items() if ":" in form] if colon else [*forms, *_BY_MEASURE]
+    near = closest(word.lower(), known)
+    if near is None:
+        return f"write one of {', '.join(EVENTS)}"
+    return f"the nearest that is valid is “{forms.get(near, f'{near}>VALUE')}”"
 
 
 def _waterfall(regime: Regime) -> list[Layer]:
@@ -80,63 +154,65 @@ def _waterfall(regime: Regime) -> list[Layer]:
     return [layer for layer in regime.clearing.waterfall.layers if layer is not Layer.TEAR_UP]
 
 
-def _no_waterfall(name: str) -> Unasked:
-    return Unasked(name, "every claim is covered in full, so there is no waterfall that a loss could reach")
-
-
 def _used(layer: Layer) -> StressEvent:
-    return StressEvent(f"used:{layer}", f"layer used: {_spaced(layer)}", _passes(_paid(layer), ">", 0))
+    return StressEvent(f"used:{layer}", _passes(_paid(layer), ">", 0))
 
 
 def _exhausted(layer: Layer, layers: Sequence[Layer]) -> StressEvent:
     """A layer is touched only when all before it are exhausted: so it is exhausted once a later one has paid, or nobody
     was left to."""
     beyond = [*(_paid(later) for later in layers[layers.index(layer) + 1 :]), _UNPAID]
-    return StressEvent(
-        f"exhausted:{layer}",
-        f"layer exhausted: {_spaced(layer)}",
-        lambda cell: any(cell.value(measure) > 0 for measure in beyond),
-    )
+    return StressEvent(f"exhausted:{layer}", lambda cell: any(cell.value(measure) > 0 for measure in beyond))
 
 
 def _of_layer(asked: str, kind: str, name: str, regime: Regime) -> StressEvent | Unasked:
-    known = [layer.value for layer in Layer if layer is not Layer.TEAR_UP]
+    known = [layer.value for layer in PAYERS]
     if name not in known:
-        raise StressEventError(f"“{name}” is no layer that pays; {_nearest(name, known)}.")
+        raise StressEventError(f"“{name}” is no layer that pays; {nearest(name, known)}.")
     layers, layer = _waterfall(regime), Layer(name)
     if not layers:
-        return _no_waterfall(asked)
+        return Unasked(asked, Why.COVERED)
     if layer not in layers:
-        return Unasked(asked, f"its waterfall has no layer {layer}")
+        return Unasked(asked, Why.NO_LAYER)
     return _used(layer) if kind == "used" else _exhausted(layer, layers)
 
 
-def _compared(asked: str, what: str, sign: str, value: str, regime: Regime) -> StressEvent | Unasked:
-    kind, _, class_id = what.partition(":")
+def _compared(what: str, sign: str, value: str, regimes: Sequence[Regime]) -> StressEvent | Unasked:
+    kind, colon, class_id = what.partition(":")
     if kind == "loses":
-        return _loses(asked, class_id, sign, value, regime)
-    measure = next((one for one in MEASURES if one.name == what), None)
-    if measure is None:
-        names = [one.name for one in MEASURES]
-        raise StressEventError(f"“{what}” is no measure; {_nearest(what, names)}.")
-    bound = float(number_in(value.removesuffix("%") if measure.unit == "%" else value, what, "--event"))
-    words = f"{measure.title} {'above' if sign == '>' else 'below'} {spoken(bound)} {measure.unit}"
-    return StressEvent(asked, words, _passes(what, sign, bound))
+        return _loses(what, class_id, sign, value, regimes)
+    if what not in _BY_MEASURE:
+        if colon:
+            raise StressEventError(f"“{what}{sign}{value}” is no event; {_remedy(what)}.")
+        raise StressEventError(f"“{what}” is no measure; {nearest(what, _BY_MEASURE)}.")
+    bound = float(_bound_in(value, _BY_MEASURE[what]))
+    return StressEvent(f"{what}{sign}{value}", _passes(what, sign, bound))
 
 
-def _loses(asked: str, class_id: str, sign: str, value: str, regime: Regime) -> StressEvent | Unasked:
+def _bound_in(value: str, measure: Measure) -> Decimal:
+    return number_in(value.removesuffix("%") if measure.unit == "%" else value, measure.name, "--event")
+
+
+def _loses(
+    what: str, class_id: str, sign: str, value: str, regimes: Sequence[Regime]
+) -> StressEvent | Unasked:
+    name = f"{what}{sign}{value}"
     if sign != ">" or not class_id:
-        raise StressEventError(f"“{asked}” is no loss; write it as loses:CLASS>10%, or loses:CLASS>5e6.")
-    classes = [one.class_id for one in regime.classes]
-    if class_id not in (*classes, INVESTORS, PROFESSIONAL):
-        return Unasked(asked, f"it has no class {class_id}; its classes are {', '.join(classes) or 'none'}")
-    of_assets = value.strip().endswith("%")
+        raise StressEventError(f"“{name}” is no loss; write it as loses:CLASS>10%, or loses:CLASS>5e6.")
+    amount, of_assets = _loss_in(value, what)
     if of_assets and class_id == PROFESSIONAL:
         raise StressEventError("professionals declare no assets; write their loss in roubles.")
-    bound = float(number_in(value.strip().removesuffix("%"), f"loses:{class_id}", "--event"))
-    amount = f"{spoken(bound)}% of what it owns" if of_assets else f"{spoken(bound)} RUB"
-    words = f"loss of {_spaced(class_id)}, all of it together, above {amount}"
-    return StressEvent(asked, words, lambda cell: _loss(cell, class_id, of_assets) > bound)
+    if amount < 0:
+        raise StressEventError(f"“{name}” is no loss; write how much is lost without a sign.")
+    if class_id not in (*(one.class_id for regime in regimes for one in regime.classes), *_OF_ALL):
+        return Unasked(name, Why.NO_CLASS)
+    bound = float(amount)
+    return StressEvent(name, lambda cell: _loss(cell, class_id, of_assets) > bound)
+
+
+def _loss_in(value: str, what: str) -> tuple[Decimal, bool]:
+    """How much, and whether that is percent of what they declared; else it is roubles."""
+    return number_in(value.removesuffix("%"), what, "--event"), value.endswith("%")
 
 
 def _loss(cell: Cell, class_id: str, of_assets: bool) -> float:
@@ -173,8 +249,3 @@ def _paid(layer: Layer) -> str:
 
 def _spaced(name: str) -> str:
     return name.replace("_", " ")
-
-
-def _nearest(word: str, known: Sequence[str]) -> str:
-    near = closest(word, known)
-    return f"the nearest that is valid is “{near}”" if near else f"valid are {', '.join(known)}"

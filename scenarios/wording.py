@@ -4,6 +4,7 @@ import math
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from exchange.clearing.waterfall import Layer
 from scenarios.compare import Comparison, Imprecision
 from scenarios.findings import HEADLINE, Contrast, Finding, Findings
 from scenarios.language import N_, _, numeral, plural
@@ -191,6 +192,19 @@ PLAIN = {
         "the venue's books and the keeper's ledger disagree more of the time",
     ),
 }
+
+
+PAYERS = {
+    Layer.DEFAULTER_MARGIN: N_("margin and cash of those who failed"),
+    Layer.DEFAULTER_FUND_SHARE: N_("shares of those who failed in the default fund"),
+    Layer.SKIN_IN_THE_GAME: N_("the house's skin in the game"),
+    Layer.SURVIVORS_FUND: N_("the default fund of those who did not fail"),
+    Layer.ASSESSMENTS: N_("assessments on those who did not fail"),
+    Layer.GAINS_HAIRCUT: N_("gains of others, cut"),
+    Layer.EQUITY: N_("the house's own capital"),
+    Layer.INSURANCE_FUND: N_("the insurance fund"),
+    Layer.DELEVERAGING: N_("holders on the other side, who were closed out"),
+}  # who stands behind each layer of a waterfall that pays
 
 
 def headline(findings: Findings) -> list[Finding]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from exchange.clearing.waterfall import Layer
 from scenarios.cells import Cell
 from scenarios.findings import Findings
 from scenarios.language import N_, _, plural
@@ -17,7 +18,7 @@ from scenarios.report.drawing import (
     note_of,
     ticks_of,
 )
-from scenarios.wording import listed, with_unit, written
+from scenarios.wording import PAYERS, listed, with_unit, written
 
 
 class Tier(NamedTuple):
@@ -29,17 +30,17 @@ class Tier(NamedTuple):
 
 
 TIERS = (
-    Tier("loss_defaulter_margin", N_("margin and cash of those who failed"), "#c9cfd6"),
+    Tier("loss_defaulter_margin", PAYERS[Layer.DEFAULTER_MARGIN], "#c9cfd6"),
     Tier("loss_members", N_("clearing members, for their clients"), "#a9b4bf"),
     Tier("loss_fellow_clients", N_("other clients of the same account"), "#7b8794"),
-    Tier("loss_defaulter_fund_share", N_("shares of those who failed in the default fund"), "#56b4e9"),
-    Tier("loss_skin_in_the_game", N_("the house's skin in the game"), "#0072b2"),
-    Tier("loss_insurance_fund", N_("the insurance fund"), "#009e73"),
-    Tier("loss_survivors_fund", N_("the default fund of those who did not fail"), "#f0e442"),
-    Tier("loss_assessments", N_("assessments on those who did not fail"), "#e69f00"),
-    Tier("loss_gains_haircut", N_("gains of others, cut"), "#d55e00"),
-    Tier("loss_deleveraging", N_("holders on the other side, who were closed out"), "#b5651d"),
-    Tier("loss_equity", N_("the house's own capital"), "#cc79a7"),
+    Tier("loss_defaulter_fund_share", PAYERS[Layer.DEFAULTER_FUND_SHARE], "#56b4e9"),
+    Tier("loss_skin_in_the_game", PAYERS[Layer.SKIN_IN_THE_GAME], "#0072b2"),
+    Tier("loss_insurance_fund", PAYERS[Layer.INSURANCE_FUND], "#009e73"),
+    Tier("loss_survivors_fund", PAYERS[Layer.SURVIVORS_FUND], "#f0e442"),
+    Tier("loss_assessments", PAYERS[Layer.ASSESSMENTS], "#e69f00"),
+    Tier("loss_gains_haircut", PAYERS[Layer.GAINS_HAIRCUT], "#d55e00"),
+    Tier("loss_deleveraging", PAYERS[Layer.DELEVERAGING], "#b5651d"),
+    Tier("loss_equity", PAYERS[Layer.EQUITY], "#cc79a7"),
     Tier("loss_unpaid", N_("nobody: it was not paid"), "#7d1d1d"),
 )
 _BAR, _GAP = 22, 16  # pixels

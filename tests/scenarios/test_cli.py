@@ -192,7 +192,7 @@ scales = [{ key = "index.knots.3.price_rub", at_least = 8_000_000, at_most = 4_0
     assert f"{OPEN}: layers cannot happen: every claim is covered in full" in result.stdout
     kept = json.loads((folder / "reverse.json").read_text(encoding="utf-8"))
     (answer,) = kept["answers"]
-    assert (answer["within"], kept["runs"]) == (1, 5)
+    assert (answer["within"], len(kept["digests"])) == (1, 5)
     assert 0 < answer["half"] <= 50  # a fall by more than a tenth within a minute
     assert sorted(path.parent.parent.name for path in folder.glob("cells/*/*/4.json")) == [
         "0", "12.5", "25", "37.5", "50",
@@ -200,6 +200,7 @@ scales = [{ key = "index.knots.3.price_rub", at_least = 8_000_000, at_most = 4_0
     again = typed(*words)
     assert "runs done" not in again.stdout
     assert again.stdout.splitlines()[-1] == result.stdout.splitlines()[-1] == str(folder / "reverse.json")
+    assert typed(*words, "--verify").stdout == f"{folder}: every digest that was run again is the same\n"
 
 
 def test_lists_and_schemas() -> None:
@@ -319,6 +320,8 @@ def test_a_fault_of_the_regime_is_one_sentence_and_two(
         (("compare", "calm_day", "--clearing", "full,risk"), "write --clearing full --clearing risk"),
         (("reverse", "calm_day"), "has no table [magnitude]"),
         (("reverse", "gap_move", "--event", "flood"), "“flood” is no event"),
+        (("reverse", "gap_move", "--event", "loses:qualified>5%"), "nearest that is valid is “qualified_individual”"),
+        (("reverse", "gap_move", "--verify"), "holds no finished reverse stress test"),
         (("reverse", "gap_move@20"), "names a magnitude, which is what is looked for"),
         (("run", "gap_move@99", "--regime", OPEN), "magnitude must lie between 0 and 80 %, but is 99"),
         (("replay", "nowhere"), "nowhere is not a run folder"),

@@ -15,6 +15,7 @@ from scenarios.findings import Findings, analyse
 from scenarios.measures import MEASURES
 from scenarios.report import background_of, keep_report
 from scenarios.reverse import Answer, Never, Reversed, Threshold
+from scenarios.stress_events import Why
 from scenarios.terminal import show_comparison, show_reversed
 from tests.scenarios import fake_cells
 
@@ -135,11 +136,11 @@ def test_the_terminal_tells_the_smallest_shock_and_all_that_is_doubtful() -> Non
         seeds=tuple(range(1, 9)),
         population=None,
         command="",
-        version="",
-        runs=81,
+        versions={},
+        digests=(),
         digest="d1",
         answers=(an_answer(), nowhere),
-        never=(Never(regime="full", event="layers", why="every claim is covered in full"),),
+        never=(Never(regime="full", event="layers", why=Why.COVERED),),
         failures=(Failure(regime_id="open", seed=9, fault="the book is crossed"),),
     )
     text = printed(show_reversed, found, Path("kept"))
@@ -152,7 +153,7 @@ def test_the_terminal_tells_the_smallest_shock_and_all_that_is_doubtful() -> Non
         "0 of 8 seeds",
     ):
         assert told in text
-    assert "full: layers cannot happen: every claim is covered in full." in text
+    assert "full: layers cannot happen: every claim is covered in full, so there" in text
     assert "not monotone: layer used: equity under open, seed 1, at 11 % but not at 20" in text
     assert "failed: open, seed 9: the book is crossed" in text
     assert text.rstrip().endswith("reverse.json")

@@ -11,15 +11,32 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.cells import CellResult, CellTask, RunCell, keep_cell, made_cell
+from scenarios.cells import CellMismatchError, CellResult, CellTask, RunCell, keep_cell, made_cell
 from scenarios.compare import DesignError, Failure
 from scenarios.config.magnitude import at_magnitude, scaled
 from scenarios.config.reading import ConfigurationError, read_toml
 from scenarios.config.regime_file import load_regime
 from scenarios.config.scenario_file import load_world, read_scenario, scenario_path, shipped_scenarios
-from scenarios.reverse import Answer, Question, Reversed, question_of, reverse, steps_to_try
+from scenarios.reverse import (
+    Answer,
+    Question,
+    Reversed,
+    question_of,
+    read_reversed,
+    reverse,
+    steps_to_try,
+    verify,
+)
 from scenarios.statistics import median_ranks
-from scenarios.stress_events import StressEvent, StressEventError, Unasked, events_named
+from scenarios.stress_events import (
+    StressEvent,
+    StressEventError,
+    Unasked,
+    Why,
+    check_events,
+    event_in_words,
+    events_asked,
+)
 from tests.scenarios.small_worlds import short_day
 
 OPEN, QUALIFIED = "ru_open_counterfactual", "ru_derivs_qual_2025"
@@ -140,8 +157,8 @@ def test_the_interval_of_a_median_is_that_of_the_tables(n: int, ranks: tuple[int
 class Made:
     """Runs in this process that know a threshold for each seed; `counted` counts them."""
 
-    def __init__(self, undone_at: float = math.inf, failing: int = 0) -> None:
-        self.undone_at, self.failing, self.counted = undone_at, failing, 0
+    def __init__(self, undone_at: float = math.inf, failing: int = 0, version: str = "") -> None:
+        self.undone_at, self.failing, self.version, self.counted = undone_at, failing, version, 0
 
     def __call__(self, scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
         self.counted += 1
@@ -164,7 +181,7 @@ class Made:
             "result": [-3 * magnitude, magnitude, -1e9],
             "assets": [1_000.0, 1_000.0, 1.0],
         }
-        return CellResult(f"{scenario} {regime} {seed}", measures, {}, outcomes)
+        return CellResult(f"{magnitude} {strong} {seed}{self.version}", measures, {}, outcomes)
 
 
 @pytest.fixture(autouse=True)
@@ -265,36 +282,139 @@ def test_a_regime_that_covers_in_full_has_no_layer_to_reach(tmp_path: Path) -> N
         question_of(a_scenario(tmp_path), [OPEN], ["layers"], SEEDS, 5, ""), tmp_path / "kept", made
     )
     assert (found.answers, made.counted) == ((), 0)
-    assert found.never[0].why.startswith("every claim is covered in full")
+    assert found.never[0].why is Why.COVERED
+
+
+# --- what is kept ---------------------------------------------------------------------------------------
+
+
+def test_what_is_kept_is_read_again_and_verified(tmp_path: Path, question: Question) -> None:
+    two = question._replace(seeds=(1, 2), events=("used:defaulter_margin",))
+    found = reverse(two, tmp_path / "kept", Made())
+    assert read_reversed(tmp_path / "kept") == found
+    again = Made()
+    assert verify(found, again) == []
+    assert again.counted == sum(run.seed == 1 for run in found.digests) < found.runs
+    lines = verify(found, Made(version=", changed"))
+    assert lines[0] == (f"{QUALIFIED}_risk at 0, seed 1: 0.0 2.0 1 was kept, 0.0 2.0 1, changed came now")
+    assert len(lines) == again.counted
+    assert set(verify(found, Made(failing=1))) == {
+        f"{regime}_risk, seed 1: the book is crossed" for regime in (OPEN, QUALIFIED)
+    }
+
+
+def test_a_run_that_is_lost_or_another_is_told(tmp_path: Path, question: Question) -> None:
+    folder = tmp_path / "kept"
+    one = question._replace(seeds=(1,), events=("used:defaulter_margin",))
+    reverse(one, folder, Made())
+    cell = folder / "cells" / "25" / f"{OPEN}_risk" / "1.json"
+    whole = cell.read_bytes()
+    cell.unlink()
+    with pytest.raises(DesignError, match=f"{OPEN}_risk at 25, seed 1 is missing among its cells"):
+        read_reversed(folder)
+    other = tmp_path / "other"
+    reverse(one, other, Made(version="!"))
+    cell.write_bytes((other / cell.relative_to(folder)).read_bytes())
+    with pytest.raises(DesignError, match="is not the one that was searched"):
+        read_reversed(folder)
+    cell.write_bytes(whole)
+    (folder / "reverse.json").write_text("{}")
+    with pytest.raises(DesignError, match="is not a reverse stress test"):
+        read_reversed(folder)
+
+
+def test_runs_of_another_question_are_refused_before_anything_runs(
+    tmp_path: Path, question: Question
+) -> None:
+    one = question._replace(seeds=(1,), events=("used:defaulter_margin",))
+    reverse(one, tmp_path / "kept", Made())
+    made = Made()
+    with pytest.raises(CellMismatchError, match="with a population of 5, not of 6"):
+        reverse(one._replace(population=6, seeds=(0, 1)), tmp_path / "kept", made)
+    assert made.counted == 0
+    with pytest.raises(DesignError, match="holds no runs to use again"):
+        reverse(one, tmp_path / "new", made, reuse=[tmp_path / "nowhere"])
+    assert not (tmp_path / "new").exists()
 
 
 # --- what may be asked ----------------------------------------------------------------------------------
 
 
-def named(text: str, regime: str = f"{OPEN}+risk") -> list[StressEvent | Unasked]:
-    return events_named(text, load_regime(regime))
+def named(*texts: str, regime: str = f"{OPEN}+risk") -> list[StressEvent | Unasked]:
+    return events_asked(texts, load_regime(regime))
 
 
-def test_events_in_words() -> None:
-    assert [one.name for one in named("layers", f"{OPEN}+risk_crypto")] == [
+def test_every_layer_is_an_event_twice_and_each_event_is_asked_once() -> None:
+    of_layers = [
         "used:defaulter_margin", "exhausted:defaulter_margin", "used:insurance_fund", "exhausted:insurance_fund",
         "used:deleveraging", "exhausted:deleveraging",
     ]  # fmt: skip
-    words = [named(text)[0].words for text in ("halt", "gate", "peak_discount>5", "loses:investors>5e6")]  # type: ignore[union-attr]
-    assert words[:2] == ["trading is suspended", "money can leave only in part, or not at all"]
-    assert words[2].endswith("above 5 %")
-    assert words[3] == "loss of investors, all of it together, above 5,000,000 RUB"
-    assert named("used:insurance_fund")[0].why == "its waterfall has no layer insurance_fund"  # type: ignore[union-attr]
-    assert isinstance(named("loses:nobody>5%")[0], Unasked)
+    assert [one.name for one in named("layers", regime=f"{OPEN}+risk_crypto")] == of_layers
+    twice = named("used:deleveraging", " layers", "layers", regime=f"{OPEN}+risk_crypto")
+    assert sorted(one.name for one in twice) == sorted(of_layers)
+
+
+@pytest.mark.parametrize(
+    ("name", "words"),
+    [
+        ("halt", "trading is suspended"),
+        ("gate", "money can leave only in part, or not at all"),
+        ("used:skin_in_the_game", "layer used: the house's skin in the game"),
+        ("exhausted:equity", "layer exhausted: the house's own capital"),
+        ("peak_discount>5", "Deepest discount to par: above 5%"),
+        ("volume<2e6", "Volume: below 2,000,000 RUB"),
+        (
+            "loses:investors>5e6",
+            "all investors of the population: lose more than 5,000,000 RUB, all together",
+        ),
+        ("loses:everyone > 12.5%", "Everyone: lose more than 12.5% of what they own, all together"),
+        ("loses:nobody_special>1%", "nobody special: lose more than 1% of what they own, all together"),
+    ],
+)
+def test_events_in_words(name: str, words: str) -> None:
+    assert event_in_words(name, {"everyone": "Everyone"}) == words
+
+
+def test_what_one_regime_knows_may_be_asked_of_all() -> None:
+    assert named("used:insurance_fund") == [Unasked("used:insurance_fund", Why.NO_LAYER)]
+    both = [load_regime(QUALIFIED), load_regime(OPEN)]
+    check_events(["loses:everyone>5%", "loses:qualified_individual>1e6", "loses:investors>1%"], both)
+    assert named("loses:qualified_individual>5%") == [Unasked("loses:qualified_individual>5%", Why.NO_CLASS)]
+
+
+def test_a_class_that_the_scenario_brings_in_later_may_lose(tmp_path: Path) -> None:
+    later = f'''
+[[directives]]
+at = 10:40:00
+do = "adopt_regime"
+regime = "{OPEN}"
+
+[calendar]'''
+    path = a_scenario(tmp_path, ("\n[calendar]", later))
+    asked = question_of(path, [QUALIFIED], ["loses:everyone>5%"], SEEDS, 5, "")
+    (event,) = events_asked(asked.events, asked.rules[QUALIFIED], asked.later)
+    assert isinstance(event, StressEvent)
 
 
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
         ("flood", "“flood” is no event; write one of layers, used:LAYER"),
+        ("layer", "“layer” is no event; the nearest that is valid is “layers”"),
+        ("Halt", "the nearest that is valid is “halt”"),
+        ("use:equity", "the nearest that is valid is “used:LAYER”"),
+        ("loses", "the nearest that is valid is “loses:CLASS>10%”"),
+        ("peak_discount", "the nearest that is valid is “peak_discount>VALUE”"),
+        (
+            "loss:everyone>5%",
+            "“loss:everyone>5%” is no event; the nearest that is valid is “loses:CLASS>10%”",
+        ),
         ("used:skin", "the nearest that is valid is “skin_in_the_game”"),
+        ("exhausted:tear_up", "“tear_up” is no layer that pays"),
+        ("used:", "valid are “defaulter_margin”, "),
         ("haltz>1", "“haltz” is no measure; the nearest that is valid is “halts”"),
         ("loses:everyone<3", "“loses:everyone<3” is no loss"),
+        ("loses:everyone>-3%", "write how much is lost without a sign"),
         ("loses:professional>3%", "write their loss in roubles"),
     ],
 )
@@ -302,6 +422,27 @@ def test_an_event_that_nobody_knows_is_refused(text: str, sentence: str) -> None
     with pytest.raises(StressEventError) as fault:
         named(text)
     assert sentence in str(fault.value)
+
+
+@pytest.mark.parametrize(
+    "text", ["halts>", "halts>many", "volume>5bn", "loses:everyone>a tenth", "halts>nan"]
+)
+def test_a_bound_that_is_no_number_is_refused(text: str) -> None:
+    with pytest.raises(ConfigurationError, match="--event: "):
+        named(text)
+
+
+@pytest.mark.parametrize(
+    ("class_id", "remedy"),
+    [
+        ("everyon", "the nearest that is valid is “everyone”"),
+        ("x", "valid are “everyone”, “investors”, “professional”"),
+    ],
+)
+def test_a_class_of_none_of_the_regimes_is_refused(tmp_path: Path, class_id: str, remedy: str) -> None:
+    with pytest.raises(StressEventError) as fault:
+        question_of(a_scenario(tmp_path), [OPEN], ["halt", f"loses:{class_id}>5%"], SEEDS, 5, "")
+    assert str(fault.value) == f"“{class_id}” is a class of none of these regimes; {remedy}."
 
 
 def test_a_question_that_makes_no_sense_is_refused(tmp_path: Path, question: Question) -> None:
