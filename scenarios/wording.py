@@ -422,6 +422,20 @@ def listed(parts: Sequence[str]) -> str:
     return _("{others} and {last}").format(others=", ".join(parts[:-1]), last=parts[-1])
 
 
+def ranges(seeds: Sequence[int]) -> str:
+    """ "0 to 9, 12"."""
+    runs: list[list[int]] = []
+    for seed in seeds:
+        if runs and seed == runs[-1][1] + 1:
+            runs[-1][1] = seed
+        else:
+            runs.append([seed, seed])
+    return ", ".join(
+        _("{low} to {high}").format(low=first, high=last) if last > first else str(first)
+        for first, last in runs
+    )
+
+
 def sentence(text: str) -> str:
     """With a capital letter first."""
     return f"{text[:1].upper()}{text[1:]}"

@@ -78,14 +78,17 @@ class Background(NamedTuple):
 
 
 def background_of(comparison: Comparison) -> Background:
-    """From the texts that the comparison keeps, not from files that may have changed since."""
+    return background_under(comparison.design)
+
+
+def background_under(design: Design) -> Background:
+    """From the texts that the design keeps, not from files that may have changed since."""
     from participants.population import draw_population, validation
     from scenarios.config.cash_words import freeze_key, traits
     from scenarios.config.reading import check, key_paths
     from scenarios.config.regime_file import RegimeFile
     from scenarios.config.scenario_file import scenario_path
 
-    design = comparison.design
     scenario = _scenario(design)
     world = scenario.world(Path(str(scenario_path(design.scenario.source))).parent)
     files = {regime.name: check(RegimeFile, _tables(regime.text), regime.source) for regime in design.regimes}

@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from participants.population import ValidationRow
 from scenarios.compare import Comparison
 from scenarios.findings import Finding, Findings
 from scenarios.language import _, plural, retold
@@ -32,10 +33,10 @@ def limits(
     """What bears on this comparison in particular first, then what no run of this model can show."""
     return [
         *_of_chance(findings, known),
-        *_of_assumptions(background.stated, known),
+        *of_assumptions(background.stated, known),
         *_of_what_is_missing(findings, comparison),
-        *_of_the_people(comparison, background),
-        *_of_the_model(findings, known),
+        *of_the_people(_drawn(comparison), background.validation),
+        *of_the_model(known, prices=any(row.measure.group == PRICE_QUALITY for row in findings.rows)),
     ]
 
 
@@ -101,7 +102,7 @@ def _unseen(findings: Findings, known: Sequence[Face]) -> Iterator[str]:
 # --- assumptions ----------------------------------------------------------------------------------------
 
 
-def _of_assumptions(stated: Mapping[str, Mapping[str, str]], known: Sequence[Face]) -> Iterator[Limit]:
+def of_assumptions(stated: Mapping[str, Mapping[str, str]], known: Sequence[Face]) -> Iterator[Limit]:
     """Assumed values that are not the same under all regimes bear on the differences, the others on the levels."""
     assumed = sorted({one.key for face in known for one in face.regime.assumptions})
     values = {key: {face.short: stated.get(face.name, {}).get(key) for face in known} for key in assumed}
@@ -188,10 +189,15 @@ def _unknown(finding: Finding) -> bool:
 # --- the people -----------------------------------------------------------------------------------------
 
 
-def _of_the_people(comparison: Comparison, background: Background) -> Iterator[Limit]:
+def _drawn(comparison: Comparison) -> int:
+    """How many people and firms; none where all are of the scenario's own, and drawn by nobody."""
     cells = comparison.cells
     drawn = (cell.outcomes["wealth_decile"] for cell in cells if "wealth_decile" in cell.outcomes)
-    people = sum(bool(decile) for decile in next(drawn, []))  # 0: of the scenario's own, and drawn by nobody
+    return sum(bool(decile) for decile in next(drawn, []))
+
+
+def of_the_people(people: int, rows: Sequence[ValidationRow]) -> Iterator[Limit]:
+    """`people`: how many were drawn."""
     if people:
         yield Limit(
             _("What the very richest would do."),
@@ -204,7 +210,7 @@ def _of_the_people(comparison: Comparison, background: Background) -> Iterator[L
         )
     missed = [
         retold(row.figure)
-        for row in background.validation
+        for row in rows
         if row.published and np.isfinite(row.drawn) and not 0.5 <= row.drawn / row.published <= 2
     ]
     if missed:
@@ -219,7 +225,7 @@ def _of_the_people(comparison: Comparison, background: Background) -> Iterator[L
 # --- the model ------------------------------------------------------------------------------------------
 
 
-def _of_the_model(findings: Findings, known: Sequence[Face]) -> Iterator[Limit]:
+def of_the_model(known: Sequence[Face], *, prices: bool) -> Iterator[Limit]:
     yield Limit(
         _("What will come."),
         _(
@@ -246,7 +252,7 @@ def _of_the_model(findings: Findings, known: Sequence[Face]) -> Iterator[Limit]:
         _("What lies outside the venue."),
         _("No taxes, no balance sheets of banks, no other market that reacts, nobody who hedges elsewhere."),
     )
-    if any(row.measure.group == PRICE_QUALITY for row in findings.rows):
+    if prices:
         yield Limit(
             _("How prices are made abroad."),
             _("The price outside is given, the same under every regime: no regime here moves it."),

@@ -1,14 +1,9 @@
 """The report: one HTML file to open, read, print and mail. It asks nothing of any network."""
 
-import json
-import re
 from collections.abc import Sequence
-from functools import partial
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-from exchange.access.regime import Grade
 from exchange.messages import encode
 from participants.population import ValidationRow
 from scenarios.cells import write_whole
@@ -16,10 +11,10 @@ from scenarios.compare import Comparison
 from scenarios.findings import Finding, Findings, as_json
 from scenarios.frontier import as_json as frontier_as_json
 from scenarios.frontier import frontier_of
-from scenarios.language import Tongue, _, numeral, plural, retold, spoken_language
+from scenarios.language import Tongue, _, retold, spoken_language
 from scenarios.measures.measure import CASH_LEG, DEFAULTS, HOUSE
 from scenarios.report.answer import answer
-from scenarios.report.background import GRADE, TRADING_HALTED, Background, Face, faces, lets_in_alike
+from scenarios.report.background import TRADING_HALTED, Background, Face, faces, lets_in_alike
 from scenarios.report.drawing import Figure
 from scenarios.report.figures import (
     calm_panels,
@@ -36,6 +31,7 @@ from scenarios.report.limits import limits
 from scenarios.report.money import differ, money
 from scenarios.report.numbers import as_csv, as_parquet, charts, rows_of
 from scenarios.report.published import held_against_published
+from scenarios.report.template import page_from
 from scenarios.report.waterfall import tiers_used, waterfall
 from scenarios.statistics import Verdict
 from scenarios.wording import (
@@ -48,6 +44,7 @@ from scenarios.wording import (
     level,
     level_interval,
     precision_in_words,
+    ranges,
     smallest_seen,
     spoken,
     tone,
@@ -55,7 +52,7 @@ from scenarios.wording import (
 )
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
+    pass
 
 
 class Box(NamedTuple):
@@ -117,10 +114,6 @@ class Report(NamedTuple):
 
 def render(findings: Findings, comparison: Comparison, background: Background) -> Report:
     """The whole page in the language that is spoken. The same comparison gives the same page, byte by byte."""
-    from jinja2 import Environment, PackageLoader, StrictUndefined
-    from markupsafe import Markup
-    from plotly.offline import get_plotlyjs
-
     known = faces([regime.name for regime in comparison.design.regimes], background.regimes)
     figures = [figure for figure in _figures(findings, comparison, background, known) if figure is not None]
     of_sweep = section_of(frontier_of(findings, comparison.design.grid), known, findings.seeds)
@@ -128,27 +121,12 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
     of_money = money(findings, comparison.cells, known, background.marks)
     figures += of_money.figures if of_money else ()
     money_first = differ(known) and lets_in_alike(known)
-    shelf = files(__package__)
-    shop = Environment(
-        loader=PackageLoader("scenarios.report", "."),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    shop.filters["naming"] = partial(_naming, known=known)
-    shop.filters["coded"] = _coded
-    shop.globals |= {
-        "_": _,
-        "plural": plural,
-        "retold": retold,
-        "markup": lambda message: Markup(_(message)),
-    }
-    page = shop.get_template("page.html.jinja").render(
-        language=spoken_language().code,
+    page = page_from(
+        "page.html.jinja",
+        known,
+        figures,
         background=background,
         comparison=comparison,
-        faces=known,
         answer=answer(findings, known, comparison.cells, background.keys),
         money=of_money,
         money_first=money_first,
@@ -167,22 +145,10 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         calm=calm_panels(comparison.cells, known),
         limits=limits(findings, comparison, background, known),
         published=held_against_published(findings, known),
-        size=_SIZE,
-        figures={figure.name: figure for figure in figures},
-        plots={figure.name: _as_json(figure.plot) for figure in figures},
         validation=[_checked(row) for row in background.validation],
-        grades=GRADE,
-        Grade=Grade,
-        seeds=_ranges(sorted(comparison.design.seeds)),
-        style=(shelf / "page.css").read_text(encoding="utf-8"),
-        script=(shelf / "page.js").read_text(encoding="utf-8"),
-        plotly=get_plotlyjs(),
+        seeds=ranges(sorted(comparison.design.seeds)),
     )
-    megabytes = numeral(f"{len(page.encode()) / 1e6:.1f}")
-    return Report(page.replace(_SIZE, _("{n} MB").format(n=megabytes)), figures)
-
-
-_SIZE = "how-large-this-file-is"  # stands for what is known when all else is written
+    return Report(page, figures)
 
 
 def keep_report(findings: Findings, comparison: Comparison, background: Background) -> Path:
@@ -283,58 +249,8 @@ def _firmness(rows: Sequence[Finding], face: Face) -> Firmness:
     return Firmness(face, len(seen), len(rows), shakiest)
 
 
-def _naming(text: str, known: Sequence[Face]) -> "Markup":
-    """The text with every regime's name set off, its sign before it, and keys of regime files as code."""
-    from markupsafe import Markup, escape
-
-    names = {str(escape(face.short)): face for face in known}
-    keys = [
-        key for face in known for key in (*(one.key for one in face.regime.assumptions), *face.weak_sources)
-    ]
-    keys = [key for key in keys if "." in key or "_" in key]  # other words are words as well
-    longest_first = sorted(dict.fromkeys([*names, *keys]), key=len, reverse=True)
-
-    def set_off(found: re.Match[str]) -> str:
-        if found[0] not in names:
-            return f"<code>{found[0]}</code>"
-        face = names[found[0]]
-        sign = f'<span class="sign" style="color:{face.colour}">{face.sign}</span>'
-        return f'<b class="name">{sign} {found[0]}</b>'
-
-    pattern = "|".join(re.escape(name) for name in longest_first)
-    return Markup(re.sub(pattern, set_off, str(escape(text))))
-
-
-def _coded(text: str) -> "Markup":
-    """What stands between backticks as code."""
-    from markupsafe import Markup, escape
-
-    return Markup(re.sub("`([^`]*)`", r"<code>\1</code>", str(escape(text))))
-
-
 def _checked(row: ValidationRow) -> Checked:
     values = [row.drawn] if row.published is None else [row.drawn, row.published]
     drawn, *published = written(*values)
     words = retold(row.note) if row.published is None else f"{published[0]} ({retold(row.note)})"
     return Checked(retold(row.figure), words, drawn, retold(row.source))
-
-
-def _as_json(plot: dict[str, Any]) -> str:
-    """JSON that cannot end the script element around it."""
-    return json.dumps(plot, allow_nan=False, separators=(",", ":"), ensure_ascii=False).replace(
-        "<", "\\u003c"
-    )
-
-
-def _ranges(seeds: Sequence[int]) -> str:
-    """ "0 to 9, 12"."""
-    runs: list[list[int]] = []
-    for seed in seeds:
-        if runs and seed == runs[-1][1] + 1:
-            runs[-1][1] = seed
-        else:
-            runs.append([seed, seed])
-    return ", ".join(
-        _("{low} to {high}").format(low=first, high=last) if last > first else str(first)
-        for first, last in runs
-    )

@@ -60,7 +60,8 @@ def _of_the_code() -> Iterator[Message]:
     for path in sorted(ROOT.rglob("*.py")):
         if "scenarios.language" in path.read_text(encoding="utf-8"):
             yield from _extracted(path, "python")
-    yield from _extracted(ROOT / "report" / "page.html.jinja", "jinja2.ext:babel_extract")
+    for path in sorted((ROOT / "report").glob("*.jinja")):
+        yield from _extracted(path, "jinja2.ext:babel_extract")
 
 
 def _extracted(path: Path, method: str) -> Iterator[Message]:
