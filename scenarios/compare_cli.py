@@ -144,14 +144,23 @@ def compare(
 
 
 def report(
-    folder: Annotated[Path, typer.Argument(help="The folder of a finished comparison.")],
+    folder: Annotated[
+        Path, typer.Argument(help="The folder of a finished comparison, or of a reverse stress test.")
+    ],
     language: LanguageOf = Tongue.ENGLISH,
 ) -> None:
-    """Write the report of a finished comparison again, in any of its languages, and print where it lies."""
+    """Write the report of a finished comparison or reverse stress test again, in any language, and print where
+    it lies."""
     with told_as_sentences():
         from scenarios.compare import read_comparison
-        from scenarios.report import background_of, keep_report
+        from scenarios.report import background_of, keep_report, keep_reverse_report
+        from scenarios.reverse import KEPT, read_reversed
 
+        if (folder / KEPT).exists():
+            found = read_reversed(folder)
+            with speaking(language):
+                typer.echo(keep_reverse_report(found, folder))
+            return
         comparison = read_comparison(folder)
         with speaking(language):
             typer.echo(keep_report(_findings(comparison), comparison, background_of(comparison)))

@@ -11,6 +11,7 @@ from scenarios.compare_cli import (
     DEFAULT_REGIMES,
     Cashes,
     Clearings,
+    LanguageOf,
     Population,
     Regimes,
     Reuse,
@@ -19,6 +20,7 @@ from scenarios.compare_cli import (
     default_folder,
 )
 from scenarios.faults import FAILED, told_as_sentences
+from scenarios.language import Tongue, speaking
 
 DEFAULT_SEEDS = "9"
 
@@ -54,8 +56,9 @@ def reverse(
             help="Run the first seed of a finished search again, at each magnitude, and compare digests.",
         ),
     ] = False,
+    language: LanguageOf = Tongue.ENGLISH,
 ) -> None:
-    """Find the smallest shock at which something happens, under each regime, with the same seeds.
+    """Find the smallest shock at which something happens, under each regime, with the same seeds, and report it.
 
     A search that was stopped goes on where it stopped when the same command is given again.
     """
@@ -63,6 +66,7 @@ def reverse(
         from rich.console import Console
 
         from scenarios.design import regimes_named
+        from scenarios.report import keep_reverse_report
         from scenarios.reverse import question_of, read_reversed
         from scenarios.reverse import reverse as search
         from scenarios.reverse import verify as run_again
@@ -86,5 +90,6 @@ def reverse(
         console = Console()
         with RunProgress(console) as progress:
             found = search(question, folder, run_cell, progress, workers=workers, reuse=reuse or ())
-        show_reversed(console, found, folder)
+        with speaking(language):
+            show_reversed(console, found, keep_reverse_report(found, folder))
         raise typer.Exit(found.exit_code)

@@ -134,6 +134,14 @@ def holm(p_values: Values) -> npt.NDArray[np.float64]:
     return adjusted
 
 
+def sign_test(up: int, down: int) -> float:
+    """p of so many pairs that went up and so many that went down, two-sided and exact. Ties are left out before; where
+    there is nothing else, p is 1."""
+    from scipy import stats
+
+    return float(stats.binomtest(up, up + down).pvalue) if up + down else 1.0
+
+
 def median_ranks(n: int) -> tuple[int, int] | None:
     """Between which two of `n` ordered values, counted from 0, the median lies with 95% or more, by the binomial
     distribution alone (David and Nagaraja, Order Statistics, 7.1). None below six values, which cannot say so much."""
@@ -225,14 +233,9 @@ def _t_test(differences: npt.NDArray[np.float64], scale: float, sign_p: float) -
 
 
 def _sign_test(differences: npt.NDArray[np.float64], scale: float) -> float:
-    """Two-sided and exact; ties are left out, and all ties give 1."""
-    from scipy import stats
-
     if differences.size < FEWEST_PAIRS:
         return float("nan")
-    up = int((differences > SAME * scale).sum())
-    down = int((differences < -SAME * scale).sum())
-    return float(stats.binomtest(up, up + down).pvalue) if up + down else 1.0
+    return sign_test(int((differences > SAME * scale).sum()), int((differences < -SAME * scale).sum()))
 
 
 def _smallest_detectable(differences: npt.NDArray[np.float64], scale: float, family: int) -> float:

@@ -3,7 +3,7 @@
 import math
 import re
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
@@ -23,6 +23,19 @@ from scenarios.fit import FitRow
 from scenarios.frontier import Frontier, frontier_of
 from scenarios.language import _, plural
 from scenarios.reverse import Answer, Reversed
+from scenarios.reverse_words import (
+    bounds,
+    cannot,
+    events_of,
+    half,
+    interval,
+    seen_in,
+    shock,
+    sized,
+    titles_of,
+    undone,
+    undone_in_words,
+)
 from scenarios.statistics import FEWEST_PAIRS
 from scenarios.wording import (
     QUESTIONS,
@@ -228,71 +241,54 @@ def _frontier_legend(frontier: Frontier) -> str:
     )
 
 
-def show_reversed(console: Console, found: Reversed, folder: Path) -> None:
+def show_reversed(console: Console, found: Reversed, page: Path) -> None:
     """A line an event and a column a regime: the magnitude at which it happens in half of the seeds."""
-    line(console, f"{found.what[0].upper()}{found.what[1:]}: {_between(found)}")
+    line(console, f"{shock(found)}: {bounds(found)}")
+    events, titles = events_of(found), titles_of(found)
     if found.answers:
-        console.print(_reversed_table(found))
+        console.print(_reversed_table(found, events))
         console.print(_reversed_legend(found), style="dim", highlight=False)
     for never in found.never:
-        line(console, f"{never.regime}: {never.event} cannot happen: {never.why}.")
-    for answer in found.answers:
-        for one in answer.undone:
-            line(
-                console,
-                f"not monotone: {answer.words} under {answer.regime}, seed {one.seed}, at {one.smallest:g} "
-                f"{found.unit} but not at {one.undone:g}; a smaller magnitude may have been passed over.",
-            )
+        line(console, cannot(never, never.regime, titles))
+    for answer, one in undone(found.answers):
+        told = undone_in_words(events[answer.event], answer.regime, one, found)
+        line(console, _("not monotone: {told}").format(told=told))
     for failure in found.failures:
         console.print(_told(failure), style="bold red", highlight=False, markup=False)
     line(console, f"digest {found.digest}")
-    line(console, str(folder / "reverse.json"))
+    line(console, str(page))
 
 
-def _between(found: Reversed) -> str:
-    return (
-        f"from {found.least:g} to {found.most:g} {found.unit} in steps of {found.step:g}; "
-        f"the scenario as it stands: {found.stands_at:g}"
-    )
-
-
-def _reversed_table(found: Reversed) -> Table:
+def _reversed_table(found: Reversed, events: Mapping[str, str]) -> Table:
     table = Table(box=SIMPLE_HEAD, pad_edge=False, padding=(0, 2, 0, 0))
     regimes = list(dict.fromkeys(answer.regime for answer in found.answers))
     table.add_column("", min_width=18, max_width=44)
     for regime in regimes:
         table.add_column(Text(_broken(regime)), min_width=_CELL_WIDTH)
     answers = {(answer.event, answer.regime): answer for answer in found.answers}
-    for event, words in {answer.event: answer.words for answer in found.answers}.items():
+    for event, words in events.items():
         cells = (answers.get((event, regime)) for regime in regimes)
-        table.add_row(words, *(Text("") if one is None else _threshold(one, found) for one in cells))
+        table.add_row(Text(words), *(Text("") if one is None else _threshold(one, found) for one in cells))
     return table
 
 
 def _threshold(answer: Answer, found: Reversed) -> Text:
-    """ "24.5 %", "18 to 31.5", "9 of 9 seeds"."""
-    seeds = f"{answer.within} of {counted(len(answer.thresholds), 'seed')}"
-    if not answer.within:
-        return Text("not within bounds").append(f"\n{seeds}", style="dim")
-    half = "not in half" if answer.half is None else f"{answer.half:g} {found.unit}"
-    if answer.half == found.least:
-        half = f"at {half} already"
-    first = f"first at {answer.first:g}, {seeds}"
-    low, high = (_beyond(bound, found) for bound in (answer.low, answer.high))
-    interval = f"{low} to {high}\n" if answer.has_interval else ""
-    return Text(f"{half}\n", style="bold").append(f"{interval}{first}", style="dim")
-
-
-def _beyond(bound: float | None, found: Reversed) -> str:
-    return f"beyond {found.most:g}" if bound is None else f"{bound:g}"
+    """ "24.5%", "18% to 31.5%", "first at 11%, 9 of 9 seeds"."""
+    told = Text(f"{half(answer, found)}\n", style="bold" if answer.within else "")
+    if answer.first is None:
+        return told.append(seen_in(answer), style="dim")
+    first = _("first at {magnitude}, {seeds}").format(
+        magnitude=sized(answer.first, found), seeds=seen_in(answer)
+    )
+    return told.append("\n".join(filter(None, (interval(answer, found), first))), style="dim")
 
 
 def _reversed_legend(found: Reversed) -> str:
-    return (
+    return _(
         "The smallest magnitude at which it happens in half of the seeds, and below it the 95% interval of that "
         "(order statistics; from six seeds on), the magnitude at which the first seed sees it, and in how many it "
-        f"happens within the bounds. {counted(found.runs, 'run')}, the same seeds under every regime."
-    )
+        "happens within the bounds. {runs}, the same seeds under every regime."
+    ).format(runs=plural(found.runs, "{n} run", "{n} runs"))
 
 
 _MEASURE_WIDTH, _CELL_WIDTH, _AIR = 24, 16, 2

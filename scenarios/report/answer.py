@@ -189,18 +189,23 @@ def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
 
 
 def _how_sure(findings: Findings, known: Sequence[Face], cells: Sequence[Cell]) -> str:
+    fewest = min(sum(cell.regime_id == face.name for cell in cells) for face in known)
+    return _(
+        "Every regime met the same people on the same market days, in {runs}, so what differs is the rules' doing; a "
+        "difference is called one only where luck alone would show even a single one among the main figures in fewer "
+        "than one of twenty such reports; but it is a model, and {doubts}."
+    ).format(runs=plural(fewest, "{n} simulated run", "{n} simulated runs"), doubts=doubts(known))
+
+
+def doubts(known: Sequence[Face]) -> str:
+    """How many values of the regimes are assumed, and how many rest on weak sources: half a sentence."""
     assumed = len({(one.key, one.reason) for face in known for one in face.regime.assumptions})
     weak = len({key for face in known for key in face.weak_sources})
-    fewest = min(sum(cell.regime_id == face.name for cell in cells) for face in known)
-    doubts = plural(
+    told = plural(
         assumed,
         "{n} value in these regimes is assumed, not law",
         "{n} different values in these regimes are assumed, not law",
     )
     if weak:
-        doubts += plural(weak, ", and {n} more rests on weak sources", ", and {n} more rest on weak sources")
-    return _(
-        "Every regime met the same people on the same market days, in {runs}, so what differs is the rules' doing; a "
-        "difference is called one only where luck alone would show even a single one among the main figures in fewer "
-        "than one of twenty such reports; but it is a model, and {doubts}."
-    ).format(runs=plural(fewest, "{n} simulated run", "{n} simulated runs"), doubts=doubts)
+        told += plural(weak, ", and {n} more rests on weak sources", ", and {n} more rest on weak sources")
+    return told

@@ -44,7 +44,7 @@ from participants.population import ValidationRow
 from scenarios.compare import Comparison, Design
 from scenarios.config.cash_words import FreezeKey
 from scenarios.config.numbers import leaf_of
-from scenarios.language import N_, _, numeral
+from scenarios.language import N_, _, numeral, retold
 from scenarios.regime_words import (
     cash_in_words,
     clearing_in_words,
@@ -56,6 +56,7 @@ from scenarios.regime_words import (
     trading_when_frozen,
     ways_in,
 )
+from scenarios.wording import written
 
 
 class Mark(NamedTuple):
@@ -63,6 +64,15 @@ class Mark(NamedTuple):
 
     time: Time
     words: str
+
+
+class Checked(NamedTuple):
+    """One published figure beside the drawn population."""
+
+    figure: str
+    published: str
+    drawn: str
+    source: str
 
 
 class Background(NamedTuple):
@@ -75,6 +85,12 @@ class Background(NamedTuple):
     marks: Sequence[Mark] = ()
     cash: Mapping[str, Sequence[tuple[str, str]]] = {}  # by regime: what its money is like, about and words
     keys: Mapping[str, FreezeKey] = {}  # by regime: who can freeze its money
+    people: int = 0  # that are drawn in a run
+
+    @property
+    def checked(self) -> list[Checked]:
+        """The drawn population beside what was published, in words."""
+        return [_checked(row) for row in self.validation]
 
 
 def background_of(comparison: Comparison) -> Background:
@@ -107,7 +123,15 @@ def background_under(design: Design) -> Background:
         marks=marks(world.directives),
         cash={name: traits(asset) for name, asset in assets.items()},
         keys={name: freeze_key(asset) for name, asset in assets.items()},
+        people=len(population),
     )
+
+
+def _checked(row: ValidationRow) -> Checked:
+    values = [row.drawn] if row.published is None else [row.drawn, row.published]
+    drawn, *published = written(*values)
+    words = retold(row.note) if row.published is None else f"{published[0]} ({retold(row.note)})"
+    return Checked(retold(row.figure), words, drawn, retold(row.source))
 
 
 def _tables(text: str) -> dict[str, Any]:

@@ -189,11 +189,16 @@ def same_way(contrast: Contrast) -> str:
 
 def chance(contrast: Contrast) -> str:
     """How often chance alone would show such a difference; corrected for all that are shown."""
-    if not np.isfinite(contrast.adjusted_p):
+    return by_chance(contrast.adjusted_p)
+
+
+def by_chance(p: float) -> str:
+    """ "4.5%", "under 0.1%"; a dash where nobody can tell."""
+    if not np.isfinite(p):
         return "–"
-    if contrast.adjusted_p < 0.001:
+    if p < 0.001:
         return _("under {share}").format(share=percent_of(numeral("0.1")))
-    return percent_of(numeral(f"{100 * contrast.adjusted_p:.1f}"))
+    return percent_of(numeral(f"{100 * p:.1f}"))
 
 
 # --- who is let in --------------------------------------------------------------------------------------

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from exchange.messages import encode
-from participants.population import ValidationRow
 from scenarios.cells import write_whole
 from scenarios.compare import Comparison
 from scenarios.findings import Finding, Findings, as_json
 from scenarios.frontier import as_json as frontier_as_json
 from scenarios.frontier import frontier_of
-from scenarios.language import Tongue, _, retold, spoken_language
+from scenarios.language import Tongue, _, spoken_language
 from scenarios.measures.measure import CASH_LEG, DEFAULTS, HOUSE
 from scenarios.report.answer import answer
 from scenarios.report.background import TRADING_HALTED, Background, Face, faces, lets_in_alike
@@ -31,7 +30,7 @@ from scenarios.report.limits import limits
 from scenarios.report.money import differ, money
 from scenarios.report.numbers import as_csv, as_parquet, charts, rows_of
 from scenarios.report.published import held_against_published
-from scenarios.report.template import page_from
+from scenarios.report.template import Report, page_from
 from scenarios.report.waterfall import tiers_used, waterfall
 from scenarios.statistics import Verdict
 from scenarios.wording import (
@@ -48,7 +47,6 @@ from scenarios.wording import (
     smallest_seen,
     spoken,
     tone,
-    written,
 )
 
 if TYPE_CHECKING:
@@ -96,22 +94,6 @@ class Firmness(NamedTuple):
     shakiest: str  # the seen difference that fewest runs agree with, and how many do
 
 
-class Checked(NamedTuple):
-    """One published figure beside the drawn population."""
-
-    figure: str
-    published: str
-    drawn: str
-    source: str
-
-
-class Report(NamedTuple):
-    """The page, and the charts on it."""
-
-    page: str
-    figures: Sequence[Figure]
-
-
 def render(findings: Findings, comparison: Comparison, background: Background) -> Report:
     """The whole page in the language that is spoken. The same comparison gives the same page, byte by byte."""
     known = faces([regime.name for regime in comparison.design.regimes], background.regimes)
@@ -145,7 +127,6 @@ def render(findings: Findings, comparison: Comparison, background: Background) -
         calm=calm_panels(comparison.cells, known),
         limits=limits(findings, comparison, background, known),
         published=held_against_published(findings, known),
-        validation=[_checked(row) for row in background.validation],
         seeds=ranges(sorted(comparison.design.seeds)),
     )
     return Report(page, figures)
@@ -247,10 +228,3 @@ def _firmness(rows: Sequence[Finding], face: Face) -> Firmness:
     if least is not None:
         shakiest = _("{measure}, in {runs}").format(measure=least[0], runs=same_way(least[1]))
     return Firmness(face, len(seen), len(rows), shakiest)
-
-
-def _checked(row: ValidationRow) -> Checked:
-    values = [row.drawn] if row.published is None else [row.drawn, row.published]
-    drawn, *published = written(*values)
-    words = retold(row.note) if row.published is None else f"{published[0]} ({retold(row.note)})"
-    return Checked(retold(row.figure), words, drawn, retold(row.source))

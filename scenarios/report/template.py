@@ -8,7 +8,7 @@ import re
 from collections.abc import Sequence
 from functools import partial
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from exchange.access.regime import Grade
 from scenarios.language import _, numeral, plural, retold, spoken_language
@@ -17,6 +17,14 @@ from scenarios.report.drawing import Figure
 
 if TYPE_CHECKING:
     from markupsafe import Markup
+
+
+class Report(NamedTuple):
+    """The page, and the charts on it."""
+
+    page: str
+    figures: Sequence[Figure]
+
 
 _SIZE = "how-large-this-file-is"  # stands for what is known when all else is written
 

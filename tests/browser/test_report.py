@@ -15,17 +15,19 @@ from scenarios.config.scenario_file import scenario_path
 from scenarios.findings import analyse
 from scenarios.language import Tongue, speaking
 from scenarios.measures import MEASURES
-from scenarios.report import background_of, keep_report
+from scenarios.report import background_of, keep_report, keep_reverse_report
 from tests.browser.conftest import DESK, PATIENCE, PHONE
 from tests.scenarios import fake_cells
+from tests.scenarios.fake_searches import Made, searched
 
 REGIMES = ("ru_derivs_qual_2025", "ru_elr_super_2025", "ru_open_counterfactual")
 ENGLISH, RUSSIAN = "report.html", "report.ru.html"
+REVERSED = "reverse/report.ru.html"  # of a reverse stress test
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A comparison of made-up runs, with its report in both languages."""
+    """A comparison of made-up runs, with its report in both languages, and in it such a reverse stress test."""
     design = Design(
         scenario=source_file("freeze_and_gap", scenario_path("freeze_and_gap")),
         regimes=tuple(source_file(name, regime_path(name)) for name in REGIMES),
@@ -34,9 +36,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     comparison = compare(design, tmp_path_factory.mktemp("comparison"), fake_cells.run, workers=1)
     findings = analyse(comparison.cells, MEASURES)
+    found = searched(comparison.folder / "reverse", Made(undone_at=49, stricter=3))
     for tongue in Tongue:
         with speaking(tongue):
             keep_report(findings, comparison, background_of(comparison))
+            keep_reverse_report(found, comparison.folder / "reverse")
     return comparison.folder
 
 
@@ -63,7 +67,7 @@ class Opened:
             route.abort()
 
 
-@pytest.fixture(params=[ENGLISH, RUSSIAN])
+@pytest.fixture(params=[ENGLISH, RUSSIAN, REVERSED])
 def name(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
@@ -85,12 +89,12 @@ def opened(browser: Browser, folder: Path, name: str) -> Iterator[Any]:
 
 def test_it_opens_offline_and_draws_every_chart(opened: Any, folder: Path, name: str) -> None:
     page = opened()
-    charts = json.loads((folder / name.replace("report", "charts").replace("html", "json")).read_text())
+    charts = json.loads((folder / name.replace("report.", "charts.").replace("html", "json")).read_text())
     drawn = page.locator(".chart:has(svg)").evaluate_all("all => all.map(one => one.dataset.plot)")
     assert drawn == list(charts)
     labels = page.locator(".chart").evaluate_all("all => all.map(one => one.getAttribute('aria-label'))")
     assert labels == [chart["alt"] for chart in charts.values()]
-    assert page.locator("html").get_attribute("lang") == ("ru" if name == RUSSIAN else "en")
+    assert page.locator("html").get_attribute("lang") == ("en" if name == ENGLISH else "ru")
 
 
 WIDER = """width => [...document.querySelectorAll("main *")].filter(
@@ -110,7 +114,7 @@ def test_nothing_is_wider_than_the_screen(opened: Any, size: dict[str, int]) -> 
     assert page.evaluate(CUT, size["width"]) == []
 
 
-@pytest.mark.parametrize("name", [RUSSIAN])
+@pytest.mark.parametrize("name", [RUSSIAN, REVERSED])
 def test_headings_stand_in_order_and_tables_have_heads(opened: Any) -> None:
     page = opened()
     levels = page.locator("h1, h2, h3").evaluate_all("all => all.map(one => +one.tagName[1])")
@@ -144,7 +148,7 @@ CONTRAST = """() => {
 }"""
 
 
-@pytest.mark.parametrize("name", [RUSSIAN])  # whose words are longer
+@pytest.mark.parametrize("name", [RUSSIAN, REVERSED])  # whose words are longer
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_every_text_stands_out_from_its_ground(opened: Any, scheme: str) -> None:
     page = opened(DESK, color_scheme=scheme)
@@ -152,7 +156,7 @@ def test_every_text_stands_out_from_its_ground(opened: Any, scheme: str) -> None
     assert page.evaluate(CONTRAST) == []
 
 
-@pytest.mark.parametrize("name", [RUSSIAN])
+@pytest.mark.parametrize("name", [RUSSIAN, REVERSED])
 def test_on_paper_nothing_is_cut(opened: Any) -> None:
     page = opened({"width": 680, "height": 960})  # the paper's width within its margins
     page.emulate_media(media="print")

@@ -105,6 +105,9 @@ def _of_the_files() -> Iterator[Message]:
         yield file.title
     for name in shipped_scenarios():
         scenario = check(ScenarioFile, read_toml(scenario_path(name)), name)
+        if scenario.magnitude is not None:
+            yield scenario.magnitude.what
+            yield from ([] if scenario.magnitude.unit == "%" else [scenario.magnitude.unit])
         yield from _of_the_money(scenario.coin.asset(read_regime(regimes[0]).cash.terms))
 
 

@@ -189,7 +189,9 @@ scales = [{ key = "index.knots.3.price_rub", at_least = 8_000_000, at_most = 4_0
              "--seeds", "4..4", "--population", 5, "--out", folder)  # fmt: skip
     result = typed(*words)
     assert result.exit_code == 0, result.output
-    assert f"{OPEN}: layers cannot happen: every claim is covered in full" in result.stdout
+    assert (
+        f"{OPEN}: cannot happen (a layer of the waterfall): every claim is covered in full" in result.stdout
+    )
     kept = json.loads((folder / "reverse.json").read_text(encoding="utf-8"))
     (answer,) = kept["answers"]
     assert (answer["within"], len(kept["digests"])) == (1, 5)
@@ -199,7 +201,11 @@ scales = [{ key = "index.knots.3.price_rub", at_least = 8_000_000, at_most = 4_0
     ]  # fmt: skip
     again = typed(*words)
     assert "runs done" not in again.stdout
-    assert again.stdout.splitlines()[-1] == result.stdout.splitlines()[-1] == str(folder / "reverse.json")
+    assert again.stdout.splitlines()[-1] == result.stdout.splitlines()[-1] == str(folder / "report.html")
+    assert typed("report", folder, "--language", "ru").stdout == f"{folder / 'report.ru.html'}\n"
+    russian = typed(*words, "--language", "ru")
+    assert "исключено" in russian.stdout and russian.stdout.endswith(f"{folder / 'report.ru.html'}\n")
+    assert 'lang="ru"' in (folder / "report.ru.html").read_text(encoding="utf-8")
     assert typed(*words, "--verify").stdout == f"{folder}: every digest that was run again is the same\n"
 
 

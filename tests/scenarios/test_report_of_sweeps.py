@@ -12,6 +12,7 @@ from rich.console import Console
 from scenarios.compare import Comparison, Failure, Imprecision, Precision, Reached, SourceFile, compare
 from scenarios.design import design_of
 from scenarios.findings import Findings, analyse
+from scenarios.language import Tongue, speaking
 from scenarios.measures import MEASURES
 from scenarios.report import background_of, keep_report
 from scenarios.reverse import Answer, Never, Reversed, Threshold
@@ -143,17 +144,28 @@ def test_the_terminal_tells_the_smallest_shock_and_all_that_is_doubtful() -> Non
         never=(Never(regime="full", event="layers", why=Why.COVERED),),
         failures=(Failure(regime_id="open", seed=9, fault="the book is crossed"),),
     )
-    text = printed(show_reversed, found, Path("kept"))
-    assert "The fall of the price: from 0 to 50 % in steps of 0.5; the scenario as it stands: 37.5" in text
+    text = printed(show_reversed, found, Path("kept/report.html"))
+    assert "The fall of the price: from 0% to 50% in steps of 0.5%; the scenario as it stands: 37.5%" in text
     for told in (
-        "24.5 %",
-        "11 to beyond 50",
-        "first at 11, 7 of 8 seeds",
+        "layer used: the house's own capital",
+        "24.5%",
+        "11% to beyond 50%",
+        "first at 11%, 7 of 8 seeds",
         "not within bounds",
         "0 of 8 seeds",
     ):
         assert told in text
-    assert "full: layers cannot happen: every claim is covered in full, so there" in text
-    assert "not monotone: layer used: equity under open, seed 1, at 11 % but not at 20" in text
+    assert "full: cannot happen (a layer of the waterfall): every claim is covered in full, so there" in text
+    assert (
+        "not monotone: layer used: the house's own capital under open, seed 1: at 11%, but not at 20%" in text
+    )
     assert "failed: open, seed 9: the book is crossed" in text
-    assert text.rstrip().endswith("reverse.json")
+    assert text.rstrip().endswith("kept/report.html")
+    with speaking(Tongue.RUSSIAN):
+        russian = printed(show_reversed, found, Path("kept/report.ru.html"))
+    for told in (
+        "собственный капитал центрального контрагента",
+        "24,5\N{NARROW NO-BREAK SPACE}%",
+        "исключено",
+    ):
+        assert told in russian

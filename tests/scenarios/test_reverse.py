@@ -3,7 +3,6 @@
 import csv
 import json
 import math
-from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 
@@ -11,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scenarios.cells import CellMismatchError, CellResult, CellTask, RunCell, keep_cell, made_cell
-from scenarios.compare import DesignError, Failure
+from scenarios.cells import CellMismatchError
+from scenarios.compare import DesignError
 from scenarios.config.magnitude import at_magnitude, scaled
 from scenarios.config.reading import ConfigurationError, read_toml
 from scenarios.config.regime_file import load_regime
@@ -37,25 +36,9 @@ from scenarios.stress_events import (
     event_in_words,
     events_asked,
 )
-from tests.scenarios.small_worlds import short_day
+from tests.scenarios.fake_searches import OPEN, QUALIFIED, Made, a_scenario, in_this_process
 
-OPEN, QUALIFIED = "ru_open_counterfactual", "ru_derivs_qual_2025"
 SEEDS = (1, 2, 3, 4, 5, 6, 7)
-MAGNITUDE = """
-[magnitude]
-what = "the fall of the price"
-unit = "%"
-stands_at = 12.5
-least = 0
-most = 50
-step = 0.5
-scales = [{ key = "index.knots.3.price_rub", at_least = 8_000_000, at_most = 4_000_000 }]
-
-[calendar]"""
-
-
-def a_scenario(folder: Path, *changes: tuple[str, str]) -> str:
-    return str(short_day(folder, ("\n[calendar]", MAGNITUDE), *changes))
 
 
 # --- the magnitude of a scenario ------------------------------------------------------------------------
@@ -154,51 +137,9 @@ def test_the_interval_of_a_median_is_that_of_the_tables(n: int, ranks: tuple[int
 # --- whole searches -------------------------------------------------------------------------------------
 
 
-class Made:
-    """Runs in this process that know a threshold for each seed; `counted` counts them."""
-
-    def __init__(self, undone_at: float = math.inf, failing: int = 0, version: str = "") -> None:
-        self.undone_at, self.failing, self.version, self.counted = undone_at, failing, version, 0
-
-    def __call__(self, scenario: str, regime: str, seed: int, population: int | None) -> CellResult:
-        self.counted += 1
-        if seed == self.failing:
-            raise RuntimeError("the book is crossed")
-        magnitude = float(scenario.rpartition("@")[2])
-        strong = 1.0 if OPEN in regime else 2.0  # the stricter regime stands twice the shock
-        hit = magnitude >= strong * (10 + seed) and magnitude < self.undone_at
-        broken = magnitude >= strong * 2 * (10 + seed)
-        measures = {
-            "loss_defaulter_margin": 5.0 if hit else 0.0,
-            "loss_skin_in_the_game": 1.0 if broken else 0.0,
-            "loss_unpaid": 0.0,
-            "halts": math.nan,
-        }
-        outcomes: dict[str, list[str | bool | int | float | None]] = {
-            "class_id": ["everyone", "everyone", "refused"],
-            "investor": [True, True, True],
-            "traded": [True, True, False],
-            "result": [-3 * magnitude, magnitude, -1e9],
-            "assets": [1_000.0, 1_000.0, 1.0],
-        }
-        return CellResult(f"{magnitude} {strong} {seed}{self.version}", measures, {}, outcomes)
-
-
 @pytest.fixture(autouse=True)
 def _in_this_process(monkeypatch: pytest.MonkeyPatch) -> None:
-    def run_missing(
-        tasks: Sequence[CellTask], folder: Path, run_one: RunCell, progress: object, workers: object
-    ) -> tuple[Failure, ...]:
-        failures = []
-        for task in tasks:
-            if not task.path.exists():
-                try:
-                    keep_cell(task, made_cell(task, run_one))
-                except RuntimeError as fault:
-                    failures.append(Failure(regime_id=task.regime_id, seed=task.key.seed, fault=str(fault)))
-        return tuple(failures)
-
-    monkeypatch.setattr("scenarios.reverse.run_missing", run_missing)
+    in_this_process(monkeypatch)
 
 
 @pytest.fixture(scope="module")
