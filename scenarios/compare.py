@@ -34,6 +34,7 @@ from scenarios.sweep import Hire, processes, sweep
 
 CELLS = "cells"  # the folder of the finished runs within that of the comparison
 FILES = "files"  # that of scenario and regimes which lie nowhere else, since they were made in code
+REVERSED = "reverse.json"  # what a reverse stress test leaves in its folder
 PACKAGES = ("numpy", "scipy", "simpy", "msgspec", "pyarrow", "plotly")
 
 
@@ -196,6 +197,10 @@ def run_cells(
     """
     _check(design)
     check_folder(folder)
+    if (folder / REVERSED).exists():
+        raise DesignError(
+            f"{folder} holds a reverse stress test already; name another folder for the comparison."
+        )
     check_reused(reuse)
     tasks = _tasks(design, folder)
     for task in tasks:

@@ -152,11 +152,11 @@ def report(
     """Write the report of a finished comparison or reverse stress test again, in any language, and print where
     it lies."""
     with told_as_sentences():
-        from scenarios.compare import read_comparison
+        from scenarios.compare import REVERSED, read_comparison
         from scenarios.report import background_of, keep_report, keep_reverse_report
-        from scenarios.reverse import KEPT, read_reversed
+        from scenarios.reverse import read_reversed
 
-        if (folder / KEPT).exists():
+        if (folder / REVERSED).exists():
             found = read_reversed(folder)
             with speaking(language):
                 typer.echo(keep_reverse_report(found, folder))

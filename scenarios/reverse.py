@@ -24,6 +24,7 @@ from exchange.messages import Message, decode, encode
 from scenarios.cells import CellTask, RunCell, read_cell, write_whole
 from scenarios.compare import (
     CELLS,
+    REVERSED,
     DesignError,
     Failure,
     SourceFile,
@@ -386,13 +387,11 @@ def _finite(found: Sequence[float]) -> float | None:
 
 # --- files ----------------------------------------------------------------------------------------------
 
-KEPT = "reverse.json"
-
 
 def read_reversed(folder: Path) -> Reversed:
     """A reverse stress test that has ended, from its folder. Raises DesignError if there is none, or if a run is not
     there as it was when it ended."""
-    path = folder / KEPT
+    path = folder / REVERSED
     try:
         found = decode(path.read_bytes(), Reversed)
     except (FileNotFoundError, NotADirectoryError):
@@ -459,7 +458,7 @@ def _write(found: Reversed, folder: Path) -> None:
     contents = {
         "reverse.csv": _as_csv(_SUMMARY, _summary(found)),
         "thresholds.csv": _as_csv(_BY_SEED, _by_seed(found)),
-        KEPT: encode(found),
+        REVERSED: encode(found),
     }
     folder.mkdir(parents=True, exist_ok=True)
     for name, content in contents.items():

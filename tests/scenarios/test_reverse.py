@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scenarios.cells import CellMismatchError
-from scenarios.compare import DesignError
+from scenarios.compare import Design, DesignError, compare
 from scenarios.config.magnitude import at_magnitude, scaled
 from scenarios.config.reading import ConfigurationError, read_toml
 from scenarios.config.regime_file import load_regime
@@ -262,6 +262,15 @@ def test_a_run_that_is_lost_or_another_is_told(tmp_path: Path, question: Questio
     (folder / "reverse.json").write_text("{}")
     with pytest.raises(DesignError, match="is not a reverse stress test"):
         read_reversed(folder)
+
+
+def test_a_comparison_does_not_go_into_the_folder_of_a_search(tmp_path: Path, question: Question) -> None:
+    one = question._replace(seeds=(1,), events=("used:defaulter_margin",))
+    found = reverse(one, tmp_path / "kept", Made())
+    design = Design(scenario=found.scenario, regimes=found.regimes, seeds=(1,))
+    with pytest.raises(DesignError, match="holds a reverse stress test already"):
+        compare(design, tmp_path / "kept", Made())
+    assert read_reversed(tmp_path / "kept") == found
 
 
 def test_runs_of_another_question_are_refused_before_anything_runs(
