@@ -15,7 +15,7 @@ from websockets.asyncio.client import connect
 
 from exchange.commands import AdoptRegime
 from exchange.gateway.app import Conversation, Door
-from exchange.gateway.auth import GUESSES, SKEW_MS, TOKENS_KEPT, Doorkeeper, Key, KeyRing, Role
+from exchange.gateway.auth import GUESSES, GUESSES_KEPT, NAMES_KEPT, SKEW_MS, Doorkeeper, Key, KeyRing, Role
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import REGISTRY, Access, Ask
 from exchange.gateway.sessions import Connection
@@ -103,7 +103,7 @@ def test_a_signature_is_for_one_request(change: str) -> None:
 def test_guessing_over_many_names_neither_frees_the_guesser_nor_fills_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("exchange.gateway.auth.TOKENS_KEPT", 100)
+    monkeypatch.setattr("exchange.gateway.auth.GUESSES_KEPT", 100)
     door = keeper()
     for _ in range(GUESSES):
         with pytest.raises(Fault, match="invalid_credentials"):
@@ -115,8 +115,11 @@ def test_guessing_over_many_names_neither_frees_the_guesser_nor_fills_the_memory
         door.by_secret("bot1", "right", "there")
     for number in range(500):
         with pytest.raises(Fault, match="invalid_credentials"):
-            door.by_secret(f"else-{number}", "wrong", "there")
-    assert len(door._guesses) == 100 < TOKENS_KEPT
+            door.by_secret(f"else-{number}" + 30_000 * "x", "wrong", "there")
+    assert len(door._guesses) == 100 < GUESSES_KEPT
+    assert max(len(name) for name, _ in door._guesses) == NAMES_KEPT, (
+        "a name of any length takes as much room"
+    )
 
 
 def test_over_the_wire_an_unknown_key_and_a_wrong_secret_are_told_apart_by_nothing(open_venue: Venue) -> None:
