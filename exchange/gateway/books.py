@@ -362,7 +362,7 @@ class LogRow:
     kind: str
     currency: str
     change: int
-    balance: int
+    balance: int  # all that is owned after it, what is held and locked included
     scale: int
     pair: Pair | None = None
     trade: UserTrade | None = None
@@ -459,6 +459,16 @@ class News:
 _REFUSALS: Final = ("Rejected", "Refused")
 
 
+def owned(state: State, who: ParticipantId, asset_id: AssetId) -> int:
+    """All that somebody has of an asset, in minor units: what is held for orders and locked behind positions too."""
+    if asset_id not in state.holdings:
+        return state.covers.spot.units(who, asset_id) if asset_id in state.assets else 0
+    ledger, own = state.ledger, (accounts.cash(who, asset_id), accounts.hold(who, asset_id))
+    settles = state.regime is not None and asset_id == state.regime.cash.settlement_asset
+    there = sum(ledger.posted(account) for account in own if account in ledger)
+    return there + (state.covers.locked(who) if settles else 0)
+
+
 class Books:
     """All read models. `take` is told each command with what it did, in the order of the journal."""
 
@@ -480,6 +490,7 @@ class Books:
         self._pending: dict[int, list[tuple[OrderFilled, OrderRecord]]] = {}
         self.latest = Latest()
         self._public: deque[tuple[int, Time, PublicEvent]] = deque(maxlen=1_000)
+        self._rows: list[tuple[ParticipantId, LogRow]] = []  # of the present command
         self._liquidating: set[ParticipantId] = set()
 
     def follow(self, participant_id: ParticipantId) -> Owner:
@@ -515,6 +526,7 @@ class Books:
                 self.latest.take(entry)
                 self._take_public(event, at, news, entry.sequence)
             self.sequence = entry.sequence
+        self._strike_balances()
         self.tally.take(command, entries)
         news.sequence = self.sequence
         return news
@@ -757,13 +769,19 @@ class Books:
         pair: Pair | None = None,
         trade: UserTrade | None = None,
     ) -> None:
-        who, asset_id, ledger = owner.participant_id, AssetId(currency), self._state.ledger
-        is_cash = asset_id in self._state.holdings
-        account = accounts.cash(who, asset_id) if is_cash else accounts.units(who, asset_id)
-        balance = ledger.posted(account) if account in ledger else 0
         owner.logged += 1
-        row = LogRow(owner.logged, at, kind, currency, change, balance, self._scale(currency), pair, trade)
+        row = LogRow(owner.logged, at, kind, currency, change, 0, self._scale(currency), pair, trade)
         owner.log.append(row)
+        self._rows.append((owner.participant_id, row))
+
+    def _strike_balances(self) -> None:
+        """What each row of the command has left behind: what is there now, less what the rows after it have moved."""
+        after: dict[tuple[ParticipantId, str], int] = {}
+        for who, row in reversed(self._rows):
+            key = who, row.currency
+            row.balance = after[key] if key in after else owned(self._state, who, AssetId(row.currency))
+            after[key] = row.balance - row.change
+        self._rows.clear()
 
     # --- public -------------------------------------------------------------------------------------
 

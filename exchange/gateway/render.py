@@ -13,7 +13,7 @@ from exchange.clearing.portfolio import Holding
 from exchange.clearing.scenario_margin import scenario_margin
 from exchange.clearing.terms import ClearingRules
 from exchange.events import CancelCause, Liquidity, SeriesState
-from exchange.gateway.books import Books, OrderRecord, Owner, PublicTrade, UserTrade
+from exchange.gateway.books import Books, OrderRecord, Owner, PublicTrade, UserTrade, owned
 from exchange.gateway.greeks import greeks, implied_volatility
 from exchange.gateway.shapes import (
     AccountSummary,
@@ -544,7 +544,7 @@ class Accounts:
         currency = AssetId(name)
         seat, ledger, covers = self.seat(who), self._state.ledger, self._state.covers
         settles = self._state.regime.cash.settlement_asset if self._state.regime else ""
-        total = free = held = locked = 0
+        free = held = locked = 0
         initial = maintenance = 0
         state = MarginState.NORMAL
         scale = 10 ** (self._state.assets[currency].scale if currency in self._state.assets else 2)
@@ -552,10 +552,8 @@ class Accounts:
         if currency in self._state.holdings:
             cash, hold = accounts.cash(who, currency), accounts.hold(who, currency)
             free = ledger.available(cash) if cash in ledger else 0
-            posted = ledger.posted(cash) if cash in ledger else 0
             held = ledger.posted(hold) if hold in ledger else 0
             locked = covers.locked(who) if currency == settles else 0
-            total = posted + held + locked
             initial, maintenance = locked + held, locked
             leaves = 0 if seat.frozen else withdrawable(self._state, who, currency)
             account = covers.margin.accounts.get(who) if covers.margin and currency == settles else None
@@ -564,7 +562,6 @@ class Accounts:
                 maintenance = account.maintenance(account.initial)
                 state = account.state
         elif currency in self._state.assets:
-            total = covers.spot.units(who, currency)
             free = leaves = covers.spot.free_units(who, currency)
         owner = self._books.owners[who]
         mine = currency == settles
@@ -574,7 +571,7 @@ class Accounts:
         futures = sum(row["floating_profit_loss"] for row in rows if row["kind"] == "future")
         realised, realised_by_options = self._realised(owner) if mine else (0.0, 0.0)
         delta = sum(row["delta"] for row in rows)
-        balance = total / scale
+        balance = owned(self._state, who, currency) / scale
         equity = balance + floating
         number = self._books.number_of(who)
         return {

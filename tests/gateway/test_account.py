@@ -33,6 +33,17 @@ async def summary(client: Client, **more: Any) -> dict[str, Any]:
     return told
 
 
+async def check_that_the_log_adds_up(client: Client) -> None:
+    """Each row leaves behind what the one before it left and what it has moved, and the last what the account has."""
+    span = {"start_timestamp": 0, "end_timestamp": 2**50, "count": 250}
+    rows = (await client("private/get_transaction_log", currency="RUBD", **span))["logs"][::-1]
+    left = 0.0
+    for row in rows:
+        left += row["change"]
+        assert row["balance"] == row["equity"] == pytest.approx(left), row
+    assert rows[-1]["balance"] == (await summary(client))["balance"]
+
+
 def test_under_full_cover_the_summary_is_what_lies_in_each_account() -> None:
     async def story(opened: Venue) -> None:
         one, other = [await dial(opened, name) for name in NAMES]
@@ -64,7 +75,12 @@ def test_under_full_cover_the_summary_is_what_lies_in_each_account() -> None:
         assert told["options_vega_map"] == {"btc_rub": pytest.approx(option["vega"])}
         assert told["delta_total_map"]["btc_rub"] == pytest.approx(held["delta"] + option["delta"])
         assert told["total_pl"] == pytest.approx(told["futures_pl"] + told["options_pl"])
+        for _ in range(2):
+            await limit(other, "sell", 0.01, price, instrument_name=future)
+        taken = await one("private/buy", instrument_name=future, amount=0.02, type="market")
+        assert len(taken["trades"]) == 2, "and so has the log two rows of one command"
         for client in (one, other):
+            await check_that_the_log_adds_up(client)
             await client("private/cancel_all")
             await client.close()
 
@@ -97,6 +113,7 @@ def test_under_margin_it_is_the_margin_account() -> None:
         (gone,) = await one("private/get_order_margin_by_ids", ids=[number])
         assert gone["initial_margin"] == 0.0
         await trade(one, other, future, 1.0)
+        await check_that_the_log_adds_up(one)
         told = await summary(one)
         assert needs["buy"] == pytest.approx(told["initial_margin"], rel=0.01) and needs["sell"] > 0
         account = margin.accounts[ParticipantId(NAMES[0])]
