@@ -149,6 +149,8 @@ def test_a_roll_and_an_expiry_as_the_wire_tells_them() -> None:
 
         await until(gateway, clock, opens + 84 * MINUTE)  # the future has expired
         assert [row["instrument_name"] for row in await long.ask("private/get_positions")] == [PERPETUAL]
+        ahead = await long.ask("public/get_expirations", currency="any", kind="any")
+        assert ahead["future"] == ["PERPETUAL"], "what is over expires no more"
         ended = await short.ask(
             "private/get_settlement_history_by_currency", currency="RUBD", type="delivery"
         )
