@@ -459,6 +459,15 @@ class News:
 _REFUSALS: Final = ("Rejected", "Refused")
 
 
+def _is_quoted_by(command: Command | None, event: OrderAccepted | OrderWaiting | OrderHeldBack) -> bool:
+    """Also of a quote that has traded whole, and is no longer there."""
+    return (
+        isinstance(command, QuoteMarket)
+        and command.participant_id == event.participant_id
+        and command.client_order_id == event.client_order_id
+    )
+
+
 def owned(state: State, who: ParticipantId, asset_id: AssetId) -> int:
     """All that somebody has of an asset, in minor units: what is held for orders and locked behind positions too."""
     if asset_id not in state.holdings:
@@ -612,7 +621,7 @@ class Books:
                 record.placed_with(together[1])
             else:
                 order = self._state.seats[owner.participant_id].orders.get(event.order_id)
-                record.quote = order is not None and order.is_quote
+                record.quote = _is_quoted_by(command, event) or (order is not None and order.is_quote)
                 record.liquidation = order is None and event.client_order_id == 0
         if isinstance(event, OrderHeldBack):
             record.state = "untriggered"

@@ -288,6 +288,8 @@ def _order(call: Call, params: OrderParams, side: Side, number: int | None = Non
     pair = pair_of(call, params.instrument_name)
     if params.advanced is not None:
         raise fault(UNSUPPORTED, param="advanced", reason="there are no advanced orders")
+    if params.mmp:
+        raise fault(UNSUPPORTED, param="mmp", reason="only quotes of private/mass_quote are protected")
     if number is None:
         number = params.client_order_id or call.gateway.next_client_order_id(call.participant_id)
     if params.direction not in (None, render.DIRECTIONS[side]):
@@ -342,6 +344,10 @@ def _trigger(pair: Pair, params: OrderParams) -> dict[str, Any]:
         raise invalid("trigger_offset", "is needed for a trailing stop")
     if not trailing and params.trigger_price is None:
         raise invalid("trigger_price", f"is needed for an order of type {params.type}")
+    if trailing and params.trigger_price is not None:
+        raise invalid("trigger_price", "is what a trailing stop sets itself, by its trigger_offset")
+    if not trailing and params.trigger_offset is not None:
+        raise invalid("trigger_offset", f"does not go with an order of type {params.type}")
     told: dict[str, Any] = {
         "trigger_source": SOURCES[params.trigger or "last_price"],
         "take_profit": params.type.startswith("take"),
@@ -676,11 +682,15 @@ def cancel_all_by_kind_or_type(call: Call, params: KindOrTypeParams) -> Ask[int 
     return cancel_each(call, found, detailed=params.detailed)
 
 
+def currency_pair(pair: Pair) -> str:
+    return f"{pair.base}_{pair.quote}".lower()
+
+
 @REGISTRY.method("private/cancel_all_by_currency_pair", Access.SEATED, pool=Pool.CANCEL)
 def cancel_all_by_currency_pair(call: Call, params: ByPairParams) -> Ask[int | list[OrderShape]]:
     """Cancel every order in what is traded in a pair, for instance `btc_rubd`."""
     asked = params.currency_pair.lower()
-    found = matching(call, params, lambda one: f"{one.base}_{one.quote}".lower() == asked)
+    found = matching(call, params, lambda one: currency_pair(one) == asked)
     return cancel_each(call, found, detailed=params.detailed)
 
 
