@@ -171,9 +171,18 @@ class KeyRing:
             ) from None
 
     def remove(self, client_id: str) -> None:
+        """It is of no use from now on. Raises Fault if that cannot be kept, for then it comes back with the venue."""
         self.keys.pop(client_id, None)
-        if self.path is not None:
-            self._save(self.path)
+        try:
+            if self.path is not None:
+                self._save(self.path)
+        except OSError as error:
+            raise fault(
+                UNAVAILABLE,
+                reason="removal_not_kept",
+                told="it is of no use now, but would be after a restart, unless any other key is made or taken back"
+                f" once that can be kept: {error.strerror}",
+            ) from None
 
     def _save(self, path: Path) -> None:
         """Whole or not at all, and for nobody else to read."""

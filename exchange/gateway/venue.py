@@ -238,7 +238,8 @@ class LiveVenue:
 
     @property
     def keeps_a_journal(self) -> bool:
-        return self._journal is not None
+        """Also after it has let go of it."""
+        return self._thread is not None
 
     @property
     def queued(self) -> int:

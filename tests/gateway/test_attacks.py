@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -228,7 +229,12 @@ def test_who_signs_in_anew_is_not_told_what_is_meant_for_the_one_before(open_ven
     play(story())
 
 
-def test_a_key_that_is_taken_back_is_told_no_more_on_a_socket_that_lives(open_venue: Venue) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_key_that_is_taken_back_is_told_no_more_on_a_socket_that_lives(
+    open_venue: Venue, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    """Not if the file of keys cannot be written either; then whoever asked for it is told what that means."""
+
     async def story() -> None:
         owner, spy = await dial(open_venue, "everyone-1"), await dial(open_venue)
         told = await owner("access/create_key", read_only=True)
@@ -238,7 +244,12 @@ def test_a_key_that_is_taken_back_is_told_no_more_on_a_socket_that_lives(open_ve
         low = await around(owner, 0.95)
         await limit(owner, "buy", 0.01, low)
         await spy.told(lambda note: True)
-        await owner("access/remove_key", client_id=told["client_id"])
+        if kept:
+            await owner("access/remove_key", client_id=told["client_id"])
+        else:
+            monkeypatch.setattr(open_venue.gateway.ring, "path", Path("/proc/none/keys.json"))
+            with pytest.raises(Refused, match="removal_not_kept"):
+                await owner("access/remove_key", client_id=told["client_id"])
         seen = len(spy.notes)
         await owner("private/cancel_all")
         assert (await spy("public/get_time")) and len(spy.notes) == seen
