@@ -476,9 +476,7 @@ class Accounts:
         latest = series.latest_index
         floating = pair.cash(lots, series.mark - average)
         initial, maintenance = self._margin_of(owner.participant_id, pair, series, lots, average)
-        at_work = self._state.covers.account(
-            self.seat(owner.participant_id), pair.instrument.instrument_id, BUY
-        )
+        at_work = self._state.covers.known_account(owner.participant_id, pair.instrument.instrument_id, BUY)
         notional = abs(pair.cash(lots, series.mark))
         size = pair.amount(lots)
         realised = cost.realised if cost else 0.0
@@ -495,7 +493,7 @@ class Accounts:
             "delta": size,
             "initial_margin": initial,
             "maintenance_margin": maintenance,
-            "open_orders_margin": money(at_work.hold),
+            "open_orders_margin": money(at_work.hold) if at_work else 0.0,
             "leverage": max(1, round(notional / initial)) if initial else 1,
             "estimated_liquidation_price": self._liquidation_price(at_work, pair),
             "floating_profit_loss": floating,
