@@ -79,6 +79,9 @@ def test_each_refusal_has_its_code_and_its_reason(open_venue: Venue) -> None:
         low, fair = await around(one, 0.95), await inside(one)
         far = await around(one, 0.81)
         assert await code_of(limit(one, "buy", 0.01, far)) == (10011, "price_outside_band")
+        with pytest.raises(Refused) as refused:
+            await limit(one, "buy", 0.01, far)
+        assert far < refused.value.told["min_price"] < fair < refused.value.told["max_price"]
         assert await code_of(limit(one, "buy", 900_000.0, low)) == (10009, "insufficient_cash")
         assert (await code_of(limit(one, "buy", 2e6, low)))[0] == 10021
         assert await code_of(limit(one, "sell", 0.01, fair, reduce_only=True)) == (11030, "reduce_only")

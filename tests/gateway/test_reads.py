@@ -56,6 +56,14 @@ def asked(method: Method, name: str, gateway: Gateway) -> dict[str, Any]:
     return {key: value for key, value in values.items() if key in method.params.model_fields}
 
 
+async def state_as_told(gateway: Gateway) -> dict[str, Any]:
+    operator = LocalClient(gateway, next(key for key in gateway.ring if key.role is Role.OPERATOR))
+    assert "state_hash" not in await operator.ask("admin/get_state")
+    told: dict[str, Any] = await operator.ask("admin/get_state", with_state_hash=True)
+    operator.close()
+    return told
+
+
 @pytest.mark.parametrize(
     ("scenario", "regime"),
     [
@@ -87,6 +95,8 @@ def test_whoever_looks_changes_nothing(scenario: str, regime: str) -> None:
             client.close()
 
     before = state_hash(exchange)
+    told = asyncio.run(state_as_told(gateway))
+    assert told["state_hash"] == before and told["sequence"] == exchange.sequence
     asyncio.run(look())
     assert state_hash(exchange) == before
     silent = {method.name for method in READS} - answered

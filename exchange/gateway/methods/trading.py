@@ -433,12 +433,16 @@ def _placed_before(call: Call, command: PlaceOrder, order_id: int) -> OrderWithT
 
 
 def _why(call: Call, reason: RejectReason, side: Side, name: str) -> dict[str, Any]:
-    """What would help: the class of whoever was refused, or the furthest price."""
+    """What would help: the class of whoever was refused, or how far orders may be priced."""
     seat = call.state.seats.get(call.participant_id)
     told: dict[str, Any] = {"class": seat.access_class.class_id} if seat else {}
     if reason in (RejectReason.PRICE_OUTSIDE_BAND, RejectReason.PRICE_OUTSIDE_COLLAR):
         pair = call.books.pairs[name]
-        told["furthest_price"] = pair.price(furthest_price(side, call.gateway.hub.market.series(name)))
+        series = call.gateway.hub.market.series(name)
+        told["furthest_price"] = pair.price(furthest_price(side, series))
+        told["min_price"], told["max_price"] = (
+            pair.price(furthest_price(one, series)) for one in (Side.SELL, Side.BUY)
+        )
     return told
 
 
