@@ -83,6 +83,8 @@ STATES: Final = {
 }
 
 
+YEAR: Final = 365 * 86_400 * 1e9  # nanoseconds
+PLAIN_OPTIONS: Final = (ContractKind.CALL, ContractKind.PUT)  # what digital ones imply is told by no figure
 CALLS: Final = (ContractKind.CALL, ContractKind.DIGITAL_CALL)
 
 
@@ -173,7 +175,18 @@ def trade(one: PublicTrade) -> TradeShape:
     }
     if one.liquidation:
         told["liquidation"] = "T"
+    if pair.instrument.kind in PLAIN_OPTIONS:
+        told["iv"] = _implied_by(one)
     return told
+
+
+def _implied_by(one: PublicTrade) -> float:
+    """The yearly volatility that the price of an option's trade implies on the index of then, in percent."""
+    terms, at = one.pair.instrument, index_price(one.index)
+    years = max(terms.expiry - one.at, 1) / YEAR
+    strike = one.pair.price(terms.strike or 0)
+    is_call = terms.kind is ContractKind.CALL
+    return implied_volatility(one.pair.price(one.price), at, strike, years, is_call=is_call) * 100
 
 
 def user_trade(one: UserTrade) -> UserTradeShape:
@@ -394,9 +407,9 @@ class Market:
         told["mark_iv"] = volatility * 100
         told["interest_rate"] = 0.0
         terms = pair.instrument
-        years = max(terms.expiry - self._state.now, 1) / (365 * 86_400 * 1e9)
+        years = max(terms.expiry - self._state.now, 1) / YEAR
         at, strike = told["underlying_price"], pair.price(terms.strike or 0)
-        if terms.kind not in (ContractKind.CALL, ContractKind.PUT):  # a digital one is not told by these
+        if terms.kind not in PLAIN_OPTIONS:
             told["bid_iv"] = told["ask_iv"] = 0.0
             told["greeks"] = {"delta": 0.0, "gamma": 0.0, "rho": 0.0, "theta": 0.0, "vega": 0.0}
             return

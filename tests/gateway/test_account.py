@@ -168,6 +168,10 @@ def test_an_option_is_told_with_what_bid_and_ask_imply(open_venue: Venue) -> Non
         await limit(other, "sell", 0.01, high, instrument_name=call)
         ticker = await one("public/ticker", instrument_name=call)
         assert 0 < ticker["bid_iv"] < ticker["mark_iv"] < ticker["ask_iv"]
+        (traded,) = (await limit(one, "buy", 0.01, high, instrument_name=call))["trades"]
+        assert traded["iv"] == pytest.approx(ticker["ask_iv"], rel=0.02)
+        (told,) = (await one("public/get_last_trades_by_instrument", instrument_name=call, count=1))["trades"]
+        assert told["iv"] == traded["iv"]
         for client in (one, other):
             await client("private/cancel_all")
             await client.close()

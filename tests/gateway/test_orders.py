@@ -491,9 +491,16 @@ def test_icebergs_links_and_quotes(open_venue: Venue) -> None:
         await one(
             "private/set_mmp_config", index_name="btc_rub", interval=10, frozen_time=5, quantity_limit=0.015
         )
+        followed = ["user.mmp_trigger.btc_rub", "user.mmp_trigger.any"]
+        assert await one("private/subscribe", channels=[*followed, "user.mmp_trigger.none"]) == followed
+        assert await other("private/subscribe", channels=followed) == followed
         await limit(other, "sell", 0.02, low)
         assert await one("private/get_open_orders") == [], "the protection has taken the quotes off"
-        assert (await one("private/get_mmp_status"))[0]["instrument_name"] == PERPETUAL
+        (status,) = await one("private/get_mmp_status")
+        assert status["instrument_name"] == PERPETUAL
+        for channel in followed:
+            assert one.of(channel) == [status | {"mmp_group": ""}]
+            assert other.of(channel) == [], "they are somebody else's"
         frozen = await one("private/mass_quote", **asked)
         assert frozen["errors"][0]["code"] == 13043
         assert await one("private/reset_mmp", index_name="btc_rub") == "ok"
