@@ -64,6 +64,7 @@ CANCEL_REASONS: Final = {
     CancelCause.ISSUER_DEFAULT: "risk_mitigation",
     CancelCause.DAILY_LIMIT: "risk_mitigation",
     CancelCause.CASH_HALTED: "risk_mitigation",
+    CancelCause.CASH_LOST: "risk_mitigation",
 }
 TRIGGERS: Final = {"last": "last_price", "mark": "mark_price", "index": "index_price"}
 DIRECTIONS: Final = {Side.BUY: "buy", Side.SELL: "sell"}
