@@ -100,6 +100,7 @@ class Token:
     scope: str
     expires: float  # on the monotonic clock
     refreshes: bool
+    line: int = 0  # the connection that was given it; 0 over HTTP
 
 
 @dataclass(slots=True)
@@ -280,13 +281,13 @@ class Doorkeeper:
 
     # --- tokens -------------------------------------------------------------------------------------
 
-    def issue(self, key: Key, scope: str) -> dict[str, Any]:
-        """A pair of tokens, as `public/auth` answers."""
+    def issue(self, key: Key, scope: str, line: int = 0) -> dict[str, Any]:
+        """A pair of tokens, as `public/auth` answers; for the connection of that number."""
         now = self._monotonic()
         granted = self._granted(key, scope)
         access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        self._keep(access, Token(key, granted, now + LIFE, refreshes=False))
-        self._keep(refresh, Token(key, granted, now + REFRESH_LIFE, refreshes=True))
+        self._keep(access, Token(key, granted, now + LIFE, refreshes=False, line=line))
+        self._keep(refresh, Token(key, granted, now + REFRESH_LIFE, refreshes=True, line=line))
         return {
             "access_token": access,
             "refresh_token": refresh,
@@ -316,6 +317,14 @@ class Doorkeeper:
         """Take back all tokens of a key."""
         for digest in self._issued.pop(key.client_id, ()):
             self._tokens.pop(digest, None)
+
+    def end_session(self, key: Key, line: int) -> None:
+        """Take back the tokens of a key that one connection was given, and no others."""
+        issued = self._issued.pop(key.client_id, deque())
+        for digest in issued:
+            if digest in self._tokens and self._tokens[digest].line == line:
+                del self._tokens[digest]
+        self._issued[key.client_id] = deque(digest for digest in issued if digest in self._tokens)
 
     # --- the inner way ------------------------------------------------------------------------------
 
