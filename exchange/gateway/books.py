@@ -721,7 +721,7 @@ class Books:
         pairs = [one for one in self.pairs.values() if one.instrument.bucket_id == event.bucket_id]
         rolls = any(pair.is_perpetual for pair in pairs)
         currency = event.bucket_id.rpartition(":")[2].partition("#")[0]
-        self._log(owner, "settlement" if rolls else "delivery", currency, event.payout, at)
+        self._log(owner, "settlement" if rolls else "delivery", currency, event.gain, at)
         final = self._finals.get(event.bucket_id)
         for pair in pairs:
             cost = owner.costs.get(pair.name)
