@@ -26,7 +26,10 @@ from exchange.events import (
     IndexPublished,
     InstrumentListed,
     InterestCredited,
+    LatePenaltyBooked,
     Liquidity,
+    LossRestored,
+    LossShared,
     NotesRedeemed,
     NotesSubscribed,
     OrderAccepted,
@@ -49,6 +52,7 @@ from exchange.events import (
     SeriesStateChanged,
     SettlementPriceFinal,
     TradeReported,
+    UnitsLossShared,
     UnitsWithdrawalCompleted,
     UnitsWithdrawalRequested,
     UnitsWithdrawalReturned,
@@ -469,13 +473,18 @@ def _is_quoted_by(command: Command | None, event: OrderAccepted | OrderWaiting |
 
 
 def owned(state: State, who: ParticipantId, asset_id: AssetId) -> int:
-    """All that somebody has of an asset, in minor units: what is held for orders and locked behind positions too."""
+    """All that somebody has of an asset, in minor units: what is held for orders and locked behind positions too, but
+    not what is on its way out."""
+    ledger = state.ledger
     if asset_id not in state.holdings:
-        return state.covers.spot.units(who, asset_id) if asset_id in state.assets else 0
-    ledger, own = state.ledger, (accounts.cash(who, asset_id), accounts.hold(who, asset_id))
+        own = accounts.units(who, asset_id)
+        leaves = ledger.posted(own) - ledger.available(own) if own in ledger else 0
+        return state.covers.spot.units(who, asset_id) - leaves if asset_id in state.assets else 0
+    cash, hold = accounts.cash(who, asset_id), accounts.hold(who, asset_id)
     settles = state.regime is not None and asset_id == state.regime.cash.settlement_asset
-    there = sum(ledger.posted(account) for account in own if account in ledger)
-    return there + (state.covers.locked(who) if settles else 0)
+    free = ledger.available(cash) if cash in ledger else 0
+    held = ledger.posted(hold) if hold in ledger else 0
+    return free + held + (state.covers.locked(who) if settles else 0)
 
 
 class Books:
@@ -685,6 +694,10 @@ class Books:
             case VariationPaid() | InterestCredited():
                 kind = "settlement" if isinstance(event, VariationPaid) else "interest"
                 self._log(owner, kind, event.asset_id, event.amount, at)
+            case LossShared() | UnitsLossShared():
+                self._log(owner, "correction", event.asset_id, -event.amount, at)
+            case LossRestored() | LatePenaltyBooked():
+                self._log(owner, "correction", event.asset_id, event.amount, at)
             case NotesSubscribed():
                 self._log(
                     owner, "trade", event.asset_id, -event.paid, at, self.pairs.get(event.instrument_id)

@@ -1,13 +1,19 @@
 """What is told of money, positions and limits, against the books that they are told from."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from exchange.clearing.scenario_margin import maintenance_margin
+from exchange.commands import WithdrawCash
+from exchange.events import Entry, Event, LossShared, WithdrawalRequested
+from exchange.gateway.books import Books, owned
 from exchange.gateway.throttle import STANDARD, Limits
 from matching.terms import ParticipantId
+from tests.builders import ANN, RUBD
 from tests.gateway.loopback import PERPETUAL, Client, Venue, dial, limit, play, venue
+from tests.stories.test_the_coins_themselves_are_lost import lose, of_two
 
 NAMES = ("everyone-1", "everyone-2")
 
@@ -86,6 +92,24 @@ def test_under_full_cover_the_summary_is_what_lies_in_each_account() -> None:
 
     with venue() as opened:
         play(story(opened))
+
+
+def test_what_a_holder_bears_of_a_loss_and_what_is_on_its_way_out_stand_in_the_log() -> None:
+    trading = of_two()
+    books = Books(trading.state)
+    ann = books.follow(ANN)
+
+    def last_row(*kinds: type[Event], events: Sequence[Event]) -> tuple[str, int, int]:
+        told = [one for one in events if isinstance(one, kinds) and one.participant_id == ANN]  # type: ignore[attr-defined]
+        books.take(None, [Entry(number, trading.state.now, event) for number, event in enumerate(told, 1)])
+        row = ann.log[-1]
+        return row.kind, row.change, row.balance
+
+    assert owned(trading.state, ANN, RUBD) == 1_000_000, "what is locked included"
+    shared = lose(trading, 180_000)
+    assert last_row(LossShared, events=shared) == ("correction", -100_000, 900_000)
+    asked = trading.tell(WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=30_000))
+    assert last_row(WithdrawalRequested, events=asked) == ("withdrawal", -30_000, 870_000)
 
 
 def test_under_margin_it_is_the_margin_account() -> None:
