@@ -1,7 +1,10 @@
 """The command `ringfence serve`: a scenario as a live venue, and the addresses and keys with which to come in."""
 
+import ipaddress
+import os
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -81,6 +84,13 @@ def serve(
     tls: Annotated[
         bool, typer.Option("--tls", help="Serve https and wss, with a certificate for development.")
     ] = False,
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="Others reach it through a proxy in front, which ends TLS.")
+    ] = False,
+    name: Annotated[
+        list[str] | None,
+        typer.Option(help="A name by which it is called, beside its address; as often as there are names."),
+    ] = None,
     keys: Annotated[
         Path | None, typer.Option(help="Write the demonstration keys there: class, client id, secret.")
     ] = None,
@@ -130,6 +140,8 @@ def serve(
             raise typer.BadParameter("goes with neither --data nor --journal", param_hint="--no-journal")
         if no_journal and image_every is not None:
             raise typer.BadParameter("does not go with --no-journal", param_hint="--image-every")
+        _check_that_nothing_goes_open(host, is_covered=tls or behind_proxy)
+        names = tuple(name or ())
         in_steps_only = {"--bots": bots != "0", "--out": out is not None, "--stay": stay}
         on_the_wall_only = {
             "--speed": speed is not None,
@@ -161,9 +173,9 @@ def serve(
             ):
                 if keys is not None:
                     _write_keys(day.founded.demos, keys)
-                run(day.founded, host, port, typer.echo, tls=tls, bound=bound, stay=stay)
+                run(day.founded, host, port, typer.echo, tls=tls, bound=bound, stay=stay, names=names)
             return
-        with _listen(host, port) as bound:
+        with _listen(host, port) as bound, _for_nobody_else():
             place = None if no_journal else place_of(data, journal, scenario or DEFAULT_SCENARIO)
             if place is not None and place.is_founded:
                 asked = Asked(scenario, regime, seed, population, makers, speed, as_written)
@@ -185,7 +197,30 @@ def serve(
                 )
             if keys is not None:
                 _write_keys(founded.demos, keys)
-            run(founded, host, port, typer.echo, tls=tls, bound=bound)
+            run(founded, host, port, typer.echo, tls=tls, bound=bound, names=names)
+
+
+def _check_that_nothing_goes_open(host: str, *, is_covered: bool) -> None:
+    """Raises ListenError if other machines would reach the venue, and keys would travel to it in plain text."""
+    try:
+        is_local = ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        is_local = host == "localhost"
+    if not is_local and not is_covered:
+        raise ListenError(
+            f"{host}: other machines would reach the venue, and keys would travel in plain text. Listen on 127.0.0.1,"
+            " or add --tls, or --behind-proxy if a proxy in front of it ends TLS."
+        )
+
+
+@contextmanager
+def _for_nobody_else() -> Iterator[None]:
+    """What is written meanwhile, journal, images and keys, is for nobody else to read, whosever folder it is in."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
 
 
 def _check_that_it_goes(given: dict[str, bool], lock_step: str | None) -> None:
@@ -203,6 +238,7 @@ def _check_that_it_goes(given: dict[str, bool], lock_step: str | None) -> None:
 
 def _write_keys(demos: "list[Demo]", to: Path) -> None:
     to.touch(mode=0o600)
+    to.chmod(0o600)  # it may have been there
     to.write_text("".join(f"{_line(demo)}\n" for demo in demos if demo.key), encoding="utf-8")
 
 
@@ -232,9 +268,10 @@ def run(
     tls: bool = False,
     bound: socket.socket | None = None,
     stay: bool = True,
+    names: Sequence[str] = (),
 ) -> None:
     """Serve until a signal, on a socket that is `bound` already or on one of its own; in lock-step, and unless it is
-    to `stay`, until the day is over."""
+    to `stay`, until the day is over. `names`: by which it is called, beside its address."""
     from exchange.gateway.app import Door, create_app, finish
     from exchange.gateway.server import listen, make_server
     from exchange.gateway.server import run as serve_on
@@ -269,7 +306,7 @@ def run(
         from exchange.gateway.certificate import development_certificate
 
         certificate = development_certificate(Path.home() / ".ringfence")
-    hosts = (host, "127.0.0.1", "localhost", "::1")
+    hosts = (host, *(name.lower() for name in names), "127.0.0.1", "localhost", "::1")
     gateway = founded.gateway
     lock_step = gateway.lock_step
     app = create_app(gateway, Door(hosts), on_ready=ready)

@@ -66,6 +66,14 @@ class CashPairCover:
         sides = self._sides_of(holder.participant_id, instrument_id)
         return sides.paying if side > 0 else sides.selling
 
+    def known_account(
+        self, participant_id: ParticipantId, instrument_id: InstrumentId, side: Side
+    ) -> Account | None:
+        sides = self.sides[instrument_id].get(participant_id)
+        if sides is None:
+            return None
+        return sides.paying if side > 0 else sides.selling
+
     def _sides_of(self, who: ParticipantId, instrument_id: InstrumentId) -> Sides:
         """The participant's accounts, here and on the ledger; opened if there are none."""
         found = self.sides[instrument_id].get(who)

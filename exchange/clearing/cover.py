@@ -136,6 +136,12 @@ class Cover(Protocol):
         """The account in which the holder's orders of that side count, opened if there is none."""
         ...
 
+    def known_account(
+        self, participant_id: ParticipantId, instrument_id: InstrumentId, side: Side
+    ) -> Account | None:
+        """That account, if there is one: to look is not to open."""
+        ...
+
     def position(self, participant_id: ParticipantId, instrument_id: InstrumentId) -> int:
         """Lots held: positive if long."""
         ...

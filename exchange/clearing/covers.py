@@ -69,6 +69,12 @@ class Covers:
         """The account in which the holder's orders of that side in the series count."""
         return self._cover_of[instrument_id].account(holder, instrument_id, side)
 
+    def known_account(
+        self, participant_id: ParticipantId, instrument_id: InstrumentId, side: Side
+    ) -> Account | None:
+        """That account, if there is one: to look is not to open."""
+        return self._cover_of[instrument_id].known_account(participant_id, instrument_id, side)
+
     def clear(self, buyer: TradeSide, seller: TradeSide, quantity: Quantity, price: Price) -> list[Move]:
         """Book a trade on both sides at once, in one chain."""
         cover = self._cover_of[buyer[0].instrument.instrument_id]

@@ -310,6 +310,11 @@ class FullCover:
             account = bucket.accounts[holder.participant_id] = ClaimAccount(holder, bucket, at_risk)
         return account
 
+    def known_account(
+        self, participant_id: ParticipantId, instrument_id: InstrumentId, _side: Side
+    ) -> ClaimAccount | None:
+        return self._bucket_of[instrument_id].accounts.get(participant_id)
+
     def locked(self, participant_id: ParticipantId) -> Money:
         """What the participant has locked in the escrow pools, less what was lost of it: negative where a certain
         gain has been paid out.

@@ -137,6 +137,11 @@ class MarginCover:
             margin.portfolios[portfolio.portfolio_id] = account
         return account
 
+    def known_account(
+        self, participant_id: ParticipantId, instrument_id: InstrumentId, _side: Side
+    ) -> PortfolioAccount | None:
+        return self._portfolio_of[instrument_id].accounts.get(participant_id)
+
     def position(self, participant_id: ParticipantId, instrument_id: InstrumentId) -> int:
         account = self._portfolio_of[instrument_id].accounts.get(participant_id)
         return account.quantities.get(instrument_id, 0) if account else 0

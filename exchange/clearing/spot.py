@@ -205,6 +205,14 @@ class SpotCover:
         owner = self.owner(holder, asset_of(self.instruments[instrument_id]))
         return owner.buying if side > 0 else owner.selling
 
+    def known_account(
+        self, participant_id: ParticipantId, instrument_id: InstrumentId, side: Side
+    ) -> Account | None:
+        owner = self.owners.get(asset_of(self.instruments[instrument_id]), {}).get(participant_id)
+        if owner is None:
+            return None
+        return owner.buying if side > 0 else owner.selling
+
     def owner(self, holder: Holder, asset_id: AssetId) -> Owner:
         """The holder's accounts for the asset, here and on the ledger; opened if there are none."""
         owners = self.owners.setdefault(asset_id, {})

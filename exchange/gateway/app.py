@@ -9,6 +9,7 @@ import logging
 import re
 import urllib.parse
 from collections.abc import AsyncIterator, Awaitable, Callable, MutableMapping
+from functools import cache
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -48,6 +49,7 @@ PREFIX: Final = "/api/v2"
 SOCKET: Final = "/ws/api/v2"
 ROUTE: Final = re.compile(r"/api/v2(?:/(?P<method>[a-z]+/[a-z0-9_]+))?/?")
 BEAT: Final = 0.1  # seconds between two looks at what has changed
+ELSEWHERE: Final = (b"cross-site", b"same-site")  # another page, be it of another port of this machine
 LOCAL_HOSTS: Final = ("127.0.0.1", "localhost", "::1", "testserver")
 
 
@@ -68,6 +70,12 @@ class Door:
         told = origin.decode("latin-1")
         own = told in (f"http://{host}", f"https://{host}")
         return not own and told not in self.origins
+
+    def refuses_request(self, headers: dict[bytes, bytes]) -> bool:
+        """The same for a request of the dialect, of which a GET may change something: a page elsewhere that has its
+        browser fetch one as a picture or a link sends no Origin, but its browser says whence it comes."""
+        strange = b"origin" not in headers and headers.get(b"sec-fetch-site") in ELSEWHERE
+        return strange or self.refuses(headers)
 
 
 def _host_name(host: str) -> str:
@@ -218,7 +226,7 @@ class HttpDoor:
     async def _answer(self, scope: Scope, receive: Receive, came: int) -> tuple[int, bytes]:
         headers = dict(scope["headers"])
         call = Call(self._gateway, None, None, _address(scope))
-        if self._door.refuses(headers):
+        if self._door.refuses_request(headers):
             foreign = Fault(INVALID_REQUEST, "invalid_request", reason="this Host or Origin is not served")
             return REFUSED_ORIGIN, self._gateway.refuse(call, foreign)[0]
         try:
@@ -377,8 +385,11 @@ def create_app(
 
 
 def _document(write: Callable[[], dict[str, Any]]) -> Callable[[Any], Awaitable[Response]]:
+    """It is written when it is first asked for, which takes a good while, and beside the venue's own work."""
+    content = cache(lambda: encode(write()))
+
     async def show(_: Any) -> Response:
-        return Response(encode(write()), media_type="application/json")
+        return Response(await asyncio.to_thread(content), media_type="application/json")
 
     return show
 

@@ -13,6 +13,7 @@ import logging
 import os
 import secrets
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -38,7 +39,9 @@ LIFE: Final = 900  # seconds that a token lasts
 REFRESH_LIFE: Final = 7 * 86_400
 SKEW_MS: Final = 60_000
 GUESSES, WITHIN = 10, 60.0  # wrong secrets of one key from one address, and the seconds they count for
-TOKENS_KEPT: Final = 100_000
+TOKENS_KEPT: Final = 4_000  # of one key: if there is one more, the oldest of them ends
+GUESSES_KEPT: Final = 100_000  # keys and addresses
+NAMES_KEPT: Final = 64  # characters of the name of a key that was guessed
 SIGNATURES_KEPT: Final = 100_000
 NOBODYS: Final = secrets.token_urlsafe(32)  # compared with where no key is known, so that this takes as long
 
@@ -97,6 +100,7 @@ class Token:
     scope: str
     expires: float  # on the monotonic clock
     refreshes: bool
+    line: int = 0  # the connection that was given it; 0 over HTTP
 
 
 @dataclass(slots=True)
@@ -168,9 +172,18 @@ class KeyRing:
             ) from None
 
     def remove(self, client_id: str) -> None:
+        """It is of no use from now on. Raises Fault if that cannot be kept, for then it comes back with the venue."""
         self.keys.pop(client_id, None)
-        if self.path is not None:
-            self._save(self.path)
+        try:
+            if self.path is not None:
+                self._save(self.path)
+        except OSError as error:
+            raise fault(
+                UNAVAILABLE,
+                reason="removal_not_kept",
+                told="it is of no use now, but would be after a restart, unless any other key is made or taken back"
+                f" once that can be kept: {error.strerror}",
+            ) from None
 
     def _save(self, path: Path) -> None:
         """Whole or not at all, and for nobody else to read."""
@@ -210,6 +223,7 @@ class Doorkeeper:
         self._wall_ms = wall_ms
         self._monotonic = monotonic
         self._tokens: dict[bytes, Token] = {}
+        self._issued: dict[str, deque[bytes]] = {}  # tokens of each key, the oldest first
         self._guesses: dict[tuple[str, str], list[float]] = {}
         self._signatures: dict[bytes, tuple[float, str]] = {}  # seen: when, and from where; the oldest first
 
@@ -267,15 +281,13 @@ class Doorkeeper:
 
     # --- tokens -------------------------------------------------------------------------------------
 
-    def issue(self, key: Key, scope: str) -> dict[str, Any]:
-        """A pair of tokens, as `public/auth` answers."""
+    def issue(self, key: Key, scope: str, line: int = 0) -> dict[str, Any]:
+        """A pair of tokens, as `public/auth` answers; for the connection of that number."""
         now = self._monotonic()
-        if len(self._tokens) > TOKENS_KEPT:
-            self._tokens = {digest: token for digest, token in self._tokens.items() if token.expires > now}
         granted = self._granted(key, scope)
         access, refresh = secrets.token_urlsafe(32), secrets.token_urlsafe(32)
-        self._tokens[_digest(access)] = Token(key, granted, now + LIFE, refreshes=False)
-        self._tokens[_digest(refresh)] = Token(key, granted, now + REFRESH_LIFE, refreshes=True)
+        self._keep(access, Token(key, granted, now + LIFE, refreshes=False, line=line))
+        self._keep(refresh, Token(key, granted, now + REFRESH_LIFE, refreshes=True, line=line))
         return {
             "access_token": access,
             "refresh_token": refresh,
@@ -284,6 +296,15 @@ class Doorkeeper:
             "scope": granted,
             "enabled_features": [],
         }
+
+    def _keep(self, text: str, token: Token) -> None:
+        """Whoever signs in again and again crowds out his own tokens, and fills no memory."""
+        issued = self._issued.setdefault(token.key.client_id, deque())
+        digest = _digest(text)
+        self._tokens[digest] = token
+        issued.append(digest)
+        if len(issued) > TOKENS_KEPT:
+            self._tokens.pop(issued.popleft(), None)
 
     def by_token(self, text: str, *, refreshes: bool = False) -> Token:
         token = self._tokens.get(_digest(text))
@@ -294,7 +315,16 @@ class Doorkeeper:
 
     def revoke(self, key: Key) -> None:
         """Take back all tokens of a key."""
-        self._tokens = {digest: token for digest, token in self._tokens.items() if token.key is not key}
+        for digest in self._issued.pop(key.client_id, ()):
+            self._tokens.pop(digest, None)
+
+    def end_session(self, key: Key, line: int) -> None:
+        """Take back the tokens of a key that one connection was given, and no others."""
+        issued = self._issued.pop(key.client_id, deque())
+        for digest in issued:
+            if digest in self._tokens and self._tokens[digest].line == line:
+                del self._tokens[digest]
+        self._issued[key.client_id] = deque(digest for digest in issued if digest in self._tokens)
 
     # --- the inner way ------------------------------------------------------------------------------
 
@@ -332,14 +362,14 @@ class Doorkeeper:
             raise fault(INVALID_CREDENTIALS, reason="this signature was used from another address")
 
     def _wrong(self, client_id: str, address: str) -> Exception:
-        if len(self._guesses) >= TOKENS_KEPT:
+        if len(self._guesses) >= GUESSES_KEPT:
             del self._guesses[next(iter(self._guesses))]
-        self._guesses.setdefault((client_id, address), []).append(self._monotonic())
+        self._guesses.setdefault((client_id[:NAMES_KEPT], address), []).append(self._monotonic())
         self._tell(client_id, address, "unknown key or wrong secret")
         return fault(INVALID_CREDENTIALS, reason="the key is not known, or its secret is another")
 
     def _slow_down(self, client_id: str, address: str) -> None:
-        tries = self._guesses.get((client_id, address))
+        tries = self._guesses.get((client_id[:NAMES_KEPT], address))
         if not tries:
             return
         now = self._monotonic()

@@ -26,7 +26,10 @@ from exchange.events import (
     IndexPublished,
     InstrumentListed,
     InterestCredited,
+    LatePenaltyBooked,
     Liquidity,
+    LossRestored,
+    LossShared,
     NotesRedeemed,
     NotesSubscribed,
     OrderAccepted,
@@ -49,6 +52,7 @@ from exchange.events import (
     SeriesStateChanged,
     SettlementPriceFinal,
     TradeReported,
+    UnitsLossShared,
     UnitsWithdrawalCompleted,
     UnitsWithdrawalRequested,
     UnitsWithdrawalReturned,
@@ -362,7 +366,7 @@ class LogRow:
     kind: str
     currency: str
     change: int
-    balance: int
+    balance: int  # all that is owned after it, what is held and locked included
     scale: int
     pair: Pair | None = None
     trade: UserTrade | None = None
@@ -459,6 +463,30 @@ class News:
 _REFUSALS: Final = ("Rejected", "Refused")
 
 
+def _is_quoted_by(command: Command | None, event: OrderAccepted | OrderWaiting | OrderHeldBack) -> bool:
+    """Also of a quote that has traded whole, and is no longer there."""
+    return (
+        isinstance(command, QuoteMarket)
+        and command.participant_id == event.participant_id
+        and command.client_order_id == event.client_order_id
+    )
+
+
+def owned(state: State, who: ParticipantId, asset_id: AssetId) -> int:
+    """All that somebody has of an asset, in minor units: what is held for orders and locked behind positions too, but
+    not what is on its way out."""
+    ledger = state.ledger
+    if asset_id not in state.holdings:
+        own = accounts.units(who, asset_id)
+        leaves = ledger.posted(own) - ledger.available(own) if own in ledger else 0
+        return state.covers.spot.units(who, asset_id) - leaves if asset_id in state.assets else 0
+    cash, hold = accounts.cash(who, asset_id), accounts.hold(who, asset_id)
+    settles = state.regime is not None and asset_id == state.regime.cash.settlement_asset
+    free = ledger.available(cash) if cash in ledger else 0
+    held = ledger.posted(hold) if hold in ledger else 0
+    return free + held + (state.covers.locked(who) if settles else 0)
+
+
 class Books:
     """All read models. `take` is told each command with what it did, in the order of the journal."""
 
@@ -480,6 +508,7 @@ class Books:
         self._pending: dict[int, list[tuple[OrderFilled, OrderRecord]]] = {}
         self.latest = Latest()
         self._public: deque[tuple[int, Time, PublicEvent]] = deque(maxlen=1_000)
+        self._rows: list[tuple[ParticipantId, LogRow]] = []  # of the present command
         self._liquidating: set[ParticipantId] = set()
 
     def follow(self, participant_id: ParticipantId) -> Owner:
@@ -515,6 +544,7 @@ class Books:
                 self.latest.take(entry)
                 self._take_public(event, at, news, entry.sequence)
             self.sequence = entry.sequence
+        self._strike_balances()
         self.tally.take(command, entries)
         news.sequence = self.sequence
         return news
@@ -600,7 +630,7 @@ class Books:
                 record.placed_with(together[1])
             else:
                 order = self._state.seats[owner.participant_id].orders.get(event.order_id)
-                record.quote = order is not None and order.is_quote
+                record.quote = _is_quoted_by(command, event) or (order is not None and order.is_quote)
                 record.liquidation = order is None and event.client_order_id == 0
         if isinstance(event, OrderHeldBack):
             record.state = "untriggered"
@@ -664,6 +694,10 @@ class Books:
             case VariationPaid() | InterestCredited():
                 kind = "settlement" if isinstance(event, VariationPaid) else "interest"
                 self._log(owner, kind, event.asset_id, event.amount, at)
+            case LossShared() | UnitsLossShared():
+                self._log(owner, "correction", event.asset_id, -event.amount, at)
+            case LossRestored() | LatePenaltyBooked():
+                self._log(owner, "correction", event.asset_id, event.amount, at)
             case NotesSubscribed():
                 self._log(
                     owner, "trade", event.asset_id, -event.paid, at, self.pairs.get(event.instrument_id)
@@ -700,7 +734,7 @@ class Books:
         pairs = [one for one in self.pairs.values() if one.instrument.bucket_id == event.bucket_id]
         rolls = any(pair.is_perpetual for pair in pairs)
         currency = event.bucket_id.rpartition(":")[2].partition("#")[0]
-        self._log(owner, "settlement" if rolls else "delivery", currency, event.payout, at)
+        self._log(owner, "settlement" if rolls else "delivery", currency, event.gain, at)
         final = self._finals.get(event.bucket_id)
         for pair in pairs:
             cost = owner.costs.get(pair.name)
@@ -757,13 +791,19 @@ class Books:
         pair: Pair | None = None,
         trade: UserTrade | None = None,
     ) -> None:
-        who, asset_id, ledger = owner.participant_id, AssetId(currency), self._state.ledger
-        is_cash = asset_id in self._state.holdings
-        account = accounts.cash(who, asset_id) if is_cash else accounts.units(who, asset_id)
-        balance = ledger.posted(account) if account in ledger else 0
         owner.logged += 1
-        row = LogRow(owner.logged, at, kind, currency, change, balance, self._scale(currency), pair, trade)
+        row = LogRow(owner.logged, at, kind, currency, change, 0, self._scale(currency), pair, trade)
         owner.log.append(row)
+        self._rows.append((owner.participant_id, row))
+
+    def _strike_balances(self) -> None:
+        """What each row of the command has left behind: what is there now, less what the rows after it have moved."""
+        after: dict[tuple[ParticipantId, str], int] = {}
+        for who, row in reversed(self._rows):
+            key = who, row.currency
+            row.balance = after[key] if key in after else owned(self._state, who, AssetId(row.currency))
+            after[key] = row.balance - row.change
+        self._rows.clear()
 
     # --- public -------------------------------------------------------------------------------------
 

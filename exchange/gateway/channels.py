@@ -19,6 +19,7 @@ from exchange.events import (
     Entry,
     Event,
     InstrumentListed,
+    QuotesFrozen,
     SeriesState,
     SeriesStateChanged,
     SessionClosed,
@@ -706,6 +707,36 @@ class UserEvents(Channel):
             self._waiting = []
 
 
+class ProtectionTriggered(Channel):
+    """That the market-maker protection has taken quotes off, of the instruments on one index or on all."""
+
+    def __init__(self, name: str, who: ParticipantId, wanted: Callable[[Pair], bool], hub: "Hub") -> None:
+        super().__init__(name, ENTRIES)
+        self._who, self._wanted, self._hub = who, wanted, hub
+        self._waiting: list[dict[str, Any]] = []
+
+    def note(self, news: News) -> bool:
+        for event in (entry.event for entry in news.entries):
+            if isinstance(event, QuotesFrozen) and event.participant_id == self._who:
+                pair = self._hub.books.pairs[event.instrument_id]
+                if self._wanted(pair):
+                    self._waiting.append(_frozen(pair, event))
+        return bool(self._waiting)
+
+    def due(self) -> Iterator[Message]:
+        yield from self._waiting
+        self._waiting.clear()
+
+
+def _frozen(pair: Pair, event: QuotesFrozen) -> dict[str, Any]:
+    return {
+        "index_name": index_name(pair.instrument.underlying),
+        "instrument_name": pair.name,
+        "frozen_until": milliseconds(event.until),
+        "mmp_group": "",
+    }
+
+
 class Portfolio(Channel):
     """What a participant has, of one asset or of each; told at most ten times a second."""
 
@@ -777,6 +808,10 @@ PATTERNS: Final[dict[str, tuple[str, str]]] = {
         "The same in a kind of instruments and a currency.",
     ),
     r"user\.portfolio\.(?P<currency>[^.]+)": ("portfolio", "What one has of an asset."),
+    r"user\.mmp_trigger\.(?P<index>[^.]+)": (
+        "protection",
+        "That the market-maker protection has taken one's quotes off, in instruments on an index, or `any`.",
+    ),
     r"user\.events\.raw": (
         "events",
         "Own addition: one's own events and the public ones, as the core tells them.",
@@ -983,7 +1018,7 @@ class Hub:
 
     def _made(self, name: str, kind: str, parts: dict[str, str], key: Key | None) -> Channel | None:
         interval = INTERVALS[parts.get("interval", "raw")]
-        if kind in ("user", "portfolio", "events"):
+        if kind in ("user", "portfolio", "events", "protection"):
             return self._made_private(name, kind, parts, interval, key)
         if "name" in parts:
             pair = self.books.pairs.get(parts["name"])
@@ -1032,6 +1067,13 @@ class Hub:
         who = key.participant_id
         if kind == "events":
             return UserEvents(name, who, self)
+        if kind == "protection":
+            index = parts["index"].lower()
+            if index != "any" and index not in map(index_name, self.state.indices):
+                return None
+            return ProtectionTriggered(
+                name, who, lambda one: index in ("any", index_name(one.instrument.underlying)), self
+            )
         if kind == "portfolio":
             asked = parts["currency"].upper()
             return Portfolio(name, who, self.accounts.currencies() if asked == "ANY" else [asked], self)

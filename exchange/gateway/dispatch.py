@@ -120,12 +120,14 @@ class Gateway:
 
     def take_back(self, key: Key) -> None:
         """The key is worth nothing from now on: its tokens end, and sockets that it has signed in are told no more of
-        what is private. What they ask is refused."""
-        self.ring.remove(key.client_id)
-        self.door.revoke(key)
-        for connection in self.connections.values():
-            if connection.key is key:
-                self.leave_private(connection)
+        what is private. What they ask is refused. Raises Fault if it would be worth something after a restart."""
+        try:
+            self.ring.remove(key.client_id)
+        finally:
+            self.door.revoke(key)
+            for connection in self.connections.values():
+                if connection.key is key:
+                    self.leave_private(connection)
 
     def leave_private(self, connection: Connection) -> None:
         self.hub.leave(connection, [name for name in connection.channels if name.startswith("user.")])

@@ -94,6 +94,7 @@ REJECTIONS: Final[Mapping[RejectReason, Code]] = {
     _R.LINKED_WOULD_TRADE: Code(10011, "price_not_allowed"),
     _R.LINKED_REFUSED: OTHER_REJECT,
     _R.NOT_PLACING: OTHER_REJECT,
+    _R.EXISTS_WITH_DIFFERENT_TERMS: OTHER_REJECT,
     _R.OWN_NOTE: OTHER_REJECT,
 }
 

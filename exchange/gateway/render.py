@@ -13,7 +13,7 @@ from exchange.clearing.portfolio import Holding
 from exchange.clearing.scenario_margin import scenario_margin
 from exchange.clearing.terms import ClearingRules
 from exchange.events import CancelCause, Liquidity, SeriesState
-from exchange.gateway.books import Books, OrderRecord, Owner, PublicTrade, UserTrade
+from exchange.gateway.books import Books, OrderRecord, Owner, PublicTrade, UserTrade, owned
 from exchange.gateway.greeks import greeks, implied_volatility
 from exchange.gateway.shapes import (
     AccountSummary,
@@ -64,6 +64,7 @@ CANCEL_REASONS: Final = {
     CancelCause.ISSUER_DEFAULT: "risk_mitigation",
     CancelCause.DAILY_LIMIT: "risk_mitigation",
     CancelCause.CASH_HALTED: "risk_mitigation",
+    CancelCause.CASH_LOST: "risk_mitigation",
 }
 TRIGGERS: Final = {"last": "last_price", "mark": "mark_price", "index": "index_price"}
 DIRECTIONS: Final = {Side.BUY: "buy", Side.SELL: "sell"}
@@ -83,6 +84,8 @@ STATES: Final = {
 }
 
 
+YEAR: Final = 365 * 86_400 * 1e9  # nanoseconds
+PLAIN_OPTIONS: Final = (ContractKind.CALL, ContractKind.PUT)  # what digital ones imply is told by no figure
 CALLS: Final = (ContractKind.CALL, ContractKind.DIGITAL_CALL)
 
 
@@ -173,7 +176,18 @@ def trade(one: PublicTrade) -> TradeShape:
     }
     if one.liquidation:
         told["liquidation"] = "T"
+    if pair.instrument.kind in PLAIN_OPTIONS:
+        told["iv"] = _implied_by(one)
     return told
+
+
+def _implied_by(one: PublicTrade) -> float:
+    """The yearly volatility that the price of an option's trade implies on the index of then, in percent."""
+    terms, at = one.pair.instrument, index_price(one.index)
+    years = max(terms.expiry - one.at, 1) / YEAR
+    strike = one.pair.price(terms.strike or 0)
+    is_call = terms.kind is ContractKind.CALL
+    return implied_volatility(one.pair.price(one.price), at, strike, years, is_call=is_call) * 100
 
 
 def user_trade(one: UserTrade) -> UserTradeShape:
@@ -394,9 +408,9 @@ class Market:
         told["mark_iv"] = volatility * 100
         told["interest_rate"] = 0.0
         terms = pair.instrument
-        years = max(terms.expiry - self._state.now, 1) / (365 * 86_400 * 1e9)
+        years = max(terms.expiry - self._state.now, 1) / YEAR
         at, strike = told["underlying_price"], pair.price(terms.strike or 0)
-        if terms.kind not in (ContractKind.CALL, ContractKind.PUT):  # a digital one is not told by these
+        if terms.kind not in PLAIN_OPTIONS:
             told["bid_iv"] = told["ask_iv"] = 0.0
             told["greeks"] = {"delta": 0.0, "gamma": 0.0, "rho": 0.0, "theta": 0.0, "vega": 0.0}
             return
@@ -476,9 +490,7 @@ class Accounts:
         latest = series.latest_index
         floating = pair.cash(lots, series.mark - average)
         initial, maintenance = self._margin_of(owner.participant_id, pair, series, lots, average)
-        at_work = self._state.covers.account(
-            self.seat(owner.participant_id), pair.instrument.instrument_id, BUY
-        )
+        at_work = self._state.covers.known_account(owner.participant_id, pair.instrument.instrument_id, BUY)
         notional = abs(pair.cash(lots, series.mark))
         size = pair.amount(lots)
         realised = cost.realised if cost else 0.0
@@ -495,7 +507,7 @@ class Accounts:
             "delta": size,
             "initial_margin": initial,
             "maintenance_margin": maintenance,
-            "open_orders_margin": money(at_work.hold),
+            "open_orders_margin": money(at_work.hold) if at_work else 0.0,
             "leverage": max(1, round(notional / initial)) if initial else 1,
             "estimated_liquidation_price": self._liquidation_price(at_work, pair),
             "floating_profit_loss": floating,
@@ -544,7 +556,7 @@ class Accounts:
         currency = AssetId(name)
         seat, ledger, covers = self.seat(who), self._state.ledger, self._state.covers
         settles = self._state.regime.cash.settlement_asset if self._state.regime else ""
-        total = free = held = locked = 0
+        free = held = locked = 0
         initial = maintenance = 0
         state = MarginState.NORMAL
         scale = 10 ** (self._state.assets[currency].scale if currency in self._state.assets else 2)
@@ -552,10 +564,8 @@ class Accounts:
         if currency in self._state.holdings:
             cash, hold = accounts.cash(who, currency), accounts.hold(who, currency)
             free = ledger.available(cash) if cash in ledger else 0
-            posted = ledger.posted(cash) if cash in ledger else 0
             held = ledger.posted(hold) if hold in ledger else 0
             locked = covers.locked(who) if currency == settles else 0
-            total = posted + held + locked
             initial, maintenance = locked + held, locked
             leaves = 0 if seat.frozen else withdrawable(self._state, who, currency)
             account = covers.margin.accounts.get(who) if covers.margin and currency == settles else None
@@ -564,7 +574,6 @@ class Accounts:
                 maintenance = account.maintenance(account.initial)
                 state = account.state
         elif currency in self._state.assets:
-            total = covers.spot.units(who, currency)
             free = leaves = covers.spot.free_units(who, currency)
         owner = self._books.owners[who]
         mine = currency == settles
@@ -574,7 +583,7 @@ class Accounts:
         futures = sum(row["floating_profit_loss"] for row in rows if row["kind"] == "future")
         realised, realised_by_options = self._realised(owner) if mine else (0.0, 0.0)
         delta = sum(row["delta"] for row in rows)
-        balance = total / scale
+        balance = owned(self._state, who, currency) / scale
         equity = balance + floating
         number = self._books.number_of(who)
         return {

@@ -59,6 +59,7 @@ class TradeShape(TypedDict):
     index_price: float
     mark_price: float
     liquidation: NotRequired[str]
+    iv: NotRequired[float]  # of an option, in percent
 
 
 class UserTradeShape(TradeShape):

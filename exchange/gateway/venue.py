@@ -211,6 +211,7 @@ class LiveVenue:
         self._intake = intake
         self._queued = 0
         self._turns: deque[Source] = deque()  # senders with something waiting
+        self._taken: deque[_Waiting] = deque()  # of the present batch, not answered yet
         self._inside: list[tuple[Time, Command]] = []  # handled, and not written yet
         self._untold: list[News] = []  # what came of that
         self._held: list[Callable[[], None]] = []  # until it is written
@@ -237,7 +238,8 @@ class LiveVenue:
 
     @property
     def keeps_a_journal(self) -> bool:
-        return self._journal is not None
+        """Also after it has let go of it."""
+        return self._thread is not None
 
     @property
     def queued(self) -> int:
@@ -357,17 +359,24 @@ class LiveVenue:
             log.exception(
                 "the venue has stopped at %d, after entry %d", self.state.now, self.exchange.sequence
             )
+            self._answer_taken(
+                fault(
+                    UNKNOWN_OUTCOME,
+                    reason="outcome_unknown",
+                    told="the venue failed over it, and has stopped",
+                )
+            )
             self._refuse_all()
             self._go_on_reading()
 
     async def _turn(self) -> None:
         at = self._let_pass() + 1
         batch = self._take(at)
+        self._taken.extend(batch)
         commands = [*self._inside, *((at, command) for one in batch for command in one.ask.commands)]
         unwritten = await self._write(commands) if commands else None
         if unwritten is not None:
-            for one in batch:
-                one.reply(unwritten)
+            self._answer_taken(unwritten)
             self._refuse_all()
             self._go_on_reading()
             return
@@ -419,12 +428,13 @@ class LiveVenue:
         done = [(command, self.world.put(command, now)) for command in one.ask.commands]
         self.handled += len(done)
         told = [(self.books.take(command, entries)) for command, entries in done]
+        result: Any
         try:
             result = one.ask.answer([entries for _, entries in done])
         except Fault as refused:
-            one.reply(refused)
-        else:
-            one.reply(result)
+            result = refused
+        self._taken.popleft()
+        one.reply(result)
         for news in told:
             self._tell(news)
 
@@ -481,6 +491,11 @@ class LiveVenue:
         self.standing = Standing.FAILED
         log.exception("the journal could not be written; the venue takes no more")
         return fault(UNKNOWN_OUTCOME, reason="outcome_unknown", told="the journal could not be written")
+
+    def _answer_taken(self, what: Fault) -> None:
+        """To everybody in the batch who has had no answer yet."""
+        while self._taken:
+            self._taken.popleft().reply(what)
 
     def _refuse_all(self) -> None:
         """Nobody is left without an answer."""

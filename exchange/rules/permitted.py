@@ -57,8 +57,12 @@ def reduces_if_it_must(order: Order, seat: Seat, _series: Series, state: State) 
 
 def must_reduce(seat: Seat, series: Series, state: State) -> bool:
     """Whether every order of the participant in that series is reduce-only, asked or not."""
-    bound = seat.frozen or seat.barred or seat.unguaranteed or seat.fund_overdue
-    return bound or _refusal_to_open(seat, series, state) is not None
+    return is_bound(seat) or _refusal_to_open(seat, series, state) is not None
+
+
+def is_bound(seat: Seat) -> bool:
+    """Whether every order of the participant is reduce-only, in whatever series."""
+    return seat.frozen or seat.barred or seat.unguaranteed or seat.fund_overdue
 
 
 def may_close(seat: Seat, series: Series, state: State) -> bool:

@@ -1,13 +1,19 @@
 """What is told of money, positions and limits, against the books that they are told from."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from exchange.clearing.scenario_margin import maintenance_margin
+from exchange.commands import WithdrawCash
+from exchange.events import Entry, Event, LossShared, WithdrawalRequested
+from exchange.gateway.books import Books, owned
 from exchange.gateway.throttle import STANDARD, Limits
 from matching.terms import ParticipantId
+from tests.builders import ANN, RUBD
 from tests.gateway.loopback import PERPETUAL, Client, Venue, dial, limit, play, venue
+from tests.stories.test_the_coins_themselves_are_lost import lose, of_two
 
 NAMES = ("everyone-1", "everyone-2")
 
@@ -31,6 +37,17 @@ async def trade(buyer: Client, seller: Client, name: str, amount: float) -> floa
 async def summary(client: Client, **more: Any) -> dict[str, Any]:
     told: dict[str, Any] = await client("private/get_account_summary", currency="RUBD", **more)
     return told
+
+
+async def check_that_the_log_adds_up(client: Client) -> None:
+    """Each row leaves behind what the one before it left and what it has moved, and the last what the account has."""
+    span = {"start_timestamp": 0, "end_timestamp": 2**50, "count": 250}
+    rows = (await client("private/get_transaction_log", currency="RUBD", **span))["logs"][::-1]
+    left = 0.0
+    for row in rows:
+        left += row["change"]
+        assert row["balance"] == row["equity"] == pytest.approx(left), row
+    assert rows[-1]["balance"] == (await summary(client))["balance"]
 
 
 def test_under_full_cover_the_summary_is_what_lies_in_each_account() -> None:
@@ -64,12 +81,35 @@ def test_under_full_cover_the_summary_is_what_lies_in_each_account() -> None:
         assert told["options_vega_map"] == {"btc_rub": pytest.approx(option["vega"])}
         assert told["delta_total_map"]["btc_rub"] == pytest.approx(held["delta"] + option["delta"])
         assert told["total_pl"] == pytest.approx(told["futures_pl"] + told["options_pl"])
+        for _ in range(2):
+            await limit(other, "sell", 0.01, price, instrument_name=future)
+        taken = await one("private/buy", instrument_name=future, amount=0.02, type="market")
+        assert len(taken["trades"]) == 2, "and so has the log two rows of one command"
         for client in (one, other):
+            await check_that_the_log_adds_up(client)
             await client("private/cancel_all")
             await client.close()
 
     with venue() as opened:
         play(story(opened))
+
+
+def test_what_a_holder_bears_of_a_loss_and_what_is_on_its_way_out_stand_in_the_log() -> None:
+    trading = of_two()
+    books = Books(trading.state)
+    ann = books.follow(ANN)
+
+    def last_row(*kinds: type[Event], events: Sequence[Event]) -> tuple[str, int, int]:
+        told = [one for one in events if isinstance(one, kinds) and one.participant_id == ANN]  # type: ignore[attr-defined]
+        books.take(None, [Entry(number, trading.state.now, event) for number, event in enumerate(told, 1)])
+        row = ann.log[-1]
+        return row.kind, row.change, row.balance
+
+    assert owned(trading.state, ANN, RUBD) == 1_000_000, "what is locked included"
+    shared = lose(trading, 180_000)
+    assert last_row(LossShared, events=shared) == ("correction", -100_000, 900_000)
+    asked = trading.tell(WithdrawCash(participant_id=ANN, asset_id=RUBD, amount=30_000))
+    assert last_row(WithdrawalRequested, events=asked) == ("withdrawal", -30_000, 870_000)
 
 
 def test_under_margin_it_is_the_margin_account() -> None:
@@ -97,6 +137,7 @@ def test_under_margin_it_is_the_margin_account() -> None:
         (gone,) = await one("private/get_order_margin_by_ids", ids=[number])
         assert gone["initial_margin"] == 0.0
         await trade(one, other, future, 1.0)
+        await check_that_the_log_adds_up(one)
         told = await summary(one)
         assert needs["buy"] == pytest.approx(told["initial_margin"], rel=0.01) and needs["sell"] > 0
         account = margin.accounts[ParticipantId(NAMES[0])]
@@ -151,6 +192,10 @@ def test_an_option_is_told_with_what_bid_and_ask_imply(open_venue: Venue) -> Non
         await limit(other, "sell", 0.01, high, instrument_name=call)
         ticker = await one("public/ticker", instrument_name=call)
         assert 0 < ticker["bid_iv"] < ticker["mark_iv"] < ticker["ask_iv"]
+        (traded,) = (await limit(one, "buy", 0.01, high, instrument_name=call))["trades"]
+        assert traded["iv"] == pytest.approx(ticker["ask_iv"], rel=0.02)
+        (told,) = (await one("public/get_last_trades_by_instrument", instrument_name=call, count=1))["trades"]
+        assert told["iv"] == traded["iv"]
         for client in (one, other):
             await client("private/cancel_all")
             await client.close()

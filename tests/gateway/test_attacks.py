@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import json
 import logging
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from websockets.asyncio.client import connect
 
 from exchange.commands import AdoptRegime
 from exchange.gateway.app import Conversation, Door
-from exchange.gateway.auth import GUESSES, SKEW_MS, TOKENS_KEPT, Doorkeeper, Key, KeyRing, Role
+from exchange.gateway.auth import GUESSES, GUESSES_KEPT, NAMES_KEPT, SKEW_MS, Doorkeeper, Key, KeyRing, Role
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.registry import REGISTRY, Access, Ask
 from exchange.gateway.sessions import Connection
@@ -103,7 +104,7 @@ def test_a_signature_is_for_one_request(change: str) -> None:
 def test_guessing_over_many_names_neither_frees_the_guesser_nor_fills_the_memory(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("exchange.gateway.auth.TOKENS_KEPT", 100)
+    monkeypatch.setattr("exchange.gateway.auth.GUESSES_KEPT", 100)
     door = keeper()
     for _ in range(GUESSES):
         with pytest.raises(Fault, match="invalid_credentials"):
@@ -115,8 +116,11 @@ def test_guessing_over_many_names_neither_frees_the_guesser_nor_fills_the_memory
         door.by_secret("bot1", "right", "there")
     for number in range(500):
         with pytest.raises(Fault, match="invalid_credentials"):
-            door.by_secret(f"else-{number}", "wrong", "there")
-    assert len(door._guesses) == 100 < TOKENS_KEPT
+            door.by_secret(f"else-{number}" + 30_000 * "x", "wrong", "there")
+    assert len(door._guesses) == 100 < GUESSES_KEPT
+    assert max(len(name) for name, _ in door._guesses) == NAMES_KEPT, (
+        "a name of any length takes as much room"
+    )
 
 
 def test_over_the_wire_an_unknown_key_and_a_wrong_secret_are_told_apart_by_nothing(open_venue: Venue) -> None:
@@ -225,7 +229,12 @@ def test_who_signs_in_anew_is_not_told_what_is_meant_for_the_one_before(open_ven
     play(story())
 
 
-def test_a_key_that_is_taken_back_is_told_no_more_on_a_socket_that_lives(open_venue: Venue) -> None:
+@pytest.mark.parametrize("kept", [True, False])
+def test_a_key_that_is_taken_back_is_told_no_more_on_a_socket_that_lives(
+    open_venue: Venue, monkeypatch: pytest.MonkeyPatch, *, kept: bool
+) -> None:
+    """Not if the file of keys cannot be written either; then whoever asked for it is told what that means."""
+
     async def story() -> None:
         owner, spy = await dial(open_venue, "everyone-1"), await dial(open_venue)
         told = await owner("access/create_key", read_only=True)
@@ -235,7 +244,12 @@ def test_a_key_that_is_taken_back_is_told_no_more_on_a_socket_that_lives(open_ve
         low = await around(owner, 0.95)
         await limit(owner, "buy", 0.01, low)
         await spy.told(lambda note: True)
-        await owner("access/remove_key", client_id=told["client_id"])
+        if kept:
+            await owner("access/remove_key", client_id=told["client_id"])
+        else:
+            monkeypatch.setattr(open_venue.gateway.ring, "path", Path("/proc/none/keys.json"))
+            with pytest.raises(Refused, match="removal_not_kept"):
+                await owner("access/remove_key", client_id=told["client_id"])
         seen = len(spy.notes)
         await owner("private/cancel_all")
         assert (await spy("public/get_time")) and len(spy.notes) == seen

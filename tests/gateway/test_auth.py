@@ -128,6 +128,39 @@ def test_tokens_end_and_are_renewed_and_taken_back() -> None:
         keeper.by_token(pair["refresh_token"], refreshes=True)
 
 
+def test_who_signs_in_again_and_again_crowds_out_his_own_tokens_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("exchange.gateway.auth.TOKENS_KEPT", 4)
+    ring = KeyRing()
+    mine, others = ring.create(Role.PARTICIPANT), ring.create(Role.PARTICIPANT)
+    keeper = Doorkeeper(ring)
+    theirs = keeper.issue(others, "")["access_token"]
+    pairs = [keeper.issue(mine, "") for _ in range(50)]
+    assert len(keeper._tokens) == 2 + 4
+    assert keeper.by_token(theirs).key is others
+    assert keeper.by_token(pairs[-2]["access_token"]).key is mine
+    with pytest.raises(Fault, match="unauthorized"):
+        keeper.by_token(pairs[-3]["access_token"])
+    keeper.revoke(mine)
+    assert len(keeper._tokens) == 2
+
+
+def test_a_connection_that_ends_takes_its_own_tokens_along_and_no_others() -> None:
+    ring = KeyRing()
+    key = ring.create(Role.PARTICIPANT)
+    keeper = Doorkeeper(ring)
+    gone, lives, over_http = (keeper.issue(key, "", line) for line in (1, 2, 0))
+    keeper.end_session(key, 1)
+    for word, refreshes in (("access_token", False), ("refresh_token", True)):
+        with pytest.raises(Fault, match="unauthorized"):
+            keeper.by_token(gone[word], refreshes=refreshes)
+        for pair in (lives, over_http):
+            assert keeper.by_token(pair[word], refreshes=refreshes).key is key
+    keeper.revoke(key)
+    assert not keeper._tokens
+
+
 def test_keys_are_kept_for_nobody_else_to_read(tmp_path: Path) -> None:
     path = tmp_path / "keys.json"
     key = KeyRing(path).create(Role.AUTHORITY, title="the authority")

@@ -1,5 +1,6 @@
 """What is written of the methods is what the methods are."""
 
+import asyncio
 import sys
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import jsonschema
 import pytest
 from openapi_spec_validator import validate
 
+from exchange.gateway.app import _document
 from exchange.gateway.documents import asyncapi, methods_page, openapi, openrpc
 from exchange.gateway.registry import REGISTRY, Access
 from tests.gateway.loopback import PERPETUAL, Venue, around, dial, limit, play
@@ -120,6 +122,22 @@ def test_answers_are_as_the_documents_say(open_venue: Venue, name: str) -> None:
     schema = method.result_schema()
     schema["components"] = {"schemas": schema.pop("$defs", {})}
     jsonschema.validate(play(story()), schema)
+
+
+def test_a_document_is_written_once_however_often_it_is_asked_for() -> None:
+    written = []
+
+    def write() -> dict[str, Any]:
+        written.append(1)
+        return {"openapi": "3.1.0"}
+
+    async def story() -> None:
+        show = _document(write)
+        first, second = await show(None), await show(None)
+        assert first.body == second.body == b'{"openapi":"3.1.0"}'
+
+    asyncio.run(story())
+    assert len(written) == 1
 
 
 def test_the_venue_serves_its_documents(open_venue: Venue) -> None:

@@ -227,10 +227,22 @@ def test_every_currency_has_a_list_of_instruments(open_venue: Venue, currency: s
         {"Host": "127.0.0.1.evil.example"},
         {"Host": "[::1"},
         {"Origin": "http://[::1"},
+        {"Sec-Fetch-Site": "cross-site"},  # of a picture or a link, which have no Origin
+        {"Sec-Fetch-Site": "same-site", "Sec-Fetch-Mode": "navigate"},
     ],
 )
 def test_no_web_page_elsewhere_can_use_a_local_venue(open_venue: Venue, headers: dict[str, str]) -> None:
     assert open_venue.get("/api/v2/public/get_time", headers=headers).status_code == 403
+
+
+@pytest.mark.parametrize("site", ["same-origin", "none"])
+def test_its_own_page_and_whoever_types_an_address_may(open_venue: Venue, site: str) -> None:
+    assert open_venue.get("/api/v2/public/get_time", headers={"Sec-Fetch-Site": site}).status_code == 200
+
+
+def test_a_link_elsewhere_may_lead_to_the_page(open_venue: Venue) -> None:
+    headers = {"Sec-Fetch-Site": "cross-site", "Sec-Fetch-Mode": "navigate"}
+    assert open_venue.get("/", headers=headers).status_code == 200
 
 
 def test_a_foreign_page_gets_no_websocket(open_venue: Venue) -> None:

@@ -50,6 +50,12 @@ def test_an_order_from_its_placing_to_its_last_fill(open_venue: Venue) -> None:
             "trades"
         ]
         assert [t["trade_id"] for t in public] == [t["trade_id"] for t in reversed(trades)]
+        for method in ("private/get_user_trades_by_currency", "public/get_last_trades_by_currency"):
+            span = {"start_id": trades[0]["trade_id"], "end_id": trades[0]["trade_id"]}
+            (alone,) = (await one(method, currency="RUBD", **span))["trades"]
+            assert alone["trade_id"] == trades[0]["trade_id"], method
+            with pytest.raises(Refused, match="end_id"):
+                await one(method, currency="RUBD", end_id="last")
         assert public[0]["trade_seq"] == public[1]["trade_seq"] + 1
         position = await other("private/get_position", instrument_name=PERPETUAL)
         assert (position["size"], position["direction"], position["average_price"]) == (0.03, "buy", price)
@@ -73,6 +79,9 @@ def test_each_refusal_has_its_code_and_its_reason(open_venue: Venue) -> None:
         low, fair = await around(one, 0.95), await inside(one)
         far = await around(one, 0.81)
         assert await code_of(limit(one, "buy", 0.01, far)) == (10011, "price_outside_band")
+        with pytest.raises(Refused) as refused:
+            await limit(one, "buy", 0.01, far)
+        assert far < refused.value.told["min_price"] < fair < refused.value.told["max_price"]
         assert await code_of(limit(one, "buy", 900_000.0, low)) == (10009, "insufficient_cash")
         assert (await code_of(limit(one, "buy", 2e6, low)))[0] == 10021
         assert await code_of(limit(one, "sell", 0.01, fair, reduce_only=True)) == (11030, "reduce_only")
@@ -385,6 +394,59 @@ def test_orders_that_wait_for_a_price(open_venue: Venue) -> None:
     play(story())
 
 
+def test_a_quote_trades_at_once_only_if_it_says_that_it_may(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        price = await around(one, 1.0)
+        await one("private/enable_cancel_on_disconnect")
+        await limit(other, "sell", 0.01, price)
+
+        def asked(**bid: bool) -> dict[str, Any]:
+            market = {
+                "instrument_name": PERPETUAL,
+                "bid": {"price": price, "amount": 0.01, **bid},
+                "ask": {"price": price + 100_000, "amount": 0.01, "post_only": bid.get("post_only", True)},
+            }
+            return {"quote_id": "q", "quotes": [market], "detailed": True}
+
+        refused = await one("private/mass_quote", **asked())
+        assert [row["code"] for row in refused["errors"]] == [11054]
+        mixed = asked(post_only=False)
+        mixed["quotes"][0]["ask"]["post_only"] = True
+        assert (await code_of(one("private/mass_quote", **mixed)))[0] == 11047
+        traded = await one("private/mass_quote", **asked(post_only=False))
+        assert [row["price"] for row in traded["trades"]] == [price]
+        await limit(other, "buy", 0.01, price)
+        await limit(one, "sell", 0.01, price)
+        for client in (one, other):
+            await client("private/cancel_all")
+            await client.close()
+
+    play(story())
+
+
+@pytest.mark.parametrize(
+    ("order", "told"),
+    [
+        ({"mmp": True}, "mmp"),
+        ({"type": "stop_market", "trigger_price": 7_000_000.0, "trigger_offset": 100.0}, "trigger_offset"),
+        ({"type": "trailing_stop", "trigger_offset": 100.0, "trigger_price": 7_000_000.0}, "trigger_price"),
+    ],
+)
+def test_what_an_order_asks_for_in_vain_is_refused(
+    open_venue: Venue, order: dict[str, Any], told: str
+) -> None:
+    async def story() -> None:
+        one = await dial(open_venue, "everyone-1")
+        asked = {"instrument_name": PERPETUAL, "amount": 0.01, "price": 7_000_000.0, "trigger": "mark_price"}
+        with pytest.raises(Refused) as refused:
+            await one("private/sell", **asked | order)
+        assert refused.value.told["param"] == told
+        await one.close()
+
+    play(story())
+
+
 def test_icebergs_links_and_quotes(open_venue: Venue) -> None:
     async def story() -> None:
         one, other = await two(open_venue)
@@ -414,12 +476,31 @@ def test_icebergs_links_and_quotes(open_venue: Venue) -> None:
         await one("private/enable_cancel_on_disconnect")
         told = await one("private/mass_quote", **asked)
         assert (told["errors_count"], len(told["orders"])) == (0, 2)
+        for kind, param in (
+            ("instrument", "instrument_name"),
+            ("instrument_kind", "kind"),
+            ("currency", "currency"),
+            ("currency_pair", "currency_pair"),
+        ):
+            with pytest.raises(Refused, match=param):
+                await one("private/cancel_quotes", cancel_type=kind)
+        elsewhere = {"cancel_type": "currency_pair", "currency_pair": "eth_rubd"}
+        assert await one("private/cancel_quotes", **elsewhere) == 0, "and not all that there are"
+        assert await one("private/cancel_quotes", **elsewhere | {"currency_pair": "BTC_RUBD"}) == 2
+        assert (await one("private/mass_quote", **asked))["errors_count"] == 0
         await one(
             "private/set_mmp_config", index_name="btc_rub", interval=10, frozen_time=5, quantity_limit=0.015
         )
+        followed = ["user.mmp_trigger.btc_rub", "user.mmp_trigger.any"]
+        assert await one("private/subscribe", channels=[*followed, "user.mmp_trigger.none"]) == followed
+        assert await other("private/subscribe", channels=followed) == followed
         await limit(other, "sell", 0.02, low)
         assert await one("private/get_open_orders") == [], "the protection has taken the quotes off"
-        assert (await one("private/get_mmp_status"))[0]["instrument_name"] == PERPETUAL
+        (status,) = await one("private/get_mmp_status")
+        assert status["instrument_name"] == PERPETUAL
+        for channel in followed:
+            assert one.of(channel) == [status | {"mmp_group": ""}]
+            assert other.of(channel) == [], "they are somebody else's"
         frozen = await one("private/mass_quote", **asked)
         assert frozen["errors"][0]["code"] == 13043
         assert await one("private/reset_mmp", index_name="btc_rub") == "ok"

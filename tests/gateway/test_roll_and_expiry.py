@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -149,6 +150,16 @@ def test_a_roll_and_an_expiry_as_the_wire_tells_them() -> None:
 
         await until(gateway, clock, opens + 84 * MINUTE)  # the future has expired
         assert [row["instrument_name"] for row in await long.ask("private/get_positions")] == [PERPETUAL]
+        ahead = await long.ask("public/get_expirations", currency="any", kind="any")
+        assert ahead["future"] == ["PERPETUAL"], "what is over expires no more"
+        for desk in (long, short):
+            span = {"start_timestamp": 0, "end_timestamp": 2**45, "count": 250}
+            rows = (await desk.ask("private/get_transaction_log", currency="RUBD", **span))["logs"]
+            assert "delivery" in {row["type"] for row in rows}
+            for earlier, row in pairwise(reversed(rows)):
+                assert row["balance"] == pytest.approx(earlier["balance"] + row["change"]), row
+            now = await desk.ask("private/get_account_summary", currency="RUBD")
+            assert rows[0]["balance"] == now["balance"]
         ended = await short.ask(
             "private/get_settlement_history_by_currency", currency="RUBD", type="delivery"
         )

@@ -48,10 +48,12 @@ def ended(process: "subprocess.Popen[str]") -> tuple[int, str]:
 
 
 def test_it_prints_where_it_is_and_keys_that_work_and_stops_in_good_order() -> None:
-    process, told = opened("--population", "5")
+    process, told = opened("--population", "5", "--name", "Venue.Example")
     try:
         client_id, secret = told["everyone-1"].split()
         address = told["http"]
+        for name, status in (("venue.example:443", 200), ("another.example", 403)):
+            assert httpx.get(f"{address}/public/get_time", headers={"Host": name}).status_code == status
         assert told["websocket"].startswith("ws://127.0.0.1:")
         response = httpx.get(f"{address}/private/get_account_summary?currency=RUBD", auth=(client_id, secret))
         assert response.json()["result"]["equity"] == 50_000_000.0

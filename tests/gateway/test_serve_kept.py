@@ -74,10 +74,12 @@ def run(*options: str) -> tuple[int, str]:
 
 def test_a_venue_goes_on_after_a_stop_and_after_a_kill_with_its_keys(tmp_path: Path) -> None:
     folder = tmp_path / "venue"
+    folder.mkdir(0o755)
     first = Server("--data", str(folder), *NEW)
     assert first.told["founded"] == f"in {folder}, journal {folder / 'journal.db'}"
     place(first, "one")
     assert first.end(signal.SIGTERM) == (0, "")
+    assert [one for one in folder.rglob("*") if one.stat().st_mode & 0o077] == [], "for nobody else to read"
 
     records, was = hash_of(folder)
     second = Server("--data", str(folder))
@@ -161,7 +163,12 @@ def test_a_second_signal_ends_it_at_once_and_nothing_is_lost(tmp_path: Path) -> 
         (("--journal", "postgresql://nobody@localhost/none"), "needs a folder beside it"),
         (("--data", "/proc/none"), "name a place that can be written"),
         (("--data", "pyproject.toml"), "pyproject.toml"),
-        (("--port", "1", "--host", "192.0.2.1"), "choose another place with --port or --host."),
+        (
+            ("--port", "1", "--host", "192.0.2.1", "--behind-proxy"),
+            "choose another place with --port or --host.",
+        ),
+        (("--host", "0.0.0.0"), "add --tls, or --behind-proxy"),
+        (("--host", "venue.example"), "add --tls, or --behind-proxy"),
     ],
 )
 def test_what_cannot_be_is_a_sentence_and_leaves_nothing(options: tuple[str, ...], told: str) -> None:

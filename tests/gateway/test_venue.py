@@ -137,6 +137,35 @@ def test_a_write_that_fails_is_answered_as_unknown_and_nothing_more_is_taken() -
     asyncio.run(story())
 
 
+class Broken(Alone):
+    """An exchange that fails over what somebody asks."""
+
+    def put(self, command: Command, at: Time) -> list[Entry]:
+        if command == request("it"):
+            raise AssertionError("a rule of our own is broken")
+        return super().put(command, at)
+
+
+def test_when_the_exchange_itself_fails_everybody_in_the_batch_is_answered() -> None:
+    async def story() -> None:
+        journal = Written()
+        live = LiveVenue(Broken(Exchange()), WallClock(SECOND), journal)
+        live.start()
+        told: list[Any] = []
+        for name in ("before", "it", "behind"):
+            live.submit(Source(), *asked(name, told))
+        await live.drain()
+        assert [len(batch) for batch in journal.batches] == [3], "all three are in the journal"
+        results = dict(told)
+        assert not isinstance(results["before"], Fault)
+        for name in ("it", "behind"):
+            assert (results[name].code, results[name].told["reason"]) == (13888, "outcome_unknown")
+        assert live.standing is Standing.FAILED
+        await live.stop()
+
+    asyncio.run(story())
+
+
 def test_over_the_wire_a_disk_that_fails_is_an_unknown_outcome_and_reads_go_on() -> None:
     journal = Written()
 

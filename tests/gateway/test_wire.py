@@ -1,13 +1,22 @@
 """Between whole numbers and the wire nothing is lost: what goes out comes back the same, and nothing is rounded in."""
 
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from exchange.events import CancelCause, SeriesState
+from exchange.gateway.faults import REJECTIONS
 from exchange.gateway.jsonrpc import Fault
-from exchange.gateway.wire import Pair, whole_money
+from exchange.gateway.render import CANCEL_REASONS, STATES, TIMES_IN_FORCE, TRIGGERS
+from exchange.gateway.wire import KINDS, Pair, whole_money
+from exchange.instruments import Product
+from exchange.reasons import RejectReason
+from matching.terms import TimeInForce
+from matching.triggers import PriceSource
 from scenarios.config.scenario_file import load_world
 
 WORLD = load_world("scenarios/venues/market_day.toml")
@@ -58,3 +67,21 @@ def test_names_currencies_and_sizes_of_the_live_scenario() -> None:
     assert told["BTC_RUBD-18DEC26-8000000-C"][0] == "option"
     assert PAIRS[0].is_perpetual and PAIRS[0].expires_ms == 32_503_708_800_000
     assert PAIRS[4].settlement_currency is None
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (CancelCause, CANCEL_REASONS),
+        (SeriesState, STATES),
+        (TimeInForce, TIMES_IN_FORCE),
+        (RejectReason, REJECTIONS),
+        (Product, KINDS),
+        ([source.value for source in PriceSource], TRIGGERS),
+    ],
+)
+def test_whatever_the_core_may_say_has_a_word_on_the_wire(
+    words: Iterable[Any], told: Mapping[Any, Any]
+) -> None:
+    """A word without one would end the feed that is to tell it, and the venue with it."""
+    assert [word for word in words if word not in told] == []

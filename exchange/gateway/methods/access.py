@@ -26,7 +26,7 @@ from exchange.gateway.shapes import AccessStatistics
 from exchange.gateway.wire import milliseconds, money
 from exchange.instruments import Product
 from exchange.reasons import RejectReason
-from exchange.rules.permitted import must_reduce, refusal_to_open
+from exchange.rules.permitted import is_bound, refusal_to_open
 from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
 
@@ -209,7 +209,7 @@ def may_i_trade(call: Call, params: MayParams) -> dict[str, Any]:
         raise invalid("instrument_name", "unknown_instrument")
     seat = call.seat
     reason = refusal_to_open(series.instrument.product, series.instrument.coin, seat, call.state)
-    if reason is None and must_reduce(seat, series, call.state):
+    if reason is None and is_bound(seat):
         reason = RejectReason.REDUCE_ONLY
     return {
         "may_open": reason is None and seat.state.value == "active",

@@ -34,6 +34,7 @@ from exchange.gateway.registry import (
     Texts,
 )
 from exchange.gateway.wire import whole_money
+from exchange.journal.state_image import state_hash
 from exchange.units import AssetId, InstrumentId
 from matching.terms import ParticipantId
 
@@ -67,6 +68,10 @@ class RoleParams(StrictParams):
     currencies: Texts | None = None
     title: Annotated[str, Field(max_length=64)] = ""
     read_only: bool = False
+
+
+class StateParams(Params):
+    with_state_hash: bool = False
 
 
 class ClientIdParams(Params):
@@ -159,10 +164,13 @@ def get_participants(call: Call, params: NoParams) -> list[dict[str, Any]]:
 
 
 @REGISTRY.method("admin/get_state", Access.OPERATOR)
-def get_state(call: Call, params: NoParams) -> dict[str, Any]:
-    """How far the exchange has come, and the hash of its ledger: two venues with the same are the same."""
+def get_state(call: Call, params: StateParams) -> dict[str, Any]:
+    """How far the exchange has come, and the hash of its ledger; `with_state_hash` also that of all that it remembers,
+    as `ringfence journal verify --replay` tells it, for which everybody waits some milliseconds or, of a large venue,
+    a second."""
     venue = call.gateway.venue
-    return {
+    told = {"state_hash": state_hash(venue.exchange)} if params.with_state_hash else {}
+    return told | {
         "standing": venue.standing.value,
         "sequence": venue.exchange.sequence,
         "ledger_head": call.state.ledger.head(),

@@ -24,6 +24,7 @@ Kind = Literal["future", "option", "spot", "note", "future_combo", "option_combo
 Sorting = Literal["asc", "desc", "default"]
 Count = Annotated[int, Field(ge=1, le=1_000)]
 MOST_CANDLES = 5_000
+MOST_POINTS = 1_000  # of an index
 YEAR_OF_MINUTES = 365 * 1440
 
 
@@ -216,10 +217,13 @@ def get_contract_size(call: Call, params: InstrumentParams) -> dict[str, float]:
 
 @REGISTRY.method("public/get_expirations", Access.PUBLIC)
 def get_expirations(call: Call, params: ExpirationsParams) -> dict[str, Any]:
-    """The days on which something of a kind expires."""
+    """The days on which something of a kind will expire."""
     found: dict[str, list[str]] = {"future": [], "option": []}
     for pair in call.books.pairs.values():
-        if pair.kind in found and of_currency(pair, params.currency) and of_kind(pair, params.kind):
+        over = is_over(call.gateway.hub.market.series(pair.name).state)
+        if over or not (of_currency(pair, params.currency) and of_kind(pair, params.kind)):
+            continue
+        if pair.kind in found:
             at = datetime.fromtimestamp(pair.expires_ms / 1000, UTC)
             day = "PERPETUAL" if pair.is_perpetual else f"{at.day}{at:%b%y}".upper()
             if day not in found[pair.kind]:
@@ -299,7 +303,7 @@ def get_index_chart_data(call: Call, params: RangeOfIndexParams) -> list[tuple[i
     known = call.books.indices.get(index_of(call, params.index_name), ())
     since = call.state.now - spans[params.range] * 3_600_000_000_000
     rows = [(at, value) for at, value in known if at >= since]
-    step = max(1, len(rows) // 1_000)
+    step = max(1, -(-len(rows) // MOST_POINTS))
     return [(milliseconds(at), index_price(value)) for at, value in rows[::step]]
 
 
@@ -382,21 +386,21 @@ def get_last_trades_by_currency(call: Call, params: CurrencyTradesParams) -> Tra
         and of_kind(call.books.pairs[name], params.kind)
     ]
     trades.sort(key=lambda one: one.trade_id, reverse=True)
-    first, last = _trade_number(params.start_id), _trade_number(params.end_id)
-    wanted = [
-        one
-        for one in trades
-        if (first is None or one.trade_id >= first) and (last is None or one.trade_id <= last)
-    ]
-    return within(wanted, params)
+    first, last = trade_numbers(params.start_id, params.end_id)
+    return within([one for one in trades if first <= one.trade_id <= last], params)
 
 
-def _trade_number(text: str | None) -> int | None:
+def trade_numbers(start_id: str | None, end_id: str | None) -> tuple[int, int]:
+    """The first and the last trade that are asked for; without an id the outermost there could be. Raises Fault."""
+    return _trade_number(start_id, "start_id", 0), _trade_number(end_id, "end_id", 2**63)
+
+
+def _trade_number(text: str | None, param: str, otherwise: int) -> int:
     if text is None:
-        return None
+        return otherwise
     digits = text.rpartition("-")[2]
-    if not digits.isdecimal():
-        raise invalid("start_id", "is no trade id")
+    if not (digits.isascii() and digits.isdecimal()):
+        raise invalid(param, "is no trade id")
     return int(digits[:18])
 
 
@@ -442,8 +446,8 @@ def get_tradingview_chart_data(call: Call, params: ChartParams) -> Candles:
     tape = call.books.tapes[pair.name]
     by_tick: dict[int, list[Candle]] = {}
     before: Candle | None = None
-    first = params.start_timestamp // width * width
     last = min(params.end_timestamp, milliseconds(call.state.now)) // width * width
+    first = max(params.start_timestamp // width * width, last - (MOST_CANDLES - 1) * width)
     for minute, candle in tape.minutes.items():
         if minute < first:
             before = candle
@@ -451,7 +455,6 @@ def get_tradingview_chart_data(call: Call, params: ChartParams) -> Candles:
             by_tick.setdefault(minute // width * width, []).append(candle)
     if before is None:
         first = next(iter(by_tick), last + 1)
-    first = max(first, last - (MOST_CANDLES - 1) * width)
     told: Candles = {
         "status": "ok", "ticks": [], "open": [], "high": [], "low": [], "close": [], "volume": [], "cost": [],
     }  # fmt: skip

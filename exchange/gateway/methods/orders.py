@@ -13,7 +13,7 @@ from exchange.gateway.faults import (
     NO_SUCH_ORDER,
     fault,
 )
-from exchange.gateway.methods.market import Count, Kind, RangeParams, Sorting, of_kind, pair_of
+from exchange.gateway.methods.market import Count, Kind, RangeParams, Sorting, of_kind, pair_of, trade_numbers
 from exchange.gateway.registry import (
     REGISTRY,
     Access,
@@ -313,8 +313,9 @@ def get_user_trades_by_instrument_and_time(call: Call, params: UserTradesParams)
 @REGISTRY.method("private/get_user_trades_by_currency", Access.SEATED)
 def get_user_trades_by_currency(call: Call, params: CurrencyUserTradesParams) -> UserTrades:
     """The caller's trades that paid in a currency."""
+    first, last = trade_numbers(params.start_id, params.end_id)
     return _user_trades(
-        reversed(call.owner.trades),
+        (one for one in reversed(call.owner.trades) if first <= one.public.trade_id <= last),
         params,
         lambda one: settles_in(one, params.currency) and of_kind(one, params.kind),
     )

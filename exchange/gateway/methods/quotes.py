@@ -27,7 +27,7 @@ from exchange.gateway.faults import (
 )
 from exchange.gateway.methods.market import Kind, index_of, of_kind, pair_of
 from exchange.gateway.methods.orders import settles_in
-from exchange.gateway.methods.trading import cancel_each, line_of
+from exchange.gateway.methods.trading import cancel_each, currency_pair, line_of
 from exchange.gateway.registry import (
     REGISTRY,
     Access,
@@ -83,9 +83,19 @@ class CancelQuotesParams(Params):
         "delta", "quote_set_id", "instrument", "instrument_kind", "currency", "currency_pair", "all"
     ] = "all"
     instrument_name: str | None = None
-    kind: Kind = "any"
-    currency: str = "any"
+    kind: Kind | None = None
+    currency: str | None = None
+    currency_pair: str | None = None
     detailed: bool = False
+
+
+# Without what a type of cancel is about, it would be about everything.
+CANCEL_NEEDS = {
+    "instrument": "instrument_name",
+    "instrument_kind": "kind",
+    "currency": "currency",
+    "currency_pair": "currency_pair",
+}
 
 
 class ProtectionParams(StrictParams):
@@ -130,15 +140,25 @@ def _quotes(call: Call, asked: QuotePair) -> QuoteMarket:
         for side, one in sides
         if one is not None and one.amount
     )
-    rejects = all(one is None or one.reject_post_only for _, one in sides)
     return QuoteMarket(
         participant_id=call.participant_id,
         client_order_id=call.gateway.next_client_order_id(call.participant_id),
         instrument_id=pair.instrument.instrument_id,
         quotes=quotes,
-        post_only=PostOnly.REJECT if rejects else PostOnly.SLIDE,
+        post_only=_post_only([one for _, one in sides if one is not None]),
         line=line_of(call),
     )
+
+
+def _post_only(sides: list[QuoteSide]) -> PostOnly:
+    """One word for both sides of a market. Raises Fault if one of them alone may trade at once."""
+    if not all(one.post_only for one in sides):
+        if any(one.post_only for one in sides):
+            raise fault(
+                UNSUPPORTED, param="quotes", reason="post_only is of both sides of a market, or of none"
+            )
+        return PostOnly.NO
+    return PostOnly.REJECT if all(one.reject_post_only for one in sides) else PostOnly.SLIDE
 
 
 def _quoted(
@@ -181,16 +201,21 @@ def _quoted(
 
 @REGISTRY.method("private/cancel_quotes", Access.SEATED, pool=Pool.CANCEL)
 def cancel_quotes(call: Call, params: CancelQuotesParams) -> Ask[int | list[OrderShape]]:
-    """Cancel quotes: of an instrument, a kind, a currency, or all."""
+    """Cancel quotes: of an instrument, a kind, a currency, a currency pair, or all."""
     if params.cancel_type in ("delta", "quote_set_id"):
         raise fault(UNSUPPORTED, param="cancel_type", reason="quotes have neither sets nor deltas here")
+    needed = CANCEL_NEEDS.get(params.cancel_type)
+    if needed is not None and getattr(params, needed) is None:
+        raise invalid(needed, f"is needed for cancel_type {params.cancel_type}")
+    asked = None if params.currency_pair is None else params.currency_pair.lower()
     found = [
         one
         for one in call.owner.live.values()
         if one.quote
         and params.instrument_name in (None, one.pair.name)
-        and of_kind(one.pair, params.kind)
-        and settles_in(one.pair, params.currency)
+        and of_kind(one.pair, params.kind or "any")
+        and settles_in(one.pair, params.currency or "any")
+        and asked in (None, currency_pair(one.pair))
     ]
     return cancel_each(call, found, detailed=params.detailed)
 
@@ -201,7 +226,8 @@ def cancel_quotes(call: Call, params: CancelQuotesParams) -> Ask[int | list[Orde
 @REGISTRY.method("private/set_mmp_config", Access.SEATED, pool=Pool.MATCHING)
 def set_mmp_config(call: Call, params: ProtectionParams) -> Ask[list[dict[str, Any]]]:
     """Market-maker protection for all instruments on an index: once quotes have traded more than `quantity_limit`
-    within `interval` seconds, they go, and none are taken for `frozen_time` seconds."""
+    within `interval` seconds, they go, and none are taken for `frozen_time` seconds. How much may be quoted is not
+    bounded: `max_quote_quantity` is passed over."""
     if params.delta_limit or params.vega_limit or params.trade_count_limit:
         raise fault(UNSUPPORTED, reason="protection counts quantity alone")
     index_id = index_of(call, params.index_name)

@@ -101,7 +101,8 @@ def _signed_in(call: Call, key: Key, scope: str, state: str) -> TokenShape:
         if seat is not None and EVERY_LINE in seat.watched and not connection.cancels_on_disconnect:
             gateway.watch(connection, seat.participant_id, watched=True)
     gateway.follow(key)
-    told: TokenShape = gateway.door.issue(key, scope)  # type: ignore[assignment]
+    line = 0 if connection is None else connection.number
+    told: TokenShape = gateway.door.issue(key, scope, line)  # type: ignore[assignment]
     if state:
         told["state"] = state
     return told
@@ -116,11 +117,12 @@ def _leave_orders(call: Call, connection: Connection) -> None:
 
 @REGISTRY.method("private/logout", Access.SIGNED_IN, websocket_only=True)
 def logout(call: Call, params: LogoutParams) -> Then[None]:
-    """Close the websocket. Orders stay, whatever was asked for the case of a disconnect."""
+    """Close the websocket; unless `invalidate_token` is false, the tokens that it was given end. Orders stay, whatever
+    was asked for the case of a disconnect."""
     connection = call.connection
     assert connection is not None
     if params.invalidate_token:
-        call.gateway.door.revoke(call.speaker)
+        call.gateway.door.end_session(call.speaker, connection.number)
     _leave_orders(call, connection)
     connection.graceful = True
     return Then(None, lambda: connection.close(NORMAL, "logout"))

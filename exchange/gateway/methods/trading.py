@@ -288,6 +288,8 @@ def _order(call: Call, params: OrderParams, side: Side, number: int | None = Non
     pair = pair_of(call, params.instrument_name)
     if params.advanced is not None:
         raise fault(UNSUPPORTED, param="advanced", reason="there are no advanced orders")
+    if params.mmp:
+        raise fault(UNSUPPORTED, param="mmp", reason="only quotes of private/mass_quote are protected")
     if number is None:
         number = params.client_order_id or call.gateway.next_client_order_id(call.participant_id)
     if params.direction not in (None, render.DIRECTIONS[side]):
@@ -342,6 +344,10 @@ def _trigger(pair: Pair, params: OrderParams) -> dict[str, Any]:
         raise invalid("trigger_offset", "is needed for a trailing stop")
     if not trailing and params.trigger_price is None:
         raise invalid("trigger_price", f"is needed for an order of type {params.type}")
+    if trailing and params.trigger_price is not None:
+        raise invalid("trigger_price", "is what a trailing stop sets itself, by its trigger_offset")
+    if not trailing and params.trigger_offset is not None:
+        raise invalid("trigger_offset", f"does not go with an order of type {params.type}")
     told: dict[str, Any] = {
         "trigger_source": SOURCES[params.trigger or "last_price"],
         "take_profit": params.type.startswith("take"),
@@ -427,12 +433,16 @@ def _placed_before(call: Call, command: PlaceOrder, order_id: int) -> OrderWithT
 
 
 def _why(call: Call, reason: RejectReason, side: Side, name: str) -> dict[str, Any]:
-    """What would help: the class of whoever was refused, or the furthest price."""
+    """What would help: the class of whoever was refused, or how far orders may be priced."""
     seat = call.state.seats.get(call.participant_id)
     told: dict[str, Any] = {"class": seat.access_class.class_id} if seat else {}
     if reason in (RejectReason.PRICE_OUTSIDE_BAND, RejectReason.PRICE_OUTSIDE_COLLAR):
         pair = call.books.pairs[name]
-        told["furthest_price"] = pair.price(furthest_price(side, call.gateway.hub.market.series(name)))
+        series = call.gateway.hub.market.series(name)
+        told["furthest_price"] = pair.price(furthest_price(side, series))
+        told["min_price"], told["max_price"] = (
+            pair.price(furthest_price(one, series)) for one in (Side.SELL, Side.BUY)
+        )
     return told
 
 
@@ -676,11 +686,15 @@ def cancel_all_by_kind_or_type(call: Call, params: KindOrTypeParams) -> Ask[int 
     return cancel_each(call, found, detailed=params.detailed)
 
 
+def currency_pair(pair: Pair) -> str:
+    return f"{pair.base}_{pair.quote}".lower()
+
+
 @REGISTRY.method("private/cancel_all_by_currency_pair", Access.SEATED, pool=Pool.CANCEL)
 def cancel_all_by_currency_pair(call: Call, params: ByPairParams) -> Ask[int | list[OrderShape]]:
     """Cancel every order in what is traded in a pair, for instance `btc_rubd`."""
     asked = params.currency_pair.lower()
-    found = matching(call, params, lambda one: f"{one.base}_{one.quote}".lower() == asked)
+    found = matching(call, params, lambda one: currency_pair(one) == asked)
     return cancel_each(call, found, detailed=params.detailed)
 
 
