@@ -137,9 +137,12 @@ def _live_orders(state: State) -> Live:
 
 
 def review(state: State) -> Iterator[Event]:
-    """Post or free collateral, and move each account to the state that its equity calls for."""
+    """Post or free collateral, and move each account to the state that its equity calls for. Whatever its state, the
+    brake is pulled while one is worth less than nothing: most get there only once they are being closed."""
     margin = state.covers.by_margin
     for account in list(margin.accounts.values()):
+        if account.equity < 0:
+            state.braked_until = state.now + margin.rules.brake
         if not follows_equity(account.state):
             continue
         account.ceiling = account.required
@@ -169,8 +172,6 @@ def _enter(
         initial=account.initial,
         maintenance=maintenance,
     )
-    if equity < 0:
-        state.braked_until = state.now + state.covers.by_margin.rules.brake
     match to:
         case MarginState.NORMAL:
             account.vain_steps = 0
