@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import Field, model_validator
 
 from exchange.access.regime import ListingScreen, MarketRules, PositionLimit, PositionTier
-from exchange.instruments import DERIVATIVES, Product
+from exchange.instruments import DERIVATIVES, Product, SettlementRule
 from exchange.units import ONE_UNIT
 from matching.terms import SelfTradePrevention
 from scenarios.config.reading import (
@@ -119,6 +119,12 @@ BANDS = (
     "dynamic_band_percent",
     "max_quantity",
 )
+FIXING = "settlement_rule"
+_FIXED_BY = {
+    SettlementRule.TWAP_CAPPED: "settled by the mean of the index over the last half hour",
+    SettlementRule.PARTITIONED_VWM: "settled by what outside venues traded at in the last hour",
+    SettlementRule.SNAPSHOT: "settled by the index of that instant",
+}
 
 
 class MarketTable(Table):
@@ -160,6 +166,10 @@ class MarketTable(Table):
         None
     )
     max_quantity: Annotated[Count | None, Field(description="Lots of one order, at most.")] = None
+    settlement_rule: Annotated[
+        SettlementRule | None,
+        Field(description="Where the settlement price of futures and options is looked for first."),
+    ] = None
 
     @model_validator(mode="after")
     def _interrupts_for_an_auction(self) -> "MarketTable":
@@ -180,7 +190,7 @@ class MarketTable(Table):
 
     def terms(self) -> dict[str, Any]:
         """What it says of instruments, in the words of a scenario file."""
-        return self.model_dump(include={*CALLS, *BANDS}, exclude_none=True)
+        return self.model_dump(include={*CALLS, *BANDS, FIXING}, exclude_none=True)
 
     def rules(self) -> MarketRules:
         return MarketRules(
@@ -213,3 +223,5 @@ def _market_words(market: MarketTable) -> Iterator[str]:
             yield words.format(f"{share / 100:,.10g}%")
     if market.max_quantity is not None:
         yield f"orders of at most {market.max_quantity:,} lots"
+    if market.settlement_rule is not None:
+        yield _FIXED_BY[market.settlement_rule]

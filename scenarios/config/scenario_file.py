@@ -59,7 +59,7 @@ from scenarios.config.directives import CashAsset, DirectiveTable
 from scenarios.config.hazard_table import FreezeHazardTable
 from scenarios.config.house_tables import ClientTable, HouseTable, MemberTable
 from scenarios.config.magnitude import MagnitudeTable, at_magnitude, scaled
-from scenarios.config.market_tables import CALLS, MarketTable
+from scenarios.config.market_tables import CALLS, FIXING, MarketTable
 from scenarios.config.numbers import numbers_of
 from scenarios.config.published_table import OF_THE_COIN, PublishedTable
 from scenarios.config.reading import (
@@ -1421,22 +1421,28 @@ def scenario_tables(name_or_path: str) -> dict[str, Any]:
 def under_market(scenario: ScenarioFile, market: MarketTable) -> dict[str, Any]:
     """The tables of the scenario with what a regime says of the market, where it says anything. Not checked.
 
-    Bands, limits and sizes are of whatever follows the index; a closing call is of what does not expire before it. A
-    session that is longer than the regime's hours begins and ends with these.
+    Bands, limits and sizes are of whatever follows the index, the settlement rule of futures and options; a closing
+    call is of what does not expire before it. A session longer than the regime's hours begins and ends with these.
     """
     told, stated_terms, calendar = resolved(scenario), market.terms(), scenario.calendar
     if market.opens is not None and market.closes is not None:
         told["calendar"] |= _within_hours(calendar, market.opens, market.closes)
     closes = check(CalendarTable, told["calendar"], scenario.id).session[1]
     for one, table in zip(scenario.instruments, told["instruments"], strict=True):
-        banded = one.follows_index()
         early = one.expires is not None and calendar.instant(one.expires) < closes
         table |= {
             key: value
             for key, value in stated_terms.items()
-            if (banded or key in CALLS) and not (early and key == "closing_call_seconds")
+            if _is_said_of(one, key) and not (early and key == "closing_call_seconds")
         }
     return told
+
+
+def _is_said_of(instrument: InstrumentTable, key: str) -> bool:
+    """Whether that term of a regime's market is one of the instrument."""
+    if key == FIXING:
+        return PRODUCT_OF[instrument.kind] in (Product.FUTURE, Product.OPTION)
+    return key in CALLS or instrument.follows_index()
 
 
 def _within_hours(calendar: CalendarTable, opens: time, closes: time) -> dict[str, Clock]:

@@ -11,8 +11,10 @@ from exchange.events import (
     OrderFilled,
     OrderRejected,
     PositionTierPassed,
+    PriceRule,
     SessionClosed,
     SessionOpened,
+    SettlementPriceFinal,
     TradeReported,
     TradingInterrupted,
     UnderlyingWithheld,
@@ -274,3 +276,14 @@ def test_the_gates_of_a_glide_path_open_one_after_the_other(tmp_path: Path) -> N
     assert full and max(full) < opens_at
     alone = live(a_world(tmp_path), first)
     assert len(kept.events(TradeReported)) > len(alone.events(TradeReported))
+
+
+def test_a_regime_may_say_how_settlement_prices_are_found(tmp_path: Path) -> None:
+    """The index falls before the expiry, so that its mean over half an hour is not what it is at the end."""
+    mean, print_ = (under(tmp_path, settlement_rule=f'"{rule}"') for rule in ("twap_capped", "snapshot"))
+    ((averaged,), (printed,)) = (kept.events(SettlementPriceFinal) for kept in (mean, print_))
+    assert (averaged.rule, printed.rule) == (PriceRule.WINDOW, PriceRule.SNAPSHOT)
+    assert averaged.price != printed.price
+    assert mean.digest == live(a_world(tmp_path)).digest  # it is the usual rule
+    with pytest.raises(ConfigurationError, match="fixing would have begun before it is listed"):
+        under(tmp_path, settlement_rule='"partitioned_vwm"')
