@@ -346,6 +346,7 @@ class RegimeFile(Table):
         _check_leakage(self)
         _check_denomination(self)
         check_provenance(self, self.sources, self.assumptions)
+        _check_assumed(self)
         return self
 
     def regime(self) -> Regime:
@@ -484,6 +485,21 @@ def _check_leakage(file: RegimeFile) -> None:
             "lower one of the two",
             at="waiting_share_percent",
         )
+
+
+_NEVER_MEASURED = ("offshore_share_percent", "waiting_share_percent")
+
+
+def _check_assumed(file: RegimeFile) -> None:
+    """Nothing vouches for what refused demand does."""
+    for number, source in enumerate(file.sources, 1):
+        for key in _NEVER_MEASURED:
+            if key in source.keys:
+                raise fault(
+                    f"vouches for {key}, which nobody has measured: it is always an assumption",
+                    "move it to the assumptions, and give a reason",
+                    at=f"sources.{number}.keys",
+                )
 
 
 def _check_denomination(file: RegimeFile) -> None:

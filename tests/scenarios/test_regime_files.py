@@ -252,6 +252,13 @@ def test_a_venue_may_name_what_it_falls_back_on(tmp_path: Path) -> None:
             "offshore_share_percent",
             "stands in sources.1.keys and in assumptions.1.key, but is either sourced or assumed",
         ),
+        (
+            'key = "offshore_share_percent"\nreason = "Nobody has measured it."\n',
+            'key = "title"\nreason = "x"\n[[sources]]\nlabel = "S2"\nreference = "A survey"\ngrade = "S"\n'
+            'keys = ["offshore_share_percent"]\n',
+            "sources.2.keys",
+            "vouches for offshore_share_percent, which nobody has measured: it is always an assumption",
+        ),
     ],
 )
 def test_a_fault_is_told_with_file_key_and_remedy(
