@@ -12,6 +12,7 @@ from exchange.events import (
     CustodyGated,
     CustodyReopened,
     LossAllocated,
+    VariationPaid,
     WithdrawalCompleted,
     WithdrawalRequested,
     WithdrawalReturned,
@@ -19,7 +20,7 @@ from exchange.events import (
 from exchange.reasons import CashRefusal
 from scenarios.measures import RunView, cash_leg
 from scenarios.measures.measure import Measure
-from tests.scenarios.measures.made import Story
+from tests.scenarios.measures.made import Story, settled
 
 
 def deposited(who: str, rub: int, asset_id: str = "RUBD") -> CashDeposited:
@@ -142,3 +143,14 @@ def test_a_discount_at_its_deepest_and_over_time() -> None:
     assert cash_leg.mean_discount.function(view) == pytest.approx(3.0)
     calm = Story().seen()
     assert cash_leg.peak_discount.function(calm) == cash_leg.mean_discount.function(calm) == 0.0
+
+
+def test_gains_that_are_paid_in_coins_below_par_are_worth_less() -> None:
+    """Ann is paid 100 at 90% and gains 50 at 80%: 10 and 10 less than was owed. What Bob pays is nobody's loss."""
+    sides = (("ann", 10_000), ("bob", -10_000))
+    paid = [VariationPaid(participant_id=who, asset_id="RUBD", amount=amount) for who, amount in sides]
+    story = Story().at(0, priced(900_000)).at(10, *paid)
+    view = (
+        story.at(20, priced(800_000)).at(30, settled("ann", 5_000, "B"), settled("bob", -5_000, "B")).seen()
+    )
+    assert cash_leg.real_value_transfer.function(view) == pytest.approx(20.0)

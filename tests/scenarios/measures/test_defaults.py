@@ -117,6 +117,12 @@ def a_default(
     return story.at(1_800, final(listed, 60_000)).seen(PEOPLE, clearing=RISK)
 
 
+def borne_by(view: RunView) -> dict[str, float]:
+    """What each measure of who bore a default loss says, where it says anything."""
+    paid = {one.name: one.function(view) for one in defaults.MEASURES if one.name.startswith("loss_")}
+    return {name: amount for name, amount in paid.items() if amount}
+
+
 def test_a_defaulter_loses_what_it_had_and_no_more() -> None:
     """Of 20,500 roubles 6,000 were not her own: 1,000 of the house, and the rest of two members."""
     view = a_default(
@@ -132,8 +138,7 @@ def test_a_defaulter_loses_what_it_had_and_no_more() -> None:
     )
     assert results(view) == {"ann": -14_500.0, "bob": 20_000.0 - 3_000.0, "cyd": 500.0 - 2_000.0}
     assert investors.zero_sum_gap.function(view) == 0.0
-    paid = {one.name: one.function(view) for one in defaults.MEASURES if one.name.startswith("loss_")}
-    assert {name: amount for name, amount in paid.items() if amount} == {
+    assert borne_by(view) == {
         "loss_defaulter_margin": 14_500.0,
         "loss_skin_in_the_game": 1_000.0,
         "loss_survivors_fund": 3_000.0,
@@ -147,7 +152,19 @@ def test_the_own_share_of_the_fund_is_the_defaulters_loss() -> None:
         (used(Layer.DEFAULTER_FUND_SHARE, 4_000), used(Layer.EQUITY, 2_000)), 6_000
     )  # fmt: skip
     assert results(view)["ann"] == -14_500.0 - 4_000.0
+    assert borne_by(view) == {"loss_defaulter_fund_share": 4_000.0, "loss_equity": 2_000.0}
     assert investors.zero_sum_gap.function(view) == 0.0
+
+
+def test_in_the_crypto_order_the_insurance_pays_first_and_then_the_other_side() -> None:
+    layers = (used(Layer.INSURANCE_FUND, 1_500), used(Layer.DELEVERAGING, 4_500))
+    view = a_default(layers, 6_000)
+    assert borne_by(view) == {"loss_insurance_fund": 1_500.0, "loss_deleveraging": 4_500.0}
+
+
+def test_gains_are_cut_before_the_house_pays() -> None:
+    view = a_default((used(Layer.GAINS_HAIRCUT, 5_000), used(Layer.EQUITY, 1_000)), 6_000)
+    assert borne_by(view) == {"loss_gains_haircut": 5_000.0, "loss_equity": 1_000.0}
 
 
 def test_a_loss_that_nobody_bears_is_told_and_is_no_ones_result() -> None:

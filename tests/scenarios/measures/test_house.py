@@ -5,12 +5,13 @@ import math
 import numpy as np
 import pytest
 
-from exchange.events import BooksAudited, BucketSettled, LossAllocated
+from exchange.events import BooksAudited, BucketSettled, LossAllocated, PositionTierPassed, SoftCapPassed
 from exchange.instruments import ContractKind
+from exchange.reasons import RejectReason
 from exchange.units import SECOND
 from scenarios.measures import RunView, house
 from scenarios.measures.reading import locked_at
-from tests.scenarios.measures.made import Story, a_listing, bucket_of, index
+from tests.scenarios.measures.made import Story, a_listing, accepted, bucket_of, index, rejected
 
 
 def audited(escrow_rub: int) -> BooksAudited:
@@ -80,6 +81,22 @@ def test_fees_and_the_own_layer() -> None:
     story = Story().at(0, a_listing()).trade(1, "A", "B", 1, 80_000, fees=(100, 250)).at(2, loss)
     assert house.fees_earned.function(story.seen()) == 3.5
     assert house.own_layer_used.function(story.seen()) == 200.0
+
+
+def test_what_own_funds_did_not_bear_and_what_bounds_were_passed() -> None:
+    """Of five orders one was too much for the sender's own funds, one for those of its member, one for its cash."""
+    reasons = (RejectReason.OWN_FUNDS_COVER, RejectReason.MEMBER_CAPACITY, RejectReason.INSUFFICIENT_CASH)
+    story = Story().at(0, a_listing(), accepted("A", 1), accepted("B", 2))
+    story.at(1, *(rejected("bank", reason) for reason in reasons))
+    story.at(2, SoftCapPassed(participant_id="bank", at_risk=101, cap=100))
+    story.at(
+        3, *(PositionTierPassed(participant_id="A", coin="BTC", tier=tier, units=tier) for tier in (1, 2))
+    )
+    view = story.seen()
+    assert house.orders_refused_own_funds.function(view) == pytest.approx(100 * 2 / 5)
+    assert house.orders_refused_cover.function(view) == pytest.approx(100 * 3 / 5)
+    assert house.soft_caps_passed.function(view) == 1.0
+    assert house.position_tiers_passed.function(view) == 2.0
 
 
 def test_a_house_without_business() -> None:

@@ -1,13 +1,14 @@
 """The list of measures: complete, described, safe on any record, and the same in the documentation."""
 
 import math
+import re
 import warnings
 from pathlib import Path
 
 import pytest
 
 from exchange.instruments import ContractKind
-from scenarios.measures import MEASURES, measure_run, measures_table
+from scenarios.measures import MEASURES, measure_run, measures_table, money_cost, movement
 from tests.scenarios.measures.made import Story, a_listing, a_profile, admitted, depth, index, prices
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "measures.md"
@@ -26,6 +27,15 @@ def test_every_measure_has_its_own_name_and_says_what_it_is() -> None:
     for measure in MEASURES:
         assert measure.title and measure.unit and measure.formula and measure.published_by
         assert measure.better in ("higher", "lower", None)
+
+
+def test_every_measure_is_reckoned_by_hand() -> None:
+    """Somewhere in this folder: under its own name, or as one of a family that is looked at class by class."""
+    texts = "".join(path.read_text(encoding="utf-8") for path in Path(__file__).parent.glob("test_*.py"))
+    families = ("money_cost", "money_not_there")
+    of_families = {f"{family}_{holders.name}" for family in families for holders in money_cost.CLASSES}
+    by_name = {measure.name for measure in MEASURES} - of_families - {one.name for one in movement.MEASURES}
+    assert [name for name in sorted(by_name) if not re.search(rf"\b{name}\b", texts)] == []
 
 
 @pytest.mark.parametrize(
