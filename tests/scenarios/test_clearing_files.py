@@ -232,7 +232,9 @@ def test_the_shipped_ways_are_told_apart() -> None:
         "full",
         "risk",
         "risk_crypto",
+        "risk_daily",
         "risk_large_fund",
+        "risk_realised_only",
         "risk_single_session",
         "risk_t_plus_one",
         "risk_two_clearings",
@@ -241,7 +243,8 @@ def test_the_shipped_ways_are_told_apart() -> None:
     assert kinds["risk"].waterfall.layers == LAYERS[LossOrder.DEFAULT_FUND]
     assert kinds["risk_crypto"].waterfall.order is LossOrder.CRYPTO
     assert kinds["risk_t_plus_one"].variation.kind is VariationKind.T_PLUS_ONE
-    for name in ("risk_two_clearings", "risk_single_session"):
+    assert kinds["risk_realised_only"].variation.kind is VariationKind.REALISED_ONLY
+    for name in ("risk_two_clearings", "risk_single_session", "risk_daily", "risk_realised_only"):
         assert kinds[name].variation.working_days_only
     assert kinds["risk_large_fund"].waterfall.skin_in_the_game == 1_500_000_000_00
     assert len({clearing_in_words(rules) for rules in kinds.values()}) == len(kinds)

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
+
 from exchange.events import (
     Event,
     Layer,
@@ -66,6 +68,25 @@ def test_nothing_is_cleared_between_friday_and_monday() -> None:
     assert {weekday(time) for time in times_of(kept, TradeReported)} == {0, 4}
     night = [t for t in times_of(kept, TradeReported) if marked[0] < t < friday + 3 * DAY + 5 * HOUR]
     assert night == []
+
+
+@pytest.mark.parametrize(
+    ("clearing", "marks", "pays"),
+    [
+        ("risk_daily", 16 * HOUR, 16 * HOUR),
+        ("risk_realised_only", 15 * HOUR + 50 * MINUTE, 3 * DAY + 7 * HOUR),  # not on Saturday
+    ],
+)
+def test_the_other_ways_of_clearing_on_working_days(clearing: str, marks: Time, pays: Time) -> None:
+    """When Friday is marked, and when that is paid; before a position is closed nothing may be owed for it."""
+    world = load_world("gap_over_weekend", 8)
+    kept = live(world, with_clearing(OPEN, clearing))
+    marked, paid = times_of(kept, VariationMarked), times_of(kept, VariationCleared)
+    friday = world.opens // DAY * DAY
+    assert friday + marks in marked and friday + pays in paid
+    owed = sum(event.amount for event in kept.events(VariationMarked))
+    assert (owed == 0) is (clearing == "risk_realised_only")
+    assert {weekday(time) for time in (*marked, *paid)} == {0, 4}
 
 
 def test_a_print_is_moved_and_a_mean_is_not() -> None:
