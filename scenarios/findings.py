@@ -8,6 +8,7 @@ import numpy as np
 from scenarios.cells import Cell
 from scenarios.measures.measure import Measure
 from scenarios.statistics import (
+    FEWEST_PAIRS,
     MeanInterval,
     PairedDifference,
     Verdict,
@@ -111,12 +112,13 @@ def analyse(
     adjusted: dict[tuple[str, str], float] = {}
     for main in (True, False):
         family = [(name, regime) for name in values for regime in regimes[1:] if (name in HEADLINE) is main]
+        tests = sum(_can_be_tested(values[name][regimes[0]], values[name][regime]) for name, regime in family)
         for name, regime in family:
             by_regime = values[name]
             compared[name, regime] = paired_difference(
                 by_regime[regimes[0]],
                 by_regime[regime],
-                family=len(family) * looks,
+                family=tests * looks,
                 confidence=confidence_over(looks),
             )
         p_values = np.minimum(1.0, looks * holm([compared[place].p_value for place in family])).tolist()
@@ -141,6 +143,11 @@ def analyse(
         for measure in measures
     )
     return Findings(regimes, len(seeds), rows)
+
+
+def _can_be_tested(baseline: Sequence[float], other: Sequence[float]) -> bool:
+    """Whether there are pairs enough for a test, so that Holm's correction counts it."""
+    return int((~np.isnan(np.asarray(baseline) + np.asarray(other))).sum()) >= FEWEST_PAIRS
 
 
 def _contrast(

@@ -8,7 +8,7 @@ from exchange.messages import decode, encode
 from scenarios.cells import Cell, CellKey
 from scenarios.findings import Finding, Findings, analyse, as_json
 from scenarios.measures.measure import Measure
-from scenarios.statistics import Verdict
+from scenarios.statistics import Verdict, paired_difference
 from scenarios.wording import (
     arrow,
     counted,
@@ -52,6 +52,14 @@ def found(*measures: Measure, cells: list[Cell] | None = None) -> Findings:
 def row(findings: Findings, name: str = "quoted_spread") -> Finding:
     (finding,) = findings.named((name,))
     return finding
+
+
+def test_what_no_run_defines_is_no_test_and_makes_nothing_harder_to_see() -> None:
+    """Two main measures, of which one is never defined: Holm corrects for one test, and so does what could be seen."""
+    contrast = row(found(a_measure("quoted_spread"), a_measure("depth_100bp"))).contrasts["other"]
+    alone = paired_difference(SPREADS, [spread + more for spread, more in zip(SPREADS, WIDER, strict=True)])
+    assert contrast.adjusted_p == alone.p_value
+    assert contrast.compared.smallest_detectable == alone.smallest_detectable
 
 
 def test_the_difference_is_that_of_pairs_of_one_seed() -> None:
