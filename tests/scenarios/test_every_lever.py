@@ -99,8 +99,8 @@ class Lever(NamedTuple):
 
 
 GATE = "classes.any_of.assets_min_rub"
-MARGIN: Mapping[str, object] = {"clearing": "risk"}
-NOTHING_BEFORE: Mapping[str, object] = MARGIN | {
+MARGIN: dict[str, object] = {"clearing": "risk"}
+NOTHING_BEFORE: dict[str, object] = MARGIN | {
     "clearing.waterfall.skin_in_the_game_rub": 0,
     "clearing.waterfall.second_skin_in_the_game_rub": 0,
     "clearing.waterfall.further_amount_rub": 0,
@@ -206,7 +206,7 @@ PULLED = (
     Lever("clearing.brake_outage_seconds", 0, "silent", MARGIN | {"clearing.brake_seconds": 0}),
 )  # fmt: skip
 
-SHOWN = {  # what the short day has no occasion for, by file
+SHOWN: dict[str, dict[str, tuple[str, ...]]] = {  # what the short day has no occasion for, by file
     "scenarios/test_levers_in_a_run.py": {
         "test_refused_demand_trades_offshore_waits_or_is_given_up": (
             "offshore_share_percent",
