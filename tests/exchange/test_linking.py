@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from exchange import numbered
 from exchange.commands import (
     AmendOrder,
     AmendWaiting,
@@ -376,6 +377,30 @@ def test_they_are_placed_once_however_often_they_are_sent(venue: Venue) -> None:
     assert refused.reason is RejectReason.EXISTS_WITH_DIFFERENT_TERMS
     (refused,) = venue.tell(asked(SELL, 4, 82_000, 5))
     assert isinstance(refused, RequestRejected)
+
+
+@pytest.mark.parametrize("kind", LinkKind)
+def test_however_much_was_asked_since_they_are_known(
+    venue: Venue, kind: LinkKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What they were placed with is folded away with the older requests, triggers, lines and all."""
+    monkeypatch.setattr(numbered, "BLOCK", 2)
+    exits = (asked(SELL, 4, 82_000, line=3), asked(SELL, 4, line=3, **STOP))
+    orders = exits if kind is OCO else (asked(BUY, 4, 79_500, line=3), *exits[: 1 if kind is OTO else 2])
+    first, *others = (changed(orders[0], client_order_id=5), *orders[1:])
+    assert of_kind(together(venue, kind, first, *others), OrdersPlacedTogether)
+    for number in range(6, 14):
+        assert of_kind(venue.tell(asked(BUY, 1, 78_000, number)), OrderAccepted)
+    assert venue.state.seats[ANN].placed._now._folded
+    placed = fingerprint(venue)
+    for line in (3, 9):
+        told = together(venue, kind, *(changed(one, line=line) for one in (first, *others)))
+        assert [(type(one), getattr(one, "order_id", 0)) for one in told] == [(RequestExists, 1)]
+    other = changed(others[-1], quantity=3)
+    (refused,) = together(venue, kind, first, *others[:-1], other)
+    assert isinstance(refused, RequestRejected)
+    assert refused.reason is RejectReason.EXISTS_WITH_DIFFERENT_TERMS
+    assert fingerprint(venue) == placed
 
 
 def test_all_of_them_go_with_everything_else(venue: Venue) -> None:

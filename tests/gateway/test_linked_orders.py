@@ -7,6 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
+from exchange import numbered
 from tests.gateway.loopback import PERPETUAL, Client, Refused, Venue, around, dial, play, venue
 
 
@@ -138,7 +139,11 @@ def test_what_no_such_orders_could_be_is_refused_and_none_is_placed(opened: Venu
     play(story())
 
 
-def test_over_http_the_others_are_told_as_text_and_sent_again_they_are_placed_once(opened: Venue) -> None:
+def test_over_http_the_others_are_told_as_text_and_sent_again_they_are_placed_once(
+    opened: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numbered, "BLOCK", 1)
+
     async def prices() -> tuple[float, float]:
         one = await dial(opened, "everyone-2")
         found = (await around(one, 0.95), await around(one, 1.05))
@@ -160,6 +165,12 @@ def test_over_http_the_others_are_told_as_text_and_sent_again_they_are_placed_on
         again = http.get("/api/v2/private/buy", params=params).json()["result"]
         assert again["duplicate"] and again["order"] == first["order"]
         assert len(http.get("/api/v2/private/get_open_orders").json()["result"]) == 2
+        for number in (78, 79, 80):  # enough for what was asked first to be folded away
+            one = {"instrument_name": PERPETUAL, "amount": 0.01, "price": low, "client_order_id": number}
+            order = http.get("/api/v2/private/buy", params=one).json()["result"]["order"]
+            http.get("/api/v2/private/cancel", params={"order_id": order["order_id"]})
+        folded = http.get("/api/v2/private/buy", params=params).json()["result"]
+        assert (folded["duplicate"], folded["order"]) == (True, first["order"])
         other = params | {"otoco_config": json.dumps([{"direction": "sell", "price": high - 100}])}
         refused = http.get("/api/v2/private/buy", params=other).json()["error"]
         assert refused["data"]["reason"] == "exists_with_different_terms"
