@@ -73,6 +73,24 @@ def test_an_order_from_its_placing_to_its_last_fill(open_venue: Venue) -> None:
     play(story())
 
 
+def test_who_prices_too_far_is_told_how_far_he_may(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await two(open_venue)
+        for side, far in (("buy", 0.0), ("sell", 9e8)):
+            with pytest.raises(Refused) as refused:
+                await limit(one, side, 0.001, far)
+            lowest, highest = refused.value.told["min_price"], refused.value.told["max_price"]
+            assert lowest < await inside(one) < highest
+            for edge, beyond in ((lowest, lowest - 100), (highest, highest + 100)):
+                taken = await limit(one, side, 0.001, edge, time_in_force="fill_or_kill")
+                assert taken["order"]["price"] == edge
+                assert await code_of(limit(one, side, 0.001, beyond)) == (10011, "price_outside_band")
+        for client in (one, other):
+            await client.close()
+
+    play(story())
+
+
 def test_each_refusal_has_its_code_and_its_reason(open_venue: Venue) -> None:
     async def story() -> None:
         one, other = await two(open_venue)

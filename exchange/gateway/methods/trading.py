@@ -99,6 +99,11 @@ SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 # What an order is told once, when it is placed; on the book also what it has waited for.
 FIXED = ("post_only", "reject_post_only", "reduce_only", "display_amount", "mmp", "advanced")
 TRIGGERED = ("trigger_price", "trigger_offset")
+PRICED_TOO_FAR = (
+    RejectReason.PRICE_OUTSIDE_BAND,
+    RejectReason.PRICE_OUTSIDE_COLLAR,
+    RejectReason.PRICE_BEYOND_DAILY_LIMIT,
+)
 
 
 def _objects(value: Any) -> Any:
@@ -403,9 +408,9 @@ def _placed(call: Call, command: PlaceOrder, entries: list[Entry]) -> OrderWithT
         ):
             if call.owner.order(-number) is not None:
                 return _with_trades(call, -number, entries)
-            raise rejected(event.reason, **_why(call, event.reason, command.side, command.instrument_id))
+            raise rejected(event.reason, **_why(call, event.reason, command.instrument_id))
         elif isinstance(event, OrderRejected) and event.participant_id == who and not event.client_order_id:
-            told = _why(call, event.reason, event.side, event.instrument_id)  # of another one, placed with it
+            told = _why(call, event.reason, event.instrument_id)  # of another one, placed with it
             raise rejected(event.reason, param="otoco_config", **told)
         elif isinstance(event, RequestExists) and event.participant_id == who and event.number == number:
             return _placed_before(call, command, event.order_id)
@@ -428,21 +433,18 @@ def _placed_before(call: Call, command: PlaceOrder, order_id: int) -> OrderWithT
     refused = call.owner.refused.get(command.client_order_id)
     if refused is None:
         raise fault(NO_SUCH_ORDER, param="client_order_id", reason="placed_long_ago", duplicate=True)
-    why = _why(call, refused.reason, command.side, command.instrument_id)
+    why = _why(call, refused.reason, command.instrument_id)
     raise rejected(refused.reason, duplicate=True, **why)
 
 
-def _why(call: Call, reason: RejectReason, side: Side, name: str) -> dict[str, Any]:
-    """What would help: the class of whoever was refused, or how far orders may be priced."""
+def _why(call: Call, reason: RejectReason, name: str) -> dict[str, Any]:
+    """What would help: the class of whoever was refused, and how far orders may be priced."""
     seat = call.state.seats.get(call.participant_id)
     told: dict[str, Any] = {"class": seat.access_class.class_id} if seat else {}
-    if reason in (RejectReason.PRICE_OUTSIDE_BAND, RejectReason.PRICE_OUTSIDE_COLLAR):
-        pair = call.books.pairs[name]
-        series = call.gateway.hub.market.series(name)
-        told["furthest_price"] = pair.price(furthest_price(side, series))
-        told["min_price"], told["max_price"] = (
-            pair.price(furthest_price(one, series)) for one in (Side.SELL, Side.BUY)
-        )
+    if reason in PRICED_TOO_FAR:
+        pair, series = call.books.pairs[name], call.gateway.hub.market.series(name)
+        told["min_price"] = pair.price(furthest_price(Side.SELL, series))
+        told["max_price"] = pair.price(furthest_price(Side.BUY, series))
     return told
 
 
@@ -570,7 +572,7 @@ def _check_request(call: Call, entries: list[Entry], record: OrderRecord) -> Non
         ):
             if event.reason is RejectReason.UNKNOWN_ORDER:  # it ended meanwhile
                 raise fault(NOT_OPEN, reason=f"the order is {record.state}")
-            raise rejected(event.reason, **_why(call, event.reason, record.side, record.pair.name))
+            raise rejected(event.reason, **_why(call, event.reason, record.pair.name))
 
 
 @REGISTRY.method("private/edit_by_label", Access.SEATED, pool=Pool.MATCHING)
