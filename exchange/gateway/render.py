@@ -26,7 +26,7 @@ from exchange.gateway.shapes import (
     TradeShape,
     UserTradeShape,
 )
-from exchange.gateway.wire import Pair, index_name, index_price, milliseconds, money
+from exchange.gateway.wire import Pair, index_name, index_price, kopecks, milliseconds, money
 from exchange.instruments import ContractKind, SettlementRule
 from exchange.reports.standings import holdings
 from exchange.rules.prices import furthest_price
@@ -493,7 +493,7 @@ class Accounts:
         at_work = self._state.covers.known_account(owner.participant_id, pair.instrument.instrument_id, BUY)
         notional = abs(pair.cash(lots, series.mark))
         size = pair.amount(lots)
-        realised = cost.realised if cost else 0.0
+        realised = kopecks(cost.realised) if cost else 0.0
         told: PositionShape = {
             "instrument_name": pair.name,
             "kind": pair.kind,
@@ -512,8 +512,8 @@ class Accounts:
             "estimated_liquidation_price": self._liquidation_price(at_work, pair),
             "floating_profit_loss": floating,
             "realized_profit_loss": realised,
-            "realized_funding": cost.funding if cost else 0.0,
-            "total_profit_loss": floating + realised,
+            "realized_funding": kopecks(cost.funding) if cost else 0.0,
+            "total_profit_loss": kopecks(floating + realised),
             "interest_value": 0.0,
         }
         if pair.kind == "option":
@@ -579,12 +579,12 @@ class Accounts:
         mine = currency == settles
         rows = list(self.positions(who)) if mine else []
         options = [row for row in rows if row["kind"] == "option"]
-        floating = sum(row["floating_profit_loss"] for row in rows)
-        futures = sum(row["floating_profit_loss"] for row in rows if row["kind"] == "future")
+        floating = kopecks(sum(row["floating_profit_loss"] for row in rows))
+        futures = kopecks(sum(row["floating_profit_loss"] for row in rows if row["kind"] == "future"))
         realised, realised_by_options = self._realised(owner) if mine else (0.0, 0.0)
         delta = sum(row["delta"] for row in rows)
         balance = owned(self._state, who, currency) / scale
-        equity = balance + floating
+        equity = kopecks(balance + floating) if floating else balance
         number = self._books.number_of(who)
         return {
             "currency": currency,
@@ -597,15 +597,15 @@ class Accounts:
             "maintenance_margin": maintenance / scale,
             "projected_initial_margin": initial / scale,
             "projected_maintenance_margin": maintenance / scale,
-            "total_pl": floating + realised,
+            "total_pl": kopecks(floating + realised),
             "session_rpl": realised,
             "session_upl": floating,
             "futures_pl": futures,
-            "futures_session_rpl": realised - realised_by_options,
+            "futures_session_rpl": kopecks(realised - realised_by_options),
             "futures_session_upl": futures,
-            "options_pl": floating - futures,
+            "options_pl": kopecks(floating - futures),
             "options_session_rpl": realised_by_options,
-            "options_session_upl": floating - futures,
+            "options_session_upl": kopecks(floating - futures),
             "options_value": sum(row["size"] * row["mark_price"] for row in options),
             "options_delta": sum(row["delta"] for row in options),
             "options_gamma": sum(row["gamma"] for row in options),
@@ -637,7 +637,8 @@ class Accounts:
     def _realised(self, owner: Owner) -> tuple[float, float]:
         """What has been realised, and what of that by options."""
         found = [(self._books.pairs[name].kind, cost.realised) for name, cost in owner.costs.items()]
-        return sum(one for _, one in found), sum(one for kind, one in found if kind == "option")
+        options = sum(one for kind, one in found if kind == "option")
+        return kopecks(sum(one for _, one in found)), kopecks(options)
 
     def _by_index(self, rows: list[PositionShape], figure: str) -> dict[str, float]:
         """A figure of positions, summed over those on each index."""

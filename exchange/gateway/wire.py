@@ -39,6 +39,11 @@ def money(amount: Money) -> float:
     return amount / CASH_SCALE
 
 
+def kopecks(amount: float) -> float:
+    """A sum of cash amounts without what floating point adds to it."""
+    return round(amount, 2)
+
+
 def whole_money(amount: Decimal, param: str = "amount") -> Money:
     """Minor units of a cash amount. Raises Fault for a part of one, and for what no account could hold."""
     return whole(amount, CASH_SCALE, param)
@@ -160,8 +165,8 @@ class Pair:
         return count
 
     def cash(self, lots: int, ticks: Price | float) -> float:
-        """What so many lots are worth at a price, in the cash asset."""
-        return float(lots * ticks * self.instrument.tick_value / CASH_SCALE)
+        """What so many lots are worth at a price, in the cash asset; at an average price, to the nearest kopeck."""
+        return kopecks(float(lots * ticks * self.instrument.tick_value / CASH_SCALE))
 
 
 def index_price(value: int) -> float:

@@ -201,3 +201,36 @@ def test_an_option_is_told_with_what_bid_and_ask_imply(open_venue: Venue) -> Non
             await client.close()
 
     play(story())
+
+
+def test_money_is_told_in_whole_kopecks() -> None:
+    """However often it was bought and sold at prices whose average is none of them."""
+
+    async def story(opened: Venue) -> None:
+        one, other = [await dial(opened, name) for name in NAMES]
+        mark = round((await one("public/ticker", instrument_name=PERPETUAL))["mark_price"] / 100) * 100.0
+        for number, amount in enumerate((0.007, 0.003, 0.011, 0.001, 0.013, 0.002)):
+            price = mark + number * 700
+            buyer, seller = (one, other) if number % 3 else (other, one)
+            await limit(seller, "sell", amount, price)
+            await limit(buyer, "buy", amount, price)
+        money = {
+            "balance",
+            "equity",
+            "margin_balance",
+            "total_pl",
+            "session_rpl",
+            "session_upl",
+            "futures_pl",
+        }
+        for client in (one, other):
+            told, (row,) = await summary(client), await client("private/get_positions")
+            sums = [told[key] for key in sorted(money)]
+            sums += [value for key, value in row.items() if key.endswith(("profit_loss", "margin"))]
+            assert told["session_rpl"] != 0 != told["session_upl"]
+            assert sums == [round(one, 2) for one in sums]
+            assert told["equity"] == round(told["balance"] + row["floating_profit_loss"], 2)
+            await client.close()
+
+    with venue() as opened:
+        play(story(opened))
