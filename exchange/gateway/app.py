@@ -264,8 +264,7 @@ class HttpDoor:
             raise Fault(METHOD_NOT_FOUND, "method_not_found", method=scope["path"][:100])
         if scope["method"] == "POST":
             if body:
-                request = read(body)
-                return request if named is None else request._replace(method=named)
+                return read(body, named)
             if named is None:
                 raise Fault(INVALID_REQUEST, "invalid_request", reason="the body is empty")
         if named is None:

@@ -47,8 +47,9 @@ def now_us() -> int:
     return time.time_ns() // 1000
 
 
-def read(text: str | bytes) -> Request:
-    """The request in a frame or a body. Raises Fault; the fault carries `id` if one could be read."""
+def read(text: str | bytes, named: str | None = None) -> Request:
+    """The request in a frame or a body. `named`: the method that the path has named, whatever the body says. Raises
+    Fault; the fault carries `id` if one could be read."""
     if len(text) > MOST_BYTES:
         raise Fault(INVALID_REQUEST, "invalid_request", reason="too_large", limit=MOST_BYTES)
     try:
@@ -59,17 +60,17 @@ def read(text: str | bytes) -> Request:
     brackets = (
         (text.count("{") + text.count("[")) if isinstance(text, str) else text.count(b"{") + text.count(b"[")
     )
-    return request_of(message, deep=brackets > MOST_DEPTH)
+    return request_of(message, named, deep=brackets > MOST_DEPTH)
 
 
-def request_of(message: Any, *, deep: bool = True) -> Request:
+def request_of(message: Any, named: str | None = None, *, deep: bool = True) -> Request:
     """A decoded message as a request. `deep`: it might be nested more than is allowed. Raises Fault."""
     if not isinstance(message, dict):
         raise Fault(INVALID_REQUEST, "invalid_request", reason="a request is an object")
     number = message.get("id")
     if not isinstance(number, ID_TYPES) or isinstance(number, bool):
         raise Fault(INVALID_REQUEST, "invalid_request", reason="id must be a number or a text", param="id")
-    method = message.get("method")
+    method = named or message.get("method")
     if not isinstance(method, str):
         raise with_id(
             Fault(INVALID_REQUEST, "invalid_request", reason="method must be a text", param="method"), number

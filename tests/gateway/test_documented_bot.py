@@ -5,9 +5,10 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 from scenarios.lock_step import day_in_steps, read_bots
-from tests.gateway.loopback import Venue, around, dial, limit, play, served
+from tests.gateway.loopback import PERPETUAL, Venue, around, dial, limit, play, served
 
 API = Path(__file__).parents[2] / "docs" / "api.md"
 
@@ -34,6 +35,41 @@ def test_the_bot_of_the_documentation_trades(open_venue: Venue) -> None:
         assert len(text.strip().splitlines()) <= 30
         await other("private/cancel_all")
         await other.close()
+
+    play(story())
+
+
+def objects_shown() -> list[dict[str, Any]]:
+    """What the page shows in JSON and as an example of an answer: one object a line."""
+    answers = API.read_text(encoding="utf-8").split("## What answers look like")[1].split("\n## ")[0]
+    blocks = re.findall(r"```json\n(.*?)```", answers, re.DOTALL)
+    return [json.loads(line) for block in blocks for line in block.splitlines()]
+
+
+def form(told: dict[str, Any]) -> dict[str, type]:
+    return {key: type(value) for key, value in told.items()}
+
+
+def test_answers_look_as_the_page_shows_them(open_venue: Venue) -> None:
+    async def story() -> None:
+        one, other = await dial(open_venue, "everyone-1"), await dial(open_venue, "everyone-2")
+        book = f"book.{PERPETUAL}.raw"
+        await one("public/subscribe", channels=[book, "user.orders.any.any.raw", "user.trades.any.any.raw"])
+        price = await around(one, 1.0)
+        await limit(other, "sell", 0.001, price)
+        await limit(one, "buy", 0.002, price, label="mine")
+        await one("private/cancel_all")
+        snapshot, *changes = one.of(book)
+        (trade,) = one.of("user.trades.any.any.raw")[0]
+        lived = [snapshot, changes[0], one.of("user.orders.any.any.raw")[0], trade]
+        assert [form(told) for told in lived] == [form(shown) for shown in objects_shown()]
+        rows = [
+            row for told in (snapshot, *changes, *objects_shown()[:2]) for row in told["bids"] + told["asks"]
+        ]
+        assert {tuple(map(type, row)) for row in rows} == {(str, float, float)}
+        assert {what for what, _, _ in rows} <= {"new", "change", "delete"}
+        for client in (one, other):
+            await client.close()
 
     play(story())
 

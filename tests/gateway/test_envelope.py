@@ -193,6 +193,12 @@ def test_the_body_is_read_whatever_its_type_is_said_to_be(open_venue: Venue) -> 
         assert response.status_code == 200 and type(response.json()["result"]) is int
 
 
+@pytest.mark.parametrize("body", [{"id": 3}, {"id": 3, "method": "private/buy"}, {"id": 3, "method": 7}])
+def test_a_method_in_the_path_is_the_method(open_venue: Venue, body: dict[str, Any]) -> None:
+    response = open_venue.post("/api/v2/public/get_time", json=body)
+    assert response.json()["id"] == 3 and type(response.json()["result"]) is int
+
+
 @pytest.mark.parametrize(
     "path", ["/api/v2/public/nope", "/api/v2/x", "/api/v2/public/get_time/more", "/api/v2/..%2f..%2fetc"]
 )
