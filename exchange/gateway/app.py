@@ -43,7 +43,8 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 log = logging.getLogger("ringfence.gateway")
 JSON: Final = b"application/json"
-TOO_MANY, REFUSED_ORIGIN, NEVER_CAME = 429, 403, 408
+TOO_MANY, REFUSED_ORIGIN, OTHER_VERB, NEVER_CAME = 429, 403, 405, 408
+VERBS: Final = ("GET", "POST")
 SLOW = 10.0  # seconds for which a body may be on its way
 PREFIX: Final = "/api/v2"
 SOCKET: Final = "/ws/api/v2"
@@ -220,6 +221,8 @@ class HttpDoor:
         headers = [(b"content-type", JSON), (b"content-length", str(len(body)).encode())]
         if status == NEVER_CAME:
             headers.append((b"connection", b"close"))
+        if status == OTHER_VERB:
+            headers.append((b"allow", ", ".join(VERBS).encode()))
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -229,6 +232,9 @@ class HttpDoor:
         if self._door.refuses_request(headers):
             foreign = Fault(INVALID_REQUEST, "invalid_request", reason="this Host or Origin is not served")
             return REFUSED_ORIGIN, self._gateway.refuse(call, foreign)[0]
+        if scope["method"] not in VERBS:  # a look by HEAD or OPTIONS must place no order
+            other = Fault(INVALID_REQUEST, "invalid_request", reason="GET or POST only")
+            return OTHER_VERB, self._gateway.refuse(call, other)[0]
         try:
             async with asyncio.timeout(SLOW):
                 body = await _body(receive)

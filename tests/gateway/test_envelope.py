@@ -4,6 +4,7 @@ import asyncio
 import json
 from typing import Any
 
+import httpx
 import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
@@ -191,6 +192,17 @@ def test_the_body_is_read_whatever_its_type_is_said_to_be(open_venue: Venue) -> 
     for kind in ("application/json", "application/x-www-form-urlencoded", "text/plain", ""):
         response = open_venue.post("/api/v2", content=body, headers={"Content-Type": kind})
         assert response.status_code == 200 and type(response.json()["result"]) is int
+
+
+@pytest.mark.parametrize("verb", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"])
+def test_other_verbs_than_get_and_post_place_no_order(open_venue: Venue, verb: str) -> None:
+    key = open_venue.keys["everyone-1"]
+    auth = (key.client_id, key.secret)
+    order = {"instrument_name": PERPETUAL, "amount": 0.01, "price": 7_600_000}
+    response = httpx.request(verb, f"{open_venue.http}/api/v2/private/buy", params=order, auth=auth)
+    assert (response.status_code, response.headers["allow"]) == (405, "GET, POST")
+    assert verb == "HEAD" or response.json()["error"]["code"] == -32600
+    assert open_venue.get("/api/v2/private/get_open_orders", auth=auth).json()["result"] == []
 
 
 @pytest.mark.parametrize("body", [{"id": 3}, {"id": 3, "method": "private/buy"}, {"id": 3, "method": 7}])
