@@ -11,12 +11,14 @@ from exchange import numbered
 from exchange.clearing.chronicle import Block, Chronicle
 from exchange.clearing.ledger import Earlier, Ledger
 from exchange.clearing.transfers import Committed, Mode, Rule, Status, Transfer
+from exchange.commands import LinkKind, PlaceLinked, PlaceOrder
 from exchange.core import Exchange
+from exchange.events import OrdersPlacedTogether, RequestExists
 from exchange.instruments import ContractKind
 from exchange.journal import open_journal, recover, recovery, state_hash
 from exchange.journal.snapshots import EVERY
 from exchange.journal.state_image import Image, ImageError, core, image_of, read_image
-from exchange.messages import Message
+from exchange.messages import Message, changed
 from exchange.units import HOUR, MINUTE, AssetId
 from matching.terms import Instructions
 from tests.builders import (
@@ -296,14 +298,23 @@ def test_a_ledger_that_takes_over_a_history_knows_what_it_knew() -> None:
 def test_requests_that_are_folded_away_come_back_from_an_image(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(numbered, "BLOCK", 2)
     venue = a_full_day()
+    entry = PlaceOrder(
+        participant_id=ANN, client_order_id=900, instrument_id=BTCF, side=BUY, quantity=1, price=70_000
+    )
+    follows = changed(entry, client_order_id=0, side=SELL, price=82_000)
+    pair = PlaceLinked(participant_id=ANN, primary=entry, others=(follows,), kind=LinkKind.ONE_TRIGGERS_OTHER)
+    assert any(isinstance(event, OrdersPlacedTogether) for event in venue.tell(pair))
     for price in range(70_001, 70_008):
         venue.place(ANN, BUY, 1, price)
-    back, asked = again(venue.exchange), range(1, venue.asked + 1)
+    back, asked = again(venue.exchange), (*range(1, venue.asked + 1), 900)
     seats = [at.state.seats[ANN].placed for at in (venue, back)]
-    assert seats[0]._now._folded
+    assert seats[0]._now._folded and 900 not in seats[0]._now._latest
     assert state_hash(back) == state_hash(venue.exchange)
     known = [[placed.known(number) for number in asked] for placed in seats]
-    assert known[0] == known[1] and any(known[0])
+    assert known[0] == known[1] and any(known[0][:-1])
+    for exchange in (venue.exchange, back):
+        (told,) = exchange.handle(pair, venue.now)
+        assert isinstance(told.event, RequestExists)
 
 
 def test_a_ledger_that_has_taken_over_a_history_goes_on_without_looking_at_it(
