@@ -90,9 +90,17 @@ def _listed(value: Any) -> Any:
     return value.split(",")
 
 
+def _no_truth(value: Any) -> Any:
+    """A yes or no is refused, though Python would count it as one or nothing."""
+    if isinstance(value, bool):
+        raise ValueError("true and false are no numbers")
+    return value
+
+
+Whole = Annotated[int, BeforeValidator(_no_truth)]
 Number = Annotated[Decimal, Field(ge=0, lt=Decimal(2**63))]
 Positive = Annotated[Decimal, Field(gt=0, lt=Decimal(2**63))]
-Milliseconds = Annotated[int, Field(ge=0, lt=2**53)]
+Milliseconds = Annotated[Whole, Field(ge=0, lt=2**53)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Texts = Annotated[list[Annotated[str, Field(max_length=256)]], BeforeValidator(_listed)]
 
@@ -237,4 +245,5 @@ def read_params(method: Method, given: dict[str, Any]) -> Params:
     except ValidationError as error:
         first = error.errors(include_url=False, include_context=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise Fault(INVALID.number, INVALID.name, param=where, reason=first["msg"]) from None
+        reason = first["msg"].removeprefix("Value error, ")
+        raise Fault(INVALID.number, INVALID.name, param=where, reason=reason) from None

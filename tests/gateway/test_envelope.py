@@ -132,6 +132,10 @@ WRONG_ORDERS: list[dict[str, Any]] = [
     {"type": "stop_limit", "trigger": "mark_price"},
     {"trigger_price": 7_000_000.0},
     {"valid_until": -1},
+    {"valid_until": True},
+    {"client_order_id": True},
+    {"client_order_id": 1.5},
+    {"client_order_id": 2**53},
 ]
 
 

@@ -63,6 +63,7 @@ from exchange.gateway.registry import (
     Pool,
     Positive,
     StrictParams,
+    Whole,
 )
 from exchange.gateway.shapes import OrderShape, OrderWithTrades
 from exchange.gateway.wire import Pair, nanoseconds
@@ -94,7 +95,7 @@ OrderType = Literal[
     "market_limit",
     "trailing_stop",
 ]
-OrderNumber = Annotated[int, Field(ge=1, lt=OWN_NUMBERS)]
+OrderNumber = Annotated[Whole, Field(ge=1, lt=OWN_NUMBERS)]
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 # What an order is told once, when it is placed; on the book also what it has waited for.
 FIXED = ("post_only", "reject_post_only", "reduce_only", "display_amount", "mmp", "advanced")
