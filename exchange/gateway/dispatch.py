@@ -13,6 +13,7 @@ from exchange.gateway.auth import Doorkeeper, Key, KeyRing
 from exchange.gateway.books import Books, Owner
 from exchange.gateway.channels import INTERVALS, Hub
 from exchange.gateway.faults import (
+    FAILED,
     FORBIDDEN,
     UNAUTHORIZED,
     WEBSOCKET_ONLY,
@@ -170,7 +171,7 @@ class Gateway:
             return
         except Exception:
             tell(log, logging.ERROR, "method_failed", trace=True, method=request.method)
-            self._refuse(number, Fault(11094, "internal_server_error"), came, send)
+            self._refuse(number, Fault(FAILED.number, FAILED.name), came, send)
             return
         if isinstance(result, Then):
             send(answer(number, result.result, came), None)

@@ -25,6 +25,7 @@ TOO_MANY_TRIGGERS: Final = Code(11035, "too_many_stop_orders")
 NOT_OPEN: Final = Code(11044, "not_open_order")
 OTHER_REJECT: Final = Code(11030, "other_reject")
 UNSUPPORTED: Final = Code(11047, "unsupported_arg_combination")
+FAILED: Final = Code(11094, "internal_server_error")
 INVALID_CREDENTIALS: Final = Code(13004, "invalid_credentials")
 UNAUTHORIZED: Final = Code(13009, "unauthorized")
 NOT_FOUND: Final = Code(13020, "not_found")
@@ -133,4 +134,6 @@ def http_status(fault: Fault) -> int:
     """Clients look at the code in the body; the status tells proxies and people the same."""
     if fault.code in (AUTHORIZATION_REQUIRED.number, INVALID_CREDENTIALS.number, UNAUTHORIZED.number):
         return 401
+    if fault.code == FAILED.number:
+        return 500
     return 429 if fault.code in (BUSY.number, QUEUE_FULL.number) else 400

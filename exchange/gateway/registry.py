@@ -97,10 +97,13 @@ def _no_truth(value: Any) -> Any:
     return value
 
 
-Whole = Annotated[int, BeforeValidator(_no_truth)]
+# Whole numbers as far as a float counts them, which is how most languages read JSON.
+NO_TRUTH: Final = BeforeValidator(_no_truth)
+Integer = Annotated[int, Field(gt=-(2**53), lt=2**53), NO_TRUTH]
+Whole = Annotated[int, Field(ge=0, lt=2**53), NO_TRUTH]
+Milliseconds = Whole
 Number = Annotated[Decimal, Field(ge=0, lt=Decimal(2**63))]
 Positive = Annotated[Decimal, Field(gt=0, lt=Decimal(2**63))]
-Milliseconds = Annotated[Whole, Field(ge=0, lt=2**53)]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Texts = Annotated[list[Annotated[str, Field(max_length=256)]], BeforeValidator(_listed)]
 

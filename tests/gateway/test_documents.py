@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import httpx
 import jsonschema
 import pytest
 from openapi_spec_validator import validate
@@ -15,6 +16,47 @@ from exchange.gateway.registry import REGISTRY, Access
 from tests.gateway.loopback import PERPETUAL, Venue, around, dial, limit, play
 
 PAGE = Path(__file__).parents[2] / "docs" / "api" / "methods.md"
+
+
+def whole_numbers() -> list[tuple[str, str, dict[str, Any]]]:
+    """Each parameter that is one: of which method, its name, and what its schema says of it."""
+    return [
+        (method.name, name, told)
+        for method in REGISTRY
+        for name, schema in method.params.model_json_schema().get("properties", {}).items()
+        for told in (schema, *schema.get("anyOf", []))
+        if told.get("type") == "integer"
+    ]
+
+
+def largest(told: dict[str, Any]) -> int:
+    return int(told["maximum"] if "maximum" in told else told["exclusiveMaximum"] - 1)
+
+
+def test_whole_numbers_have_bounds_and_are_met_up_to_them(open_venue: Venue) -> None:
+    """Python counts without end, but neither slices nor dates do."""
+    needed: dict[str, Any] = {
+        "instrument_name": PERPETUAL,
+        "currency": "RUBD",
+        "index_name": "btc_rub",
+        "resolution": "1",
+    }
+    key, met = open_venue.keys["everyone-1"], 0
+    with httpx.Client(base_url=open_venue.http, auth=(key.client_id, key.secret)) as http:
+        for method, name, told in whole_numbers():
+            assert "minimum" in told or "exclusiveMinimum" in told, (method, name)
+            assert 0 < largest(told) < 2**53, (method, name)
+            if "/get_" in method:
+                declared = REGISTRY.find(method)
+                assert declared is not None
+                schema = declared.params.model_json_schema()
+                params = dict.fromkeys(schema.get("required", []), 0)
+                params |= {one: needed[one] for one in schema["properties"] if one in needed}
+                params[name] = largest(told)
+                answer = http.post(f"/api/v2/{method}", json={"id": 1, "params": params})
+                assert answer.status_code == 200, (method, params, answer.text)
+                met += 1
+    assert met > 40
 
 
 def test_openapi_is_valid_and_has_every_method_that_goes_over_http() -> None:

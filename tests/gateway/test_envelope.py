@@ -198,6 +198,17 @@ def test_the_body_is_read_whatever_its_type_is_said_to_be(open_venue: Venue) -> 
         assert response.status_code == 200 and type(response.json()["result"]) is int
 
 
+def test_a_failure_of_the_venue_itself_is_told_as_one(
+    open_venue: Venue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr("exchange.gateway.dispatch.read_params", broken)
+    response = open_venue.get("/api/v2/public/get_time")
+    assert (response.status_code, response.json()["error"]["message"]) == (500, "internal_server_error")
+
+
 @pytest.mark.parametrize("verb", ["HEAD", "OPTIONS", "PUT", "PATCH", "DELETE"])
 def test_other_verbs_than_get_and_post_place_no_order(open_venue: Venue, verb: str) -> None:
     key = open_venue.keys["everyone-1"]

@@ -2,7 +2,7 @@
 
 A few cases of each operation, the same every time; `-m nightly` has a hundred of each. Its negative cases are not held
 against us, since texts that become numbers and an empty text that is nothing are part of the dialect. Whoever else is
-there has the order and the money that he had, and nothing is written to the log.
+there has the order and the money that he had, and the log tells of no failure.
 """
 
 import logging
@@ -63,7 +63,7 @@ def test_no_answer_is_other_than_the_document_says(
         bounded(given(operation.as_strategy())(ask))()
     assert asked >= len(operations) > 90
     assert belongings(open_venue, order_id) == had
-    assert [record.getMessage() for record in server_log] == []
+    assert [record.getMessage() for record in server_log if record.levelno >= logging.ERROR] == []
 
 
 def bystander(opened: Venue, method: str, **params: Any) -> Any:

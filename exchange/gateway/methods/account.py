@@ -17,7 +17,7 @@ from exchange.gateway.methods.market import (
     pair_of,
 )
 from exchange.gateway.methods.orders import settles_in
-from exchange.gateway.registry import REGISTRY, Access, Milliseconds, Name, Params, Pool
+from exchange.gateway.registry import REGISTRY, Access, Integer, Milliseconds, Name, Params, Pool, Whole
 from exchange.gateway.shapes import AccountSummary, FeeShape, PositionShape
 from exchange.gateway.wire import index_price, milliseconds, money
 
@@ -25,18 +25,18 @@ from exchange.gateway.wire import index_price, milliseconds, money
 class SummaryParams(Params):
     currency: Name
     extended: bool = False
-    subaccount_id: int | None = None
+    subaccount_id: Integer | None = None
 
 
 class SummariesParams(Params):
     extended: bool = False
-    subaccount_id: int | None = None
+    subaccount_id: Integer | None = None
 
 
 class PositionsParams(Params):
     currency: str = "any"
     kind: Kind = "any"
-    subaccount_id: int | None = None
+    subaccount_id: Integer | None = None
 
 
 class PositionParams(Params):
@@ -58,8 +58,8 @@ class LogParams(Params):
     end_timestamp: Milliseconds
     query: str = ""
     count: Annotated[int, Field(ge=1, le=250)] = 100
-    continuation: Annotated[int, Field(ge=0)] | None = None
-    subaccount_id: int | None = None
+    continuation: Whole | None = None
+    subaccount_id: Integer | None = None
 
 
 @REGISTRY.method("private/get_positions", Access.SEATED)

@@ -14,7 +14,7 @@ from exchange.gateway.books import Candle, PublicTrade
 from exchange.gateway.channels import RESOLUTIONS, gathered
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import NOT_FOUND, fault, invalid
-from exchange.gateway.registry import REGISTRY, Access, Milliseconds, Name, NoParams, Params
+from exchange.gateway.registry import REGISTRY, Access, Integer, Milliseconds, Name, NoParams, Params, Whole
 from exchange.gateway.shapes import BookSummary, Candles, InstrumentShape, OrderBookShape, Ticker, Trades
 from exchange.gateway.wire import Pair, index_name, index_price, milliseconds
 from exchange.units import IndexId
@@ -45,7 +45,7 @@ class CurrencyParams(Params):
 
 class DepthParams(Params):
     instrument_name: Name
-    depth: Annotated[int, Field(ge=1)] = 5
+    depth: Annotated[int, Field(ge=1, lt=2**53)] = 5
 
 
 class RangeParams(Params):
@@ -58,8 +58,8 @@ class RangeParams(Params):
 
 class TradesParams(RangeParams):
     instrument_name: Name
-    start_seq: int | None = None
-    end_seq: int | None = None
+    start_seq: Integer | None = None
+    end_seq: Integer | None = None
 
 
 class CurrencyTradesParams(RangeParams):
@@ -92,7 +92,7 @@ class IndexParams(Params):
 
 
 class DeliveryParams(IndexParams):
-    offset: Annotated[int, Field(ge=0)] = 0
+    offset: Whole = 0
     count: Count = 10
 
 

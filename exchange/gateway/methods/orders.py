@@ -17,11 +17,13 @@ from exchange.gateway.methods.market import Count, Kind, RangeParams, Sorting, o
 from exchange.gateway.registry import (
     REGISTRY,
     Access,
+    Integer,
     Name,
     Number,
     Params,
     Positive,
     Texts,
+    Whole,
 )
 from exchange.gateway.shapes import OrderShape, UserTrades, UserTradeShape
 from exchange.gateway.wire import Pair, milliseconds
@@ -87,7 +89,7 @@ class MarginsParams(Params):
 
 class HistoryParams(Params):
     count: Count = 20
-    offset: Annotated[int, Field(ge=0)] = 0
+    offset: Whole = 0
     include_old: bool = False
     include_unfilled: bool = False
 
@@ -103,8 +105,8 @@ class CurrencyHistoryParams(HistoryParams):
 
 class UserTradesParams(RangeParams):
     instrument_name: Name
-    start_seq: int | None = None
-    end_seq: int | None = None
+    start_seq: Integer | None = None
+    end_seq: Integer | None = None
 
 
 class CurrencyUserTradesParams(RangeParams):
@@ -118,7 +120,7 @@ class TriggerHistoryParams(Params):
     currency: Name = "any"
     instrument_name: str | None = None
     count: Count = 20
-    continuation: Annotated[int, Field(ge=0)] = 0  # how many of the latest to leave out
+    continuation: Whole = 0  # how many of the latest to leave out
 
 
 # --- which orders are meant -----------------------------------------------------------------------------

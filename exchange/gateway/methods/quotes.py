@@ -39,6 +39,7 @@ from exchange.gateway.registry import (
     Pool,
     Positive,
     StrictParams,
+    Whole,
 )
 from exchange.gateway.shapes import OrderShape
 from exchange.gateway.wire import Pair, index_name, milliseconds, nanoseconds
@@ -107,7 +108,7 @@ class ProtectionParams(StrictParams):
     delta_limit: Number | None = None
     vega_limit: Number | None = None
     max_quote_quantity: Number | None = None
-    trade_count_limit: int | None = None
+    trade_count_limit: Whole | None = None
     block_rfq: bool = False
 
 

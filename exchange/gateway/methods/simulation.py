@@ -1,19 +1,17 @@
 """The clock of the venue: simulated time, and how fast it runs; in lock-step, what its bots say and are told."""
 
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import SWITCHED_OFF, fault
 from exchange.gateway.lockstep import LockStep
-from exchange.gateway.registry import REGISTRY, Access, Later, NoParams, Params, StrictParams
+from exchange.gateway.registry import REGISTRY, Access, Later, NoParams, Params, StrictParams, Whole
 from exchange.gateway.shapes import BotShape, StepShape
 from exchange.gateway.wire import milliseconds
 
 
 class StepParams(StrictParams):
-    step: Annotated[int, Field(ge=0)] | None = None
+    step: Whole | None = None
 
 
 class LeaveParams(Params):

@@ -53,6 +53,7 @@ from exchange.gateway.methods.orders import (
     settles_in,
 )
 from exchange.gateway.registry import (
+    NO_TRUTH,
     REGISTRY,
     Access,
     Ask,
@@ -63,7 +64,6 @@ from exchange.gateway.registry import (
     Pool,
     Positive,
     StrictParams,
-    Whole,
 )
 from exchange.gateway.shapes import OrderShape, OrderWithTrades
 from exchange.gateway.wire import Pair, nanoseconds
@@ -95,7 +95,7 @@ OrderType = Literal[
     "market_limit",
     "trailing_stop",
 ]
-OrderNumber = Annotated[Whole, Field(ge=1, lt=OWN_NUMBERS)]
+OrderNumber = Annotated[int, Field(ge=1, lt=OWN_NUMBERS), NO_TRUTH]
 SIDES = {"buy": Side.BUY, "sell": Side.SELL}
 # What an order is told once, when it is placed; on the book also what it has waited for.
 FIXED = ("post_only", "reject_post_only", "reduce_only", "display_amount", "mmp", "advanced")

@@ -1,8 +1,6 @@
 """Money and units in and out of the venue."""
 
-from typing import Annotated, Any
-
-from pydantic import Field
+from typing import Any
 
 from exchange.commands import DepositCash, WithdrawCash, WithdrawUnits
 from exchange.events import (
@@ -18,7 +16,7 @@ from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import FORBIDDEN, NOT_FOUND, OTHER_REJECT, fault, refused
 from exchange.gateway.jsonrpc import Fault
 from exchange.gateway.methods.market import Count
-from exchange.gateway.registry import REGISTRY, Access, Ask, Name, Params, Positive, StrictParams
+from exchange.gateway.registry import REGISTRY, Access, Ask, Name, Params, Positive, StrictParams, Whole
 from exchange.gateway.wire import milliseconds, money, whole, whole_money
 from exchange.reasons import CashRefusal
 from exchange.units import AssetId
@@ -29,7 +27,7 @@ CLEARANCE = {"pending": "in_progress", "completed": "success", "rejected": "fail
 class PageParams(Params):
     currency: Name
     count: Count = 10
-    offset: Annotated[int, Field(ge=0)] = 0
+    offset: Whole = 0
 
 
 class CurrencyParam(Params):
