@@ -5,9 +5,34 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
+from pydantic import TypeAdapter
+
 from exchange.gateway import methods
 from exchange.gateway.channels import INTERVALS, PATTERNS, RESOLUTIONS
 from exchange.gateway.registry import REGISTRY, Access, Method
+from exchange.gateway.shapes import (
+    AccessStatistics,
+    AccountSummary,
+    BestLevels,
+    BookTold,
+    CandleTold,
+    CashStatistics,
+    ChangesTold,
+    ClearingStatistics,
+    EstimateTold,
+    EventsTold,
+    FundingTold,
+    IndexTold,
+    InstrumentStateTold,
+    OrderShape,
+    PlatformTold,
+    Quote,
+    StepShape,
+    Ticker,
+    TickerChange,
+    TradeShape,
+    UserTradeShape,
+)
 
 assert methods, "the registry is filled by importing the methods"
 
@@ -49,6 +74,10 @@ def _schemas(schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
 
 def _params_schema(method: Method) -> dict[str, Any]:
     return method.params.model_json_schema(ref_template=_REF)
+
+
+def _schema_of(shape: Any) -> dict[str, Any]:
+    return TypeAdapter(shape).json_schema(ref_template=_REF)
 
 
 def _envelope(result: dict[str, Any]) -> dict[str, Any]:
@@ -188,6 +217,29 @@ def _address(pattern: str) -> str:
     return ".".join(parts)
 
 
+# What a message of each kind of channel carries.
+TELLS: Final[dict[str, Any]] = {
+    "book": BookTold,
+    "depth": BestLevels,
+    "ticker": Ticker,
+    "incremental_ticker": TickerChange,
+    "quote": Quote,
+    "trades": list[TradeShape],
+    "trades_of": list[TradeShape],
+    "chart": CandleTold,
+    "perpetual": FundingTold,
+    "index": IndexTold,
+    "estimated": EstimateTold,
+    "state": InstrumentStateTold,
+    "platform": PlatformTold,
+    "statistics": ClearingStatistics | CashStatistics | AccessStatistics,
+    "step": StepShape,
+    "user": OrderShape | list[OrderShape] | list[UserTradeShape] | ChangesTold,
+    "portfolio": AccountSummary,
+    "events": EventsTold,
+}
+
+
 @cache
 def asyncapi() -> dict[str, Any]:
     """AsyncAPI 3: the websocket with its requests, and every family of channels with what it tells."""
@@ -212,6 +264,7 @@ def asyncapi() -> dict[str, Any]:
             },
         }
     }
+    shared: dict[str, Any] = {}
     operations: dict[str, Any] = {
         "ask": {"action": "receive", "channel": {"$ref": "#/channels/requests"}},
     }
@@ -236,7 +289,7 @@ def asyncapi() -> dict[str, Any]:
                                 "required": ["channel", "data"],
                                 "properties": {
                                     "channel": {"type": "string"},
-                                    "data": {},
+                                    "data": _schemas(_schema_of(TELLS[kind]), shared),
                                     "place": {"type": "string", "description": PLACE},
                                     "previous": {"type": "string", "description": PREVIOUS},
                                 },
@@ -254,6 +307,7 @@ def asyncapi() -> dict[str, Any]:
         "info": {"title": TITLE, "version": version("ringfence"), "description": ABOUT},
         "channels": channels,
         "operations": operations,
+        "components": {"schemas": shared},
     }
 
 

@@ -1,6 +1,6 @@
 """What answers and notifications look like. Their JSON Schemas in the documents are written from these."""
 
-from typing import NotRequired
+from typing import Any, Literal, NotRequired
 
 from typing_extensions import TypedDict
 
@@ -432,3 +432,84 @@ class BotShape(TypedDict):
     connected: bool
     done: bool
     out: str
+
+
+# --- what channels tell ---------------------------------------------------------------------------------
+
+
+class BookTold(TypedDict):
+    type: Literal["snapshot", "change"]
+    timestamp: int
+    instrument_name: str
+    prev_change_id: NotRequired[int]  # not of a snapshot
+    change_id: int
+    checksum: str
+    bids: list[tuple[Literal["new", "change", "delete"], float, float]]  # price, and the amount there now
+    asks: list[tuple[Literal["new", "change", "delete"], float, float]]
+
+
+class BestLevels(TypedDict):
+    timestamp: int
+    instrument_name: str
+    change_id: int
+    bids: list[tuple[float, float]]  # price and amount, best first
+    asks: list[tuple[float, float]]
+
+
+class TickerChange(TypedDict):
+    """With those of the ticker's own fields that are another."""
+
+    type: Literal["snapshot", "change"]
+    instrument_name: str
+    timestamp: int
+
+
+class CandleTold(TypedDict):
+    tick: int
+    open: float
+    high: float
+    low: float
+    close: float
+    volume: float
+    cost: float
+    status: Literal["ok", "imputed"]  # imputed: nothing has traded in it
+
+
+class FundingTold(TypedDict):
+    timestamp: int
+    index_price: float
+    interest: float
+
+
+class IndexTold(TypedDict):
+    timestamp: int
+    price: float
+    index_name: str
+
+
+class EstimateTold(TypedDict):
+    seconds: int
+    price: float
+    is_estimated: bool
+
+
+class InstrumentStateTold(TypedDict):
+    timestamp: int
+    instrument_name: str
+    state: str
+
+
+class PlatformTold(TypedDict):
+    locked: bool
+
+
+class ChangesTold(TypedDict):
+    instrument_name: str
+    orders: list[OrderShape]
+    trades: list[UserTradeShape]
+    positions: list[PositionShape]
+
+
+class EventsTold(TypedDict):
+    type: Literal["snapshot", "change"]
+    entries: list[tuple[int, int, dict[str, Any]]]  # sequence, time in nanoseconds, event

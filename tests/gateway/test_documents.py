@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -180,6 +181,63 @@ def test_a_document_is_written_once_however_often_it_is_asked_for() -> None:
 
     asyncio.run(story())
     assert len(written) == 1
+
+
+WORDS = {
+    "instrument_name": [PERPETUAL],
+    "interval": ["raw", "100ms"],
+    "group": ["none"],
+    "depth": ["10"],
+    "kind": ["any"],
+    "currency": ["any"],
+    "index_name": ["btc_rub"],
+    "resolution": ["1"],
+    "what": ["orders", "trades", "changes"],
+    "subject": ["clearing", "cash", "access"],
+}
+SILENT = {"instrument.state.any.any", "platform_state", "simulation.step"}  # here
+
+
+def channels_of(address: str) -> list[str]:
+    """Every channel that the address stands for, as far as it concerns one instrument."""
+    parts = [WORDS[part[1:-1]] if part.startswith("{") else [part] for part in address.split(".")]
+    return [".".join(chosen) for chosen in product(*parts)]
+
+
+def test_channels_tell_what_the_document_says(open_venue: Venue) -> None:
+    document = asyncapi()
+    told = {
+        name: channel["messages"]["notification"]["payload"]["properties"]["params"]["properties"]["data"]
+        for channel in document["channels"].values()
+        for name in channels_of(channel["address"])
+        if "notification" in channel["messages"]
+    }
+
+    async def story() -> dict[str, list[Any]]:
+        one, other = await dial(open_venue, "everyone-1"), await dial(open_venue, "everyone-2")
+        followed = await one("private/subscribe", channels=list(told))
+        price = await around(one, 1.0)
+        await limit(one, "sell", 0.01, price)
+        await limit(other, "buy", 0.02, price)
+        await limit(one, "buy", 0.01, price - 100)
+        await one("private/cancel_all")
+        await other("private/cancel_all")
+        for _ in range(300):
+            heard = {name: one.of(name) for name in followed}
+            if all(heard[name] for name in heard.keys() - SILENT):
+                break
+            await asyncio.sleep(0.02)
+        for client in (one, other):
+            await client.close()
+        return heard
+
+    heard = play(story())
+    assert {name for name in heard if not heard[name]} <= SILENT
+    assert len(heard.keys() - SILENT) > 20
+    for name, messages in heard.items():
+        schema = told[name] | {"components": document["components"]}
+        for message in messages:
+            jsonschema.validate(message, schema)
 
 
 def test_the_venue_serves_its_documents(open_venue: Venue) -> None:
