@@ -5,11 +5,9 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any, Final
 
-from pydantic import TypeAdapter
-
 from exchange.gateway import methods
 from exchange.gateway.channels import INTERVALS, PATTERNS, RESOLUTIONS
-from exchange.gateway.registry import REGISTRY, Access, Method
+from exchange.gateway.registry import REGISTRY, Access, Method, schema_of
 from exchange.gateway.shapes import (
     AccessStatistics,
     AccountSummary,
@@ -74,10 +72,6 @@ def _schemas(schema: dict[str, Any], shared: dict[str, Any]) -> dict[str, Any]:
 
 def _params_schema(method: Method) -> dict[str, Any]:
     return method.params.model_json_schema(ref_template=_REF)
-
-
-def _schema_of(shape: Any) -> dict[str, Any]:
-    return TypeAdapter(shape).json_schema(ref_template=_REF)
 
 
 def _envelope(result: dict[str, Any]) -> dict[str, Any]:
@@ -289,7 +283,7 @@ def asyncapi() -> dict[str, Any]:
                                 "required": ["channel", "data"],
                                 "properties": {
                                     "channel": {"type": "string"},
-                                    "data": _schemas(_schema_of(TELLS[kind]), shared),
+                                    "data": _schemas(schema_of(TELLS[kind]), shared),
                                     "place": {"type": "string", "description": PLACE},
                                     "previous": {"type": "string", "description": PREVIOUS},
                                 },

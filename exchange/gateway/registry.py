@@ -112,6 +112,11 @@ F = TypeVar("F", bound=Callable[..., Any])
 Handler = Callable[["Call", Any], Any]
 
 
+def schema_of(shape: Any) -> dict[str, Any]:
+    """What a type looks like as JSON; what it is made of stands in `$defs`."""
+    return TypeAdapter(shape).json_schema(ref_template="#/components/schemas/{model}")
+
+
 @dataclass(frozen=True, slots=True)
 class Ask(Generic[R]):
     """What a method wants of the exchange: commands in one piece, and how their entries become its result.
@@ -158,7 +163,7 @@ class Method:
         return " ".join((self.handler.__doc__ or "").split("\n\n")[0].split())
 
     def result_schema(self) -> dict[str, Any]:
-        return TypeAdapter(self.result).json_schema(ref_template="#/components/schemas/{model}")
+        return schema_of(self.result)
 
 
 class Registry:
