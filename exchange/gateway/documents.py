@@ -24,6 +24,7 @@ from exchange.gateway.shapes import (
     InstrumentStateTold,
     OrderShape,
     PlatformTold,
+    ProtectionTold,
     Quote,
     StepShape,
     Ticker,
@@ -230,6 +231,7 @@ TELLS: Final[dict[str, Any]] = {
     "step": StepShape,
     "user": OrderShape | list[OrderShape] | list[UserTradeShape] | ChangesTold,
     "portfolio": AccountSummary,
+    "protection": ProtectionTold,
     "events": EventsTold,
 }
 

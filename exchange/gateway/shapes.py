@@ -510,6 +510,13 @@ class ChangesTold(TypedDict):
     positions: list[PositionShape]
 
 
+class ProtectionTold(TypedDict):
+    index_name: str
+    instrument_name: str
+    frozen_until: int
+    mmp_group: str
+
+
 class EventsTold(TypedDict):
     type: Literal["snapshot", "change"]
     entries: list[tuple[int, int, dict[str, Any]]]  # sequence, time in nanoseconds, event

@@ -195,7 +195,7 @@ WORDS = {
     "what": ["orders", "trades", "changes"],
     "subject": ["clearing", "cash", "access"],
 }
-SILENT = {"instrument.state.any.any", "platform_state", "simulation.step"}  # here
+SILENT = {"instrument.state.any.any", "user.mmp_trigger.btc_rub", "platform_state", "simulation.step"}  # here
 
 
 def channels_of(address: str) -> list[str]:
