@@ -37,6 +37,7 @@ class Verdict(StrEnum):
     LOWER = "lower"
     NO_DIFFERENCE_SEEN = "no difference seen"
     NO_VERDICT = "no verdict"  # too few pairs in which the measure is defined
+    NOT_COMPARABLE = "not comparable"  # none: under one of the two it means nothing
 
 
 class MeanInterval(NamedTuple):
@@ -154,7 +155,7 @@ def median_ranks(n: int) -> tuple[int, int] | None:
 def verdict(compared: PairedDifference, adjusted_p: float, *, significance: float = SIGNIFICANCE) -> Verdict:
     """What may be said of `other` against `baseline`. `adjusted_p` is `compared.p_value` after `holm`."""
     if compared.n < FEWEST_PAIRS:
-        return Verdict.NO_VERDICT
+        return Verdict.NO_VERDICT if compared.n else Verdict.NOT_COMPARABLE
     if adjusted_p >= significance or compared.low <= 0 <= compared.high:
         return Verdict.NO_DIFFERENCE_SEEN
     return Verdict.HIGHER if compared.difference > 0 else Verdict.LOWER
