@@ -2,10 +2,10 @@
 
 Two regimes are run with the same seeds, so what one seed does to both cancels in the difference of its pair.
 
-Interval. Student's interval of the mean difference, each end of which is moved out to where Hall's transformation of
-t, which removes the skewness of a sample (Johnson 1978, Hall 1992), puts it, if that is further. Many measures differ
-little in most pairs and much in a few; there Student's interval, and the bootstrap too, hold the truth too seldom
-(docs/decisions/0023-intervals-of-skewed-differences.md).
+Interval. Student's interval of the mean difference. From five pairs on, each of its ends is moved out to where Hall's
+transformation of t, which removes the skewness of a sample (Johnson 1978, Hall 1992), puts it, if that is further. Many
+measures differ little in most pairs and much in a few; there Student's interval alone, and the bootstrap too, hold the
+truth too seldom (docs/decisions/0023-intervals-of-skewed-differences.md).
 
 Test. Student's paired t decides, because rank and sign tests cannot: with ten pairs the smallest p that a
 sign test or a sign-flip permutation can give is 2 / 1024, and Holm's correction over thirty measures makes
@@ -26,6 +26,7 @@ import numpy.typing as npt
 SIGNIFICANCE = 0.05
 POWER = 0.80
 FEWEST_PAIRS = 3  # for an interval, a test and a verdict
+FEWEST_FOR_SKEWNESS = 5  # of fewer, that of a sample says next to nothing
 SAME = 1e-12  # differences that vary by less than this part of the values compared are the same
 
 Values = npt.ArrayLike
@@ -178,13 +179,13 @@ def intervals(
 ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
     """The intervals of the means of samples of equal size along the last axis, which must vary.
 
-    Each end is the further of Student's and of that which Hall's transformation of t gives.
+    Each end is the further of Student's and, from five values on, of that which Hall's transformation of t gives.
     """
     n = samples.shape[-1]
     mean = samples.mean(axis=-1)
     error = samples.std(axis=-1, ddof=1) / np.sqrt(n)
     reach = _student_quantile((1 + confidence) / 2, n - 1)
-    bend = _skewness(samples) / (3 * np.sqrt(n))
+    bend = _skewness(samples) / (3 * np.sqrt(n)) if n >= FEWEST_FOR_SKEWNESS else np.zeros_like(mean)
     low = mean - error * np.maximum(reach, _straightened(reach, bend))
     high = mean + error * np.maximum(reach, -_straightened(-reach, bend))
     return low, high

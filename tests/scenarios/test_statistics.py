@@ -76,6 +76,12 @@ def test_the_end_on_the_skewed_side_is_where_halls_transformation_puts_it() -> N
     assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
 
 
+def test_of_four_pairs_the_interval_is_students_however_skewed() -> None:
+    found = paired_difference(np.zeros(4), [0.0, 0.0, 0.0, 8.0])
+    expected = stats.ttest_1samp([0.0, 0.0, 0.0, 8.0], 0.0).confidence_interval(0.95)
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.floats(-1e6, 1e6).map(lambda x: round(x, 3)), min_size=3, max_size=30))
 def test_an_interval_that_leaves_out_0_and_the_t_test_agree(values: list[float]) -> None:
