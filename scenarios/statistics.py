@@ -148,10 +148,14 @@ def median_ranks(n: int) -> tuple[int, int] | None:
     return None if below < 0 else (below, n - 1 - below)
 
 
-def verdict(compared: PairedDifference, adjusted_p: float, *, significance: float = SIGNIFICANCE) -> Verdict:
-    """What may be said of `other` against `baseline`. `adjusted_p` is `compared.p_value` after `holm`."""
+def verdict(
+    compared: PairedDifference, adjusted_p: float, *, pairs: int = 0, significance: float = SIGNIFICANCE
+) -> Verdict:
+    """What may be said of `other` against `baseline`. `adjusted_p` is `compared.p_value` after `holm`; `pairs` is how
+    many pairs of runs there are, whether the measure is defined in them or not."""
     if compared.n < FEWEST_PAIRS:
-        return Verdict.NO_VERDICT if compared.n else Verdict.NOT_COMPARABLE
+        undefined = compared.n == 0 and pairs >= FEWEST_PAIRS
+        return Verdict.NOT_COMPARABLE if undefined else Verdict.NO_VERDICT
     if adjusted_p >= significance or compared.low <= 0 <= compared.high:
         return Verdict.NO_DIFFERENCE_SEEN
     return Verdict.HIGHER if compared.difference > 0 else Verdict.LOWER

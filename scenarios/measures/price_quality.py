@@ -157,8 +157,9 @@ def halted_time(view: RunView) -> float:
     halted = whole = 0.0
     for listing, suspended in zip(listings(view), suspensions(view), strict=True):
         if listing.follows_index and may_be_traded(view, listing):
-            bounds = [listing.begins, max(listing.begins, listing.ends)]
-            marks = np.unique(np.clip([*suspended.time, *sessions(view).time, *bounds], *bounds))
+            begins, ends = listing.begins, max(listing.begins, listing.ends)
+            turns = np.concatenate([suspended.time, sessions(view).time, [begins, ends]])
+            marks = np.unique(np.clip(turns, begins, ends))
             start, lasts = marks[:-1], np.diff(marks)
             within = is_open(view, start)
             whole += float(lasts[within].sum())

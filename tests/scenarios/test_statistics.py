@@ -120,7 +120,7 @@ def test_rounding_noise_is_no_difference() -> None:
     assert (found.p_value, found.sign_p_value) == (1.0, 1.0)
 
 
-@pytest.mark.parametrize("n", [1, 2])
+@pytest.mark.parametrize("n", [0, 1, 2])
 def test_too_few_pairs_allow_no_verdict(n: int) -> None:
     found = paired_difference([1.0] * n + [math.nan], [2.0] * (n + 1))
     assert found.n == n
@@ -132,7 +132,8 @@ def test_what_means_nothing_under_one_of_two_regimes_is_not_comparable() -> None
     """Spread of a market against a regime that lets nobody in: no number, and above all not nought."""
     found = paired_difference([3.0, 3.1, 2.9, 3.0], [math.nan] * 4)
     assert found.n == 0 and math.isnan(found.difference)
-    assert verdict(found, math.nan) is Verdict.NOT_COMPARABLE
+    assert verdict(found, math.nan, pairs=4) is Verdict.NOT_COMPARABLE
+    assert verdict(found, math.nan, pairs=2) is Verdict.NO_VERDICT  # too few to say even that
 
 
 def test_unequal_lengths_are_refused() -> None:
