@@ -26,7 +26,7 @@ class Carried:
 
     @classmethod
     def by(cls, run_one: RunCell, design: Design) -> Self:
-        files = {file.source: file for file in (design.scenario, *design.regimes)}
+        files = {file.source: file for file in design.files}
         return cls(run_one, files, _versions())
 
     def __call__(self, scenario: str, regime: str, seed: int, population: int | None) -> CellResult:

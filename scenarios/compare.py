@@ -16,7 +16,7 @@ from platform import python_version
 from tempfile import TemporaryDirectory
 from typing import NamedTuple, TypeAlias
 
-from exchange.messages import Message, decode, encode
+from exchange.messages import Message, changed, decode, encode
 from scenarios.cell_tables import ArrowTable, measures_of, outcomes_of, parquet, timeline_of
 from scenarios.cells import (
     Cell,
@@ -35,6 +35,7 @@ from scenarios.sweep import Hire, processes, sweep
 CELLS = "cells"  # the folder of the finished runs within that of the comparison
 FILES = "files"  # that of scenario and regimes which lie nowhere else, since they were made in code
 REVERSED = "reverse.json"  # what a reverse stress test leaves in its folder
+SCENARIO = "scenario."  # before a key of a grid that is the scenario's
 PACKAGES = ("numpy", "scipy", "simpy", "msgspec", "pyarrow", "plotly")
 
 
@@ -48,11 +49,14 @@ class SourceFile(Message):
 
 class GridPoint(Message):
     """One regime of a sweep: of which regime it is a variant, and what stands under the swept keys, in the units of the
-    file; None where it says nothing."""
+    file; None where it says nothing. Keys of the scenario begin with `SCENARIO`."""
 
     regime: str
     base: str
     values: dict[str, float | None]
+    world: SourceFile | None = (
+        None  # the scenario with other numbers in it, which it meets in place of the design's
+    )
 
 
 class Precision(Message):
@@ -74,6 +78,15 @@ class Design(Message):
     command: str = ""  # the exact command that asks for this comparison
     grid: tuple[GridPoint, ...] = ()  # of a sweep: one a regime, in their order
     precision: Precision | None = None
+
+    def world_of(self, regime: str) -> SourceFile:
+        """The scenario that the regime of that name meets."""
+        return next((one.world for one in self.grid if one.regime == regime and one.world), self.scenario)
+
+    @property
+    def files(self) -> tuple[SourceFile, ...]:
+        """Of every scenario and regime."""
+        return (self.scenario, *(one.world for one in self.grid if one.world), *self.regimes)
 
     @property
     def looks(self) -> int:
@@ -303,6 +316,9 @@ def _sample(design: Design, seeds: Sequence[int], folder: Path) -> Design:
     return Design(
         scenario=written_out(design.scenario, folder),
         regimes=tuple(written_out(regime, folder) for regime in design.regimes),
+        grid=tuple(
+            changed(one, world=written_out(one.world, folder)) if one.world else one for one in design.grid
+        ),
         seeds=tuple(seeds),
         population=design.population,
         command=design.command,
@@ -360,7 +376,7 @@ def _tasks(design: Design, folder: Path, made_by: str | None = None) -> list[Cel
     """Seed by seed, so that a comparison that is stopped early has whole pairs."""
     version_made = made_by or code_version()
     return [
-        cell_task(design.scenario, regime, seed, design.population, folder / CELLS, version_made)
+        cell_task(design.world_of(regime.name), regime, seed, design.population, folder / CELLS, version_made)
         for seed in sorted(design.seeds)
         for regime in design.regimes
     ]

@@ -79,7 +79,8 @@ def compare(
     sweep: Annotated[
         list[str] | None,
         typer.Option(
-            help="A number of the regimes and the values to try, KEY=V1,V2; given more than once, each with each."
+            help="A number of the regimes and the values to try, KEY=V1,V2, or of the scenario, scenario.KEY=V1,V2; "
+            "given more than once, each with each."
         ),
     ] = None,
     seeds: Seeds = None,

@@ -3,7 +3,16 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from scenarios.compare import Design, DesignError, Precision, SourceFile, source_file
+from exchange.messages import changed
+from scenarios.compare import (
+    SCENARIO,
+    Design,
+    DesignError,
+    GridPoint,
+    Precision,
+    SourceFile,
+    source_file,
+)
 from scenarios.config.reading import stated
 from scenarios.config.regime_file import (
     every_cash,
@@ -14,12 +23,13 @@ from scenarios.config.regime_file import (
     with_cash,
     with_clearing,
 )
-from scenarios.config.scenario_file import load_world, world_under
+from scenarios.config.scenario_file import load_world, scenario_name, world_under
 from scenarios.config.swept import outside_brackets
-from scenarios.grid import over_grid, read_sweep
+from scenarios.grid import Met, over_grid, read_sweep
 from scenarios.provenance import toml_text
 from scenarios.run import rehearse
 
+SIZE = f"{SCENARIO}population.size"
 ALL = "all"  # the word for every shipped cash profile
 
 
@@ -61,17 +71,31 @@ def design_of(
 ) -> Design:
     """Raises ConfigurationError for a file that is at fault, or a regime that cannot meet the scenario."""
     source = scenario_source(scenario, population)
-    names, grid = over_grid(regimes, [read_sweep(text) for text in sweeps]) if sweeps else (list(regimes), ())
-    for name in names:
-        meet(scenario, name, population)
+    every, grid = over_grid(scenario, regimes, [read_sweep(text) for text in sweeps])
+    grid = grid if sweeps else ()
+    if population is not None and any(SIZE in point.values for point in grid):
+        raise DesignError(f"{SIZE} is swept, and --population gives one size to all; leave one of them out.")
+    for one in every:
+        meet(one.scenario, one.regime, population)
     return Design(
         scenario=source,
-        regimes=tuple(regime_source(name) for name in names),
+        regimes=tuple(changed(regime_source(one.regime), name=one.name) for one in every),
         seeds=tuple(seeds),
         population=population,
         command=command,
-        grid=grid,
+        grid=tuple(
+            _placed(point, one, scenario, population) for one, point in zip(every, grid, strict=False)
+        ),
         precision=precision,
+    )
+
+
+def _placed(point: GridPoint, met: Met, scenario: str, population: int | None) -> GridPoint:
+    """The point of the grid with the scenario that it meets, by a name that tells its numbers, if that is another."""
+    if met.scenario == scenario:
+        return point
+    return changed(
+        point, world=changed(scenario_source(met.scenario, population), name=scenario_name(met.scenario))
     )
 
 

@@ -108,6 +108,10 @@ def analyse(
         }
         for measure in measures
     }
+    pairs = {
+        regime: sum((regimes[0], seed) in runs and (regime, seed) in runs for seed in seeds)
+        for regime in regimes
+    }
     compared: dict[tuple[str, str], PairedDifference] = {}
     adjusted: dict[tuple[str, str], float] = {}
     for main in (True, False):
@@ -136,6 +140,7 @@ def analyse(
                     values[measure.name][regime],
                     compared[measure.name, regime],
                     adjusted[measure.name, regime],
+                    pairs[regime],
                 )
                 for regime in regimes[1:]
             },
@@ -151,11 +156,15 @@ def _can_be_tested(baseline: Sequence[float], other: Sequence[float]) -> bool:
 
 
 def _contrast(
-    baseline: Sequence[float], other: Sequence[float], compared: PairedDifference, adjusted_p: float
+    baseline: Sequence[float],
+    other: Sequence[float],
+    compared: PairedDifference,
+    adjusted_p: float,
+    pairs: int,
 ) -> Contrast:
     differences = np.asarray(other) - np.asarray(baseline)
     same_way = int((np.sign(differences) == np.sign(compared.difference)).sum())
-    return Contrast(compared, adjusted_p, verdict(compared, adjusted_p), same_way)
+    return Contrast(compared, adjusted_p, verdict(compared, adjusted_p, pairs=pairs), same_way)
 
 
 def as_json(findings: Findings) -> Mapping[str, object]:

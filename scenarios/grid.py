@@ -1,25 +1,34 @@
-"""A sweep: one number of a regime over a grid of values, each of which is a regime of the comparison."""
+"""A sweep: one number of a regime or of the scenario over a grid of values, each of them a regime of the comparison."""
 
 from collections.abc import Sequence
 from decimal import Decimal
 from itertools import product
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-from scenarios.compare import GridPoint
+from scenarios.compare import SCENARIO, GridPoint
 from scenarios.config.numbers import find_number, number_in, spoken
 from scenarios.config.reading import ConfigurationError
 from scenarios.config.regime_file import regime_name, regime_numbers, regime_tables
-from scenarios.config.swept import Change, named
+from scenarios.config.scenario_file import read_scenario, scenario_numbers, scenario_tables
+from scenarios.config.swept import Change, in_brackets, named
 
 OPTION = "--sweep"
-SCENARIO = "scenario."
 
 
 class Sweep(NamedTuple):
-    """A key path, or a short form of one, and the values that are tried, in their order."""
+    """A key path, or a short form of one, and the values that are tried, in their order. A key of the scenario begins
+    with `scenario.`; any other is of the regimes."""
 
     key: str
     values: tuple[Decimal, ...]
+
+
+class Met(NamedTuple):
+    """One regime of the comparison: how it is called there, and by which names a run is given it and its scenario."""
+
+    name: str
+    regime: str
+    scenario: str
 
 
 def read_sweep(text: str) -> Sweep:
@@ -28,13 +37,6 @@ def read_sweep(text: str) -> Sweep:
     if not key or not equals:
         raise ConfigurationError(
             OPTION, text, "names no values", "write KEY=V1,V2, as in institutions.cover_percent=50,100"
-        )
-    if key.startswith(SCENARIO):
-        raise ConfigurationError(
-            OPTION,
-            key,
-            "is of the scenario, and a sweep is over a regime",
-            "name a key of a regime; a scenario's own magnitude is varied as in gap_move@20",
         )
     numbers = tuple(number_in(value, key, OPTION) for value in values.split(","))
     for at, number in enumerate(numbers):
@@ -48,40 +50,65 @@ def read_sweep(text: str) -> Sweep:
     return Sweep(key, numbers)
 
 
-def over_grid(regimes: Sequence[str], sweeps: Sequence[Sweep]) -> tuple[list[str], tuple[GridPoint, ...]]:
-    """Every regime as it stands and at every point of the grid, by the names that a run is given; and what each is.
+def over_grid(
+    scenario: str, regimes: Sequence[str], sweeps: Sequence[Sweep]
+) -> tuple[list[Met], tuple[GridPoint, ...]]:
+    """Every regime as it stands and at every point of the grid; and what each is.
 
-    A point that is the regime as it stands is not run twice. Raises ConfigurationError for a key that is no number of
-    one of the regimes.
+    A point that is the regime and the scenario as they stand is not run twice. Raises ConfigurationError for a key that
+    is no number of the scenario, or of one of the regimes.
     """
-    names: list[str] = []
+    found: list[Met] = []
     points: list[GridPoint] = []
     for regime in regimes:
-        for name, values in _around(regime, sweeps):
-            names.append(name)
+        for met, values in _around(scenario, regime, sweeps):
+            found.append(met)
             points.append(
                 GridPoint(
-                    regime=regime_name(name),
+                    regime=met.name,
                     base=regime_name(regime),
                     values={key: None if one is None else float(one) for key, one in values.items()},
                 )
             )
-    return names, tuple(points)
+    return found, tuple(points)
 
 
-def _around(regime: str, sweeps: Sequence[Sweep]) -> list[tuple[str, dict[str, Decimal | None]]]:
-    """The regime as it stands first, then the points that differ from it."""
-    tables = regime_tables(regime)
-    numbers = regime_numbers(tables, regime)
-    keys = [find_number(sweep.key, tables, numbers, regime) for sweep in sweeps]
-    for at, key in enumerate(keys):
-        if key in keys[:at]:
-            raise ConfigurationError(OPTION, key, "is swept twice", "join the two lists of values")
-    own = {key: None if (said := numbers[key]) is None else Decimal(str(said)) for key in keys}
-    found: list[tuple[str, dict[str, Decimal | None]]] = [(regime, own)]
+Numbers: TypeAlias = dict[str, Decimal | None]
+
+
+def _around(scenario: str, regime: str, sweeps: Sequence[Sweep]) -> list[tuple[Met, Numbers]]:
+    """The regime and the scenario as they stand first, then the points that differ from them."""
+    own = _own_numbers(scenario, regime, sweeps)
+    found: list[tuple[Met, Numbers]] = [(Met(regime_name(regime), regime, scenario), own)]
     for values in product(*(sweep.values for sweep in sweeps)):
-        point = dict(zip(keys, values, strict=True))
-        changes = tuple(Change(key, value) for key, value in point.items() if value != own[key])
+        point = dict(zip(own, values, strict=True))
+        changes = [Change(key, value) for key, value in point.items() if value != own[key]]
+        rules = tuple(change for change in changes if not change.key.startswith(SCENARIO))
+        world = tuple(
+            Change(change.key.removeprefix(SCENARIO), change.value)
+            for change in changes
+            if change.key.startswith(SCENARIO)
+        )
         if changes:
-            found.append((named(regime, changes), {**point}))
+            met = named(regime, rules)
+            name = f"{regime_name(met)}{in_brackets(world, SCENARIO)}"
+            found.append((Met(name, met, named(scenario, world)), {**point}))
     return found
+
+
+def _own_numbers(scenario: str, regime: str, sweeps: Sequence[Sweep]) -> Numbers:
+    """What stands under each swept key, by its whole path and in the order of the sweeps."""
+    rules, world = regime_tables(regime), scenario_tables(scenario)
+    of_rules, of_world = regime_numbers(rules, regime), scenario_numbers(read_scenario(scenario))
+    own: Numbers = {}
+    for sweep in sweeps:
+        if sweep.key.startswith(SCENARIO):
+            key = find_number(sweep.key.removeprefix(SCENARIO), world, of_world, scenario)
+            whole, said = f"{SCENARIO}{key}", of_world[key]
+        else:
+            whole = find_number(sweep.key, rules, of_rules, regime)
+            said = of_rules[whole]
+        if whole in own:
+            raise ConfigurationError(OPTION, whole, "is swept twice", "join the two lists of values")
+        own[whole] = None if said is None else Decimal(str(said))
+    return own

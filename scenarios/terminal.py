@@ -199,7 +199,8 @@ def _legend(findings: Findings) -> str:
     return _(
         "Mean of {runs}, and the 95% interval: the baseline's own, and below the others that of their difference from "
         "the baseline, of percentages in points. ▲ higher  ▼ lower  = exactly the same  ≈ no difference seen (5%, "
-        "corrected for all main measures together)  ? too few runs in which it is defined."
+        "corrected for all main measures together)  ? too few runs in which it is defined  ∅ not comparable: under one "
+        "of the two it means nothing."
     ).format(runs=runs)
 
 

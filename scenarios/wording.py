@@ -38,6 +38,7 @@ VERDICTS = {
     Verdict.LOWER: N_("lower"),
     Verdict.NO_DIFFERENCE_SEEN: N_("no difference seen"),
     Verdict.NO_VERDICT: N_("no verdict"),
+    Verdict.NOT_COMPARABLE: N_("not comparable"),
 }
 
 
@@ -242,7 +243,7 @@ def phrase(measure: Measure, verdict: Verdict) -> str:
 def exactly_the_same(contrast: Contrast) -> bool:
     """In every single pair of runs."""
     compared = contrast.compared
-    return contrast.verdict is not Verdict.NO_VERDICT and compared.low == compared.high == 0
+    return compared.low == compared.high == 0
 
 
 def arrow(contrast: Contrast) -> str:
@@ -253,6 +254,7 @@ def arrow(contrast: Contrast) -> str:
         Verdict.LOWER: "▼",
         Verdict.NO_DIFFERENCE_SEEN: "≈",
         Verdict.NO_VERDICT: "?",
+        Verdict.NOT_COMPARABLE: "∅",
     }[contrast.verdict]
 
 

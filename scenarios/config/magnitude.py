@@ -11,6 +11,7 @@ from pydantic import Field, model_validator
 from scenarios.config.numbers import Number, number_in, plain, typed, with_number
 from scenarios.config.reading import ConfigurationError, Table, Text, closest, fault
 
+MAGNITUDE = "magnitude"  # the key of the shock itself, where numbers are named
 AT = "@"  # between a scenario and the magnitude at which it is run
 MOST_STEPS = 10_000
 Strength = Annotated[Decimal, Field(ge=0, le=1_000_000_000_000)]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from importlib.resources.abc import Traversable
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any, NamedTuple, NoReturn
 
 from pydantic import Field, model_validator
 
@@ -58,9 +58,9 @@ from scenarios.config.coin_market import (
 from scenarios.config.directives import CashAsset, DirectiveTable
 from scenarios.config.hazard_table import FreezeHazardTable
 from scenarios.config.house_tables import ClientTable, HouseTable, MemberTable
-from scenarios.config.magnitude import MagnitudeTable, at_magnitude, scaled
+from scenarios.config.magnitude import MAGNITUDE, MagnitudeTable, Scaled, at_magnitude, scaled
 from scenarios.config.market_tables import CALLS, FIXING, MarketTable
-from scenarios.config.numbers import numbers_of
+from scenarios.config.numbers import Number, find_number, numbers_of, plain, with_number
 from scenarios.config.published_table import OF_THE_COIN, PublishedTable
 from scenarios.config.reading import (
     AssetCode,
@@ -92,6 +92,7 @@ from scenarios.config.settlement_tables import (
     minor_units,
 )
 from scenarios.config.shipped import Shipped
+from scenarios.config.swept import Change, in_brackets, named, parted
 from scenarios.config.theft_table import TheftTable
 from scenarios.config.underlyings_file import UnderlyingTable, check_coins, known_underlyings
 from scenarios.index_path import instant, midnight_of, read_knots
@@ -1391,31 +1392,72 @@ def shipped_scenarios() -> list[str]:
 
 def scenario_path(name_or_path: str) -> Path | Traversable:
     """The file of a shipped scenario, or the file that is named. Raises ConfigurationError for neither."""
-    return _SHIPPED.path(scaled(name_or_path).scenario)
+    return _SHIPPED.path(_parted(name_or_path).scenario)
 
 
 def scenario_name(name_or_path: str) -> str:
-    """What a run of the scenario goes by: the name of its file, and the magnitude if another one is asked for."""
-    path = scenario_path(name_or_path)
-    return f"{path.name.removesuffix('.toml')}{scaled(name_or_path).suffix}"
+    """What a run of the scenario goes by: the name of its file, the magnitude if another one is asked for, and in
+    brackets the numbers that are changed."""
+    stem = scenario_path(name_or_path).name.removesuffix(".toml")
+    parts = _parted(name_or_path)
+    return f"{stem}{parts.suffix}{in_brackets(parts.changes)}"
 
 
 def read_scenario(name_or_path: str) -> ScenarioFile:
-    """The scenario of that name, checked; `gap_move@20` is one whose shock is of another magnitude. Raises
-    ConfigurationError.
+    """The scenario of that name, checked; `gap_move@20` is one whose shock is of another magnitude, and
+    `gap_move[population.size=80]` one with another number. Raises ConfigurationError.
     """
-    file = f"{scenario_path(name_or_path)}{scaled(name_or_path).suffix}"
+    parts = _parted(name_or_path)
+    file = named(f"{scenario_path(name_or_path)}{parts.suffix}", parts.changes)
     return check(ScenarioFile, scenario_tables(name_or_path), file)
 
 
 def scenario_tables(name_or_path: str) -> dict[str, Any]:
-    """What the scenario's file says, with a shock of the magnitude that is named. Not checked unless one is."""
-    path, magnitude = scenario_path(name_or_path), scaled(name_or_path).magnitude
+    """What the scenario's file says, with a shock of the magnitude and with the numbers that are named. Not checked
+    unless some are. Raises ConfigurationError for a key that is no number of it."""
+    path, parts = scenario_path(name_or_path), _parted(name_or_path)
     tables = read_toml(path)
-    if magnitude is None:
-        return tables
-    scenario = check(ScenarioFile, tables, str(path))
-    return at_magnitude(tables, scenario.magnitude, magnitude, str(path))
+    changes = (() if parts.magnitude is None else (Change(MAGNITUDE, parts.magnitude),)) + parts.changes
+    for change in changes:
+        tables = _changed(tables, change, str(path))
+    return tables
+
+
+class _Parts(NamedTuple):
+    scenario: str
+    magnitude: Decimal | None
+    changes: tuple[Change, ...]
+
+    @property
+    def suffix(self) -> str:
+        return Scaled(self.scenario, self.magnitude).suffix
+
+
+def _parted(name_or_path: str) -> _Parts:
+    """The scenario, the magnitude and the changes that are named, in either order."""
+    alone, after = parted(name_or_path)
+    shock = scaled(alone)
+    scenario, before = parted(shock.scenario)
+    return _Parts(scenario, shock.magnitude, before + after)
+
+
+def scenario_numbers(scenario: ScenarioFile) -> dict[str, Number | None]:
+    """Every number that a scenario states or may state, by its key path: that of its shock is `magnitude`."""
+    shock = scenario.magnitude
+    numbers = numbers_of(scenario, ("magnitude", "published"))
+    return numbers | {MAGNITUDE: None if shock is None else plain(shock.stands_at)}
+
+
+def _changed(tables: Mapping[str, Any], change: Change, file: str) -> dict[str, Any]:
+    """The tables with that number in the place of their own. If the magnitude moves it, there is none any more."""
+    scenario = check(ScenarioFile, tables, file)
+    key = find_number(change.key, tables, scenario_numbers(scenario), file)
+    if key == MAGNITUDE:
+        return at_magnitude(tables, scenario.magnitude, change.value, file)
+    changed = with_number(tables, key, change.value)
+    if scenario.magnitude is not None and key in (scale.key for scale in scenario.magnitude.scales):
+        del changed[MAGNITUDE]
+    return changed
 
 
 def under_market(scenario: ScenarioFile, market: MarketTable) -> dict[str, Any]:
@@ -1478,7 +1520,8 @@ def load_world(
 ) -> World:
     """The world of that scenario, settled in `cash` or in its own coin, checked. Instruments keep their names.
 
-    `gap_move@20` is the scenario with a shock of another magnitude. `fallback` is a further cash asset that the venue
+    `gap_move@20` is the scenario with a shock of another magnitude, `gap_move[population.size=80]` with another number.
+    `fallback` is a further cash asset that the venue
     keeps, by its shipped profile. `market`: what a regime says of hours, calls and bands. `books`: all are published.
     Raises ConfigurationError before anything has happened.
     """

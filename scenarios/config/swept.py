@@ -1,4 +1,5 @@
-"""A regime with one of its numbers changed: another regime, whose number is an assumption and says so."""
+"""A regime or a scenario with one of its numbers changed. Such a regime is another, whose number is an assumption and
+says so; such a scenario is the same, at another size."""
 
 import re
 from collections.abc import Mapping
@@ -13,7 +14,7 @@ APART = ";"  # between two changes
 
 
 class Change(NamedTuple):
-    """A number that is put in the place of a regime's own, under a key path, or a short form of one."""
+    """A number that is put in the place of a file's own, under a key path, or a short form of one."""
 
     key: str
     value: Decimal
@@ -24,7 +25,7 @@ class Change(NamedTuple):
 
 
 def parted(name: str) -> tuple[str, tuple[Change, ...]]:
-    """ "REGIME[KEY=VALUE;KEY=VALUE]" as the regime and what is changed of it. Raises ConfigurationError."""
+    """ "NAME[KEY=VALUE;KEY=VALUE]" as the regime or scenario and what is changed of it. Raises ConfigurationError."""
     found = _CHANGES.fullmatch(name)
     if found is None:
         return name, ()
@@ -41,15 +42,15 @@ def _change(text: str, name: str) -> Change:
 
 
 def named(name: str, changes: tuple[Change, ...]) -> str:
-    """The regime as it is named with those changes, so that a run can be given it."""
+    """The regime or scenario as it is named with those changes, so that a run can be given it."""
     return f"{name}[{APART.join(change.typed for change in changes)}]" if changes else name
 
 
-def in_brackets(changes: tuple[Change, ...]) -> str:
-    """For people: "[assets_min=24,000,000]". Nothing for no change."""
+def in_brackets(changes: tuple[Change, ...], of: str = "") -> str:
+    """For people: "[assets_min=24,000,000]". Nothing for no change. `of` stands before each: "scenario."."""
     leaves = [leaf_of(change.key) for change in changes]
     told = [
-        f"{leaf if leaves.count(leaf) == 1 else change.key}={spoken(change.value)}"
+        f"{of}{leaf if leaves.count(leaf) == 1 else change.key}={spoken(change.value)}"
         for leaf, change in zip(leaves, changes, strict=True)
     ]
     return f"[{', '.join(told)}]" if told else ""

@@ -16,7 +16,6 @@ from exchange.events import (
     CashPriced,
     CashRequestRejected,
     ClaimSettled,
-    CoinsRedeemed,
     CustodyGated,
     CustodyReopened,
     LossAllocated,
@@ -227,15 +226,6 @@ def withdrawal_wait(view: RunView) -> float:
 
 
 @measure(
-    CASH_LEG, "Coins redeemed", "RUB",
-    formula="sum of coins handed back to the issuer for bank roubles",
-    published_by="issuers, in reserve reports",
-)  # fmt: skip
-def coins_redeemed(view: RunView) -> float:
-    return float(of_coin(view, view.table(CoinsRedeemed))["amount"].sum() / ROUBLE)
-
-
-@measure(
     CASH_LEG, "Holders who tried to leave after the freeze", "%",
     formula="depositors who asked to withdraw after the first freeze / depositors before it",
     published_by="central banks, in studies of runs",
@@ -329,7 +319,6 @@ MEASURES = (
     withdrawals_blocked,
     withdrawals_completed,
     withdrawal_wait,
-    coins_redeemed,
     holders_leaving,
     moved_within_hour,
     coins_lost,

@@ -7,10 +7,12 @@ from scenarios.measures.measure import CONCENTRATION, NAN, PERCENT, Floats, RunV
 from scenarios.measures.reading import (
     changes,
     fills,
+    holders,
     index_ticks,
     listings,
     open_interest,
     open_notional,
+    steps,
     totals,
 )
 
@@ -44,13 +46,16 @@ def provided(view: RunView) -> Floats:
 
 @once
 def held_at_peak(view: RunView) -> Floats:
-    """Positions in derivatives, long or short, at the index, by participant, at peak open interest."""
-    every = fills(view)
+    """Positions in derivatives, long or short, at the index, by participant, at peak open interest.
+
+    A position is of whoever holds it then: what a roll closed, and what a default moved, counts.
+    """
+    every = steps(view)
     times = changes(open_interest(view))
     if not times.size:
         return np.empty(0)
     peak = times[np.argmax(open_notional(view, times))]
-    amounts = np.zeros(len(every.participants))
+    amounts = np.zeros(len(holders(view)))
     for at, listing in enumerate(listings(view)):
         if open_interest(view)[at].at(np.array([peak]), 0.0)[0] == 0:
             continue

@@ -80,11 +80,15 @@ def finality_external(view: RunView) -> float:
 @measure(
     CASH_LEG, "Time in which books and keeper disagreed", "%",
     formula="time in which a delivery was final on the venue's books and its money could not be on the keeper's "
-    "ledger yet, or money due in own wallets was unswept / time",
+    "ledger yet, or money due in own wallets was unswept / time; where "
+    "anything was delivered or swept",
     published_by="nobody",
     better="lower",
 )  # fmt: skip
 def books_disagree(view: RunView) -> float:
+    swept = of_coin(view, view.table(CustodySwept))
+    if not settlements(view) and not swept["time"].size:
+        return NAN
     marks: list[tuple[float, int]] = []
     for _, final, last in settlements(view):
         if last is not None and not last <= final:
@@ -94,7 +98,6 @@ def books_disagree(view: RunView) -> float:
     open_now = np.cumsum([step for _, step in marks])
     times = np.array([np.iinfo(np.int64).min, *(time for time, _ in marks)]).astype(np.int64)
     deliveries = Path(times, np.concatenate([[0.0], open_now > 0]))
-    swept = of_coin(view, view.table(CustodySwept))
     wallets = Path(np.append(times[:1], swept["time"]), np.append(0.0, swept["unswept"] > 0).astype(float))
     both = np.unique(np.concatenate([deliveries.time, wallets.time]))
     values, lengths = stretches(

@@ -7,6 +7,7 @@ from exchange.events import (
     AccountsValued,
     BooksAudited,
     BucketSettled,
+    Event,
     FundSized,
     Layer,
     LayerUsed,
@@ -160,36 +161,46 @@ def orders_refused_own_funds(view: RunView) -> float:
     return refused_share(view, OWN_FUNDS_REASONS)
 
 
+def _times_passed(view: RunView, kind: type[Event], has_line: bool) -> float:
+    """How often it happened; nan under a regime that draws no line which could be passed."""
+    times = view.table(kind)["sequence"].size
+    return float(times) if times or has_line else NAN
+
+
 @measure(
     HOUSE, "Soft caps passed", "times",
-    formula="how often an institution's capital at risk, with that of its clients, went beyond its soft cap",
+    formula="how often an institution's capital at risk, with that of its clients, went beyond its soft cap; "
+    "of a regime with one",
     published_by="rarely published (supervisors are told)",
     better="lower",
 )  # fmt: skip
 def soft_caps_passed(view: RunView) -> float:
-    return float(view.table(SoftCapPassed)["sequence"].size)
+    return _times_passed(view, SoftCapPassed, view.regime.institutions.soft_cap_bp is not None)
 
 
 @measure(
     HOUSE, "Position tiers passed", "times",
-    formula="how often a trade took somebody's position on a coin beyond a tier of the regime's position limit",
+    formula="how often a trade took somebody's position on a coin beyond a tier of the regime's position limit; of "
+    "a regime with one",
     published_by="rarely published (supervisors are told)",
     better="lower",
 )  # fmt: skip
 def position_tiers_passed(view: RunView) -> float:
-    return float(view.table(PositionTierPassed)["sequence"].size)
+    return _times_passed(view, PositionTierPassed, bool(view.regime.position_limits))
 
 
 @measure(
     HOUSE, "Wait for settlement", "minutes",
-    formula="mean over settled buckets of (time paid out - expiry)",
+    formula="mean over buckets settled at their expiry or later of (time paid out - expiry)",
     published_by="rarely published",
     better="lower",
 )  # fmt: skip
 def settlement_wait(view: RunView) -> float:
     expiry: dict[str, int] = {claim.terms.bucket_id: claim.terms.expiry for claim in every_claim(view)}
     waits = [
-        (time - expiry[bucket]) / MINUTE for bucket, (_, time) in settled_at(view).items() if bucket in expiry
+        (time - expiry[bucket]) / MINUTE
+        for bucket, (_, time) in settled_at(view).items()
+        if bucket in expiry and time >= expiry[bucket]
     ]
     return mean(np.array(waits, dtype=float))
 

@@ -41,10 +41,12 @@ from scenarios.measures.reading import (
     instrument_codes,
     known_mids,
     listings,
+    mids_in_spells,
     open_interest,
     open_notional,
     quotes,
     raw_quotes,
+    spell_of,
 )
 
 REALISED_AFTER = 5 * MINUTE
@@ -68,7 +70,8 @@ def trades(view: RunView) -> list[tuple[Floats, Floats, Floats]]:
         mine = (instrument == at) & ~np.isnan(table["taker_side"])
         side, price = table["taker_side"][mine], table["price"][mine]
         before = as_of(sequence, (bid + ask) / 2, table["sequence"][mine])
-        after = _mid_at(view, at, table["time"][mine] + REALISED_AFTER)
+        after = _mid_at(view, at, later := table["time"][mine] + REALISED_AFTER)
+        after[spell_of(view, at, later) > table["time"][mine]] = NAN  # trading has been broken off since
         notional = price * table["quantity"][mine] * float(listing.instrument.tick_value)
         found.append(
             (notional, 2 * BP * side * (price - before) / before, 2 * BP * side * (price - after) / before)
@@ -122,17 +125,27 @@ def depth_reports(view: RunView) -> list[dict[int, Path]]:
 def depth_at(view: RunView, distance_bp: int, when: Integers) -> Floats:
     """Roubles within a distance of the mid over all futures, as last reported; nan while none is traded.
 
-    A future without two sides has no depth: what waits on one side alone is within no distance of a mid.
+    A future without two sides has no depth: what waits on one side alone is within no distance of a mid. A report from
+    before trading was broken off says nothing of the time after it.
     """
     total, any_trading = np.zeros(when.shape), np.zeros(when.shape, bool)
-    for listing, quote, reports in zip(listings(view), quotes(view), depth_reports(view), strict=True):
+    for at, (listing, quote, reports) in enumerate(
+        zip(listings(view), quotes(view), depth_reports(view), strict=True)
+    ):
         if listing.follows_index:
             trading = when < as_of(quote.start, quote.end, when)
             two_sided = trading & ~np.isnan(as_of(quote.start, quote.mid, when))
-            known = reports[distance_bp].at(when) if distance_bp in reports else NAN
+            known = _reported_since(view, at, reports.get(distance_bp), when)
             total += np.where(two_sided, known, 0.0)
             any_trading |= trading
     return np.where(any_trading, total, NAN)
+
+
+def _reported_since(view: RunView, at: int, path: Path | None, when: Integers) -> Floats:
+    """The last report of the stretch of unbroken trading in which each `when` lies; nan before the first of it."""
+    if path is None:
+        return np.full(when.shape, NAN)
+    return np.where(as_of(path.time, path.time, when) >= spell_of(view, at, when), path.at(when), NAN)
 
 
 def _depth(view: RunView, distance_bp: int) -> float:
@@ -165,7 +178,8 @@ def effective_spread(view: RunView) -> float:
 
 @measure(
     LIQUIDITY, "Realised spread", "bp",
-    formula="the same against the mid five minutes after the trade: what makers keep",
+    formula="the same against the mid five minutes after the trade, if trading is not broken off before: what makers "
+    "keep",
     published_by="US trading venues (SEC Rule 605)",
 )  # fmt: skip
 def realised_spread(view: RunView) -> float:
@@ -230,7 +244,8 @@ def _impact(view: RunView, roubles: float) -> float:
         mid = np.where(
             minutes < as_of(quote.start, quote.end, minutes), as_of(quote.start, quote.mid, minutes), NAN
         )
-        known = (last >= 0) & ~np.isnan(mid)
+        reported_at = as_of(table["time"][mine], table["time"][mine], minutes)
+        known = (reported_at >= spell_of(view, at, minutes)) & ~np.isnan(mid)
         lots = roubles * ROUBLE / (mid[known] * listing.instrument.tick_value)
         for side in ("bid_quantities", "ask_quantities"):
             rows = table[side][mine][last[known]]
@@ -261,19 +276,17 @@ def price_impact(view: RunView) -> float:
 
 @measure(
     LIQUIDITY, "Amihud illiquidity", "bp per RUB m",
-    formula="mean over ten-minute bars with trades of |log return of the mid| / traded notional",
+    formula="mean over ten-minute bars of unbroken trading, with trades in them, of |log return of the mid| / "
+    "traded notional",
     published_by="central banks' financial-stability reports",
     better="lower",
 )  # fmt: skip
 def amihud(view: RunView) -> float:
     every, edges = fills(view), grid(view, AMIHUD_BAR)
     bars = [np.empty(0)]
-    for at, (listing, path) in enumerate(zip(listings(view), known_mids(view), strict=True)):
-        if not listing.follows_index:
-            continue
+    for at, mids in mids_in_spells(view, edges):
         taken = (every.instrument == at) & ~every.maker
         millions = np.histogram(every.time[taken], edges, weights=every.notional[taken])[0] / ROUBLE / 1e6
-        mids = path.at(edges)
         moves = BP * np.abs(np.diff(np.log(np.where(mids > 0, mids, NAN))))
         bars.append(moves[millions > 0] / millions[millions > 0])
     return mean(np.concatenate(bars))
@@ -320,7 +333,7 @@ def open_interest_peak(view: RunView) -> float:
 
 @measure(
     LIQUIDITY, "Time without a two-sided market", "%",
-    formula="trading time in which bid or ask is absent (halts included) / trading time",
+    formula="trading time in which bid or ask is absent / trading time",
     published_by="exchanges, on market makers' obligations",
     better="lower",
 )  # fmt: skip

@@ -4,7 +4,7 @@ import numpy as np
 
 from exchange.events import SeriesState, SeriesStateChanged, SettlementPriceFinal
 from exchange.instruments import FUTURES
-from exchange.units import SECOND
+from exchange.units import SECOND, Time
 from scenarios.measures.measure import (
     BP,
     NAN,
@@ -24,11 +24,16 @@ from scenarios.measures.reading import (
     as_of,
     every_claim,
     indices,
+    is_open,
     known_mids,
     listings,
     log_returns,
+    may_be_traded,
     minute_mids,
     quotes,
+    sessions,
+    spell_of,
+    suspensions,
 )
 
 MINUTES_A_YEAR = 365 * 24 * 60
@@ -67,9 +72,16 @@ def index_gap(view: RunView) -> float:
     return float(np.sqrt(weighted_mean(squares, seconds)))
 
 
+def _last_mid(view: RunView, instrument: int, expiry: Time) -> Floats:
+    """Of the trading that lasted up to expiry, in ticks; nan if none did."""
+    path, end = known_mids(view)[instrument], np.array([expiry])
+    told = as_of(path.time, path.time, end) >= spell_of(view, instrument, end - 1)
+    return np.where(told, path.at(end), NAN)
+
+
 @measure(
     PRICE_QUALITY, "Gap at the fixing", "bp",
-    formula="mean over expired futures of |last mid - settlement price| / settlement price",
+    formula="mean over futures that traded up to their expiry of |last mid - settlement price| / settlement price",
     published_by="exchanges, when they review a settlement procedure",
     better="lower",
 )  # fmt: skip
@@ -80,8 +92,7 @@ def fixing_gap(view: RunView) -> float:
     for terms, instrument, _ in every_claim(view):
         settled = price.get(terms.bucket_id)
         if settled and terms.product in FUTURES:
-            last = known_mids(view)[instrument].at(np.array([terms.expiry]))
-            gaps.append(BP * np.abs(last / float(settled) - 1))
+            gaps.append(BP * np.abs(_last_mid(view, instrument, terms.expiry) / float(settled) - 1))
     return mean(np.concatenate(gaps))
 
 
@@ -136,4 +147,33 @@ def halts(view: RunView) -> float:
     return float((view.table(SeriesStateChanged)["state"] == SeriesState.SUSPENDED.value).sum())
 
 
-MEASURES = (index_gap, fixing_gap, variance_ratio, realised_volatility, kurtosis, worst_minute, halts)
+@measure(
+    PRICE_QUALITY, "Time in which trading was suspended", "%",
+    formula="time of sessions, from listing to expiry, in which trading in a future was suspended / all such time; a "
+    "night or a weekend that a scenario writes as a halt is in it",
+    published_by="exchanges (notices of halts)",
+)  # fmt: skip
+def halted_time(view: RunView) -> float:
+    halted = whole = 0.0
+    for listing, suspended in zip(listings(view), suspensions(view), strict=True):
+        if listing.follows_index and may_be_traded(view, listing):
+            begins, ends = listing.begins, max(listing.begins, listing.ends)
+            turns = np.concatenate([suspended.time, sessions(view).time, [begins, ends]])
+            marks = np.unique(np.clip(turns, begins, ends))
+            start, lasts = marks[:-1], np.diff(marks)
+            within = is_open(view, start)
+            whole += float(lasts[within].sum())
+            halted += float(lasts[within & (suspended.at(start, 0.0) > 0)].sum())
+    return PERCENT * ratio(halted, whole)
+
+
+MEASURES = (
+    index_gap,
+    fixing_gap,
+    variance_ratio,
+    realised_volatility,
+    kurtosis,
+    worst_minute,
+    halts,
+    halted_time,
+)

@@ -1,4 +1,7 @@
-"""What several measures read off a record: terms, sessions, quotes, fills, positions and claims over time.
+"""What several measures read off a record: terms, trading time, quotes, fills, positions and claims over time.
+
+Prices, books and returns are of trading time alone: while a session is open and the series trades in it. What goes on
+when nobody can trade (positions, collateral, money) is read from the opening of the run to its close.
 
 A path is a step function: times at which something changed, and what it was from then on. Prices are ticks
 and money is kopecks, as in the record; nothing here is rounded.
@@ -10,6 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from exchange.access.regime import Permission
 from exchange.events import (
     BestPricesChanged,
     BucketSettled,
@@ -18,10 +22,13 @@ from exchange.events import (
     InstrumentListed,
     Liquidity,
     OrderFilled,
+    ParticipantAdmitted,
     PerpetualRolled,
     PositionClosedAtRoll,
     PositionRolled,
     PositionTransferred,
+    SeriesState,
+    SeriesStateChanged,
     SessionClosed,
     SessionOpened,
     SettlementPriceFinal,
@@ -102,9 +109,13 @@ class Fills(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """Whatever changed a position, in order: fills, lots that a roll closed, lots that default management moved."""
+    """Whatever changed a position, in order: fills, lots that a roll closed, lots that default management moved.
+
+    `participant` numbers the names of `Fills`.
+    """
 
     time: Integers
+    participant: Integers
     instrument: Integers
     signed: Integers
     position: Integers  # of the participant in the instrument, after it
@@ -201,10 +212,82 @@ def sessions(view: RunView) -> Path:
     return Path(times[order], states[order])
 
 
+@once
+def suspensions(view: RunView) -> list[Path]:
+    """By instrument: 1 while trading in it is suspended, 0 while it is not."""
+    return [Path(time, (state == SeriesState.SUSPENDED.value).astype(float)) for time, state in _states(view)]
+
+
+@once
+def trading(view: RunView) -> list[Path]:
+    """By instrument: 1 while orders may meet, 0 while they may not: no session, a suspension, trading that has ended.
+
+    A series is listed before it trades; one of which no state is told trades in every session. One that nobody may
+    trade has no market, and so no trading time.
+    """
+    found = []
+    for listing, (time, state) in zip(listings(view), _states(view), strict=True):
+        own = Path(time, np.isin(state, _MEETING).astype(float))
+        marks = np.unique(np.concatenate([[_BEFORE_ALL], time, sessions(view).time]))
+        meets = own.at(marks, 0.0 if time.size else 1.0) > 0
+        meets &= is_open(view, marks) & may_be_traded(view, listing)
+        found.append(Path(marks, meets.astype(float)))
+    return found
+
+
+def may_be_traded(view: RunView, listing: Listing) -> bool:
+    """Whether the regime lets any class trade its product, or somebody was let in who may."""
+    return listing.instrument.product in _permitted(view)
+
+
+@once
+def _permitted(view: RunView) -> frozenset[Product]:
+    words = [one.permissions for one in view.regime.classes]
+    for entry in view.record.entries(ParticipantAdmitted):
+        assert isinstance(entry.event, ParticipantAdmitted)
+        words.append(entry.event.permissions)
+    opens = (product for each in words for product, word in each.items() if word is not Permission.DENIED)
+    return frozenset((*opens, Product.CASH_PAIR))
+
+
+_MEETING = (SeriesState.TRADING.value, SeriesState.FIXING.value)
+_BEFORE_ALL = np.iinfo(np.int64).min
+
+
+@once
+def _states(view: RunView) -> list[tuple[Integers, npt.NDArray[Any]]]:
+    """By instrument: when its state changed, and to which."""
+    table = view.table(SeriesStateChanged)
+    instrument = codes(table["instrument_id"], instrument_codes(view))
+    time, state = table["time"], table["state"].astype(str)
+    return [(time[mine], state[mine]) for at in range(len(listings(view))) for mine in [instrument == at]]
+
+
 def is_open(view: RunView, when: Integers) -> Truths:
     path = sessions(view)
     before = 1.0 - path.value[0] if path.value.size else 1.0
     return path.at(when, before) > 0
+
+
+@once
+def spells(view: RunView) -> list[tuple[Integers, Integers]]:
+    """By instrument: when each stretch of unbroken trading begins, and when it ends."""
+    found = []
+    for listing, path in zip(listings(view), trading(view), strict=True):
+        begins, ends = listing.begins, max(listing.begins, listing.ends)
+        marks = np.unique(np.clip(np.append(path.time, [begins, ends]), begins, ends))
+        meets = path.at(marks) > 0
+        meets[-1] = False
+        turns = np.flatnonzero(np.diff(meets, prepend=False))
+        found.append((marks[turns[::2]], marks[turns[1::2]]))
+    return found
+
+
+def spell_of(view: RunView, at: int, when: Integers) -> Floats:
+    """When the stretch of unbroken trading began in which each `when` lies; nan outside trading time."""
+    begins, ends = spells(view)[at]
+    inside = np.searchsorted(begins, when, side="right") > np.searchsorted(ends, when, side="right")
+    return np.where(inside, as_of(begins, begins, when), NAN)
 
 
 @once
@@ -224,20 +307,22 @@ def raw_quotes(view: RunView) -> list[tuple[Integers, Integers, Floats, Floats]]
 def quotes(view: RunView) -> list[Quotes]:
     """By instrument, in the order of listing."""
     return [
-        _stretches(view, listing, time, bid, ask)
-        for listing, (_, time, bid, ask) in zip(listings(view), raw_quotes(view), strict=True)
+        _stretches(trades, listing, time, bid, ask)
+        for trades, listing, (_, time, bid, ask) in zip(
+            trading(view), listings(view), raw_quotes(view), strict=True
+        )
     ]
 
 
-def _stretches(view: RunView, listing: Listing, time: Integers, bid: Floats, ask: Floats) -> Quotes:
+def _stretches(trades: Path, listing: Listing, time: Integers, bid: Floats, ask: Floats) -> Quotes:
     if listing.ends <= listing.begins:
         nothing = np.empty(0, np.int64)
         return Quotes(nothing, nothing, nothing.astype(float), nothing.astype(float))
-    marks = np.unique(np.concatenate([time, sessions(view).time, [listing.begins, listing.ends]]))
+    marks = np.unique(np.concatenate([time, trades.time, [listing.begins, listing.ends]]))
     marks = marks[(marks >= listing.begins) & (marks <= listing.ends)]
     start, end = marks[:-1], marks[1:]
-    trading = is_open(view, start)
-    start, end = start[trading], end[trading]
+    counts = trades.at(start) > 0
+    start, end = start[counts], end[counts]
     return Quotes(start, end, as_of(time, bid, start), as_of(time, ask, start))
 
 
@@ -283,11 +368,16 @@ def index_ticks(view: RunView) -> list[Path]:
 
 
 @once
+def holders(view: RunView) -> list[str]:
+    """Everybody who ever traded, or was given a position in default management."""
+    kinds = (OrderFilled, PositionTransferred)
+    return list(dict.fromkeys(who for kind in kinds for who in view.table(kind)["participant_id"]))
+
+
+@once
 def fills(view: RunView) -> Fills:
     table = view.table(OrderFilled)
-    known = instrument_codes(view)
-    moved = view.table(PositionTransferred)["participant_id"]
-    participants = list(dict.fromkeys([*table["participant_id"], *moved]))
+    known, participants = instrument_codes(view), holders(view)
     participant = codes(table["participant_id"], {name: at for at, name in enumerate(participants)})
     instrument = codes(table["instrument_id"], known)
     signed = table["side"] * table["quantity"]
@@ -322,11 +412,11 @@ def steps(view: RunView) -> Steps:
     }
     signed = np.concatenate([filled["side"] * filled["quantity"], -closed["quantity"], moved["lots"]])
     order = np.argsort(whole["sequence"], kind="stable")
-    who = {name: at for at, name in enumerate(dict.fromkeys(whole["participant_id"]))}
-    participant = codes(whole["participant_id"], who)[order]
+    participant = codes(whole["participant_id"], {name: at for at, name in enumerate(holders(view))})[order]
     instrument, signed = codes(whole["instrument_id"], known)[order], signed[order]
     return Steps(
         time=whole["time"][order],
+        participant=participant,
         instrument=instrument,
         signed=signed,
         position=running_total(signed, participant * max(len(known), 1) + instrument),
@@ -505,24 +595,33 @@ def grid(view: RunView, step: Time) -> Integers:
     return np.arange(view.opens, view.closes + 1, step, dtype=np.int64)
 
 
-@once
-def minute_mids(view: RunView) -> Floats:
-    """The last known mid in ticks at each minute, one row an instrument; nan outside its trading time.
+def mids_in_spells(view: RunView, when: Integers) -> list[tuple[int, Floats]]:
+    """Of futures and spot, one row a stretch of unbroken trading: the instrument's number, and the last mid in ticks
+    that was told since the stretch began, at each `when`; nan outside it.
 
     Options have no row: their prices move by laws of their own.
     """
+    rows = []
+    for at, (listing, path) in enumerate(zip(listings(view), known_mids(view), strict=True)):
+        if not listing.follows_index:
+            continue
+        for begins, ends in zip(*spells(view)[at], strict=True):
+            inside = (when >= begins) & ((when < ends) | (when == listing.ends))
+            told = as_of(path.time, path.time, when) >= begins
+            rows.append((at, np.where(inside & told, path.at(when), NAN)))
+    return rows
+
+
+@once
+def minute_mids(view: RunView) -> Floats:
+    """The mids of each minute, one row a stretch of unbroken trading."""
     minutes = grid(view, MINUTE)
-    trading = is_open(view, minutes)
-    rows = [
-        np.where(trading & (minutes >= listing.begins) & (minutes <= listing.ends), path.at(minutes), NAN)
-        for listing, path in zip(listings(view), known_mids(view), strict=True)
-        if listing.follows_index
-    ]
+    rows = [mids for _, mids in mids_in_spells(view, minutes)]
     return np.array(rows).reshape(len(rows), minutes.size)
 
 
 def log_returns(mids: Floats, span: int) -> Floats:
-    """Overlapping log returns over `span` columns, of all rows, where both ends are known."""
+    """Overlapping log returns over `span` columns, of all rows, where both ends are known. None is over a break."""
     if mids.shape[1] <= span:
         return np.empty(0)
     logs = np.log(np.where(mids > 0, mids, NAN))

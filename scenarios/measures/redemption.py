@@ -47,6 +47,16 @@ def is_coin(view: RunView) -> bool:
     return bool(of_coin(view, view.table(CoinsMinted))["time"].size)
 
 
+@measure(
+    CASH_LEG, "Coins redeemed", "RUB",
+    formula="sum of coins handed back to the issuer for bank roubles; none of bank money",
+    published_by="issuers, in reserve reports",
+)  # fmt: skip
+def coins_redeemed(view: RunView) -> float:
+    redeemed = of_coin(view, view.table(CoinsRedeemed))["amount"]
+    return float(redeemed.sum() / ROUBLE) if is_coin(view) else NAN
+
+
 @once
 def queue_path(view: RunView) -> Path:
     """Kopecks of coins handed in and not yet paid for; what is paid in the same instant never waited."""
@@ -150,4 +160,10 @@ def lowest_accessible_ratio(view: RunView) -> float:
     return _lowest_ratio(view, (ReservesAttested, ReserveStatusChanged), "accessible")
 
 
-MEASURES = (redemption_queue_peak, redemption_wait, lowest_reserve_ratio, lowest_accessible_ratio)
+MEASURES = (
+    coins_redeemed,
+    redemption_queue_peak,
+    redemption_wait,
+    lowest_reserve_ratio,
+    lowest_accessible_ratio,
+)

@@ -161,6 +161,7 @@ def _compared(finding: Finding, face: Face) -> str:
         Verdict.LOWER: _("clearly fewer"),
         Verdict.NO_DIFFERENCE_SEEN: _("no difference seen"),
         Verdict.NO_VERDICT: _("too few runs to tell"),
+        Verdict.NOT_COMPARABLE: _("not comparable"),
     }[finding.contrasts[face.name].verdict]
 
 

@@ -39,11 +39,12 @@ from exchange.commands import (
     WipeWallet,
 )
 from exchange.instruments import Product
+from exchange.messages import changed
 from exchange.units import DAY, Time
 from participants.population import ValidationRow
-from scenarios.compare import Comparison, Design
+from scenarios.compare import SCENARIO, Comparison, Design
 from scenarios.config.cash_words import FreezeKey
-from scenarios.config.numbers import leaf_of
+from scenarios.config.numbers import leaf_of, spoken, unit_of
 from scenarios.language import N_, _, numeral, retold
 from scenarios.regime_words import (
     cash_in_words,
@@ -113,7 +114,7 @@ def background_under(design: Design) -> Background:
     return Background(
         title=world.title,
         question=world.question,
-        regimes=tuple(file.regime() for file in files.values()),
+        regimes=tuple(_as_met(file.regime(), name, design) for name, file in files.items()),
         days=divide_up(world.closes - world.opens, DAY),
         validation=validation(population, world.population) if population else (),
         stated={
@@ -132,6 +133,21 @@ def _checked(row: ValidationRow) -> Checked:
     drawn, *published = written(*values)
     words = retold(row.note) if row.published is None else f"{published[0]} ({retold(row.note)})"
     return Checked(retold(row.figure), words, drawn, retold(row.source))
+
+
+def _as_met(regime: Regime, name: str, design: Design) -> Regime:
+    """Under a title that says, where a sweep was over the scenario, which of its numbers stand at what."""
+    point = next((one for one in design.grid if one.regime == name and one.world), None)
+    if point is None:
+        return regime
+    own = next(one.values for one in design.grid if one.regime == point.base)
+    told = [
+        f"{leaf_of(key).replace('_', ' ')} {spoken(value)} {unit_of(key)}".strip()
+        for key, value in point.values.items()
+        if key.startswith(SCENARIO) and value is not None and value != own[key]
+    ]
+    head, bracket, rest = regime.title.partition(" (")
+    return changed(regime, title=f"{', '.join((head, *told))}{bracket}{rest}")
 
 
 def _tables(text: str) -> dict[str, Any]:

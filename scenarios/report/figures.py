@@ -132,8 +132,9 @@ def _interval_line(finding: Finding, face: Face, y: float) -> tuple[list[dict[st
     contrast, reach = finding.contrasts[face.name], _reach(finding)
     compared = contrast.compared
     column = {"x": 1, "xref": "paper", "xanchor": "right", "align": "right", "y": y}
-    if contrast.verdict is Verdict.NO_VERDICT:
-        return [], note_of(_("too few runs"), **column)
+    if contrast.verdict in (Verdict.NO_VERDICT, Verdict.NOT_COMPARABLE):
+        few = contrast.verdict is Verdict.NO_VERDICT
+        return [], note_of(_("too few runs") if few else spoken(contrast), **column)
     low, mid, high = (end / reach for end in (compared.low, compared.difference, compared.high))
     seen = contrast.verdict is not Verdict.NO_DIFFERENCE_SEEN
     words = f"{arrow(contrast)} {difference(finding, face.name)}"

@@ -18,6 +18,7 @@ from babel.messages.pofile import read_po, write_po
 from exchange.access.classes import PLURAL, requirements
 from participants.population import PopulationTerms, draw_population, validation
 from scenarios.config.cash_file import Authority, SettlementAssetTable
+from scenarios.config.numbers import leaf_of
 from scenarios.config.reading import check, key_paths, read_toml
 from scenarios.config.regime_file import (
     RegimeFile,
@@ -30,7 +31,14 @@ from scenarios.config.regime_file import (
     shipped_clearings,
     shipped_regimes,
 )
-from scenarios.config.scenario_file import ScenarioFile, load_world, scenario_path, shipped_scenarios
+from scenarios.config.scenario_file import (
+    ScenarioFile,
+    load_world,
+    read_scenario,
+    scenario_numbers,
+    scenario_path,
+    shipped_scenarios,
+)
 from scenarios.design import regime_source
 from scenarios.language import without_numbers
 from scenarios.measures import MEASURES
@@ -128,12 +136,16 @@ def _of_a_regime(file: RegimeFile, source: str) -> Iterator[Message]:
 
 
 def _of_a_sweep() -> Iterator[Message]:
-    """What a regime says of a number that it is given, and what of one that it had not said."""
+    """What a regime says of a number that it is given, and what of one that it had not said; numbers of scenarios."""
     for number in ("any_of.1.assets_above_rub=12e6", "caps.capital_at_risk_rub=1e5"):
         for assumption in (
             read_regime(f"ru_elr_super_2025[classes.super_individual.{number}]").regime().assumptions
         ):
             yield without_numbers(assumption.reason)[0]
+    for name in shipped_scenarios():
+        for key, said in scenario_numbers(read_scenario(name)).items():
+            if said is not None:
+                yield leaf_of(key).replace("_", " ")
 
 
 def _words_of(value: object) -> Iterator[str]:

@@ -108,6 +108,19 @@ def test_two_runs_give_no_verdict() -> None:
     assert (level(finding, "base"), level_interval(finding, "base")) == ("11.5 bp", "–")
 
 
+def test_a_measure_that_one_regime_does_not_have_is_not_comparable() -> None:
+    cells = [
+        a_cell(regime, seed, quoted_spread=11.0 + seed if regime == "base" else None)
+        for regime in ("base", "other")
+        for seed in range(4)
+    ]
+    finding = row(found(a_measure("quoted_spread"), cells=cells))
+    contrast = finding.contrasts["other"]
+    assert (arrow(contrast), spoken(contrast)) == ("∅", "not comparable")
+    assert level(finding, "other") == difference(finding, "other") == "–"
+    assert tone(a_measure("m", better="lower"), contrast) == "same"
+
+
 def test_an_undefined_measure_is_silent() -> None:
     cells = [a_cell(regime, seed, quoted_spread=None) for regime in ("base", "other") for seed in range(4)]
     finding = row(found(a_measure("quoted_spread"), cells=cells))

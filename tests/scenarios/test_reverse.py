@@ -65,6 +65,33 @@ def test_every_shipped_magnitude_can_be_met_at_both_of_its_bounds(name: str) -> 
         load_world(f"{name}@{bound}")
 
 
+@pytest.mark.parametrize("name", [name for name in shipped_scenarios() if read_scenario(name).magnitude])
+def test_at_its_own_magnitude_a_shipped_scenario_is_the_same_world(name: str) -> None:
+    table = read_scenario(name).magnitude
+    assert table is not None
+    assert load_world(f"{name}@{table.stands_at}") == load_world(name)
+
+
+def test_every_published_shock_that_has_a_size_can_be_scaled() -> None:
+    """An order to freeze all wallets of a venue that has one is given or not: of it there is no half."""
+    published = {
+        "freeze_hazard",
+        "depeg_2023_03",
+        "issuer_reset_2025_08",
+        "cascade_2025_10",
+        "crash_2020_03",
+        "mm_withdrawal_2022_11",
+        "hack_2026_04",
+        "fixing_attack",
+        "gap_over_weekend",
+        "big_client_default",
+        "threshold_sweep",
+    }
+    scaled_ones = {name for name in shipped_scenarios() if read_scenario(name).magnitude}
+    assert published <= scaled_ones
+    assert "freeze_2025_03" not in scaled_ones
+
+
 @pytest.mark.parametrize(
     ("old", "new", "sentence"),
     [

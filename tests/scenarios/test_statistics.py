@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import stats
+from scipy import optimize, stats
 
 from scenarios.statistics import PairedDifference, Verdict, holm, mean_interval, paired_difference, verdict
 
@@ -44,25 +44,51 @@ def test_among_many_tests_an_effect_must_be_larger_to_be_seen() -> None:
     assert stats.nct.sf(threshold, 9, shift) == pytest.approx(0.80)
 
 
-def test_the_interval_is_bca_at_the_widened_level() -> None:
-    found = paired_difference(BASELINE, BASELINE + CHANGE, seed=5)
-    level = 1 - 2 * stats.norm.sf(math.sqrt(10 / 9) * stats.t.ppf(0.975, 9))
-    expected = stats.bootstrap(
-        (CHANGE,),
-        np.mean,
-        n_resamples=4_000,
-        confidence_level=level,
-        method="BCa",
-        rng=np.random.default_rng(5),
-    ).confidence_interval
+def test_without_skewness_the_interval_is_students() -> None:
+    even = np.array([-3.0, -1.0, -1.0, 0.0, 0.0, 1.0, 1.0, 3.0])
+    found = paired_difference(np.zeros(8), even)
+    expected = stats.ttest_1samp(even, 0.0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
-    assert found == paired_difference(BASELINE, BASELINE + CHANGE, seed=5)
 
 
-def test_few_pairs_get_students_interval() -> None:
-    found = paired_difference([0.0] * 5, CHANGE[:5])
-    expected = stats.ttest_1samp(CHANGE[:5], 0.0).confidence_interval(0.95)
+def test_the_end_on_the_skewed_side_is_where_halls_transformation_puts_it() -> None:
+    """Eight differences of which one is large. The far end solves the cubic of Hall (1992), found here by bisection;
+    the near end, which the cubic would draw in, is Student's."""
+    skewed = np.array([0.0, 0.0, 1.0, 1.0, 1.0, 2.0, 2.0, 9.0])
+    found = mean_interval(skewed)
+    skewness, error = float(stats.skew(skewed)), float(stats.sem(skewed))
+    far = optimize.brentq(
+        lambda t: (
+            t
+            + skewness * t**2 / (3 * math.sqrt(8))
+            + skewness**2 * t**3 / (27 * 8)
+            + skewness / (6 * math.sqrt(8))
+            + stats.t.ppf(0.975, 7)
+        ),
+        -100.0,
+        0.0,
+    )
+    assert found.high == pytest.approx(found.mean - far * error)
+    students = stats.ttest_1samp(skewed, 0.0).confidence_interval(0.95)
+    assert found.low == pytest.approx(students.low)
+    assert found.high > students.high
+    mirrored = mean_interval(-skewed)
+    assert (mirrored.low, mirrored.high) == pytest.approx((-found.high, -found.low))
+
+
+def test_of_four_pairs_the_interval_is_students_however_skewed() -> None:
+    found = paired_difference(np.zeros(4), [0.0, 0.0, 0.0, 8.0])
+    expected = stats.ttest_1samp([0.0, 0.0, 0.0, 8.0], 0.0).confidence_interval(0.95)
     assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(-1e6, 1e6).map(lambda x: round(x, 3)), min_size=3, max_size=30))
+def test_an_interval_that_leaves_out_0_and_the_t_test_agree(values: list[float]) -> None:
+    found = paired_difference(np.zeros(len(values)), values)
+    if max(values) - min(values) > 1e-6:
+        assert found.low <= found.difference <= found.high
+        assert found.p_value < 0.05 or found.low <= 0 <= found.high
 
 
 def test_a_pair_with_a_nan_is_left_out() -> None:
@@ -100,6 +126,14 @@ def test_too_few_pairs_allow_no_verdict(n: int) -> None:
     assert found.n == n
     assert all(math.isnan(value) for value in (found.low, found.high, found.p_value, found.sign_p_value))
     assert verdict(found, math.nan) is Verdict.NO_VERDICT
+
+
+def test_what_means_nothing_under_one_of_two_regimes_is_not_comparable() -> None:
+    """Spread of a market against a regime that lets nobody in: no number, and above all not nought."""
+    found = paired_difference([3.0, 3.1, 2.9, 3.0], [math.nan] * 4)
+    assert found.n == 0 and math.isnan(found.difference)
+    assert verdict(found, math.nan, pairs=4) is Verdict.NOT_COMPARABLE
+    assert verdict(found, math.nan, pairs=2) is Verdict.NO_VERDICT  # too few to say even that
 
 
 def test_unequal_lengths_are_refused() -> None:
@@ -160,31 +194,23 @@ def test_the_mean_of_one_regime() -> None:
 @settings(max_examples=30, deadline=None)
 @given(st.lists(st.sampled_from([0.0, 0.0, 0.0, 1.0, 1e9, -1e-9]), min_size=0, max_size=20))
 def test_awkward_samples_raise_no_warning(values: list[float]) -> None:
-    found = paired_difference(np.zeros(len(values)), values, resamples=500)
+    found = paired_difference(np.zeros(len(values)), values)
     assert math.isnan(found.low) or found.low <= found.high
     assert math.isnan(found.p_value) or 0 <= found.p_value <= 1
 
 
-def coverage(repetitions: int, pairs: int, resamples: int) -> float:
+def coverage(repetitions: int, pairs: int) -> float:
     """How often the interval holds the truth, 0.5, where a shared part of each pair is far larger."""
     rng = np.random.default_rng(20260101)
     held = 0
-    for repetition in range(repetitions):
+    for _ in range(repetitions):
         shared = rng.normal(100.0, 20.0, pairs)
         other = shared + 0.5 + rng.normal(0.0, 1.0, pairs)
-        found = paired_difference(
-            shared + rng.normal(0.0, 1.0, pairs), other, resamples=resamples, seed=repetition
-        )
+        found = paired_difference(shared + rng.normal(0.0, 1.0, pairs), other)
         held += found.low <= 0.5 <= found.high
     return held / repetitions
 
 
-def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
-    """A plain percentile or BCa interval of ten pairs holds it 90% of the time, and would be caught."""
-    assert 0.92 <= coverage(300, pairs=10, resamples=999) <= 0.98
-
-
-@pytest.mark.nightly
 @pytest.mark.parametrize("pairs", [5, 10, 20])
 def test_the_interval_holds_the_truth_95_times_in_100(pairs: int) -> None:
-    assert 0.93 <= coverage(1_000, pairs, resamples=2_000) <= 0.97
+    assert 0.93 <= coverage(1_000, pairs) <= 0.975

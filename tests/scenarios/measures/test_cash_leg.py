@@ -8,7 +8,6 @@ from exchange.events import (
     CashDeposited,
     CashPriced,
     CashRequestRejected,
-    CoinsRedeemed,
     CustodyGated,
     CustodyReopened,
     LossAllocated,
@@ -95,11 +94,9 @@ def test_only_the_settlement_coin_counts() -> None:
     assert cash_leg.lowest_mobile_share.function(view) == 100.0
 
 
-def test_redeemed_and_destroyed() -> None:
-    redeemed = CoinsRedeemed(asset_id="RUBD", wallet_id="w", amount=12_500, supply=0)
+def test_coins_destroyed() -> None:
     lost = LossAllocated(asset_id="RUBD", loss=50_000, house=20_000, holders=30_000)
-    view = Story().at(0, redeemed, lost).seen()
-    assert cash_leg.coins_redeemed.function(view) == 125.0
+    view = Story().at(0, lost).seen()
     assert cash_leg.coins_lost.function(view) == 300.0
 
 

@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from exchange.events import PositionTransferred, TransferCause
 from matching.terms import Side
 from participants.profile import Style
 from scenarios.measures import RunView, concentration
@@ -60,3 +61,22 @@ def test_professionals_are_those_who_are_not_of_the_population_or_make_markets()
     share = concentration.professional_provision.function
     assert share(story.seen(people)) == pytest.approx(80.0)
     assert share(story.seen([a_profile("ann", style=Style.MARKET_MAKER)])) == pytest.approx(100.0)
+
+
+def test_a_position_is_of_whoever_holds_it_at_the_peak() -> None:
+    """Ann's five lots go to bob in default management; then cat and dan trade four. Of 18 lots held at the peak the
+    maker has five, bob five, cat and dan four each, and ann none."""
+    story = Story().at(0, a_listing(), index(80_000)).trade(1, "ann", "maker", 5, 80_000)
+    for who, lots in (("ann", -5), ("bob", 5)):
+        moved = PositionTransferred(
+            participant_id=who,
+            instrument_id="BTC",
+            lots=lots,
+            price=80_000,
+            cause=TransferCause.AUCTION,
+            amount=0,
+        )
+        story.at(2, moved)
+    view = story.trade(3, "cat", "dan", 4, 80_000).seen()
+    assert concentration.hhi_open_interest.function(view) == pytest.approx(10_000 * (25 + 25 + 16 + 16) / 324)
+    assert concentration.top1_open_interest.function(view) == pytest.approx(100 * 5 / 18)

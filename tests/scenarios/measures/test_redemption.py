@@ -46,6 +46,13 @@ def test_a_queue_and_its_waits() -> None:
     assert redemption.redemption_wait.function(view) == pytest.approx((30 + 50 + 30) / 3)
 
 
+def test_coins_redeemed_are_told_of_a_coin_and_of_no_bank_money() -> None:
+    view = Story().at(0, minted(1_000)).at(60, paid(0, 125)).at(90, paid(0, 25)).seen()
+    assert redemption.coins_redeemed.function(view) == 150.0
+    assert redemption.coins_redeemed.function(Story().at(0, minted(1_000)).seen()) == 0.0
+    assert math.isnan(redemption.coins_redeemed.function(Story().seen()))
+
+
 def test_what_is_paid_at_once_never_waited() -> None:
     view = Story().at(0, minted(1_000)).at(60, handed_in(1, 100), paid(1, 100)).seen()
     assert redemption.redemption_queue_peak.function(view) == 0.0
