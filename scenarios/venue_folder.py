@@ -102,8 +102,8 @@ def new_journal(place: Place) -> Journal:
 
 
 def its_journal(place: Place, terms: Terms, since: Head | None = None) -> Journal:
-    """The journal of the venue that was founded there. What lies before its mark, or before `since` where there is none,
-    is left to whoever brings the venue back out of it. Raises JournalUnusable if it is another, or gone."""
+    """The journal of the venue that was founded there. What lies before its mark, or before `since` where it has none,
+    is left to whoever brings the venue back. Raises JournalUnusable if it is another, or gone."""
     url = place.journal or (
         terms.journal if _is_database(terms.journal) else str(place.folder / terms.journal)
     )
