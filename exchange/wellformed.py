@@ -41,7 +41,9 @@ class _Shape(NamedTuple):
 
     fields: tuple[_Field, ...]
     values: Callable[[Command], tuple[Any, ...]]
-    known: dict[tuple[type, ...], tuple[int, ...]]  # types of values found right before: which of them are numbers
+    known: dict[
+        tuple[type, ...], tuple[int, ...]
+    ]  # types of values found right before: which of them are numbers
     parts: tuple[_Part, ...]
 
 

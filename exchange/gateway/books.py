@@ -1,14 +1,14 @@
 """What the wire is asked about the past: orders, trades, candles, what positions cost, the displayed books.
 
 Read models, made from commands and what happened, in order; the exchange never looks at them. Private ones are kept
-for those who have a key, and each keeps no more than its bound.
+for those who have a key, and each keeps no more than its bound, or little more.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from exchange.clearing import accounts
 from exchange.commands import Command, LinkKind, PlaceLinked, PlaceOrder, QuoteMarket, WatchLine
@@ -431,15 +431,21 @@ class Owner:
 
     def refuse(self, event: OrderRejected) -> None:
         self.refused.setdefault(event.client_order_id, event)
-        if len(self.refused) > REFUSED_KEPT:
-            del self.refused[next(iter(self.refused))]
+        _keep_latest(self.refused, REFUSED_KEPT)
 
     def end(self, record: OrderRecord, state: str, at: Time) -> None:
         record.state, record.changed_at = state, at
         self.live.pop(record.order_id, None)
         self.ended[record.order_id] = record
-        if len(self.ended) > ORDERS_KEPT:
-            del self.ended[next(iter(self.ended))]
+        _keep_latest(self.ended, ORDERS_KEPT)
+
+
+def _keep_latest(kept: dict[Any, Any], most: int) -> None:
+    """Keep so many, and for a while up to a tenth more: a dictionary that loses its first one again and again looks
+    each time at the places of all that went before."""
+    if len(kept) > most + most // 10:
+        for oldest in list(islice(kept, len(kept) - most)):
+            del kept[oldest]
 
 
 class News:
@@ -785,8 +791,7 @@ class Books:
             owner.moved, at, at, currency, amount, "pending", False, self._scale(currency), transaction
         )
         owner.transfers[transaction] = transfer
-        if len(owner.transfers) > LOGGED:
-            del owner.transfers[next(iter(owner.transfers))]
+        _keep_latest(owner.transfers, LOGGED)
         return transfer
 
     def _end(self, owner: Owner, transaction: str, at: Time, state: str) -> None:
