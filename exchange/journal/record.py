@@ -1,7 +1,7 @@
 """One record of the live journal: a command, its time, and what binds it to the record before."""
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
@@ -13,7 +13,7 @@ from exchange.wellformed import check
 
 _CHECK = 16  # bytes: a blake2b
 _FIELDS = struct.Struct(">qqHH")
-_command = reader(Command)  # type: ignore[arg-type]
+_command: Callable[[bytes], Command] = reader(Command)  # type: ignore[arg-type]
 BEGINNING: Final = bytes(_CHECK)  # what the first record is bound to
 
 
