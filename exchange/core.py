@@ -244,6 +244,8 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return trading.place_order(command, state)
         case CancelOrder():
             return trading.cancel_order(command, state)
+        case PassTime():
+            return iter(())
         case AmendOrder():
             return trading.amend_order(command, state)
         case AmendWaiting():
@@ -462,8 +464,6 @@ def _road(command: Command, state: State) -> Iterator[Event]:
             return oversight.open_session(command, state)
         case CloseSession():
             return oversight.close_session(command, state)
-        case PassTime():
-            return iter(())
         case ReportDepth():
             return oversight.report_depth(command, state)
         case AdoptRegime():

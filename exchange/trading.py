@@ -67,6 +67,7 @@ CAUSES: Final = {
     market.SELF_TRADE: CancelCause.SELF_TRADE,
     market.LINKED: CancelCause.LINKED,
 }
+_SLIDE: Final = PostOnly.SLIDE  # a plain name: it is asked of every order
 
 
 def place_order(command: PlaceOrder, state: State) -> Iterator[Event]:
@@ -140,7 +141,7 @@ def new_order(
     )
     if waits:
         order.trigger = _trigger(command, series)
-    elif command.post_only is PostOnly.SLIDE:
+    elif command.post_only is _SLIDE:
         series.market.slide(order)
     return order
 

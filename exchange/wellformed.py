@@ -40,8 +40,10 @@ class _Shape(NamedTuple):
     """What a kind of command must look like; `values` fetches every field at once."""
 
     fields: tuple[_Field, ...]
-    values: Callable[[Command], tuple[object, ...]]
-    known: set[tuple[type, ...]]  # the types of values that were found right before
+    values: Callable[[Command], tuple[Any, ...]]
+    known: dict[
+        tuple[type, ...], tuple[int, ...]
+    ]  # types of values found right before: which of them are numbers
     parts: tuple[_Part, ...]
 
 
@@ -63,10 +65,11 @@ def _check_message(message: Any, where: str) -> None:
         shape = _SHAPES[kind] = _shape_of(kind)
     values = shape.values(message)
     kinds = tuple(map(type, values))
-    if kinds not in shape.known or not _small(values):
+    numbers = shape.known.get(kinds)
+    if numbers is None or not _small(values, numbers):
         for field, value in zip(shape.fields, values, strict=True):
             _check_field(where, field, value)
-        shape.known.add(kinds)
+        shape.known[kinds] = tuple(at for at, one in enumerate(kinds) if one is int)
     for name, wanted, several in shape.parts:
         parts = getattr(message, name)
         if not several:
@@ -81,10 +84,10 @@ def _check_message(message: Any, where: str) -> None:
             _check_message(part, place)
 
 
-def _small(values: tuple[object, ...]) -> bool:
+def _small(values: tuple[Any, ...], numbers: tuple[int, ...]) -> bool:
     """Whether every number among the values fits in 63 bits."""
-    for value in values:  # a generator in `all` would take as long as all of `check`
-        if type(value) is int and not -_LARGEST <= value <= _LARGEST:
+    for at in numbers:  # a generator in `all` would take as long as all of `check`
+        if not -_LARGEST <= values[at] <= _LARGEST:
             return False
     return True
 
@@ -94,7 +97,7 @@ def _check_field(command: str, field: _Field, value: object) -> None:
         return
     if type(value) is not field.kind:
         raise MalformedCommand(f"{command}.{field.name} must be {_wanted(field.kind)}, not {value!r}")
-    if type(value) is int and not _small((value,)):
+    if type(value) is int and not -_LARGEST <= value <= _LARGEST:
         raise MalformedCommand(f"{command}.{field.name} is too large: at most 63 bits, not {value}")
 
 
@@ -104,7 +107,7 @@ def _shape_of(kind: type[Any]) -> _Shape:
     fetch = (
         attrgetter(*names) if len(names) > 1 else lambda command: tuple(getattr(command, n) for n in names)
     )
-    return _Shape(fields, fetch, set(), tuple(_parts_of(kind)))
+    return _Shape(fields, fetch, {}, tuple(_parts_of(kind)))
 
 
 def _parts_of(kind: type[Any]) -> Iterator[_Part]:

@@ -82,8 +82,9 @@ class BookSide:
         """Levels with orders, the best first."""
         if self.best is not None:
             yield self.best
+        levels, sign = self.levels, self.sign
         for key in reversed(self.keys):
-            level = self.levels[self.sign * key]
+            level = levels[sign * key]
             if level.first is not None:
                 yield level
 

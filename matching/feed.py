@@ -195,13 +195,13 @@ class Feed:
 
 def order_hash(order: ShownOrder) -> int:
     """What an order adds to the checksum."""
-    side, price, quantity = int(order.side), order.price, order.quantity
-    return mix(A * order.order_id + B * side + C * price + D * quantity + E * order.rank)
+    order_id, side, price, quantity, rank = order
+    return mix(A * order_id + B * side + C * price + D * quantity + E * rank)
 
 
 def level_hash(side: Side, price: Price, quantity: Quantity) -> int:
     """What a level adds to the checksum; nothing if it displays nothing."""
-    return mix(B * int(side) + C * price + D * quantity) if quantity else 0
+    return mix(B * side + C * price + D * quantity) if quantity else 0
 
 
 def mix(number: int) -> int:

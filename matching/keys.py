@@ -6,6 +6,7 @@ is, compiled most of all, and far from it the sorted list costs no more as it gr
 
 from bisect import insort
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from typing import Final
 
 from sortedcontainers import SortedList
@@ -66,5 +67,4 @@ class SortedKeys:
 
     def __reversed__(self) -> Iterator[int]:
         """The largest first."""
-        yield from reversed(self.near)
-        yield from reversed(self.far)
+        return chain(reversed(self.near), reversed(self.far))

@@ -42,6 +42,7 @@ from matching.triggers import PriceSource, Trigger, WaitingOrders
 
 CONTINUOUS: Final = Phase.CONTINUOUS
 SETTLED: Final = Phase.SETTLED
+FOR_AUCTION: Final = TimeInForce.AUCTION
 LAST: Final = PriceSource.LAST
 
 SHUT: Final = {
@@ -453,7 +454,7 @@ class Market:
     def _trade(self, order: RestingOrder, events: list[Event]) -> None:
         """Trade the order as far as its price and the bands allow; then rest it, or cancel what is left."""
         asked = order.instructions
-        if asked.time_in_force is TimeInForce.AUCTION:
+        if asked.time_in_force is FOR_AUCTION:
             self.waiting.add_for_call(order)
             events.append((WAITING, order, order.price, order.remaining))
             return

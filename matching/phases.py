@@ -27,4 +27,7 @@ NEXT: Final[dict[Phase, tuple[Phase, ...]]] = {
 
 def collects(phase: Phase) -> bool:
     """Whether orders enter and wait for an uncrossing, so that the book may be crossed."""
-    return phase is Phase.AUCTION or phase is Phase.PRE_OPEN
+    return phase in _COLLECTING
+
+
+_COLLECTING: Final = (Phase.PRE_OPEN, Phase.AUCTION)  # looked up once: it is asked after every command

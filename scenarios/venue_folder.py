@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from exchange.journal import Head, Journal, JournalUnusable, is_there, open_journal
+from exchange.journal import Head, Journal, JournalUnusable, is_there, open_journal, promised_head
 from exchange.journal.high_water import sync_folder
 from exchange.messages import Message, decode, encode
 from exchange.units import Time
@@ -102,8 +102,8 @@ def new_journal(place: Place) -> Journal:
 
 
 def its_journal(place: Place, terms: Terms, since: Head | None = None) -> Journal:
-    """The journal of the venue that was founded there; what lies before `since` is not read yet. Raises JournalUnusable
-    if it is another, or gone."""
+    """The journal of the venue that was founded there. What lies before its mark, or before `since` where it has none,
+    is left to whoever brings the venue back. Raises JournalUnusable if it is another, or gone."""
     url = place.journal or (
         terms.journal if _is_database(terms.journal) else str(place.folder / terms.journal)
     )
@@ -111,7 +111,7 @@ def its_journal(place: Place, terms: Terms, since: Head | None = None) -> Journa
         raise JournalUnusable(
             f"the journal of the venue in {place.folder} is not at {url}. Bring it back, or name it with --journal"
         )
-    journal = open_journal(url, since)
+    journal = open_journal(url, promised_head(url) or since)
     last = next(journal.records(terms.founded.sequence - 1), None)
     if last is None or last.check.hex() != terms.founded.check:
         journal.close()

@@ -62,7 +62,10 @@ class CustodyMode(StrEnum):
     @property
     def separates(self) -> bool:
         """Whether each participant has a wallet of its own."""
-        return self in (CustodyMode.SEGREGATED, CustodyMode.NATIVE)
+        return self in _SEPARATING
+
+
+_SEPARATING = (CustodyMode.SEGREGATED, CustodyMode.NATIVE)  # looked up once: it is asked after every command
 
 
 class CashHalt(StrEnum):

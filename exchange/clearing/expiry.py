@@ -36,7 +36,7 @@ def advance(state: SeriesState, to: SeriesState) -> SeriesState:
 
 def is_trading(state: SeriesState) -> bool:
     """Whether orders may meet: also while the settlement price is being sampled."""
-    return state is SeriesState.TRADING or state is SeriesState.FIXING
+    return state in _TRADING
 
 
 def is_over(state: SeriesState) -> bool:
@@ -44,4 +44,5 @@ def is_over(state: SeriesState) -> bool:
     return state in _OVER
 
 
+_TRADING = (_S.TRADING, _S.FIXING)
 _OVER = (_S.SETTLED, _S.DELISTED, _S.TERMINATED_AT_LAST_MARK)

@@ -1,14 +1,14 @@
 """What the wire is asked about the past: orders, trades, candles, what positions cost, the displayed books.
 
 Read models, made from commands and what happened, in order; the exchange never looks at them. Private ones are kept
-for those who have a key, and each keeps no more than its bound.
+for those who have a key, and each keeps no more than its bound, or little more.
 """
 
 from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
-from typing import Final
+from typing import Any, Final
 
 from exchange.clearing import accounts
 from exchange.commands import Command, LinkKind, PlaceLinked, PlaceOrder, QuoteMarket, WatchLine
@@ -431,33 +431,54 @@ class Owner:
 
     def refuse(self, event: OrderRejected) -> None:
         self.refused.setdefault(event.client_order_id, event)
-        if len(self.refused) > REFUSED_KEPT:
-            del self.refused[next(iter(self.refused))]
+        _keep_latest(self.refused, REFUSED_KEPT)
 
     def end(self, record: OrderRecord, state: str, at: Time) -> None:
         record.state, record.changed_at = state, at
         self.live.pop(record.order_id, None)
         self.ended[record.order_id] = record
-        if len(self.ended) > ORDERS_KEPT:
-            del self.ended[next(iter(self.ended))]
+        _keep_latest(self.ended, ORDERS_KEPT)
 
 
-@dataclass(slots=True, eq=False)
+def _keep_latest(kept: dict[Any, Any], most: int) -> None:
+    """Keep so many, and for a while up to a tenth more: a dictionary that loses its first one again and again looks
+    each time at the places of all that went before."""
+    if len(kept) > most + most // 10:
+        for oldest in list(islice(kept, len(kept) - most)):
+            del kept[oldest]
+
+
 class News:
     """What one command has changed of all this."""
 
-    at: Time
-    sequence: int = 0  # of the last entry
-    orders: dict[int, OrderRecord] = field(default_factory=dict)
-    trades: list[UserTrade] = field(default_factory=list)
-    public: list[PublicTrade] = field(default_factory=list)
-    books: dict[str, list[tuple[Side, Price]]] = field(default_factory=dict)  # levels that are others now
-    touched: dict[str, None] = field(default_factory=dict)  # instruments whose ticker is another
-    indices: list[IndexPublished] = field(default_factory=list)
-    states: list[SeriesStateChanged] = field(default_factory=list)
-    accounts: dict[ParticipantId, None] = field(default_factory=dict)
-    events: list[PublicEvent] = field(default_factory=list)
-    entries: list[Entry] = field(default_factory=list)  # everything, as the core has told it
+    __slots__ = (
+        "accounts",
+        "at",
+        "books",
+        "entries",
+        "events",
+        "indices",
+        "orders",
+        "public",
+        "sequence",
+        "states",
+        "touched",
+        "trades",
+    )
+
+    def __init__(self, at: Time, entries: Sequence[Entry] = ()) -> None:
+        self.at = at
+        self.entries = entries  # everything, as the core has told it
+        self.sequence = 0  # of the last entry
+        self.orders: dict[int, OrderRecord] = {}
+        self.trades: list[UserTrade] = []
+        self.public: list[PublicTrade] = []
+        self.books: dict[str, list[tuple[Side, Price]]] = {}  # levels that are others now
+        self.touched: dict[str, None] = {}  # instruments whose ticker is another
+        self.indices: list[IndexPublished] = []
+        self.states: list[SeriesStateChanged] = []
+        self.accounts: dict[ParticipantId, None] = {}
+        self.events: list[PublicEvent] = []
 
 
 _REFUSALS: Final = ("Rejected", "Refused")
@@ -527,13 +548,15 @@ class Books:
         return list(islice(self._public, max(0, len(self._public) - count), None))
 
     def take(self, command: Command | None, entries: Sequence[Entry]) -> News:
-        news = News(self._state.now)
-        if isinstance(command, PlaceOrder | QuoteMarket | WatchLine):
-            self._note_numbers(command)
-        elif isinstance(command, PlaceLinked):
-            self._note_numbers(command.primary)
+        news = News(self._state.now, entries)
+        match command:
+            case PlaceOrder() | QuoteMarket() | WatchLine():
+                self._note_numbers(command)
+            case PlaceLinked():
+                self._note_numbers(command.primary)
+            case _:
+                pass
         for entry in entries:
-            news.entries.append(entry)
             event, at = entry.event, entry.time
             if isinstance(event, PrivateEvent):
                 owner = self.owners.get(event.participant_id)
@@ -550,7 +573,8 @@ class Books:
         return news
 
     def _note_numbers(self, command: PlaceOrder | QuoteMarket | WatchLine) -> None:
-        self.latest_line = max(self.latest_line, command.line)
+        if command.line > self.latest_line:
+            self.latest_line = command.line
         owner = self.owners.get(command.participant_id)
         if owner is not None and not isinstance(command, WatchLine):
             owner.numbered = max(owner.numbered, command.client_order_id)
@@ -560,7 +584,18 @@ class Books:
     def _take_private(
         self, owner: Owner, event: PrivateEvent, at: Time, command: Command | None, news: News
     ) -> None:
-        match event:
+        match event:  # what comes most often first
+            case OrderAccepted() | OrderWaiting() | OrderHeldBack():
+                record = self._accepted(owner, event, at, command)
+                news.orders[record.order_id] = record
+            case OrderFilled():
+                self._filled(owner, event, at, news)
+            case OrderCanceled():
+                ended = owner.live.get(event.order_id)
+                if ended is not None:
+                    ended.canceled_because = event.cause
+                    owner.end(ended, "cancelled", at)
+                    news.orders[ended.order_id] = ended
             case OrdersPlacedTogether():
                 assert isinstance(command, PlaceLinked), "the event of that command"
                 asked = (command.primary, *command.others)
@@ -572,11 +607,6 @@ class Books:
                     owner.live[number].pair_of = event.first
             case OrderLetGo():
                 owner.live[event.order_id].changed_at = at
-            case OrderAccepted() | OrderWaiting() | OrderHeldBack():
-                record = self._accepted(owner, event, at, command)
-                news.orders[record.order_id] = record
-            case OrderFilled():
-                self._filled(owner, event, at, news)
             case OrderAmended():
                 record = owner.live[event.order_id]
                 record.price, record.quantity = event.price, record.filled + event.remaining
@@ -588,12 +618,6 @@ class Books:
                 record.trigger_price, record.trail = event.trigger_price, event.trail
                 record.replaced, record.changed_at = True, at
                 news.orders[record.order_id] = record
-            case OrderCanceled():
-                ended = owner.live.get(event.order_id)
-                if ended is not None:
-                    ended.canceled_because = event.cause
-                    owner.end(ended, "cancelled", at)
-                    news.orders[ended.order_id] = ended
             case OrderTriggered():
                 record = owner.live[event.order_id]
                 record.triggered, record.changed_at = True, at
@@ -767,8 +791,7 @@ class Books:
             owner.moved, at, at, currency, amount, "pending", False, self._scale(currency), transaction
         )
         owner.transfers[transaction] = transfer
-        if len(owner.transfers) > LOGGED:
-            del owner.transfers[next(iter(owner.transfers))]
+        _keep_latest(owner.transfers, LOGGED)
         return transfer
 
     def _end(self, owner: Owner, transaction: str, at: Time, state: str) -> None:

@@ -9,7 +9,7 @@ from exchange.journal.faults import (
     LiveJournalDamaged,
 )
 from exchange.journal.journal_file import JournalDamaged, JournalWriter, read
-from exchange.journal.live import Journal, is_there, open_journal, read_journal
+from exchange.journal.live import Journal, is_there, open_journal, promised_head, read_journal
 from exchange.journal.record import Head
 from exchange.journal.replay import Recovery, recover, recovery
 from exchange.journal.state_image import state_hash
@@ -28,6 +28,7 @@ __all__ = [
     "Recovery",
     "is_there",
     "open_journal",
+    "promised_head",
     "read",
     "read_journal",
     "recover",

@@ -6,6 +6,7 @@ is refused with the place of the damage. Only behind the mark, where nothing was
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from shutil import disk_usage
 from threading import Lock as Mutex
@@ -211,8 +212,8 @@ class Paths(NamedTuple):
 def open_journal(url: str, since: Head | None = None) -> Journal:
     """The journal at `url`, to be written by this process alone; made if there is none.
 
-    Every record is read and checked; if the record `since` is there as it was, those before it are left to whoever
-    reads them.
+    Every record is read and checked. If the record `since` is there as it was, those before it are left to whoever
+    reads them, who finds damage among them then; but before a torn end is cut off, all are read.
 
     `sqlite:///venue.db` (a path may also stand alone; four slashes begin at the root) or `postgresql://...`.
     Raises JournalInUse, JournalUnusable and LiveJournalDamaged, each with a sentence.
@@ -221,6 +222,15 @@ def open_journal(url: str, since: Head | None = None) -> Journal:
         remote = _postgresql(url, writing=True)
         return _opened(remote, None, since=since)
     return _open_file(_path_of(url), since)
+
+
+def promised_head(url: str) -> Head | None:
+    """The record up to which the journal at `url` is promised; None if nothing beside it says so."""
+    with suppress(FileNotFoundError, ValueError):
+        if not url.startswith(_POSTGRESQL):
+            mark = read_mark(Paths(_path_of(url)).mark)[0]
+            return Head(mark.sequence, mark.check.hex())
+    return None
 
 
 def is_there(url: str) -> bool:
@@ -365,13 +375,15 @@ def audit(store: Store, mark: Mark | None, since: Head | None = None) -> Audited
     last = _found(store, mark, since)
     marked = last if last and mark and last.sequence == mark.sequence else None
     torn: str | None = None
-    oldest = versions.SCHEMA
+    oldest = last.schema if last else versions.SCHEMA
     promised = mark.sequence if mark else 2**63
     try:
         for record, why in numbered(store.records(_position(last) - 1), last):
             if why:
                 if _position(last) <= promised:
                     raise _damaged(store, last, why)
+                if since is not None:
+                    return audit(store, mark)
                 torn = f"behind record {_position(last) - 1} lay what nobody was promised, torn: {why}"
                 break
             _check_versions(store, record)

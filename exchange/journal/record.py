@@ -1,18 +1,19 @@
 """One record of the live journal: a command, its time, and what binds it to the record before."""
 
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from hashlib import blake2b
 from typing import Final, NamedTuple
 
 from exchange.commands import Command
 from exchange.journal import versions
-from exchange.messages import decode, encode
+from exchange.messages import encode, reader
 from exchange.units import Time
 from exchange.wellformed import check
 
 _CHECK = 16  # bytes: a blake2b
 _FIELDS = struct.Struct(">qqHH")
+_command: Callable[[bytes], Command] = reader(Command)  # type: ignore[arg-type]
 BEGINNING: Final = bytes(_CHECK)  # what the first record is bound to
 
 
@@ -53,7 +54,7 @@ class Record(NamedTuple):
 
     def heard(self) -> Command:
         """The command. Raises ValueError if this version knows no such command."""
-        return decode(self.command, Command)  # type: ignore[arg-type]
+        return _command(self.command)
 
 
 def seal(head: Record | None, batch: Sequence[tuple[Time, Command]]) -> list[Record]:

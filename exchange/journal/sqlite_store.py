@@ -40,13 +40,15 @@ _INSERT = f"INSERT INTO records ({_COLUMNS}) VALUES (?, ?, ?, ?, ?, ?, ?)"
 class SqliteStore:
     """Opens a database that is there already; `create_database` makes one.
 
-    Without `writing` nothing can be written. With it, the caller holds the lock and has found every record whole.
+    Without `writing` nothing can be written. With it, the caller holds the lock, and has found every record whole when
+    it writes for the first time: until then the files stay as they are.
     """
 
     def __init__(self, path: Path, *, writing: bool) -> None:
         self.name = str(path)
         self._path = path
-        self._writer = _writer(path) if writing else None
+        self._writes = writing
+        self._writer: sqlite3.Connection | None = None
         self._pages = 0  # in the log, at most, since the last checkpoint
 
     def records(self, after: int) -> Iterator[Record]:
@@ -82,12 +84,14 @@ class SqliteStore:
         return Place(str(self._path), at if at >= 0 else self._broken_page())
 
     def close(self) -> None:
+        self._writes = False
         if self._writer is not None:
             self._writer.close()
             self._writer = None
 
     def _for_writing(self) -> sqlite3.Connection:
-        assert self._writer is not None, "opened for reading, or closed"
+        assert self._writes, "opened for reading, or closed"
+        self._writer = self._writer or _writer(self._path)
         return self._writer
 
     def _checkpoint(self) -> None:

@@ -1,13 +1,17 @@
 """What the market itself says to an order: its phase, icebergs, minimum quantities, post-only, fill-or-kill."""
 
+from typing import Final
+
 from exchange.reasons import RejectReason
 from exchange.state import Order, Seat, Series, State
 from matching.terms import TimeInForce
 
+_GTD: Final = TimeInForce.GTD  # a plain name: it is asked of every order
+
 
 def ends_ahead(order: Order, _seat: Seat, _series: Series, state: State) -> RejectReason | None:
     """A good-til-date order, and no other, ends at an hour that lies ahead."""
-    dated = order.instructions.time_in_force is TimeInForce.GTD
+    dated = order.instructions.time_in_force is _GTD
     if dated != (order.good_until is not None) or (dated and order.good_until <= state.now):  # type: ignore[operator]
         return RejectReason.GOOD_UNTIL_NOT_AHEAD
     return None

@@ -7,7 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from exchange.journal import LiveJournalDamaged, open_journal, read_journal, recover, state_hash
+from exchange.journal import (
+    LiveJournalDamaged,
+    open_journal,
+    promised_head,
+    read_journal,
+    recover,
+    state_hash,
+)
 from exchange.journal.copying import copy
 from tests.reliability.stream import commands, hash_after
 
@@ -182,12 +189,18 @@ KINDS: dict[str, tuple[Callable[[Path], object], str, str, range]] = {
 }
 
 
+def open_and_read(url: str) -> None:
+    """As a venue comes back: what lies before the mark is read once, by whoever replays it."""
+    with open_journal(url, promised_head(url)) as journal:
+        recover(journal)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_damage_is_refused_with_its_place(kind: str, folder: Path) -> None:
     harm, said, file, records = KINDS[kind]
     harm(folder)
     before = {path.name: path.read_bytes() for path in folder.glob("venue.db*") if path.suffix != ".db-shm"}
-    for opening in (read_journal, open_journal):
+    for opening in (read_journal, open_journal, open_and_read):
         with pytest.raises(LiveJournalDamaged, match=said) as caught:
             opening(str(folder / "venue.db"))
         fault = caught.value
@@ -269,6 +282,24 @@ def test_a_torn_end_is_cut_where_nothing_was_promised(folder: Path) -> None:
     with open_journal(str(folder / "venue.db")) as journal:
         assert journal.torn is None
         assert [(at, what) for _, at, what in journal.read()] == commands(PROMISED + 3)
+
+
+def test_before_a_torn_end_is_cut_off_all_is_read(folder: Path) -> None:
+    with (folder / "venue.db.mark").open("rb") as mark:
+        promised = mark.read()
+    with open_journal(str(folder / "venue.db")) as journal:
+        journal.append(commands(3, PROMISED))
+    (folder / "venue.db.mark").write_bytes(promised)
+    change(
+        folder,
+        f"UPDATE records SET command = x'7b' WHERE sequence = {PROMISED + 2}",
+        "UPDATE records SET command = x'7b' WHERE sequence = 60",
+    )
+    url = str(folder / "venue.db")
+    with pytest.raises(LiveJournalDamaged, match="record 60"):
+        open_journal(url, promised_head(url))
+    with sqlite3.connect(folder / "venue.db") as reader:
+        assert reader.execute("SELECT max(sequence) FROM records").fetchone() == (PROMISED + 3,)
 
 
 def test_whole_records_behind_the_mark_stay_and_are_promised_from_then_on(folder: Path) -> None:

@@ -82,7 +82,7 @@ def test_an_empty_journal_has_a_head_and_recovers_to_an_empty_exchange(journal: 
 
 
 def test_it_is_synced_at_every_commit_and_checkpointed_by_hand(journal: Journal) -> None:
-    writer = journal._store._writer  # type: ignore[attr-defined]
+    writer = journal._store._for_writing()  # type: ignore[attr-defined]
     asked = ("journal_mode", "synchronous", "wal_autocheckpoint")
     assert [writer.execute(f"PRAGMA {name}").fetchone()[0] for name in asked] == ["wal", 2, 0]
 

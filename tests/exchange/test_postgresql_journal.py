@@ -23,6 +23,7 @@ from exchange.journal import (
 from exchange.journal.copying import copy
 from scenarios.founding import Asked, Founded, found, resume
 from scenarios.venue_folder import Place
+from scenarios.venue_image import IMAGES
 from tests.reliability.stream import commands, hash_after
 
 ADDRESS = os.environ.get("RINGFENCE_TEST_POSTGRESQL", "")  # of a server that may be written to
@@ -184,6 +185,54 @@ def test_a_venue_that_is_kept_here_comes_back(url: str, tmp_path: Path) -> None:
     with read_journal(url) as journal:
         assert not any(secret in record.command for secret in secrets for record in journal.records())
     assert not any(secret in written for secret in secrets)
+
+
+def test_a_venue_that_is_kept_here_comes_back_from_an_image(url: str, server: str, tmp_path: Path) -> None:
+    """Images lie in the folder, the journal here: each is held against the record that it was made after."""
+    asyncio.run(
+        _lived(
+            found(
+                "market_day", "ru_open_counterfactual", population=5, speed=120.0, place=Place(tmp_path, url)
+            )
+        )
+    )
+    with read_journal(url) as journal:
+        was, head = state_hash(recover(journal)), journal.head.sequence
+    back = resume(Place(tmp_path, url), Asked())
+    assert back.story[-1].endswith(", 0 of them after an image")
+    assert state_hash(back.gateway.venue.exchange) == was
+    asyncio.run(_lived(back))
+    with read_journal(url) as journal:
+        assert journal.head.sequence > head, "it lived on, and was kept again"
+        was = state_hash(recover(journal))
+    newest = max((tmp_path / IMAGES).iterdir())
+    newest.unlink()
+    from_the_older = resume(Place(tmp_path, url), Asked())
+    assert not from_the_older.story[-1].endswith(" 0 of them after an image")
+    assert "after an image" in from_the_older.story[-1]
+    assert state_hash(from_the_older.gateway.venue.exchange) == was
+    asyncio.run(from_the_older.gateway.venue.stop())
+
+
+def test_an_image_of_another_journal_is_passed_over(url: str, server: str, tmp_path: Path) -> None:
+    asyncio.run(
+        _lived(
+            found(
+                "market_day", "ru_open_counterfactual", population=5, speed=120.0, place=Place(tmp_path, url)
+            )
+        )
+    )
+    change(server, LAST_TAKEN_OUT)
+    back = resume(Place(tmp_path, url), Asked())
+    assert any(said.endswith("is of another journal") for said in back.story)
+    assert "after an image" not in back.story[-1], "it has lived its whole life again"
+    asyncio.run(back.gateway.venue.stop())
+
+
+LAST_TAKEN_OUT = (
+    "DELETE FROM ringfence_test.ringfence_records"
+    " WHERE sequence = (SELECT max(sequence) FROM ringfence_test.ringfence_records)"
+)
 
 
 async def _lived(founded: Founded) -> None:

@@ -2,8 +2,10 @@
 
 import asyncio
 import shutil
+import sqlite3
 from collections import deque
 from collections.abc import Iterable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +15,7 @@ from exchange.commands import CancelAll, Command, PlaceOrder
 from exchange.gateway.books import Books
 from exchange.gateway.registry import Ask
 from exchange.gateway.venue import LiveVenue, Source
-from exchange.journal import JournalUnusable, open_journal, recover, state_hash
+from exchange.journal import JournalUnusable, LiveJournalDamaged, open_journal, recover, state_hash
 from exchange.messages import Message
 from exchange.state import State
 from exchange.units import InstrumentId
@@ -167,6 +169,28 @@ def test_a_venue_without_its_journal_or_with_another_is_refused(tmp_path: Path) 
     with pytest.raises(JournalUnusable, match="is not at"):
         resume(Place(tmp_path / "one", None), Asked())
     assert not list((tmp_path / "one").glob("journal.db*")), "and none is made in its place"
+
+
+@pytest.mark.parametrize("by_image", [True, False])
+def test_a_damaged_journal_brings_no_venue_back_and_stays_as_it_is(tmp_path: Path, by_image: bool) -> None:
+    """What comes back reads its journal once, while it lives again: before anybody is let in."""
+    asyncio.run(trade(new(tmp_path).gateway.venue, (order(number) for number in range(1, 9))))
+    images = tmp_path / "images"
+    if by_image:  # go on from the image of this stop, with what is damaged behind it
+        shutil.copytree(images, tmp_path / "of this stop")
+        asyncio.run(trade(resume(Place(tmp_path, None), Asked()).gateway.venue, map(order, range(9, 30))))
+        shutil.rmtree(images)
+        (tmp_path / "of this stop").rename(images)
+    else:
+        shutil.rmtree(images)
+    database = tmp_path / "journal.db"
+    with closing(sqlite3.connect(database, isolation_level=None)) as writer:
+        (last,) = writer.execute("SELECT max(sequence) FROM records").fetchone()
+        writer.execute("UPDATE records SET time = time + 1 WHERE sequence = ?", (last - 5,))
+    before = database.read_bytes()
+    with pytest.raises(LiveJournalDamaged, match=f"record {last - 5}.*content and check disagree"):
+        resume(Place(tmp_path, None), Asked())
+    assert database.read_bytes() == before
 
 
 def test_if_this_version_decides_otherwise_those_inside_stay_away(
