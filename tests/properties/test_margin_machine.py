@@ -59,7 +59,6 @@ from exchange.units import DAY, HOUR, MINUTE, SECOND, WalletId
 from matching.terms import OrderId, ParticipantId, PostOnly, Side, TimeInForce
 from tests.builders import (
     BTC_RUB,
-    EXPIRY,
     OPENS,
     ROUBLE,
     RUBD,
@@ -78,10 +77,11 @@ from tests.properties.losses import LossRules
 
 NAMES = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd", "dan", "eve"))
 MEMBERS = NAMES[3:]
+EXPIRY = OPENS + 2 * HOUR
 SERIES = (
-    future(fee_maker=3, fee_taker=7),
-    option(ContractKind.CALL, 90_000, reference=4_000, fee_maker=3, fee_taker=7),
-    option(ContractKind.PUT, 75_000, reference=3_000, fee_taker=5),
+    future(fee_maker=3, fee_taker=7, expiry=EXPIRY),
+    option(ContractKind.CALL, 90_000, reference=4_000, fee_maker=3, fee_taker=7, expiry=EXPIRY),
+    option(ContractKind.PUT, 75_000, reference=3_000, fee_taker=5, expiry=EXPIRY),
     spot(fee_maker=3, fee_taker=7),
     perpetual(fee_taker=5),
 )
@@ -324,7 +324,7 @@ class MarginMachine(RuleBasedStateMachine):
         """At the end all is settled: no position is left, and what was owed adds up to nothing."""
         if not hasattr(self, "venue"):
             return
-        self.venue.quote_until(EXPIRY + MINUTE, self.price * 10_000)
+        self.venue.quote_until(EXPIRY + MINUTE, self.price * 10_000, every=20 * MINUTE)
         for account in self.margin_accounts().values():
             assert not account.has_positions and not account.initial
         if not self.margin_accounts():

@@ -54,6 +54,7 @@ from tests.builders import (
     RUBD,
     SATOSHI_LOT,
     Venue,
+    a_patient_index,
     a_regime,
     coin_terms,
     future,
@@ -88,6 +89,7 @@ class Products(RuleBasedStateMachine):
             assets=with_btc(),
             coin=self.coin,
             regime=a_regime(cash=self.cash_rules),
+            index=a_patient_index(),
         )
         for name in NAMES:
             self.venue.admit(name, 60_000 * ROUBLE)
@@ -208,7 +210,7 @@ class Products(RuleBasedStateMachine):
             return
         venue = self.venue
         self.hear(venue.wait_until(max(venue.now, EXPIRY - 31 * MINUTE)))  # type: ignore[arg-type]
-        self.hear(venue.quote_until(EXPIRY + SECOND, (40_000 + 997 * len(self.orders)) * 10_000))  # type: ignore[arg-type]
+        self.hear(venue.quote_until(EXPIRY + SECOND, (40_000 + 997 * len(self.orders)) * 10_000, 8 * MINUTE))  # type: ignore[arg-type]
         self.hear(venue.wait_until(EXPIRY + HOUR))  # type: ignore[arg-type]
         state = venue.state
         ended = state.covers.notes.every[NOTE]
