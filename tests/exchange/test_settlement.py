@@ -65,7 +65,18 @@ from exchange.reasons import SettlementRefusal
 from exchange.units import DAY, HOUR, MINUTE, SECOND, AssetId, Money, WalletId
 from exchange.wellformed import MalformedCommand
 from matching.terms import ParticipantId
-from tests.builders import ANN, BOB, BTC_RUB, CYD, OPENS, RUBD, Venue, coin_terms, of_kind
+from tests.builders import (
+    ANN,
+    BOB,
+    BTC_RUB,
+    CYD,
+    OPENS,
+    RUBD,
+    Venue,
+    a_patient_index,
+    coin_terms,
+    of_kind,
+)
 
 BTC, NOTE, USDX = AssetId("BTC"), AssetId("DFA:NOTE1"), AssetId("USDX")
 DVP_1, DVP_2, DVP_3, PVP = SettlementModel
@@ -82,7 +93,8 @@ def dollar() -> CoinTerms:
 
 
 def a_venue(cycles: tuple[SettlementCycleTerms, ...] = (), **cash: Money) -> Venue:
-    venue = Venue(more_assets=ASSETS, more_coins=(dollar(),), cycles=cycles)
+    index = a_patient_index(interval=MINUTE)  # days pass, and nobody quotes
+    venue = Venue(more_assets=ASSETS, more_coins=(dollar(),), cycles=cycles, index=index)
     for name in (ANN, BOB, CYD):
         venue.admit(name, cash.get(name, 0))
     return venue

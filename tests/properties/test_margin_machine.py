@@ -5,8 +5,6 @@ What is checked beside the audit: nobody is let into a position that its equity 
 order is ever refused its clearing (I-25), the layers pay in their order (I-31), and money is neither made nor lost.
 """
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -73,6 +71,7 @@ from tests.builders import (
     spot,
     with_btc,
 )
+from tests.often import often
 from tests.properties.losses import LossRules
 
 NAMES = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd", "dan", "eve"))
@@ -340,7 +339,7 @@ def of_size(examples: int, steps: int) -> settings:
     )
 
 
-MarginMachine.TestCase.settings = of_size(int(os.environ.get("MARGIN_EXAMPLES", "40")), 40)
+MarginMachine.TestCase.settings = of_size(often(25), 40)
 TestMarginMachine = MarginMachine.TestCase
 
 
@@ -357,7 +356,7 @@ class MarginKeptApart(MarginMachine, LossRules):
 
 
 for machine in (MarginOfLostMoney, MarginKeptApart):
-    machine.TestCase.settings = of_size(10, 40)
+    machine.TestCase.settings = of_size(often(8), 40)
 TestMarginOfLostMoney = MarginOfLostMoney.TestCase
 TestMarginKeptApart = MarginKeptApart.TestCase
 

@@ -64,6 +64,7 @@ from tests.builders import (
     spot,
     with_btc,
 )
+from tests.often import often
 from tests.properties.losses import LossRules
 
 NAMES = (ANN, BOB, CYD, IDA)
@@ -222,7 +223,10 @@ class Products(RuleBasedStateMachine):
 
 
 Products.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=often(25),
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 TestProducts = Products.TestCase
 
@@ -245,7 +249,7 @@ class ProductsOnTheIssuersLedger(Products, LossRules):
 
 
 for machine in (ProductsOfLostMoney, ProductsOfMoneyKeptApart, ProductsOnTheIssuersLedger):
-    machine.TestCase.settings = settings(Products.TestCase.settings, max_examples=15)
+    machine.TestCase.settings = settings(Products.TestCase.settings, max_examples=often(10))
 TestProductsOfLostMoney = ProductsOfLostMoney.TestCase
 TestProductsOfMoneyKeptApart = ProductsOfMoneyKeptApart.TestCase
 TestProductsOnTheIssuersLedger = ProductsOnTheIssuersLedger.TestCase

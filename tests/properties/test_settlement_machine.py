@@ -27,6 +27,7 @@ from exchange.units import DAY, HOUR
 from matching.terms import ParticipantId
 from tests.builders import ANN, BOB, CYD, RUBD, Venue
 from tests.exchange.test_settlement import NOTE, USDX, a_venue, give, give_dollars, sides
+from tests.often import often
 
 PEOPLE = (ANN, BOB, CYD)
 people = st.sampled_from(PEOPLE)
@@ -158,4 +159,4 @@ class SettlementMachine(RuleBasedStateMachine):
 
 
 TestSettlementMachine = SettlementMachine.TestCase
-TestSettlementMachine.settings = settings(max_examples=40, stateful_step_count=20, deadline=None)
+TestSettlementMachine.settings = settings(max_examples=often(25), stateful_step_count=20, deadline=None)
