@@ -46,13 +46,12 @@ from scenarios.config.scenario_file import load_world
 from scenarios.run import let_time_pass
 from scenarios.world import World
 from tests.scenarios.small_worlds import KEYS_PAUSES_AND_OUTAGES, MIDNIGHT, Kept
+from tests.test_determinism import IN_OTHER_MONEY, OPEN, POPULATION, RENEW, SEED, golden, name_of
 
 E = TypeVar("E", bound=Event)
 MONEY, COINS = ("rub_bank", "digital_rouble"), ("domestic_supervised", "foreign_tether_like")
 PROFILES = (*MONEY, *COINS)
 CLEARINGS = ("full", "risk")
-OPEN = "ru_open_counterfactual"
-SEED, PEOPLE = 7, 40
 
 in_each_money = pytest.mark.parametrize("cash", PROFILES)
 in_each_clearing = pytest.mark.parametrize("clearing", CLEARINGS)
@@ -79,7 +78,7 @@ class Lived(NamedTuple):
 
 def begin(scenario: str, clearing: str, cash: str) -> tuple[World, Kept, Assembled]:
     regime = load_regime(with_cash(with_clearing(OPEN, clearing), cash))
-    world, kept = load_world(scenario, PEOPLE, cash=read_cash(cash).cash), Kept()
+    world, kept = load_world(scenario, POPULATION, cash=read_cash(cash).cash), Kept()
     return world, kept, assemble(world, regime, SEED, kept)
 
 
@@ -108,6 +107,9 @@ def test_the_day_ends_in_every_money_and_passes_its_audit(scenario: str, clearin
     assert day.events(BucketSettled if clearing == "full" else VariationCleared)
     assert audit(day.assembled.simulation.exchange.state) == []
     assert day.assembled.simulation.malformed == []
+    cell = (scenario, with_cash(OPEN, cash), clearing)
+    if cell in IN_OTHER_MONEY:
+        assert day.kept.digest == golden()[name_of(*cell)], RENEW
 
 
 # --- a stolen key ---------------------------------------------------------------------------------------

@@ -57,8 +57,8 @@ from scenarios.provenance import toml_text
 from scenarios.run import let_time_pass
 from scenarios.world import World
 from tests.scenarios.small_worlds import CASH_LEG_DAYS, CASH_PROFILES, E, Kept
+from tests.test_determinism import CASH_CELLS, OPEN, POPULATION, RENEW, SEED, golden, name_of
 
-OPEN = "ru_open_counterfactual"
 FOREIGN, DOMESTIC = "foreign_tether_like", "domestic_supervised"
 COINS = (DOMESTIC, FOREIGN)
 MONEY = ("rub_bank", "digital_rouble")
@@ -84,13 +84,13 @@ class Day(NamedTuple):
 
 
 @cache
-def day(scenario: str, clearing: str, cash: str, seed: int = 1) -> Day:
-    return lived(scenario, with_cash(with_clearing(OPEN, clearing), cash), seed)
+def day(scenario: str, clearing: str, cash: str, seed: int = SEED, people: int | None = POPULATION) -> Day:
+    return lived(scenario, with_cash(with_clearing(OPEN, clearing), cash), seed, people)
 
 
-def lived(scenario: str, regime: str, seed: int = 1) -> Day:
+def lived(scenario: str, regime: str, seed: int = SEED, people: int | None = POPULATION) -> Day:
     file = read_regime(regime)
-    world = load_world(scenario, cash=file.cash.terms, fallback=file.cash.fallback_asset)
+    world = load_world(scenario, people, cash=file.cash.terms, fallback=file.cash.fallback_asset)
     kept = Kept()
     simulation = assemble(world, load_regime(regime), seed, kept).simulation
     let_time_pass(simulation, world)
@@ -106,6 +106,8 @@ def test_every_day_ends_with_all_that_must_hold(scenario: str, cash: str, cleari
     assert audit(one.state) == []
     assert one.events(TradeReported)
     assert not one.events(LayerUsed)
+    if (scenario, clearing, cash) in CASH_CELLS:
+        assert one.kept.digest == golden()[name_of(scenario, OPEN, clearing, cash)], RENEW
     assert one.events(BucketSettled) or clearing == "risk"
 
 
@@ -160,7 +162,7 @@ def test_and_what_the_venue_falls_back_on_lets_it_go_on(tmp_path: Path, clearing
 @pytest.mark.parametrize("seed", [2, 3])  # in which the venue is asked for, from abroad and from home
 def test_each_request_reaches_the_assets_that_obey_it(seed: int, clearing: str) -> None:
     """At the same instants, for the same wallets; what freezes one asset leaves those of the other side alone."""
-    days = {cash: day("freeze_hazard", clearing, cash, seed) for cash in CASH_PROFILES}
+    days = {cash: day("freeze_hazard", clearing, cash, seed, None) for cash in CASH_PROFILES}
     asked = {cash: requests(one) for cash, one in days.items()}
     assert asked[FOREIGN] == asked[DOMESTIC] == asked["rub_bank"] == asked["digital_rouble"] != []
     for cash, one in days.items():
@@ -202,7 +204,7 @@ def test_so_many_are_asked_for_as_the_rates_say() -> None:
 
 
 def test_what_is_lifted_is_lifted_by_who_asked() -> None:
-    one = day("freeze_hazard", "full", FOREIGN, 2)
+    one = day("freeze_hazard", "full", FOREIGN, 2, None)
     frozen = {event.wallet_id: event.order_ref for event in one.events(WalletFrozen)}
     lifted = {event.wallet_id: event.order_ref for event in one.events(WalletUnfrozen)}
     assert lifted and lifted.items() <= frozen.items()
