@@ -299,7 +299,7 @@ class CashLegMachine(RuleBasedStateMachine):
 
 
 TestCashLegMachine = CashLegMachine.TestCase
-TestCashLegMachine.settings = settings(max_examples=often(80), stateful_step_count=50, deadline=None)
+TestCashLegMachine.settings = settings(max_examples=often(120), stateful_step_count=50, deadline=None)
 
 
 # --- the venue around it --------------------------------------------------------------------------------
@@ -620,7 +620,7 @@ def of_size(examples: int, steps: int) -> settings:
 
 
 TestWholeCashLegMachine = WholeCashLegMachine.TestCase
-TestWholeCashLegMachine.settings = of_size(often(30), 40)
+TestWholeCashLegMachine.settings = of_size(often(40), 40)
 
 
 @pytest.mark.nightly

@@ -339,7 +339,7 @@ def of_size(examples: int, steps: int) -> settings:
     )
 
 
-MarginMachine.TestCase.settings = of_size(often(25), 40)
+MarginMachine.TestCase.settings = of_size(often(40), 40)
 TestMarginMachine = MarginMachine.TestCase
 
 
@@ -356,7 +356,7 @@ class MarginKeptApart(MarginMachine, LossRules):
 
 
 for machine in (MarginOfLostMoney, MarginKeptApart):
-    machine.TestCase.settings = of_size(often(8), 40)
+    machine.TestCase.settings = of_size(often(10), 40)
 TestMarginOfLostMoney = MarginOfLostMoney.TestCase
 TestMarginKeptApart = MarginKeptApart.TestCase
 

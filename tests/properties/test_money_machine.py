@@ -138,4 +138,4 @@ class MoneyMachine(RuleBasedStateMachine):
 
 
 TestMoneyMachine = MoneyMachine.TestCase
-TestMoneyMachine.settings = settings(max_examples=often(20), stateful_step_count=30, deadline=None)
+TestMoneyMachine.settings = settings(max_examples=often(25), stateful_step_count=30, deadline=None)

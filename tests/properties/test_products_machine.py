@@ -223,7 +223,7 @@ class Products(RuleBasedStateMachine):
 
 
 Products.TestCase.settings = settings(
-    max_examples=often(25),
+    max_examples=often(40),
     stateful_step_count=40,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow],
@@ -249,7 +249,7 @@ class ProductsOnTheIssuersLedger(Products, LossRules):
 
 
 for machine in (ProductsOfLostMoney, ProductsOfMoneyKeptApart, ProductsOnTheIssuersLedger):
-    machine.TestCase.settings = settings(Products.TestCase.settings, max_examples=often(10))
+    machine.TestCase.settings = settings(Products.TestCase.settings, max_examples=often(15))
 TestProductsOfLostMoney = ProductsOfLostMoney.TestCase
 TestProductsOfMoneyKeptApart = ProductsOfMoneyKeptApart.TestCase
 TestProductsOnTheIssuersLedger = ProductsOnTheIssuersLedger.TestCase

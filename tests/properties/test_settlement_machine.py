@@ -159,4 +159,4 @@ class SettlementMachine(RuleBasedStateMachine):
 
 
 TestSettlementMachine = SettlementMachine.TestCase
-TestSettlementMachine.settings = settings(max_examples=often(25), stateful_step_count=20, deadline=None)
+TestSettlementMachine.settings = settings(max_examples=often(40), stateful_step_count=20, deadline=None)
