@@ -186,6 +186,7 @@ CELLS: list[tuple[str, str, str | None]] = [
     ("freeze_and_gap", OPEN, "risk"),
     ("index_attack", OPEN, "risk"),
     ("index_outage", OPEN, "risk"),
+    *((scenario, OPEN, clearing) for scenario in FAILURES for clearing in ("full", "risk")),
     ("gap_move", OPEN, "risk_crypto"),
     ("slow_bleed", OPEN, "risk_t_plus_one"),
     ("depeg_2023_03", OPEN, OWN),
@@ -199,9 +200,6 @@ CELLS: list[tuple[str, str, str | None]] = [
     ("fixing_attack", OPEN, OWN),
 ]
 # Days that other tests live anyway, and hold to their digests there
-OF_FAILURES: list[tuple[str, str, str | None]] = [  # tests/scenarios/test_margin_scenarios.py
-    (scenario, OPEN, clearing) for scenario in FAILURES for clearing in ("full", "risk")
-]
 IN_OTHER_MONEY: list[tuple[str, str, str | None]] = [  # tests/scenarios/test_keys_pauses_and_outages.py
     (scenario, with_cash(OPEN, cash), clearing)
     for scenario in (*KEYS_PAUSES_AND_OUTAGES, "everything_at_once")
@@ -247,13 +245,13 @@ def test_the_golden_digest(scenario: str, regime: str, clearing: str | None) -> 
 
 
 def test_every_golden_digest_is_of_a_day_that_some_test_lives() -> None:
-    cells = {name_of(*cell) for cell in (*CELLS, *OF_FAILURES, *IN_OTHER_MONEY)}
+    cells = {name_of(*cell) for cell in (*CELLS, *IN_OTHER_MONEY)}
     cash_cells = {name_of(scenario, OPEN, clearing, cash) for scenario, clearing, cash in CASH_CELLS}
     assert golden().keys() == cells | cash_cells
 
 
 def renew() -> None:
-    digests = {name_of(*cell): digest_of(*cell) for cell in (*CELLS, *OF_FAILURES, *IN_OTHER_MONEY)}
+    digests = {name_of(*cell): digest_of(*cell) for cell in (*CELLS, *IN_OTHER_MONEY)}
     for scenario, clearing, cash in CASH_CELLS:
         cell = (scenario, OPEN, clearing, cash)
         digests[name_of(*cell)] = digest_of(*cell)

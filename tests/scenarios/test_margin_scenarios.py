@@ -1,4 +1,7 @@
-"""The days on which somebody fails, in full and with margin: they run, they come again, and every kopeck is found."""
+"""The days on which somebody fails, in full and with margin: they run, and every kopeck is found.
+
+That each of them comes again is what its golden digest is for: tests/test_determinism.py.
+"""
 
 from functools import cache
 from typing import NamedTuple, TypeVar
@@ -41,11 +44,12 @@ from scenarios.measures import RunView, measure_run, outcomes
 from scenarios.results import RecordWriter
 from scenarios.run import let_time_pass
 from tests.scenarios.small_worlds import FAILURES, IN_UNITS, Kept
-from tests.test_determinism import OPEN, POPULATION, RENEW, SEED, golden, name_of
 
 E = TypeVar("E", bound=Event)
 CLEARINGS = ("full", "risk")
 WAYS = ("risk", "risk_t_plus_one", "risk_crypto")
+OPEN = "ru_open_counterfactual"
+SEED = 7
 
 
 class Lived(NamedTuple):
@@ -62,7 +66,7 @@ class Lived(NamedTuple):
 
 
 @cache
-def lived(scenario: str, clearing: str, population: int | None = POPULATION) -> Lived:
+def lived(scenario: str, clearing: str, population: int | None = 40) -> Lived:
     """One whole day. Whoever asks again for the same day gets the one that was lived before."""
     world, regime, kept = (
         load_world(scenario, population),
@@ -79,12 +83,11 @@ def lived(scenario: str, clearing: str, population: int | None = POPULATION) -> 
 
 @pytest.mark.parametrize("clearing", CLEARINGS)
 @pytest.mark.parametrize("scenario", FAILURES)
-def test_the_day_passes_its_audit_and_has_its_golden_digest(scenario: str, clearing: str) -> None:
+def test_the_day_passes_its_audit(scenario: str, clearing: str) -> None:
     day = lived(scenario, clearing)
     assert day.events(BooksAudited)
     assert audit(day.state) == []
     assert day.assembled.simulation.malformed == []
-    assert day.kept.digest == golden()[name_of(scenario, OPEN, clearing)], RENEW
 
 
 @pytest.mark.parametrize("clearing", ("full", *WAYS))

@@ -84,13 +84,18 @@ class Day(NamedTuple):
 
 
 @cache
-def day(scenario: str, clearing: str, cash: str, seed: int = SEED) -> Day:
-    return lived(scenario, with_cash(with_clearing(OPEN, clearing), cash), seed)
+def day(scenario: str, clearing: str, cash: str, seed: int = SEED, people: int | None = POPULATION) -> Day:
+    return lived(scenario, with_cash(with_clearing(OPEN, clearing), cash), seed, people)
 
 
-def lived(scenario: str, regime: str, seed: int = SEED) -> Day:
+def with_everybody(scenario: str, clearing: str, cash: str) -> Day:
+    """The same, with as many people as the scenario has: where it matters how much they hold together."""
+    return day(scenario, clearing, cash, 1, None)
+
+
+def lived(scenario: str, regime: str, seed: int = SEED, people: int | None = POPULATION) -> Day:
     file = read_regime(regime)
-    world = load_world(scenario, POPULATION, cash=file.cash.terms, fallback=file.cash.fallback_asset)
+    world = load_world(scenario, people, cash=file.cash.terms, fallback=file.cash.fallback_asset)
     kept = Kept()
     simulation = assemble(world, load_regime(regime), seed, kept).simulation
     let_time_pass(simulation, world)
@@ -223,6 +228,8 @@ def test_four_fifths_are_destroyed_and_issued_anew_and_nobody_loses(cash: str, c
         assert set(one.refused("WipeWallet")) == {CashRefusal.NOT_A_COIN}
         assert not one.events(WalletFrozen) + one.events(CustodyGated)
         return
+    one = with_everybody("issuer_reset_2025_08", clearing, cash)
+    assert not one.events(LossAllocated) + one.events(SupplyExceedsReserves)
     (opened,) = one.events(VenueWalletOpened)
     wiped, anew = one.events(WalletWiped), one.events(CoinsReissued)
     assert [event.amount for event in wiped] == [event.amount for event in anew] and len(anew) == 4
@@ -294,7 +301,7 @@ def test_a_run_calls_money_where_debts_are_worth_roubles(tmp_path: Path) -> None
         tables["cash"] |= {"denomination": denomination}
         path = tmp_path / f"{denomination}.toml"
         path.write_text(toml_text(tables), encoding="utf-8")
-        one = lived("mass_redemption", str(path))
+        one = lived("mass_redemption", str(path), 1, None)
         assert audit(one.state) == []
         called[denomination] = len(one.events(MarginCalled))
     assert called["fiat_value"] > called["token_par"] + 5
@@ -313,6 +320,8 @@ def test_a_twelfth_is_stuck_and_the_price_falls_below_what_is_within_reach(cash:
         assert set(one.refused("ReportReserve")) == {CashRefusal.NOT_A_COIN}
         assert not one.events(CashPriced)
         return
+    one = with_everybody("reserve_bank_failure", clearing, cash)
+    assert not one.events(LossAllocated) + one.events(PoolCut)
     stuck, freed = one.events(ReserveStatusChanged)
     assert round(stuck.accessible / stuck.book, 4) == 0.9175 and freed.accessible == freed.book
     gated, active = one.events(IssuerStateChanged)
