@@ -76,16 +76,16 @@ class Lived(NamedTuple):
         return [event.reason for event in self.events(CoinRequestRefused) if event.request == request]
 
 
-def begin(scenario: str, clearing: str, cash: str) -> tuple[World, Kept, Assembled]:
+def begin(scenario: str, clearing: str, cash: str, people: int = POPULATION) -> tuple[World, Kept, Assembled]:
     regime = load_regime(with_cash(with_clearing(OPEN, clearing), cash))
-    world, kept = load_world(scenario, POPULATION, cash=read_cash(cash).cash), Kept()
+    world, kept = load_world(scenario, people, cash=read_cash(cash).cash), Kept()
     return world, kept, assemble(world, regime, SEED, kept)
 
 
 @cache
-def lived(scenario: str, clearing: str, cash: str) -> Lived:
+def lived(scenario: str, clearing: str, cash: str, people: int = POPULATION) -> Lived:
     """One whole day. Whoever asks again for the same day gets the one that was lived before."""
-    world, kept, assembled = begin(scenario, clearing, cash)
+    world, kept, assembled = begin(scenario, clearing, cash, people)
     let_time_pass(assembled.simulation, world)
     return Lived(world, kept, assembled)
 
@@ -204,7 +204,7 @@ def test_the_settlement_goes_through_during_the_pause(cash: str) -> None:
 @in_each_money
 def test_the_clearing_goes_through_during_the_pause_and_tells_the_liquidity_it_needed(cash: str) -> None:
     """F13 with margin: who is due is paid in full; what is late comes from the house, and goes back to it."""
-    day = lived("issuer_pause_in_clearing", "risk", cash)
+    day = lived("issuer_pause_in_clearing", "risk", cash, people=40)
     (cleared,) = day.between(VariationCleared, CLEARED - 1, CLEARED + 1)
     late = day.between(VariationLate, CLEARED - 1, CLEARED + 1)
     assert cleared.liquidity == cleared.late == sum(event.amount for event in late) > 0
