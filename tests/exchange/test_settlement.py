@@ -24,6 +24,7 @@ from exchange.commands import (
     DeclareDefault,
     DepositCash,
     FreezeParticipant,
+    IndexTerms,
     InstructSettlement,
     MintCoins,
     RecordFiatReceipt,
@@ -65,18 +66,7 @@ from exchange.reasons import SettlementRefusal
 from exchange.units import DAY, HOUR, MINUTE, SECOND, AssetId, Money, WalletId
 from exchange.wellformed import MalformedCommand
 from matching.terms import ParticipantId
-from tests.builders import (
-    ANN,
-    BOB,
-    BTC_RUB,
-    CYD,
-    OPENS,
-    RUBD,
-    Venue,
-    a_patient_index,
-    coin_terms,
-    of_kind,
-)
+from tests.builders import ANN, BOB, BTC_RUB, CYD, OPENS, RUBD, Venue, coin_terms, of_kind
 
 BTC, NOTE, USDX = AssetId("BTC"), AssetId("DFA:NOTE1"), AssetId("USDX")
 DVP_1, DVP_2, DVP_3, PVP = SettlementModel
@@ -92,8 +82,9 @@ def dollar() -> CoinTerms:
     return coin_terms(asset_id=USDX, venue_wallets=(WalletId("vault"),), finality=7 * SECOND)
 
 
-def a_venue(cycles: tuple[SettlementCycleTerms, ...] = (), **cash: Money) -> Venue:
-    index = a_patient_index(interval=MINUTE)  # days pass, and nobody quotes
+def a_venue(
+    cycles: tuple[SettlementCycleTerms, ...] = (), index: IndexTerms | None = None, **cash: Money
+) -> Venue:
     venue = Venue(more_assets=ASSETS, more_coins=(dollar(),), cycles=cycles, index=index)
     for name in (ANN, BOB, CYD):
         venue.admit(name, cash.get(name, 0))
