@@ -519,12 +519,12 @@ class Venue:
             )
         )
 
-    def quote_until(self, time: Time, value: IndexPrice) -> list[Event]:
-        """Quote `value` once a minute until `time`, letting time pass."""
+    def quote_until(self, time: Time, value: IndexPrice, every: Time = MINUTE) -> list[Event]:
+        """Quote `value` once in every such time until `time`, letting time pass."""
         events = []
         while self.now < time:
             events += self.quote(value)
-            events += self.wait_until(min(self.now + MINUTE, time))
+            events += self.wait_until(min(self.now + every, time))
         return events
 
     # --- reading ------------------------------------------------------------------------------------

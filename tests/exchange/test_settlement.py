@@ -24,6 +24,7 @@ from exchange.commands import (
     DeclareDefault,
     DepositCash,
     FreezeParticipant,
+    IndexTerms,
     InstructSettlement,
     MintCoins,
     RecordFiatReceipt,
@@ -81,8 +82,10 @@ def dollar() -> CoinTerms:
     return coin_terms(asset_id=USDX, venue_wallets=(WalletId("vault"),), finality=7 * SECOND)
 
 
-def a_venue(cycles: tuple[SettlementCycleTerms, ...] = (), **cash: Money) -> Venue:
-    venue = Venue(more_assets=ASSETS, more_coins=(dollar(),), cycles=cycles)
+def a_venue(
+    cycles: tuple[SettlementCycleTerms, ...] = (), index: IndexTerms | None = None, **cash: Money
+) -> Venue:
+    venue = Venue(more_assets=ASSETS, more_coins=(dollar(),), cycles=cycles, index=index)
     for name in (ANN, BOB, CYD):
         venue.admit(name, cash.get(name, 0))
     return venue

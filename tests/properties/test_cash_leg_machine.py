@@ -106,6 +106,7 @@ from tests.builders import (
     rouble_terms,
 )
 from tests.exchange.test_cash_pairs import BOTH, LOT
+from tests.often import often
 
 PEOPLE = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd"))
 OUTSIDE = tuple(WalletId(f"wallet-{name}") for name in PEOPLE)
@@ -298,7 +299,7 @@ class CashLegMachine(RuleBasedStateMachine):
 
 
 TestCashLegMachine = CashLegMachine.TestCase
-TestCashLegMachine.settings = settings(max_examples=120, stateful_step_count=50, deadline=None)
+TestCashLegMachine.settings = settings(max_examples=often(120), stateful_step_count=50, deadline=None)
 
 
 # --- the venue around it --------------------------------------------------------------------------------
@@ -619,7 +620,7 @@ def of_size(examples: int, steps: int) -> settings:
 
 
 TestWholeCashLegMachine = WholeCashLegMachine.TestCase
-TestWholeCashLegMachine.settings = of_size(40, 40)
+TestWholeCashLegMachine.settings = of_size(often(40), 40)
 
 
 @pytest.mark.nightly

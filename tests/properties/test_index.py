@@ -11,6 +11,7 @@ from exchange.clearing.index import Index, IndexValue
 from exchange.commands import VenueQuote
 from exchange.events import IndexStatus
 from exchange.units import SECOND
+from tests.often import often
 from tests.oracles.naive_index import NaiveIndex
 from tests.outside_venues import FOUR, an_index, show
 
@@ -38,7 +39,7 @@ def named(venues: list[tuple[int, int]]) -> list[tuple[str, int, int]]:
     return [(f"venue {k}", weight, mid) for k, (weight, mid) in enumerate(venues)]
 
 
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=often(700), deadline=None)
 @given(venues=venues, order=st.randoms(use_true_random=False))
 def test_the_index_stays_among_its_venues_and_cares_for_no_order(
     venues: list[tuple[int, int]], order: Random
@@ -58,7 +59,7 @@ def test_the_index_stays_among_its_venues_and_cares_for_no_order(
         assert abs(2 * published.value - twice_median) * 10_000 <= BAND * twice_median
 
 
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=often(700), deadline=None)
 @given(
     honest=st.lists(st.integers(980_000, 1_020_000), min_size=2, max_size=5),
     weight=weights,
@@ -74,7 +75,7 @@ def test_one_venue_cannot_push_the_index_past_the_band_around_the_others(
     assert min(honest) * (10_000 - BAND) <= published.value * 10_000 <= max(honest) * (10_000 + BAND)
 
 
-@settings(max_examples=3_000, deadline=None)
+@settings(max_examples=often(700), deadline=None)
 @given(venues=st.lists(st.tuples(weights, mids), min_size=3, max_size=6))
 def test_whoever_counts_is_bound_by_the_others(venues: list[tuple[int, int]]) -> None:
     """I-50, for each of three or more valid venues in turn, wherever the others stand."""
@@ -123,7 +124,7 @@ steps = given(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=often(250), deadline=None)
 @steps
 def test_like_the_index_in_fractions(
     weights: list[int], price: int, rates: list[int], seconds: Steps

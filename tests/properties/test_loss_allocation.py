@@ -27,6 +27,7 @@ from exchange.clearing.waterfall import (
 )
 from exchange.units import InstrumentId
 from matching.terms import ParticipantId
+from tests.often import often
 
 DEFAULTER, IDLE = ParticipantId("defaulter"), ParticipantId("idle")
 NAMES = [ParticipantId(f"member-{number}") for number in range(6)]
@@ -96,7 +97,7 @@ def most_of_each(resources: Resources, terms: WaterfallTerms) -> dict[Layer, dic
     }
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=often(350), deadline=None)
 @given(case=cases(), loss=st.integers(0, 20_000))
 def test_layers_come_in_order_and_the_uses_add_up(case: tuple[Resources, WaterfallTerms], loss: int) -> None:
     """I-31, I-32, and the haircut of I-34: nobody loses more than it gained."""
@@ -194,7 +195,7 @@ def published_rank(holder: Holder, mark: int) -> Fraction:
     return profit * Fraction(abs(holder.lots) * mark, holder.equity)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=often(350), deadline=None)
 @given(
     loss=st.integers(1, 5_000),
     margin=amounts,
@@ -272,7 +273,7 @@ def test_contributions_make_up_the_fund_and_keep_the_minimum(
         assert all(margins[who] <= margins[other] for other in above)
 
 
-@settings(max_examples=1_000, deadline=None)
+@settings(max_examples=often(350), deadline=None)
 @given(
     count=st.integers(1, 60),
     equity=st.integers(-100, 700),

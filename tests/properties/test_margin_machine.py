@@ -5,8 +5,6 @@ What is checked beside the audit: nobody is let into a position that its equity 
 order is ever refused its clearing (I-25), the layers pay in their order (I-31), and money is neither made nor lost.
 """
 
-import os
-
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
@@ -59,7 +57,6 @@ from exchange.units import DAY, HOUR, MINUTE, SECOND, WalletId
 from matching.terms import OrderId, ParticipantId, PostOnly, Side, TimeInForce
 from tests.builders import (
     BTC_RUB,
-    EXPIRY,
     OPENS,
     ROUBLE,
     RUBD,
@@ -74,14 +71,16 @@ from tests.builders import (
     spot,
     with_btc,
 )
+from tests.often import often
 from tests.properties.losses import LossRules
 
 NAMES = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd", "dan", "eve"))
 MEMBERS = NAMES[3:]
+EXPIRY = OPENS + 2 * HOUR
 SERIES = (
-    future(fee_maker=3, fee_taker=7),
-    option(ContractKind.CALL, 90_000, reference=4_000, fee_maker=3, fee_taker=7),
-    option(ContractKind.PUT, 75_000, reference=3_000, fee_taker=5),
+    future(fee_maker=3, fee_taker=7, expiry=EXPIRY),
+    option(ContractKind.CALL, 90_000, reference=4_000, fee_maker=3, fee_taker=7, expiry=EXPIRY),
+    option(ContractKind.PUT, 75_000, reference=3_000, fee_taker=5, expiry=EXPIRY),
     spot(fee_maker=3, fee_taker=7),
     perpetual(fee_taker=5),
 )
@@ -324,7 +323,7 @@ class MarginMachine(RuleBasedStateMachine):
         """At the end all is settled: no position is left, and what was owed adds up to nothing."""
         if not hasattr(self, "venue"):
             return
-        self.venue.quote_until(EXPIRY + MINUTE, self.price * 10_000)
+        self.venue.quote_until(EXPIRY + MINUTE, self.price * 10_000, every=20 * MINUTE)
         for account in self.margin_accounts().values():
             assert not account.has_positions and not account.initial
         if not self.margin_accounts():
@@ -340,7 +339,7 @@ def of_size(examples: int, steps: int) -> settings:
     )
 
 
-MarginMachine.TestCase.settings = of_size(int(os.environ.get("MARGIN_EXAMPLES", "40")), 40)
+MarginMachine.TestCase.settings = of_size(often(40), 40)
 TestMarginMachine = MarginMachine.TestCase
 
 
@@ -357,7 +356,7 @@ class MarginKeptApart(MarginMachine, LossRules):
 
 
 for machine in (MarginOfLostMoney, MarginKeptApart):
-    machine.TestCase.settings = of_size(10, 40)
+    machine.TestCase.settings = of_size(often(10), 40)
 TestMarginOfLostMoney = MarginOfLostMoney.TestCase
 TestMarginKeptApart = MarginKeptApart.TestCase
 

@@ -53,6 +53,7 @@ from tests.builders import (
     ROUBLE,
     RUBD,
     Venue,
+    a_patient_index,
     a_regime,
     coin_terms,
     future,
@@ -88,7 +89,8 @@ class Market(RuleBasedStateMachine):
     @initialize(prevention=st.sampled_from(SelfTradePrevention))
     def open(self, prevention: SelfTradePrevention) -> None:
         regime = a_regime(market=MarketRules(self_trade_prevention=prevention))
-        self.venue = Venue(*SERIES, regime=regime, coin=coin_terms(2, wipe_allowed=True))
+        coin = coin_terms(2, wipe_allowed=True)
+        self.venue = Venue(*SERIES, regime=regime, coin=coin, index=a_patient_index())
         for name in NAMES:
             self.venue.admit(name, 300_000 * ROUBLE)
         self.orders: list[OrderId] = []
@@ -291,7 +293,7 @@ class Market(RuleBasedStateMachine):
             venue.tell(CancelAll(participant_id=name))
         venue.wait_until(max(venue.now, EXPIRY - 31 * MINUTE))
         before = {n: venue.free_cash(n) + venue.held(n) + venue.locked(n) for n in NAMES}
-        events = venue.quote_until(EXPIRY + SECOND, value)
+        events = venue.quote_until(EXPIRY + SECOND, value, every=8 * MINUTE)
         bucket, *fresh = of_kind(events, BucketSettled)
         assert not any(other.pool for other in fresh)  # of collars that came on the way
         settled = {e.participant_id: e for e in of_kind(events, ClaimSettled)}

@@ -40,6 +40,7 @@ from tests.builders import (
     of_kind,
     option,
 )
+from tests.often import often
 
 EXPIRY = OPENS + 10 * MINUTE
 NAMES = (ANN, BOB, CYD)
@@ -76,7 +77,7 @@ trades = st.builds(
     Trade, st.integers(0, 2), st.integers(0, 2), st.integers(0, 2), st.integers(1, 9), st.integers(-400, 400)
 ).filter(lambda trade: trade.buyer != trade.seller)
 days = st.lists(trades | st.builds(Move, st.integers(60_000, 105_000)), min_size=1, max_size=12)
-examples = settings(max_examples=25, deadline=None)
+examples = settings(max_examples=often(12), deadline=None)
 
 
 @dataclass

@@ -39,6 +39,7 @@ from exchange.instruments import Roll
 from exchange.units import DAY, HOUR, MINUTE, SECOND, Money, Time
 from matching.terms import ParticipantId, Side, TimeInForce
 from tests.builders import BTC_RUB, OPENS, PERP, ROUBLE, RUBD, VENUES, Venue, future, of_kind, perpetual
+from tests.often import often
 
 NAMES = tuple(ParticipantId(name) for name in ("ann", "bob", "cyd", "dan", "eve"))
 INDEX = IndexTerms(
@@ -209,7 +210,10 @@ class Perpetual(RuleBasedStateMachine):
 
 
 Perpetual.TestCase.settings = settings(
-    max_examples=25, stateful_step_count=30, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=often(12),
+    stateful_step_count=30,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 TestPerpetual = Perpetual.TestCase
 
@@ -266,7 +270,7 @@ def test_funding_never_pays_out_more_than_has_come_in(
     after=st.integers(70_000, 90_000),
     lots=st.integers(1, 9),
 )
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=often(10), deadline=None)
 def test_whoever_is_carried_on_does_not_care_at_which_price_the_roll_was(
     price: int, after: int, lots: int
 ) -> None:

@@ -54,6 +54,7 @@ from tests.builders import (
     RUBD,
     SATOSHI_LOT,
     Venue,
+    a_patient_index,
     a_regime,
     coin_terms,
     future,
@@ -63,6 +64,7 @@ from tests.builders import (
     spot,
     with_btc,
 )
+from tests.often import often
 from tests.properties.losses import LossRules
 
 NAMES = (ANN, BOB, CYD, IDA)
@@ -88,6 +90,7 @@ class Products(RuleBasedStateMachine):
             assets=with_btc(),
             coin=self.coin,
             regime=a_regime(cash=self.cash_rules),
+            index=a_patient_index(),
         )
         for name in NAMES:
             self.venue.admit(name, 60_000 * ROUBLE)
@@ -208,7 +211,7 @@ class Products(RuleBasedStateMachine):
             return
         venue = self.venue
         self.hear(venue.wait_until(max(venue.now, EXPIRY - 31 * MINUTE)))  # type: ignore[arg-type]
-        self.hear(venue.quote_until(EXPIRY + SECOND, (40_000 + 997 * len(self.orders)) * 10_000))  # type: ignore[arg-type]
+        self.hear(venue.quote_until(EXPIRY + SECOND, (40_000 + 997 * len(self.orders)) * 10_000, 8 * MINUTE))  # type: ignore[arg-type]
         self.hear(venue.wait_until(EXPIRY + HOUR))  # type: ignore[arg-type]
         state = venue.state
         ended = state.covers.notes.every[NOTE]
@@ -220,7 +223,10 @@ class Products(RuleBasedStateMachine):
 
 
 Products.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=often(40),
+    stateful_step_count=40,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
 )
 TestProducts = Products.TestCase
 
@@ -243,7 +249,7 @@ class ProductsOnTheIssuersLedger(Products, LossRules):
 
 
 for machine in (ProductsOfLostMoney, ProductsOfMoneyKeptApart, ProductsOnTheIssuersLedger):
-    machine.TestCase.settings = settings(Products.TestCase.settings, max_examples=15)
+    machine.TestCase.settings = settings(Products.TestCase.settings, max_examples=often(15))
 TestProductsOfLostMoney = ProductsOfLostMoney.TestCase
 TestProductsOfMoneyKeptApart = ProductsOfMoneyKeptApart.TestCase
 TestProductsOnTheIssuersLedger = ProductsOnTheIssuersLedger.TestCase

@@ -24,7 +24,7 @@ OPEN = "ru_open_counterfactual"
 
 def a_day(clearing: str, storm: StormTerms | None) -> tuple[Kept, Assembled]:
     """The shipped storm, or the same day with another one."""
-    world, regime, kept = load_world("order_storm", 20), load_regime(with_clearing(OPEN, clearing)), Kept()
+    world, regime, kept = load_world("order_storm", 8), load_regime(with_clearing(OPEN, clearing)), Kept()
     assembled = assemble(world if storm is None else replace(world, storm=storm), regime, 7, kept)
     let_time_pass(assembled.simulation, world)
     return kept, assembled

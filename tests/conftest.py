@@ -1,0 +1,21 @@
+"""What all tests share: properties that are tried more often at night, and garbage that is collected less often."""
+
+import gc
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("night", max_examples=10 * settings.default.max_examples)
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection() -> Iterator[None]:
+    """Thousands of tests stay until the end: what was collected is no garbage, and is not looked at again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 20)
+        gc.enable()
