@@ -6,11 +6,12 @@ What comes of a task is handed back to the one who asked, so that who works need
 import os
 import signal
 import sys
+import threading
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import FIRST_COMPLETED, BrokenExecutor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
-from multiprocessing import active_children, get_context
+from multiprocessing import active_children, get_context, parent_process
 from types import ModuleType
 from typing import Any, Generic, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -134,7 +135,7 @@ def processes(workers: int | None = None) -> Hire:
 
 
 class Processes:
-    """Processes of their own kind: spawned, deaf to Ctrl-C, and blind to the script that asks.
+    """Processes of their own kind: spawned, deaf to Ctrl-C, blind to the script that asks, and gone when it is.
 
     A spawned process usually imports the script that began it, and a script that compares would begin again in each.
     Here it does not, so that a script needs no `if __name__ == "__main__"` and a notebook works; but a
@@ -144,9 +145,7 @@ class Processes:
     def __init__(self, places: int) -> None:
         self.places = places
         self._others = set(active_children())
-        self._pool = ProcessPoolExecutor(
-            places, mp_context=get_context("spawn"), initializer=_ignore_interrupts
-        )
+        self._pool = ProcessPoolExecutor(places, mp_context=get_context("spawn"), initializer=_enter)
 
     def submit(self, work: Callable[..., Any], /, *arguments: Any) -> Future[Any]:
         with _interrupts_held(), _script_hidden():  # a process is spawned in here
@@ -159,8 +158,18 @@ class Processes:
         self._pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupts() -> None:
+def _enter() -> None:
+    """In a new worker."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_go_with_the_one_who_asked, daemon=True).start()
+
+
+def _go_with_the_one_who_asked() -> None:
+    """A process that is killed dismisses nobody; those who work for it would wait for ever."""
+    asker = parent_process()
+    assert asker is not None
+    asker.join()
+    os._exit(1)
 
 
 @contextmanager

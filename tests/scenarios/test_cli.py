@@ -625,6 +625,24 @@ def test_ctrl_c_in_a_comparison_keeps_what_is_finished_and_the_same_command_goes
     assert resumed.exit_code == 0 and f"{done} of 10 runs were finished before" in resumed.stdout
 
 
+def test_workers_go_with_a_comparison_that_is_killed(tmp_path: Path) -> None:
+    process = begun(
+        "compare",
+        short_day(tmp_path),
+        "--regimes",
+        f"{OPEN},{SUPER}",
+        "--seeds",
+        5,
+        "--out",
+        tmp_path / "kept",
+    )
+    while not any(tmp_path.glob("kept/cells/*/*.json")):
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.kill()  # and nobody else
+    process.communicate(timeout=60)  # until the last who could write there has ended
+
+
 HEAVY = ("pydantic", "scipy", "pandas", "plotly", "pyarrow", "fastapi", "jinja2", "simpy")
 
 
