@@ -6,8 +6,9 @@ from typing import NamedTuple
 
 from exchange.clearing.waterfall import Layer
 from scenarios.compare import Comparison, Imprecision
+from scenarios.config.numbers import words_of
 from scenarios.findings import HEADLINE, Contrast, Finding, Findings
-from scenarios.language import N_, _, numeral, plural
+from scenarios.language import N_, _, counted_as, forms, numeral, plural
 from scenarios.measures.measure import (
     ACCESS,
     CASH_LEG,
@@ -311,10 +312,31 @@ def _number(value: float, decimals: int, signed: bool) -> str:
     return sign + digits
 
 
+COUNTED = {
+    "accounts": forms("{n} account", "{n} accounts"),
+    "calls": forms("{n} call", "{n} calls"),
+    "defaults": forms("{n} default", "{n} defaults"),
+    "halts": forms("{n} halt", "{n} halts"),
+    "hours": forms("{n} hour", "{n} hours"),
+    "lots": forms("{n} lot", "{n} lots"),
+    "minutes": forms("{n} minute", "{n} minutes"),
+    "orders": forms("{n} order", "{n} orders"),
+    "orders per trade": forms("{n} order per trade", "{n} orders per trade"),
+    "participants": forms("{n} participant", "{n} participants"),
+    "seconds": forms("{n} second", "{n} seconds"),
+    "times": forms("{n} time", "{n} times"),
+    "trades": forms("{n} trade", "{n} trades"),
+    "years": forms("{n} year", "{n} years"),
+}
+"""Units that are nouns, and so follow their number. All others are abbreviations, which do not."""
+
+
 def with_unit(number: str, unit: str) -> str:
-    """ "12.3 bp", "61%"; a dash, and a ratio, stand alone."""
+    """ "12.3 bp", "61%", "1 hour"; a dash, and a ratio, stand alone."""
     if number == _UNKNOWN or unit == "ratio":
         return number
+    if unit in COUNTED:
+        return counted_as(number, *COUNTED[unit])
     return percent_of(number) if unit == "%" else f"{number} {_(unit)}"
 
 
@@ -410,6 +432,16 @@ def _lacking(one: Imprecision) -> str:
     return _("{measure} under {regime} is known to ±{half}, not ±{allowed}").format(
         measure=one.measure, regime=one.regime, half=half, allowed=allowed
     )
+
+
+def number_named(key: str) -> str:
+    """What the number under a key path of a regime is about: "assets above", "extreme moves #2"."""
+    return numbered(*words_of(key))
+
+
+def numbered(about: str, number: str) -> str:
+    """The words in the language that is spoken, and which it is of a list, if it is of one."""
+    return _("{what} #{n}").format(what=_(about), n=number) if number else _(about)
 
 
 def points(unit: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from scenarios.config.numbers import leaf_of, number_in, spoken, typed, unit_of, with_number
+from scenarios.config.numbers import leaf_of, number_in, spoken, typed, unit_of, with_number, words_of
 from scenarios.config.reading import ConfigurationError
 
 _CHANGES = re.compile(r"(.*)\[([^\[\]]*=[^\[\]]*)\]", re.DOTALL)
@@ -63,11 +63,13 @@ def swept(tables: Mapping[str, Any], change: Change, own: object) -> dict[str, A
     """
     title, bracket, rest = str(tables.get("title")).partition(" (")
     leaf, value = leaf_of(change.key), spoken(change.value)
-    words = " ".join((leaf.replace("_", " "), value, *([unit_of(change.key)] if leaf != change.key else [])))
+    (about, number), unit = words_of(change.key), unit_of(change.key)
+    told = f"{value}{unit}" if unit == "%" else f"{value} {unit}".strip()
+    words = f"{about} #{number} {told}" if number else f"{about} {told}"
     stands = "says nothing of it" if own is None else f"says {spoken(Decimal(str(own)))}"
     return with_number(tables, change.key, change.value) | {
         "id": f"{tables.get('id')}_{leaf}_{re.sub('[^0-9a-z]+', '_', value.lower().replace(',', ''))}",
-        "title": f"{title}, {words.strip()}{bracket}{rest}",
+        "title": f"{title}, {words}{bracket}{rest}",
         "status": "counterfactual",
         "sources": [
             one | {"keys": [key for key in one.get("keys", []) if key != change.key]}

@@ -57,7 +57,7 @@ from scenarios.regime_words import (
     trading_when_frozen,
     ways_in,
 )
-from scenarios.wording import written
+from scenarios.wording import numbered, with_unit, written
 
 
 class Mark(NamedTuple):
@@ -395,17 +395,12 @@ def _part_by_part(parts: Sequence[str]) -> str:
     return ""
 
 
-_SWEPT = re.compile(r"(?P<key>[a-z0-9 ]+?) (?P<value>-?\d[\d,.]*)(?: (?P<unit>\D+))?")
+_SWEPT = re.compile(r"(?P<key>[a-z0-9 ]+?)(?: #(?P<number>\d+))? (?P<value>-?\d[\d,.]*) ?(?P<unit>\D+)?")
 
 
 def _swept_in_words(part: str) -> str:
     """ "assets above 12,000,000 RUB", which a sweep adds to a title; anything else stays as it is."""
     if (found := _SWEPT.fullmatch(part)) is None:
         return part
-    unit = f" {_(found['unit'])}" if found["unit"] else ""
-    return f"{_(found['key'])} {numeral(found['value'])}{unit}"
-
-
-def number_named(key: str) -> str:
-    """What the number under a key path is about: "assets above"."""
-    return _(leaf_of(key).replace("_", " "))
+    about = numbered(found["key"], found["number"] or "")
+    return f"{about} {with_unit(numeral(found['value']), found['unit'] or 'ratio')}"
