@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, NamedTuple
 import typer
 
 from scenarios.faults import FAILED, told_as_sentences
-from scenarios.language import Tongue, speaking
+from scenarios.language import Tongue, speaking, tongue
 
 if TYPE_CHECKING:
     from scenarios.compare import Comparison, Design, Precision
@@ -61,7 +61,7 @@ TrustNetwork = Annotated[
     ),
 ]
 LanguageOf = Annotated[
-    Tongue, typer.Option("--language", help="The language of the report and of the table.")
+    str, typer.Option("--language", metavar="[en|ru]", help="The language of the report and of the table.")
 ]
 Reuse = Annotated[
     list[Path] | None,
@@ -125,6 +125,7 @@ def compare(
         from scenarios.design import design_of, regimes_named
         from scenarios.run import run_cell
 
+        told_in = tongue(language)
         folder = out or default_folder("comparisons", scenario)
         if verify:
             differing = run_again(read_comparison(folder), run_cell)
@@ -141,7 +142,7 @@ def compare(
             command=shlex.join(["ringfence", *sys.argv[1:]]),
         )
         hire = None if cluster is None else _workers_at(cluster, trust_network)
-        raise typer.Exit(_compare(design, folder, workers, hire, reuse or [], language))
+        raise typer.Exit(_compare(design, folder, workers, hire, reuse or [], told_in))
 
 
 def report(
@@ -157,13 +158,14 @@ def report(
         from scenarios.report import background_of, keep_report, keep_reverse_report
         from scenarios.reverse import read_reversed
 
+        told_in = tongue(language)
         if (folder / REVERSED).exists():
             found = read_reversed(folder)
-            with speaking(language):
+            with speaking(told_in):
                 typer.echo(keep_reverse_report(found, folder))
             return
         comparison = read_comparison(folder)
-        with speaking(language):
+        with speaking(told_in):
             typer.echo(keep_report(_findings(comparison), comparison, background_of(comparison)))
 
 

@@ -24,6 +24,22 @@ class Tongue(StrEnum):
     RUSSIAN = "ru"
 
 
+_NAMES = {Tongue.ENGLISH: "English", Tongue.RUSSIAN: "Russian"}
+
+
+class LanguageError(Exception):
+    """A language that nothing is told in, as a sentence that names those that there are."""
+
+
+def tongue(code: str) -> Tongue:
+    """The language of that code. Raises LanguageError."""
+    try:
+        return Tongue(code)
+    except ValueError:
+        known = " and ".join(f"{one.value} ({name})" for one, name in _NAMES.items())
+        raise LanguageError(f"nothing is told in the language “{code}”; there are {known}.") from None
+
+
 class Language(NamedTuple):
     """`group` stands between thousands. `form` is the form that a noun takes after a number, by the name that CLDR's
     plural rules give it; the decimals that are written count, so that 1 and 1.0 may differ."""
@@ -44,9 +60,9 @@ _SPOKEN: ContextVar[Language] = ContextVar("spoken", default=_PLAIN_ENGLISH)
 
 
 @contextmanager
-def speaking(code: Tongue) -> Iterator[None]:
-    """Tell everything in that language meanwhile."""
-    before = _SPOKEN.set(_language(code))
+def speaking(code: str) -> Iterator[None]:
+    """Tell everything in that language meanwhile. Raises LanguageError for a code that there is not."""
+    before = _SPOKEN.set(_language(tongue(code)))
     try:
         yield
     finally:

@@ -13,7 +13,7 @@ import pytest
 
 from scenarios.config.numbers import UNITS
 from scenarios.config.regime_file import load_regime, regime_numbers, regime_tables
-from scenarios.language import Tongue, _, plural, retold, speaking
+from scenarios.language import LanguageError, Tongue, _, plural, retold, speaking
 from scenarios.measures import MEASURES
 from scenarios.report import background_of, keep_report, render
 from scenarios.report.background import title_in_words
@@ -133,6 +133,19 @@ def test_both_languages_tell_the_same_numbers(told: Told, russian: str) -> None:
         {name: [trace.get("x") for trace in plot["data"]] for name, plot in one.items()} for one in plots
     ]
     assert drawn[0] == drawn[1]
+
+
+def test_a_language_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    for code in ("de", "", "RU", "ru_RU"):
+        with (
+            pytest.raises(
+                LanguageError, match=re.escape(f"“{code}”; there are en (English) and ru (Russian).")
+            ),
+            speaking(code),
+        ):
+            pass
+    with speaking("ru"):
+        assert percent(61.0) == f"61,0{THIN}%"
 
 
 def test_numbers_are_written_as_russians_write_them() -> None:
