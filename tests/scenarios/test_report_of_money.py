@@ -232,8 +232,27 @@ def test_who_gained_by_buying_below_par_is_told_and_draws_no_bar(six: Told) -> N
 
 @pytest.mark.parametrize("disturbed", [{"states": [MOVES, GATED]}, {"states": [MOVES], "price": 97.0}])
 def test_one_money_that_is_disturbed_has_a_section(told: Told, disturbed: dict[str, list[float]]) -> None:
-    page = Page(with_cells(told, *(moved(cell, **disturbed) for cell in told.comparison.cells)).page())  # type: ignore[arg-type]
-    assert "Who could move money when" in page.texts["money"]
+    """Which speaks of one money under several regimes, and of several kinds only where there are several."""
+    html = with_cells(told, *(moved(cell, **disturbed) for cell in told.comparison.cells)).page()  # type: ignore[arg-type]
+    text = Page(html).texts["money"]
+    assert "Who could move money when One strip for each regime" in text
+    assert "it is the same money under every regime" in text
+    assert not re.search("each of them|all of them|of each|each kind|Settled in", text)
+    assert (GATED in disturbed["states"]) or "The price of one rouble of it under each regime" in text
+
+
+def test_one_money_that_stops_is_said_to_stop_at_the_same_times_under_every_regime(told: Told) -> None:
+    same = with_cells(told, *(moved(cell, [MOVES, NOTHING]) for cell in told.comparison.cells))
+    text = Page(same.page()).texts["money"]
+    assert "it stopped and moved at the same times under every regime" in text and "whoever holds" not in text
+
+
+def test_several_kinds_of_money_are_spoken_of_as_several(six: Told) -> None:
+    text = Page(six.page()).texts["money"]
+    assert (
+        "This is the same day with each kind of money" in text and "One strip for each kind of money" in text
+    )
+    assert "The price of one rouble of each" in text and "same money under every regime" not in text
 
 
 def test_names_are_what_tells_the_regimes_apart(six: Told) -> None:
