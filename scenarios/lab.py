@@ -34,7 +34,7 @@ from scenarios.compare import (
 from scenarios.compare import compare as run_all
 from scenarios.config.reading import ConfigurationError
 from scenarios.design import regime_source
-from scenarios.findings import Findings, analyse
+from scenarios.findings import Findings, findings_of
 from scenarios.frames import Frame
 from scenarios.in_code import Regime, Scenario, Tables, case_of
 from scenarios.language import Tongue, speaking, tongue
@@ -154,8 +154,7 @@ class Compared:
 
     @cached_property
     def findings(self) -> Findings:
-        regimes = [regime.name for regime in self.comparison.design.regimes]
-        return analyse(self.comparison.cells, MEASURES, regimes, self.comparison.design.looks)
+        return findings_of(self.comparison)
 
     def measures(self) -> Frame:
         """Tidy: one row a regime, seed and measure; nan where a measure is undefined in that run. Units are in

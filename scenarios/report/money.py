@@ -7,7 +7,7 @@ import numpy as np
 
 from exchange.units import HOUR
 from scenarios.cells import Cell
-from scenarios.findings import Findings
+from scenarios.findings import Findings, money_differs
 from scenarios.language import N_, _, numeral
 from scenarios.measures.money_cost import CLASSES
 from scenarios.measures.movement import Movement
@@ -118,7 +118,7 @@ def money(
 
 def differ(known: Sequence[Face]) -> bool:
     """Whether regimes settle in different money; several may be of one asset."""
-    return len({(face.regime.cash.settlement_asset, face.regime.cash.told) for face in known}) > 1
+    return money_differs([face.regime for face in known])
 
 
 def _beside(known: Sequence[Face]) -> str:
@@ -382,7 +382,9 @@ def _costs(findings: Findings, known: Sequence[Face]) -> Figure:
         for face in known
         for bearers in (WAITING, BEARERS)
     ]
-    most = max(totals, default=0.0) or 1.0
+    reach = 2.3 * (
+        max(totals, default=0.0) or 1.0
+    )  # room beside the longest bar for what it comes to, on a phone
     traces: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
     bottom = 0.0
@@ -409,9 +411,7 @@ def _costs(findings: Findings, known: Sequence[Face]) -> Figure:
         int(bottom) + 52,
         margin={"l": 4, "r": 12, "t": 8, "b": 8},
         barmode="overlay",
-        xaxis=axis_of(
-            range=[0, 1.55 * most], **ticks_of(0, most), title=axis_title(_("RUB, mean of the runs"))
-        ),
+        xaxis=axis_of(range=[0, reach], **ticks_of(0, reach), title=axis_title(_("RUB, mean of the runs"))),
         yaxis=hidden_axis(range=[bottom, 0]),
         annotations=notes,
     )
@@ -487,7 +487,7 @@ def _telling(stay: Stay, findings: Findings) -> Telling:
     ]
     when = _("a withdrawal could be made in {share} of the time").format(share=percent(free))
     if parts:
-        when += _("; {states} of it").format(states=listed(parts))
+        when += f"; {listed(parts)}"
     return Telling(stay.face, when, _worth_words(stay.face, findings), _cost_words(stay.face, findings))
 
 
