@@ -56,7 +56,7 @@ from scenarios.regime_words import (
     trading_when_frozen,
     ways_in,
 )
-from scenarios.wording import numbered, with_unit, written
+from scenarios.wording import listed, numbered, with_unit, written
 
 
 class Mark(NamedTuple):
@@ -169,7 +169,9 @@ def _in_short(value: Any) -> str:
         parts = [f"{_spaced(str(key))}: {_in_short(part)}" for key, part in value.items()]
         return ", ".join(parts) or _("anybody")
     if isinstance(value, list):
-        return _("; or ").join(_in_short(part) for part in value) or _("nobody")
+        parts = [_in_short(part) for part in value]
+        of_tables = any(isinstance(part, Mapping) for part in value)
+        return ("; ".join(parts) if of_tables else listed(parts)) or _("nobody")
     return _spaced(str(value))
 
 

@@ -296,6 +296,12 @@ def test_several_kinds_of_money_are_spoken_of_as_several(six: Told) -> None:
     assert "The price of one rouble of each" in text and "same money under every regime" not in text
 
 
+def test_keys_that_are_all_there_are_not_told_as_alternatives(six: Told) -> None:
+    """The roles of a coin are there together, and so are the holders of one key."""
+    stated = six.background.stated["ru_open_counterfactual_domestic_supervised"]["cash.terms.roles"]
+    assert "; or " not in stated and ";" in stated and " and " in stated
+
+
 def test_names_are_what_tells_the_regimes_apart(six: Told) -> None:
     assert "Open to everyone" not in Page(six.page()).texts["answer"]
 
