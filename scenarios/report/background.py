@@ -43,7 +43,7 @@ from exchange.units import DAY, Time
 from participants.population import ValidationRow
 from scenarios.compare import SCENARIO, Comparison, Design
 from scenarios.config.cash_words import FreezeKey
-from scenarios.config.numbers import leaf_of, spoken, unit_of
+from scenarios.config.swept import in_words
 from scenarios.language import N_, _, numeral, retold
 from scenarios.regime_words import (
     cash_in_words,
@@ -143,7 +143,7 @@ def _as_met(regime: Regime, name: str, design: Design) -> Regime:
         return regime
     own = next(one.values for one in design.grid if one.regime == point.base)
     told = [
-        f"{leaf_of(key).replace('_', ' ')} {spoken(value)} {unit_of(key)}".strip()
+        in_words(key, value)
         for key, value in point.values.items()
         if key.startswith(SCENARIO) and value is not None and value != own[key]
     ]

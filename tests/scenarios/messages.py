@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po, write_po
 from exchange.access.classes import PLURAL, requirements
 from participants.population import PopulationTerms, draw_population, validation
 from scenarios.config.cash_file import Authority, SettlementAssetTable
-from scenarios.config.numbers import UNITS, leaf_of, words_of
+from scenarios.config.numbers import UNITS, words_of
 from scenarios.config.reading import check, key_paths, read_toml
 from scenarios.config.regime_file import (
     RegimeFile,
@@ -155,7 +155,7 @@ def _of_a_sweep() -> Iterator[Message]:
     for name in shipped_scenarios():
         for key, said in scenario_numbers(read_scenario(name)).items():
             if said is not None:
-                yield leaf_of(key).replace("_", " ")
+                yield words_of(key)[0]
 
 
 def _words_of(value: object) -> Iterator[str]:
