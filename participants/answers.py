@@ -174,6 +174,8 @@ REMEDIES: Final[Mapping[str, str]] = {
     "not_enough_funds": "place a smaller order, cancel others, or bring more money",
     "price_not_allowed": "order nearer to the market: the ticker's min_price and max_price say how near",
     "max_exposure": "ask access/get_my_limits how much may be at risk; reduce first",
+    "max_open_orders": "cancel some of them first, or wait until one has ended",
+    "max_open_orders_per_instrument": "cancel some of them there first, or wait until one has ended",
     "locked_by_admin": "wait until the instrument or the participant is let trade again",
     "qty_too_low": "order at least the instrument's min_trade_amount",
     "price_wrong_tick": "round the price to the instrument's tick_size",
@@ -212,7 +214,8 @@ class VenueError(Exception):
         self.told = dict(told or {})
         self.remedy = REMEDIES.get(name, "read what the reason means in docs/rulebook.md")
         why = f" ({reason})" if reason else ""
-        super().__init__(f"{method}: {name}{why}: {self.remedy}")
+        said = f"{self.told['told']}; " if "told" in self.told else ""
+        super().__init__(f"{method}: {name}{why}: {said}{self.remedy}")
 
 
 def refusal(method: str, error: Mapping[str, Any]) -> VenueError:

@@ -2,17 +2,18 @@
 
 import shlex
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
 from scenarios.faults import FAILED, told_as_sentences
-from scenarios.language import Tongue, speaking
+from scenarios.language import Tongue, speaking, tongue
 
 if TYPE_CHECKING:
-    from scenarios.compare import Comparison, Design, Precision
-    from scenarios.findings import Findings
+    from scenarios.compare import Design, Precision
     from scenarios.sweep import Hire
 
 DEFAULT_SCENARIO = "freeze_and_gap"
@@ -61,7 +62,7 @@ TrustNetwork = Annotated[
     ),
 ]
 LanguageOf = Annotated[
-    Tongue, typer.Option("--language", help="The language of the report and of the table.")
+    str, typer.Option("--language", metavar="[en|ru]", help="The language of the report and of the table.")
 ]
 Reuse = Annotated[
     list[Path] | None,
@@ -122,18 +123,20 @@ def compare(
     with told_as_sentences():
         from scenarios.compare import read_comparison
         from scenarios.compare import verify as run_again
-        from scenarios.design import design_of, regimes_named
+        from scenarios.design import design_of, names_compared, regimes_named
         from scenarios.run import run_cell
 
+        told_in = tongue(language)
         folder = out or default_folder("comparisons", scenario)
         if verify:
             differing = run_again(read_comparison(folder), run_cell)
             typer.echo("\n".join(differing) or f"{folder}: every digest that was run again is the same")
             raise typer.Exit(FAILED if differing else 0)
-        amount = _amount(seeds, precision, of, budget)
+        names = regimes_named(regimes, clearing or (), cash or ())
+        amount = _amount(seeds, precision, of, budget, partial(names_compared, scenario, names, sweep or ()))
         design = design_of(
             scenario,
-            regimes_named(regimes, clearing or (), cash or ()),
+            names,
             amount.seeds,
             sweeps=sweep or (),
             precision=amount.precision,
@@ -141,7 +144,7 @@ def compare(
             command=shlex.join(["ringfence", *sys.argv[1:]]),
         )
         hire = None if cluster is None else _workers_at(cluster, trust_network)
-        raise typer.Exit(_compare(design, folder, workers, hire, reuse or [], language))
+        raise typer.Exit(_compare(design, folder, workers, hire, reuse or [], told_in))
 
 
 def report(
@@ -154,17 +157,19 @@ def report(
     it lies."""
     with told_as_sentences():
         from scenarios.compare import REVERSED, read_comparison
+        from scenarios.findings import findings_of
         from scenarios.report import background_of, keep_report, keep_reverse_report
         from scenarios.reverse import read_reversed
 
+        told_in = tongue(language)
         if (folder / REVERSED).exists():
             found = read_reversed(folder)
-            with speaking(language):
+            with speaking(told_in):
                 typer.echo(keep_reverse_report(found, folder))
             return
         comparison = read_comparison(folder)
-        with speaking(language):
-            typer.echo(keep_report(_findings(comparison), comparison, background_of(comparison)))
+        with speaking(told_in):
+            typer.echo(keep_report(findings_of(comparison), comparison, background_of(comparison)))
 
 
 def default_folder(kind: str, scenario: str) -> Path:
@@ -190,9 +195,17 @@ class _Amount(NamedTuple):
     precision: "Precision | None" = None
 
 
-def _amount(seeds: str | None, precision: str | None, of: str | None, budget: int | None) -> _Amount:
+def _amount(
+    seeds: str | None,
+    precision: str | None,
+    of: str | None,
+    budget: int | None,
+    compared: Callable[[], Sequence[str]],
+) -> _Amount:
+    """`compared` are the regimes, on which it depends what the main measures are."""
     from scenarios.compare import DesignError
-    from scenarios.findings import HEADLINE
+    from scenarios.config.regime_file import load_regime
+    from scenarios.findings import main_measures
     from scenarios.measures import MEASURES
     from scenarios.precision import BUDGET, percent_in, planned
 
@@ -202,7 +215,10 @@ def _amount(seeds: str | None, precision: str | None, of: str | None, budget: in
         return _Amount(chosen_seeds(seeds or DEFAULT_SEEDS))
     if seeds is not None:
         raise DesignError("--precision finds the number of seeds itself; leave --seeds out, or set --budget.")
-    names = HEADLINE if of is None else [name.strip() for name in of.split(",") if name.strip()]
+    if of is None:
+        names: Sequence[str] = main_measures([load_regime(name) for name in compared()])
+    else:
+        names = [name.strip() for name in of.split(",") if name.strip()]
     most = BUDGET if budget is None else budget
     plan = planned(percent_in(precision), names, [measure.name for measure in MEASURES], most)
     return _Amount(tuple(range(1, plan.looks[-1] + 1)), plan)
@@ -227,6 +243,7 @@ def _compare(
 
     from scenarios.carried import Carried
     from scenarios.compare import compare as run_all
+    from scenarios.findings import findings_of
     from scenarios.precision import compare_until_precise
     from scenarios.report import background_of, keep_report
     from scenarios.run import run_cell
@@ -240,16 +257,8 @@ def _compare(
     if not comparison.cells:
         show_failures(console, comparison)
         return FAILED
-    findings = _findings(comparison)
+    findings = findings_of(comparison)
     with speaking(language):
         page = keep_report(findings, comparison, background_of(comparison))
         show_comparison(console, findings, comparison, page)
     return comparison.exit_code
-
-
-def _findings(comparison: "Comparison") -> "Findings":
-    from scenarios.findings import analyse
-    from scenarios.measures import MEASURES
-
-    design = comparison.design
-    return analyse(comparison.cells, MEASURES, [regime.name for regime in design.regimes], design.looks)

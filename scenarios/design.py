@@ -13,8 +13,9 @@ from scenarios.compare import (
     SourceFile,
     source_file,
 )
-from scenarios.config.reading import stated
+from scenarios.config.reading import check, stated, tables_of
 from scenarios.config.regime_file import (
+    RegimeFile,
     every_cash,
     is_overlaid,
     read_regime,
@@ -99,10 +100,20 @@ def _placed(point: GridPoint, met: Met, scenario: str, population: int | None) -
     )
 
 
+def names_compared(scenario: str, regimes: Sequence[str], sweeps: Sequence[str] = ()) -> list[str]:
+    """Each regime as it is named to a run, and at every point of what is swept."""
+    return [one.regime for one in over_grid(scenario, regimes, [read_sweep(text) for text in sweeps])[0]]
+
+
 def meet(scenario: str, regime: str, population: int | None) -> None:
     """Raises ConfigurationError if the world cannot be under that regime."""
     file = read_regime(regime)
     rehearse(world_under(scenario, file, population), file.regime())
+
+
+def regime_files(design: Design) -> list[RegimeFile]:
+    """The regimes in their order, from the texts that the design keeps, not from files that may have changed since."""
+    return [check(RegimeFile, tables_of(regime.text), regime.source) for regime in design.regimes]
 
 
 def scenario_source(scenario: str, population: int | None) -> SourceFile:

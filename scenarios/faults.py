@@ -1,10 +1,11 @@
 """How a fault is told at the terminal: as a sentence and an exit code. What is our own bug stays a traceback."""
 
-import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import typer
+
+from scenarios.places import sentence_of
 
 REFUSED = 2  # something that was asked for cannot be
 FAILED = 1  # a run failed, or did not replay
@@ -25,7 +26,7 @@ def told_as_sentences() -> Iterator[None]:
         typer.echo("stopped; nothing half-written is left", err=True)
         raise typer.Exit(STOPPED) from None
     except OSError as fault:
-        typer.echo(_of_the_disk(fault), err=True)
+        typer.echo(sentence_of(fault), err=True)
         raise typer.Exit(REFUSED) from None
     except Exception as fault:
         code = _code_of(fault)
@@ -51,6 +52,7 @@ def _code_of(fault: Exception) -> int | None:
     from scenarios.compare import ComparisonStoppedError, DesignError
     from scenarios.config.reading import ConfigurationError
     from scenarios.extras import ExtraMissingError
+    from scenarios.language import LanguageError
     from scenarios.query import QueryError
     from scenarios.results import ResultsError
     from scenarios.risk import RiskReportError
@@ -69,6 +71,7 @@ def _code_of(fault: Exception) -> int | None:
     refused = (
         ConfigurationError
         | DesignError
+        | LanguageError
         | ListenError
         | StressEventError
         | CellMismatchError
@@ -78,12 +81,3 @@ def _code_of(fault: Exception) -> int | None:
         | VenueError
     )
     return REFUSED if isinstance(fault, refused) else None
-
-
-def _of_the_disk(fault: OSError) -> str:
-    where = f"{fault.filename}: " if fault.filename else ""
-    if fault.errno == errno.ENOSPC:
-        return (
-            f"{where}the disk is full; free some space and repeat the command, nothing half-written is left"
-        )
-    return f"{where}{fault.strerror or fault}; name a place that can be written and read"

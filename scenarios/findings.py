@@ -5,7 +5,11 @@ from typing import NamedTuple
 
 import numpy as np
 
+from exchange.access.regime import Regime
 from scenarios.cells import Cell
+from scenarios.compare import Comparison
+from scenarios.design import regime_files
+from scenarios.measures import MEASURES
 from scenarios.measures.measure import Measure
 from scenarios.statistics import (
     FEWEST_PAIRS,
@@ -39,6 +43,21 @@ HEADLINE = (
     "withdrawals_completed",
     "withdrawal_wait",
 )  # the main measures: fixed here and not by a comparison's results, read first, corrected as one family
+OF_MONEY = (
+    "movable_time",
+    "stopped_time",
+    "peak_discount",
+)  # before them, where the money itself is compared
+
+
+def money_differs(regimes: Sequence[Regime]) -> bool:
+    """Whether regimes settle in different money; several may be of one asset."""
+    return len({(regime.cash.settlement_asset, regime.cash.told) for regime in regimes}) > 1
+
+
+def main_measures(regimes: Sequence[Regime]) -> tuple[str, ...]:
+    """Which of the measures are the main ones when these regimes are compared: their rules decide, never results."""
+    return (*OF_MONEY, *HEADLINE) if money_differs(regimes) else HEADLINE
 
 
 class Contrast(NamedTuple):
@@ -67,6 +86,7 @@ class Findings(NamedTuple):
     regimes: tuple[str, ...]  # ids, the baseline first
     seeds: int
     rows: tuple[Finding, ...]
+    main: tuple[str, ...] = HEADLINE
 
     @property
     def baseline(self) -> str:
@@ -87,10 +107,11 @@ def analyse(
     measures: Sequence[Measure],
     regimes: Sequence[str] | None = None,
     looks: int = 1,
+    main: tuple[str, ...] = HEADLINE,
 ) -> Findings:
     """`regimes` are ids, the baseline first; without them, those of the cells in their order.
 
-    A regime of which no run finished is unknown in everything. Holm's correction is over the main measures
+    A regime of which no run finished is unknown in everything. Holm's correction is over the `main` measures
     under all regimes, and over all other measures apart from them. If the number of seeds was chosen by looking at
     results, up to `looks` times, every interval and test is that of the strictest of them (Bonferroni): so they hold
     what they promise at whichever look one stopped.
@@ -114,8 +135,8 @@ def analyse(
     }
     compared: dict[tuple[str, str], PairedDifference] = {}
     adjusted: dict[tuple[str, str], float] = {}
-    for main in (True, False):
-        family = [(name, regime) for name in values for regime in regimes[1:] if (name in HEADLINE) is main]
+    for first in (True, False):
+        family = [(name, regime) for name in values for regime in regimes[1:] if (name in main) is first]
         tests = sum(_can_be_tested(values[name][regimes[0]], values[name][regime]) for name, regime in family)
         for name, regime in family:
             by_regime = values[name]
@@ -147,7 +168,15 @@ def analyse(
         )
         for measure in measures
     )
-    return Findings(regimes, len(seeds), rows)
+    return Findings(regimes, len(seeds), rows, main)
+
+
+def findings_of(comparison: Comparison) -> Findings:
+    """What a comparison found, in every measure there is, with the main ones that its regimes call for."""
+    design = comparison.design
+    regimes = [file.regime() for file in regime_files(design)]
+    names = [regime.name for regime in design.regimes]
+    return analyse(comparison.cells, MEASURES, names, design.looks, main_measures(regimes))
 
 
 def _can_be_tested(baseline: Sequence[float], other: Sequence[float]) -> bool:

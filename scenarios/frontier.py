@@ -5,9 +5,11 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from scenarios.compare import GridPoint
-from scenarios.config.numbers import leaf_of, spoken, unit_of
+from scenarios.config.numbers import spoken, unit_of
 from scenarios.findings import Finding, Findings
+from scenarios.language import _, numeral
 from scenarios.statistics import MeanInterval
+from scenarios.wording import listed, number_named, with_unit
 
 ACCESS = ("admitted_share", "admitted_notional")
 HARM = ("losing_over_tenth", "total_losses", "default_losses", "loss_survivors_fund")
@@ -32,9 +34,9 @@ class Point(NamedTuple):
 
     @property
     def label(self) -> str:
-        """ "24,000,000 RUB", "not set": the values alone, with what tells their unit."""
+        """ "24,000,000 RUB", "not set": the values alone with their units, in the language that is spoken."""
         return ", ".join(
-            "not set" if value is None else f"{spoken(value)} {unit_of(key)}".strip().replace(" %", "%")
+            _("not set") if value is None else with_unit(numeral(spoken(value)), unit_of(key) or "ratio")
             for key, value in self.values.items()
         )
 
@@ -49,8 +51,8 @@ class Frontier(NamedTuple):
 
     @property
     def about(self) -> str:
-        """ "assets min": what is swept, in the words of the file."""
-        return " and ".join(leaf_of(key).replace("_", " ") for key in self.keys)
+        """ "assets min": what is swept, in the language that is spoken."""
+        return listed([number_named(key) for key in self.keys])
 
 
 def frontier_of(findings: Findings, grid: Sequence[GridPoint]) -> Frontier | None:

@@ -34,11 +34,13 @@ from scenarios.compare import (
 from scenarios.compare import compare as run_all
 from scenarios.config.reading import ConfigurationError
 from scenarios.design import regime_source
-from scenarios.findings import Findings, analyse
+from scenarios.findings import Findings, findings_of
 from scenarios.frames import Frame
 from scenarios.in_code import Regime, Scenario, Tables, case_of
+from scenarios.language import Tongue, speaking, tongue
 from scenarios.measures import MEASURES, measure_run, outcomes, timeline
 from scenarios.measures.measure import RunView
+from scenarios.places import check_file_can_be, check_folder_can_be, written_to
 from scenarios.provenance import toml_text
 from scenarios.query import ask
 from scenarios.results import Record
@@ -152,8 +154,7 @@ class Compared:
 
     @cached_property
     def findings(self) -> Findings:
-        regimes = [regime.name for regime in self.comparison.design.regimes]
-        return analyse(self.comparison.cells, MEASURES, regimes, self.comparison.design.looks)
+        return findings_of(self.comparison)
 
     def measures(self) -> Frame:
         """Tidy: one row a regime, seed and measure; nan where a measure is undefined in that run. Units are in
@@ -179,13 +180,21 @@ class Compared:
         """The answer to one SELECT over `cells`, `measures`, `outcomes` and `timeline`, as docs/lab.md has them."""
         return _frame(ask(sql, [self.folder]))
 
-    def report(self, path: str | Path) -> Path:
-        """Write the report for people who do not program, one HTML file, and say where it lies."""
+    def report(self, path: str | Path, language: str = Tongue.ENGLISH) -> Path:
+        """Write the report for people who do not program, one HTML file, and say where it lies. `language` is `en` or
+        `ru`.
+
+        Raises LanguageError for another one and PlaceError for a place that cannot be written, both before the report
+        is made.
+        """
         from scenarios.report import background_of, render
 
-        page = Path(path)
-        told = render(self.findings, self.comparison, background_of(self.comparison))
-        write_whole(page, told.page.encode())
+        page, told_in = Path(path), tongue(language)
+        check_file_can_be(page, "the report")
+        with speaking(told_in):
+            told = render(self.findings, self.comparison, background_of(self.comparison))
+        with written_to("the report"):
+            write_whole(page, told.page.encode())
         return page
 
     def __repr__(self) -> str:
@@ -224,8 +233,8 @@ def run(
     """Run a scenario under a regime, in memory, or kept in the folder `out` as `ringfence run` keeps it.
 
     `population` is how many people and firms there are, the scenario's own number if not given. `watch` is told
-    which share of the day has passed. Raises ConfigurationError for a world that cannot be, and ResultsError if
-    `out` holds something else.
+    which share of the day has passed. Raises ConfigurationError for a world that cannot be, ResultsError if
+    `out` holds something else, and PlaceError if it cannot be written, all before anything runs.
     """
     seed = _whole("the seed", seed)
     case = case_of(_scenario(scenario), _regime(regime), _people(population))
@@ -234,7 +243,9 @@ def run(
         seen = run_in_memory(case, seed, watch)
         digest, view = seen.digest, seen.view
     else:
-        digest = run_into(folder, case, seed, watch).digest
+        check_folder_can_be(folder.absolute(), "out")
+        with written_to("out"):
+            digest = run_into(folder, case, seed, watch).digest
         view = seen_again(Record.open(folder), case, seed)
     return Run(digest, view, scenario=case.world.scenario_id, regime=case.regime.id, seed=seed, folder=folder)
 
@@ -261,15 +272,19 @@ def compare(
     address `cluster`, as `scenarios.cluster.cluster` says. The processes do not import the script that asks, so it
     needs no `if __name__ == "__main__"`.
 
-    Raises ConfigurationError for a world that cannot be and DesignError for what cannot be compared, both before
-    anything runs; ComparisonStoppedError on Ctrl-C. Runs that fail are told in `failures`.
+    Raises ConfigurationError for a world that cannot be, DesignError for what cannot be compared and PlaceError for a
+    folder that cannot be written, all before anything runs; ComparisonStoppedError on Ctrl-C. Runs that fail are
+    told in `failures`.
     """
+    if out is not None:
+        check_folder_can_be(Path(out).resolve(), "out")
     folder = Path(mkdtemp(prefix="ringfence-")) if out is None else Path(out).resolve()
     try:
         design = _design(_scenario(scenario), _regimes(regimes), _seeds(seeds), _people(population), folder)
         hire = _hire(workers) if cluster is None else workers_at(cluster, trust_network=trust_network)
         run_one = run_cell if cluster is None else Carried.by(run_cell, design)
-        comparison = _run_all(design, folder, run_one, progress, hire)
+        with written_to("out"):
+            comparison = _run_all(design, folder, run_one, progress, hire)
     except BaseException as fault:
         if out is None:
             shutil.rmtree(folder)

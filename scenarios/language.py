@@ -5,9 +5,10 @@ catalogue does not have stays as it is. Babel has its only home here.
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from decimal import Decimal
 from enum import StrEnum
 from functools import cache
 from gettext import GNUTranslations, NullTranslations
@@ -23,23 +24,45 @@ class Tongue(StrEnum):
     RUSSIAN = "ru"
 
 
+_NAMES = {Tongue.ENGLISH: "English", Tongue.RUSSIAN: "Russian"}
+
+
+class LanguageError(Exception):
+    """A language that nothing is told in, as a sentence that names those that there are."""
+
+
+def tongue(code: str) -> Tongue:
+    """The language of that code. Raises LanguageError."""
+    try:
+        return Tongue(code)
+    except ValueError:
+        known = " and ".join(f"{one.value} ({name})" for one, name in _NAMES.items())
+        raise LanguageError(f"nothing is told in the language “{code}”; there are {known}.") from None
+
+
 class Language(NamedTuple):
-    """`group` stands between thousands."""
+    """`group` stands between thousands. `form` is the form that a noun takes after a number, by the name that CLDR's
+    plural rules give it; the decimals that are written count, so that 1 and 1.0 may differ."""
 
     code: Tongue
     decimal: str
     group: str
     messages: NullTranslations
+    form: Callable[[Decimal], str]
 
 
-_PLAIN_ENGLISH = Language(Tongue.ENGLISH, ".", ",", NullTranslations())
+def _english_form(number: Decimal) -> str:
+    return "one" if str(number) == "1" else "other"
+
+
+_PLAIN_ENGLISH = Language(Tongue.ENGLISH, ".", ",", NullTranslations(), _english_form)
 _SPOKEN: ContextVar[Language] = ContextVar("spoken", default=_PLAIN_ENGLISH)
 
 
 @contextmanager
-def speaking(code: Tongue) -> Iterator[None]:
-    """Tell everything in that language meanwhile."""
-    before = _SPOKEN.set(_language(code))
+def speaking(code: str) -> Iterator[None]:
+    """Tell everything in that language meanwhile. Raises LanguageError for a code that there is not."""
+    before = _SPOKEN.set(_language(tongue(code)))
     try:
         yield
     finally:
@@ -58,13 +81,15 @@ def _language(code: Tongue) -> Language:
     from babel.messages.mofile import write_mo
     from babel.messages.pofile import read_po
 
-    symbols = Locale(code).number_symbols["latn"]
+    locale = Locale(code)
+    symbols = locale.number_symbols["latn"]
     compiled = BytesIO()
     with (files("scenarios") / "translations" / f"{code}.po").open("rb") as catalogue:
         write_mo(compiled, read_po(catalogue, locale=code))
     compiled.seek(0)
     group = str(symbols["group"]).replace("\N{NO-BREAK SPACE}", "\N{NARROW NO-BREAK SPACE}")
-    return Language(code, str(symbols["decimal"]), group, GNUTranslations(compiled))
+    messages = GNUTranslations(compiled)
+    return Language(code, str(symbols["decimal"]), group, messages, locale.plural_form)
 
 
 def _(message: str) -> str:
@@ -80,6 +105,29 @@ def N_(message: str) -> str:  # noqa: N802 - the sign of gettext for what is tra
 def plural(number: int, one: str, many: str) -> str:
     """The form for the number, which stands in it as `{n}`: "1 run", "1,200 runs"."""
     return _SPOKEN.get().messages.ngettext(one, many, number).format(n=numeral(f"{number:,}"))
+
+
+def forms(one: str, many: str) -> tuple[str, str]:
+    """Marks a message with its plural that is kept, and looked up by `counted_as` only when it is told."""
+    return one, many
+
+
+_OF_THAT_FORM = {"zero": 0, "one": 1, "two": 2, "few": 2, "many": 5, "other": 2}
+"""A whole number after which a noun takes the form, for a catalogue, which knows whole numbers only. A fraction (CLDR's
+"other" in Russian) takes the genitive singular, as two, three and four do: "1,5 секунды"."""
+
+
+def counted_as(number: str, one: str, many: str) -> str:
+    """The form for a number as it is written in the language that is spoken, which stands in it as `{n}`:
+    "1,5 секунды", "5 секунд", "12,3 тыс. сделок". Of several numbers, "1 to 5", the last decides."""
+    language = _SPOKEN.get()
+    last = re.search(rf"(\d[\d{language.group}]*)(?:{re.escape(language.decimal)}(\d+))?$", number)
+    if last is None:
+        form = "many"  # of thousands or millions
+    else:
+        whole, decimals = last[1].replace(language.group, ""), last[2]
+        form = language.form(Decimal(f"{whole}.{decimals}" if decimals else whole))
+    return language.messages.ngettext(one, many, _OF_THAT_FORM[form]).format(n=number)
 
 
 def numeral(digits: str) -> str:

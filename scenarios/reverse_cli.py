@@ -20,7 +20,7 @@ from scenarios.compare_cli import (
     default_folder,
 )
 from scenarios.faults import FAILED, told_as_sentences
-from scenarios.language import Tongue, speaking
+from scenarios.language import Tongue, speaking, tongue
 
 DEFAULT_SEEDS = "9"
 
@@ -73,6 +73,7 @@ def reverse(
         from scenarios.run import run_cell
         from scenarios.terminal import RunProgress, show_reversed
 
+        told_in = tongue(language)
         folder = out or default_folder("reverse", scenario)
         if verify:
             differing = run_again(read_reversed(folder), run_cell)
@@ -90,6 +91,6 @@ def reverse(
         console = Console()
         with RunProgress(console) as progress:
             found = search(question, folder, run_cell, progress, workers=workers, reuse=reuse or ())
-        with speaking(language):
+        with speaking(told_in):
             show_reversed(console, found, keep_reverse_report(found, folder))
         raise typer.Exit(found.exit_code)

@@ -87,7 +87,7 @@ def _published(row: FitRow) -> str:
 
 
 def _yes(answer: bool) -> str:
-    return "yes" if answer else "no"
+    return _("yes") if answer else _("no")
 
 
 def _number(value: float | None) -> str:
@@ -187,7 +187,9 @@ def line(console: Console, text: str) -> None:
 
 
 def _told(failure: Failure) -> str:
-    return f"failed: {failure.regime_id}, seed {failure.seed}: {failure.summary}"
+    return _("failed: {regime}, seed {seed}: {summary}").format(
+        regime=failure.regime_id, seed=failure.seed, summary=failure.summary
+    )
 
 
 def _legend(findings: Findings) -> str:
@@ -210,13 +212,13 @@ def frontier_table(frontier: Frontier) -> Table:
     table.add_column(Text(frontier.about))
     findings = (*frontier.access, *frontier.harm)
     for finding in findings:
-        table.add_column(Text(finding.measure.title), max_width=22)
-    table.add_column("on the frontier")
+        table.add_column(Text(_(finding.measure.title)), max_width=22)
+    table.add_column(_("on the frontier"))
     several = len({point.base for point in frontier.points}) > 1
     for point in frontier.points:
         name = Text(f"{point.base}\n" if several else "", style="dim").append(point.label, style="bold")
         if point.as_it_stands:
-            name.append("\nas it stands", style="dim")
+            name.append(f"\n{_('as it stands')}", style="dim")
         table.add_row(
             name,
             *(
@@ -232,14 +234,13 @@ def frontier_table(frontier: Frontier) -> Table:
 
 def _frontier_legend(frontier: Frontier) -> str:
     if not frontier.harm:
-        return "Nothing was lost under any value, so there is no harm to hold access against."
-    return (
+        return _("Nothing was lost under any value, so there is no harm to hold access against.")
+    if not frontier.access:
+        return _("Nobody is let in under any value.")
+    return _(
         "Each value is a regime of its own, and an assumption. On the frontier: no other value lets in as many and "
-        f"hurts less, by the means of “{frontier.access[0].measure.title}” and “{frontier.harm[0].measure.title}”; "
-        "where intervals overlap, the order is not sure."
-        if frontier.access
-        else "Nobody is let in under any value."
-    )
+        "hurts less, by the means of “{access}” and “{harm}”; where intervals overlap, the order is not sure."
+    ).format(access=_(frontier.access[0].measure.title), harm=_(frontier.harm[0].measure.title))
 
 
 def show_reversed(console: Console, found: Reversed, page: Path) -> None:

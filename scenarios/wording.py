@@ -2,12 +2,14 @@
 
 import math
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import NamedTuple
 
 from exchange.clearing.waterfall import Layer
 from scenarios.compare import Comparison, Imprecision
-from scenarios.findings import HEADLINE, Contrast, Finding, Findings
-from scenarios.language import N_, _, numeral, plural
+from scenarios.config.numbers import words_of
+from scenarios.findings import Contrast, Finding, Findings
+from scenarios.language import N_, _, counted_as, forms, numeral, plural
 from scenarios.measures.measure import (
     ACCESS,
     CASH_LEG,
@@ -210,7 +212,7 @@ PAYERS = {
 
 def headline(findings: Findings) -> list[Finding]:
     """The measures shown first: the main ones, or else the first of each group that says something."""
-    listed = [finding for finding in findings.named(HEADLINE) if not _undefined(finding)]
+    listed = [finding for finding in findings.named(findings.main) if not _undefined(finding)]
     if listed:
         return listed
     first: dict[str, Finding] = {}
@@ -259,7 +261,11 @@ def arrow(contrast: Contrast) -> str:
 
 
 def spoken(contrast: Contrast) -> str:
-    return _("exactly the same") if exactly_the_same(contrast) else _(VERDICTS[contrast.verdict])
+    if exactly_the_same(contrast):
+        return _("exactly the same")
+    if contrast.verdict is Verdict.NO_DIFFERENCE_SEEN and contrast.compared.low == contrast.compared.high:
+        return _("the same difference in every run, but too few runs to be sure")
+    return _(VERDICTS[contrast.verdict])
 
 
 def tone(measure: Measure, contrast: Contrast) -> str:
@@ -277,17 +283,20 @@ _SCALES = ((1e12, N_("{n}tn")), (1e9, N_("{n}bn")), (1e6, N_("{n}m")), (1e3, N_(
 _MINUS, _UNKNOWN = "−", "–"
 
 
-def written(*values: float, signed: bool = False, trimmed: bool = False) -> list[str]:
+def written(
+    *values: float, signed: bool = False, trimmed: bool = False, finest: float | None = None
+) -> list[str]:
     """Numbers in one scale and to the same decimals, three digits for the largest; nan as a dash.
 
-    `trimmed` leaves out zeros behind the point: "40m", "7.5m".
+    `trimmed` leaves out zeros behind the point: "40m", "7.5m". `finest` is the smallest step that must be told, however
+    many digits that takes: "8.025m".
     """
     known = [abs(value) for value in values if math.isfinite(value)]
     largest = max(known, default=0.0)
     divisor, scale = next(((size, words) for size, words in _SCALES if largest >= size), (1.0, "{n}"))
     if largest < 10_000:
         divisor, scale = 1.0, "{n}"  # "1,250 bp" reads better than "1.25k bp"
-    decimals = _decimals(largest / divisor)
+    decimals = max(_decimals(largest / divisor), 0 if finest is None else _decimals_of(finest / divisor))
     numbers = [_number(value / divisor, decimals, signed) for value in values]
     if trimmed:
         numbers = [n.rstrip("0").rstrip(".") if "." in n else n for n in numbers]
@@ -301,6 +310,12 @@ def _decimals(largest: float) -> int:
     return 1 if largest >= 10 else min(2 - math.floor(math.log10(largest)), 6)
 
 
+def _decimals_of(step: float) -> int:
+    """Those of a round step itself: 3 of 0.025."""
+    exponent = Decimal(f"{step:.3g}").normalize().as_tuple().exponent
+    return max(0, -exponent) if isinstance(exponent, int) else 0
+
+
 def _number(value: float, decimals: int, signed: bool) -> str:
     if not math.isfinite(value):
         return _UNKNOWN
@@ -311,10 +326,31 @@ def _number(value: float, decimals: int, signed: bool) -> str:
     return sign + digits
 
 
+COUNTED = {
+    "accounts": forms("{n} account", "{n} accounts"),
+    "calls": forms("{n} call", "{n} calls"),
+    "defaults": forms("{n} default", "{n} defaults"),
+    "halts": forms("{n} halt", "{n} halts"),
+    "hours": forms("{n} hour", "{n} hours"),
+    "lots": forms("{n} lot", "{n} lots"),
+    "minutes": forms("{n} minute", "{n} minutes"),
+    "orders": forms("{n} order", "{n} orders"),
+    "orders per trade": forms("{n} order per trade", "{n} orders per trade"),
+    "participants": forms("{n} participant", "{n} participants"),
+    "seconds": forms("{n} second", "{n} seconds"),
+    "times": forms("{n} time", "{n} times"),
+    "trades": forms("{n} trade", "{n} trades"),
+    "years": forms("{n} year", "{n} years"),
+}
+"""Units that are nouns, and so follow their number. All others are abbreviations, which do not."""
+
+
 def with_unit(number: str, unit: str) -> str:
-    """ "12.3 bp", "61%"; a dash, and a ratio, stand alone."""
+    """ "12.3 bp", "61%", "1 hour"; a dash, and a ratio, stand alone."""
     if number == _UNKNOWN or unit == "ratio":
         return number
+    if unit in COUNTED:
+        return counted_as(number, *COUNTED[unit])
     return percent_of(number) if unit == "%" else f"{number} {_(unit)}"
 
 
@@ -410,6 +446,16 @@ def _lacking(one: Imprecision) -> str:
     return _("{measure} under {regime} is known to ±{half}, not ±{allowed}").format(
         measure=one.measure, regime=one.regime, half=half, allowed=allowed
     )
+
+
+def number_named(key: str) -> str:
+    """What the number under a key path of a regime is about: "assets above", "extreme moves #2"."""
+    return numbered(*words_of(key))
+
+
+def numbered(about: str, number: str) -> str:
+    """The words in the language that is spoken, and which it is of a list, if it is of one."""
+    return _("{what} #{n}").format(what=_(about), n=number) if number else _(about)
 
 
 def points(unit: str) -> str:

@@ -60,12 +60,22 @@ def spoken(number: Number) -> str:
 
 def unit_of(key: str) -> str:
     """In what the number of a key is counted, as its last word says; "" where it says nothing."""
-    return UNITS.get(key.rpartition("_")[2], "")
+    step = re.sub(r"\.\d+$", "", key)
+    return UNITS.get(step.rpartition("_")[2], "")
 
 
 def leaf_of(key: str) -> str:
     """The last step of a key path, without roubles as its unit: `assets_min`."""
     return key.rpartition(".")[2].removesuffix("_rub")
+
+
+def words_of(key: str) -> tuple[str, str]:
+    """What the number of a key path is about, without the unit that is told beside it: "cooling off" of
+    `cooling_off_hours`; and its number in a list, or "": "extreme moves" and "2" of `extreme_moves_percent.2`."""
+    above, _dot, last = key.rpartition(".")
+    named, number = (above.rpartition(".")[2], last) if last.isdigit() else (last, "")
+    unit = named.rpartition("_")[2]
+    return named.removesuffix(f"_{unit}" if unit in UNITS else "").replace("_", " "), number
 
 
 def numbers_of(table: Table, without: Sequence[str] = ()) -> dict[str, Number | None]:

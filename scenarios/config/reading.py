@@ -85,6 +85,11 @@ def read_toml(path: Path | Traversable) -> dict[str, Any]:
         raise ConfigurationError(str(path), "", reason, "correct that place in the file") from None
 
 
+def tables_of(text: str) -> dict[str, Any]:
+    """A resolved text, which was a file once: numbers with a point exact."""
+    return tomllib.loads(text, parse_float=Decimal)
+
+
 def check(model: type[T], table: Mapping[str, Any], file: str) -> T:
     """`table` as a `model`. Raises ConfigurationError that names `file` and tells the first fault."""
     try:

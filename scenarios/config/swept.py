@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NamedTuple
 
-from scenarios.config.numbers import leaf_of, number_in, spoken, typed, unit_of, with_number
+from scenarios.config.numbers import Number, leaf_of, number_in, spoken, typed, unit_of, with_number, words_of
 from scenarios.config.reading import ConfigurationError
 
 _CHANGES = re.compile(r"(.*)\[([^\[\]]*=[^\[\]]*)\]", re.DOTALL)
@@ -56,18 +56,24 @@ def in_brackets(changes: tuple[Change, ...], of: str = "") -> str:
     return f"[{', '.join(told)}]" if told else ""
 
 
+def in_words(key: str, number: Number) -> str:
+    """What a title says of a number: "cooling off 24 hours", "extreme moves #2 45%"."""
+    (about, member), value, unit = words_of(key), spoken(number), unit_of(key)
+    told = f"{value}{unit}" if unit == "%" else f"{value} {unit}".strip()
+    return f"{about} #{member} {told}" if member else f"{about} {told}"
+
+
 def swept(tables: Mapping[str, Any], change: Change, own: object) -> dict[str, Any]:
     """The tables of the regime in which the number stands under that key, a whole path, in the place of its `own`.
 
     It is a thought experiment then, and nobody vouches for the number: sources that did do so no more.
     """
     title, bracket, rest = str(tables.get("title")).partition(" (")
-    leaf, value = leaf_of(change.key), spoken(change.value)
-    words = " ".join((leaf.replace("_", " "), value, *([unit_of(change.key)] if leaf != change.key else [])))
+    leaf, value, words = leaf_of(change.key), spoken(change.value), in_words(change.key, change.value)
     stands = "says nothing of it" if own is None else f"says {spoken(Decimal(str(own)))}"
     return with_number(tables, change.key, change.value) | {
         "id": f"{tables.get('id')}_{leaf}_{re.sub('[^0-9a-z]+', '_', value.lower().replace(',', ''))}",
-        "title": f"{title}, {words.strip()}{bracket}{rest}",
+        "title": f"{title}, {words}{bracket}{rest}",
         "status": "counterfactual",
         "sources": [
             one | {"keys": [key for key in one.get("keys", []) if key != change.key]}

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from scenarios.cells import Cell
 from scenarios.config.cash_file import Authority
 from scenarios.config.cash_words import NOBODY, FreezeKey
-from scenarios.findings import Finding, Findings
+from scenarios.findings import OF_MONEY, Finding, Findings
 from scenarios.language import N_, _, numeral, plural
 from scenarios.measures.measure import ACCESS
 from scenarios.report.background import Face, lets_in_alike
@@ -35,7 +35,8 @@ def answer(
         Sentence(_("What it was worth"), _what_it_was_worth(findings, known)),
     ]
     gets_in = Sentence(_("Who gets in"), _who_gets_in(findings, known))
-    does = Sentence(_("What it does"), _what_it_does(findings, known))
+    told_of_money = OF_MONEY if of_money[0].text else ()
+    does = Sentence(_("What it does"), _what_it_does(findings, known, told_of_money))
     sure = Sentence(_("How sure we are"), _how_sure(findings, known, cells))
     if not of_money[0].text:
         return [gets_in, does, sure]
@@ -165,8 +166,13 @@ def _compared(finding: Finding, face: Face) -> str:
     }[finding.contrasts[face.name].verdict]
 
 
-def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
-    rows = [finding for finding in headline(findings) if finding.measure.group != ACCESS]
+def _what_it_does(findings: Findings, known: Sequence[Face], told: Sequence[str]) -> str:
+    """But for what is `told` already."""
+    rows = [
+        finding
+        for finding in headline(findings)
+        if finding.measure.group != ACCESS and finding.measure.name not in told
+    ]
     effects_of: list[tuple[str, Face]] = []
     for face in known[1:]:
         seen = [finding for finding in rows if finding.contrasts[face.name].verdict in SEEN]
@@ -182,11 +188,11 @@ def _what_it_does(findings: Findings, known: Sequence[Face]) -> str:
     alike = _alike(effects_of)
     if list(alike) == [_(_NONE_SEEN)] and len(effects_of) > 1:
         return _("No difference is seen in any other main figure, under any of them.")
-    told = "; ".join(
+    sentences = "; ".join(
         _("under {names}, {effects}").format(names=listed(names), effects=what)
         for what, names in alike.items()
     )
-    return f"{sentence(told)}." if told else ""
+    return f"{sentence(sentences)}." if sentences else ""
 
 
 def _how_sure(findings: Findings, known: Sequence[Face], cells: Sequence[Cell]) -> str:

@@ -1,7 +1,6 @@
 """What the report tells beside the numbers: the question, the texts of the regimes, the population."""
 
 import re
-import tomllib
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
@@ -44,7 +43,7 @@ from exchange.units import DAY, Time
 from participants.population import ValidationRow
 from scenarios.compare import SCENARIO, Comparison, Design
 from scenarios.config.cash_words import FreezeKey
-from scenarios.config.numbers import leaf_of, spoken, unit_of
+from scenarios.config.swept import in_words
 from scenarios.language import N_, _, numeral, retold
 from scenarios.regime_words import (
     cash_in_words,
@@ -57,7 +56,7 @@ from scenarios.regime_words import (
     trading_when_frozen,
     ways_in,
 )
-from scenarios.wording import written
+from scenarios.wording import listed, numbered, with_unit, written
 
 
 class Mark(NamedTuple):
@@ -102,13 +101,14 @@ def background_under(design: Design) -> Background:
     """From the texts that the design keeps, not from files that may have changed since."""
     from participants.population import draw_population, validation
     from scenarios.config.cash_words import freeze_key, traits
-    from scenarios.config.reading import check, key_paths
-    from scenarios.config.regime_file import RegimeFile
+    from scenarios.config.reading import key_paths, tables_of
     from scenarios.config.scenario_file import scenario_path
+    from scenarios.design import regime_files
 
     scenario = _scenario(design)
     world = scenario.world(Path(str(scenario_path(design.scenario.source))).parent)
-    files = {regime.name: check(RegimeFile, _tables(regime.text), regime.source) for regime in design.regimes}
+    names = [regime.name for regime in design.regimes]
+    files = dict(zip(names, regime_files(design), strict=True))
     assets = {name: scenario.coin.asset(file.cash.terms) for name, file in files.items()}
     population = draw_population(min(design.seeds), world.population) if world.population.size else ()
     return Background(
@@ -118,7 +118,8 @@ def background_under(design: Design) -> Background:
         days=divide_up(world.closes - world.opens, DAY),
         validation=validation(population, world.population) if population else (),
         stated={
-            regime.name: {path: _in_short(value) for path, value in key_paths(_tables(regime.text))}
+            regime.name: {path: _in_short(value) for path, value in key_paths(tables_of(regime.text))}
+            | _ways_stated(files[regime.name].regime())
             for regime in design.regimes
         },
         marks=marks(world.directives),
@@ -142,7 +143,7 @@ def _as_met(regime: Regime, name: str, design: Design) -> Regime:
         return regime
     own = next(one.values for one in design.grid if one.regime == point.base)
     told = [
-        f"{leaf_of(key).replace('_', ' ')} {spoken(value)} {unit_of(key)}".strip()
+        in_words(key, value)
         for key, value in point.values.items()
         if key.startswith(SCENARIO) and value is not None and value != own[key]
     ]
@@ -150,21 +151,27 @@ def _as_met(regime: Regime, name: str, design: Design) -> Regime:
     return changed(regime, title=f"{', '.join((head, *told))}{bracket}{rest}")
 
 
-def _tables(text: str) -> dict[str, Any]:
-    return tomllib.loads(text, parse_float=Decimal)
+def _ways_stated(regime: Regime) -> dict[str, str]:
+    """By key path, the ways into each class in the words that the page has for them elsewhere."""
+    return {
+        f"classes.{access_class.class_id}.any_of": _("; or ").join(ways_in(access_class)) or _("nobody")
+        for access_class in regime.classes
+    }
 
 
 def _in_short(value: Any) -> str:
-    """A value of a regime file for people: "300,000", "yes", "future allowed, spot denied"."""
+    """A value of a regime file for people: "300,000", "yes", "future: allowed, spot: denied"."""
     if isinstance(value, bool):
         return _("yes") if value else _("no")
     if isinstance(value, int | Decimal):
         return numeral(f"{value:,}".replace("-", "−"))
     if isinstance(value, Mapping):
-        parts = [f"{_spaced(str(key))} {_in_short(part)}" for key, part in value.items()]
+        parts = [f"{_spaced(str(key))}: {_in_short(part)}" for key, part in value.items()]
         return ", ".join(parts) or _("anybody")
     if isinstance(value, list):
-        return _("; or ").join(_in_short(part) for part in value) or _("nobody")
+        parts = [_in_short(part) for part in value]
+        of_tables = any(isinstance(part, Mapping) for part in value)
+        return ("; ".join(parts) if of_tables else listed(parts)) or _("nobody")
     return _spaced(str(value))
 
 
@@ -174,10 +181,10 @@ def _spaced(name: str) -> str:
 
 
 def _scenario(design: Design) -> Any:
-    from scenarios.config.reading import check
+    from scenarios.config.reading import check, tables_of
     from scenarios.config.scenario_file import ScenarioFile, with_population
 
-    scenario = check(ScenarioFile, _tables(design.scenario.text), design.scenario.source)
+    scenario = check(ScenarioFile, tables_of(design.scenario.text), design.scenario.source)
     return with_population(scenario, design.population)
 
 
@@ -395,17 +402,12 @@ def _part_by_part(parts: Sequence[str]) -> str:
     return ""
 
 
-_SWEPT = re.compile(r"(?P<key>[a-z0-9 ]+?) (?P<value>-?\d[\d,.]*)(?: (?P<unit>\D+))?")
+_SWEPT = re.compile(r"(?P<key>[a-z0-9 ]+?)(?: #(?P<number>\d+))? (?P<value>-?\d[\d,.]*) ?(?P<unit>\D+)?")
 
 
 def _swept_in_words(part: str) -> str:
     """ "assets above 12,000,000 RUB", which a sweep adds to a title; anything else stays as it is."""
     if (found := _SWEPT.fullmatch(part)) is None:
         return part
-    unit = f" {_(found['unit'])}" if found["unit"] else ""
-    return f"{_(found['key'])} {numeral(found['value'])}{unit}"
-
-
-def number_named(key: str) -> str:
-    """What the number under a key path is about: "assets above"."""
-    return _(leaf_of(key).replace("_", " "))
+    about = numbered(found["key"], found["number"] or "")
+    return f"{about} {with_unit(numeral(found['value']), found['unit'] or 'ratio')}"

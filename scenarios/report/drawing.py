@@ -67,10 +67,11 @@ def axis_of(**more: Any) -> dict[str, Any]:
 
 
 def ticks_of(low: float, high: float, unit: str = "{n}") -> dict[str, Any]:
-    """Three to six round values from `low` to `high`, written as in the rest of the report."""
+    """Three to six round values from `low` to `high`, written as in the rest of the report and as exactly as they are:
+    what is drawn at equal steps reads as equal steps."""
     step = _round_step((high - low) / 3)
     values = [step * at for at in range(math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9) + 1)]
-    return {"tickvals": values, "ticktext": [unit.format(n=_short(value)) for value in values]}
+    return {"tickvals": values, "ticktext": [unit.format(n=_short(value, step)) for value in values]}
 
 
 def _round_step(rough: float) -> float:
@@ -81,9 +82,9 @@ def _round_step(rough: float) -> float:
     return max(factor * power for factor in (1.0, 2.0, 2.5, 5.0) if factor * power <= rough)
 
 
-def _short(value: float) -> str:
-    """ "40m", "7.5m", "0": no zeros behind the point."""
-    return written(value, trimmed=True)[0]
+def _short(value: float, step: float) -> str:
+    """ "40m", "7.5m", "8.025m", "0": no zeros behind the point, and no digit of a step lost."""
+    return written(value, trimmed=True, finest=step)[0]
 
 
 def hour(hours: float) -> str:

@@ -568,11 +568,13 @@ def timeline(cells: Sequence[Cell], known: Sequence[Face], happened: Sequence[Ma
 
 
 def calm_panels(cells: Sequence[Cell], known: Sequence[Face]) -> list[str]:
-    """What stayed as it was under every regime, in words: "Coins of the venue that are frozen: 0%"."""
+    """What stayed as it was under every regime, in words: "“Coins of the venue that are frozen” (0%)"."""
     timed = [cell for cell in cells if "time" in cell.timeline]
     length = min((len(cell.timeline["time"]) for cell in timed), default=0)
     return [
-        f"{_(panel.title)}: {_(panel.unit).format(n=written(panel.calm)[0])}"
+        _("“{title}” ({value})").format(
+            title=_(panel.title), value=_(panel.unit).format(n=written(panel.calm)[0])
+        )
         for panel, courses in _strips(timed, known, length)
         if panel.calm is not None and _calm(panel, courses)
     ]

@@ -4,14 +4,13 @@ import math
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from scenarios.config.numbers import spoken, unit_of
 from scenarios.findings import Finding
 from scenarios.frontier import Frontier, Point
-from scenarios.language import N_, _, numeral
-from scenarios.report.background import Face, number_named
+from scenarios.language import N_, _
+from scenarios.report.background import Face
 from scenarios.report.drawing import Figure, axis_of, axis_title, layout_of, ticks_of
 from scenarios.statistics import FEWEST_PAIRS
-from scenarios.wording import level, level_interval, listed, with_unit, written
+from scenarios.wording import level, level_interval, written
 
 NAME = "sweep"
 TEXTS = {
@@ -63,7 +62,7 @@ def section_of(frontier: Frontier | None, known: Sequence[Face], seeds: int) -> 
     drawn = frontier.access and frontier.harm and seeds >= FEWEST_PAIRS
     return Section(
         title=_(TEXTS["title"]),
-        lead=_(TEXTS["lead"]).format(about=listed([number_named(key) for key in frontier.keys])),
+        lead=_(TEXTS["lead"]).format(about=frontier.about),
         head=head,
         rows=rows,
         figure=_figure(frontier, known, head, rows) if drawn else None,
@@ -72,19 +71,11 @@ def section_of(frontier: Frontier | None, known: Sequence[Face], seeds: int) -> 
 
 
 def _label(point: Point, frontier: Frontier) -> str:
-    label = _values(point)
+    label = point.label
     if point.as_it_stands:
         label = _(TEXTS["stands"]).format(label=label)
     several = len({one.base for one in frontier.points}) > 1
     return f"{point.base}: {label}" if several else label
-
-
-def _values(point: Point) -> str:
-    """ "24,000,000 RUB", "not set": the values alone, in the language that is spoken."""
-    return ", ".join(
-        _(TEXTS["unset"]) if value is None else with_unit(numeral(spoken(value)), unit_of(key) or "ratio")
-        for key, value in point.values.items()
-    )
 
 
 def _values_in_short(point: Point) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 
 from exchange.units import HOUR
 from scenarios.cells import Cell
-from scenarios.findings import Findings
+from scenarios.findings import Findings, money_differs
 from scenarios.language import N_, _, numeral
 from scenarios.measures.money_cost import CLASSES
 from scenarios.measures.movement import Movement
@@ -93,6 +93,7 @@ class Money(NamedTuple):
     bearers: Sequence[Bearer]
     figures: Sequence[Figure]
     tellings: Sequence[Telling]
+    differs: bool  # whether regimes settle in different money
     same_stop: bool  # all were stopped, at the same times
 
 
@@ -109,6 +110,7 @@ def money(
         BEARERS,
         [figure for figure in figures if figure is not None],
         [_telling(stay, findings) for stay in stays],
+        differ(known),
         any(stay.time_share(Movement.NOTHING) > 0 for stay in stays)
         and all(np.array_equal(stay.shares, stays[0].shares) for stay in stays[1:]),
     )
@@ -116,7 +118,12 @@ def money(
 
 def differ(known: Sequence[Face]) -> bool:
     """Whether regimes settle in different money; several may be of one asset."""
-    return len({(face.regime.cash.settlement_asset, face.regime.cash.told) for face in known}) > 1
+    return money_differs([face.regime for face in known])
+
+
+def _beside(known: Sequence[Face]) -> str:
+    """What the rows of a table are told apart by."""
+    return _("Settled in") if differ(known) else _("Regime")
 
 
 def _disturbed(findings: Findings, stays: Sequence[Stay]) -> bool:
@@ -184,7 +191,11 @@ def _moves(cells: Sequence[Cell], stays: Sequence[Stay], happened: Sequence[Mark
         + " ".join(f"{stay.face.short}: {_in_words(stay, hours)}." for stay in stays),
         plot={"data": traces, "layout": layout},
         height=int(bottom) + 56,
-        head=(_("Settled in"), *(_(look.words).capitalize() for look in LOOKS), _("When")),
+        head=(
+            _beside([stay.face for stay in stays]),
+            *(_(look.words).capitalize() for look in LOOKS),
+            _("When"),
+        ),
         rows=[
             (
                 stay.face.short,
@@ -323,14 +334,14 @@ def _worth(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
     )
     return Figure(
         name="money_worth",
-        alt=_("What one rouble of each money was worth, in percent of a rouble, mean of the runs.")
+        alt=_("What one rouble of the money was worth, in percent of a rouble, mean of the runs.")
         + "".join(
             _(" {name}: lowest {price}.").format(name=c.face.short, price=_price(float(np.nanmin(c.mean))))
             for c in courses
         ),
         plot={"data": traces, "layout": layout},
         height=280,
-        head=(_("Settled in"), _("Lowest"), *(hour(hours[at]) for at in sampled(hours))),
+        head=(_beside(known), _("Lowest"), *(hour(hours[at]) for at in sampled(hours))),
         rows=[
             (
                 course.face.short,
@@ -371,7 +382,9 @@ def _costs(findings: Findings, known: Sequence[Face]) -> Figure:
         for face in known
         for bearers in (WAITING, BEARERS)
     ]
-    most = max(totals, default=0.0) or 1.0
+    reach = 2.3 * (
+        max(totals, default=0.0) or 1.0
+    )  # room beside the longest bar for what it comes to, on a phone
     traces: list[dict[str, Any]] = []
     notes: list[dict[str, Any]] = []
     bottom = 0.0
@@ -398,9 +411,7 @@ def _costs(findings: Findings, known: Sequence[Face]) -> Figure:
         int(bottom) + 52,
         margin={"l": 4, "r": 12, "t": 8, "b": 8},
         barmode="overlay",
-        xaxis=axis_of(
-            range=[0, 1.55 * most], **ticks_of(0, most), title=axis_title(_("RUB, mean of the runs"))
-        ),
+        xaxis=axis_of(range=[0, reach], **ticks_of(0, reach), title=axis_title(_("RUB, mean of the runs"))),
         yaxis=hidden_axis(range=[bottom, 0]),
         annotations=notes,
     )
@@ -411,7 +422,7 @@ def _costs(findings: Findings, known: Sequence[Face]) -> Figure:
         plot={"data": traces, "layout": layout},
         height=int(bottom) + 52,
         head=(
-            _("Settled in"),
+            _beside(known),
             *(_("Not there yet: {whose}").format(whose=_(bearer.words)) for bearer in WAITING),
             *(_("Lost: {by}").format(by=_(bearer.words)) for bearer in BEARERS),
         ),
@@ -476,7 +487,7 @@ def _telling(stay: Stay, findings: Findings) -> Telling:
     ]
     when = _("a withdrawal could be made in {share} of the time").format(share=percent(free))
     if parts:
-        when += _("; {states} of it").format(states=listed(parts))
+        when += f"; {listed(parts)}"
     return Telling(stay.face, when, _worth_words(stay.face, findings), _cost_words(stay.face, findings))
 
 

@@ -75,7 +75,6 @@ class Line(NamedTuple):
     title: str
     gloss: str
     formula: str
-    unit: str
     published_by: str
     boxes: Sequence[Box]
 
@@ -197,7 +196,6 @@ def _line(finding: Finding, known: Sequence[Face]) -> Line:
         title=_(measure.title),
         gloss=gloss(measure),
         formula=_(measure.formula),
-        unit=_(measure.unit),
         published_by=_(measure.published_by),
         boxes=[_box(finding, face) for face in known],
     )

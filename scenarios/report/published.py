@@ -7,7 +7,7 @@ import numpy as np
 
 from scenarios.findings import Findings
 from scenarios.language import N_, _
-from scenarios.report.background import Face
+from scenarios.report.background import GRADE, Face
 from scenarios.wording import spanned, with_unit, written
 
 
@@ -103,12 +103,18 @@ def held_against_published(findings: Findings, known: Sequence[Face]) -> list[He
             title=_(anchor.title),
             published=with_unit(spanned(*written(anchor.low, anchor.high)), anchor.unit),
             within=[_held(anchor, face, value) for face, value in zip(known, values, strict=True)],
-            source=f"{_(anchor.source)} ({anchor.grade})",
+            source=_sourced(anchor),
             caution=_(anchor.caution),
         )
         for anchor, values in rows
         if np.isfinite(values).any()
     ]
+
+
+def _sourced(anchor: Anchor) -> str:
+    """The source, and how good it is where it is one: "Coin Metrics, 2019-20 (weak)"."""
+    grades = [words for grade, words in GRADE.items() if grade == anchor.grade]
+    return " ".join((_(anchor.source), *(f"({_(words).partition(':')[0]})" for words in grades)))
 
 
 def _held(anchor: Anchor, face: Face, value: float) -> tuple[Face, str, bool | None]:

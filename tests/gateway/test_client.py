@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from participants.answers import VenueError
+from participants.answers import VenueError, refusal
 from participants.client import Client
 from participants.connection import Change, Standing
 from tests.gateway.loopback import PERPETUAL, Venue, play
@@ -96,6 +96,16 @@ def test_the_market_is_read_with_a_key_and_without(open_venue: Venue) -> None:
             await trader.cancel_all()
 
     play(story())
+
+
+def test_what_the_venue_says_of_a_refusal_stands_in_the_exception() -> None:
+    told = {"reason": "max_open_orders", "limit": 3, "told": "at most 3 orders may be open at the venue"}
+    fault = refusal("private/buy", {"code": 10037, "message": "max_open_orders", "data": told})
+    assert str(fault) == (
+        "private/buy: max_open_orders (max_open_orders): at most 3 orders may be open at the venue; "
+        "cancel some of them first, or wait until one has ended"
+    )
+    assert fault.told["limit"] == 3
 
 
 def test_a_refusal_says_what_why_and_what_to_do(open_venue: Venue) -> None:

@@ -19,10 +19,15 @@ async def inside(client: Client) -> float:
     return await around(client, 1.0)
 
 
-async def code_of(asked: Any) -> tuple[int, Any]:
+async def refusal_of(asked: Any) -> Refused:
     with pytest.raises(Refused) as refused:
         await asked
-    return refused.value.code, refused.value.told.get("reason")
+    return refused.value
+
+
+async def code_of(asked: Any) -> tuple[int, Any]:
+    refused = await refusal_of(asked)
+    return refused.code, refused.told.get("reason")
 
 
 def test_an_order_from_its_placing_to_its_last_fill(open_venue: Venue) -> None:
@@ -658,12 +663,24 @@ def test_a_cap_on_open_orders_is_a_term_of_the_venue_and_told_by_name(tmp_path: 
         low = await around(one, 0.95)
         for _ in range(2):
             await limit(one, "buy", 0.01, low)
-        assert await code_of(limit(one, "buy", 0.01, low)) == (10038, "max_open_orders_per_instrument")
+        here = await refusal_of(limit(one, "buy", 0.01, low))
+        assert (here.code, here.told["reason"], here.told["limit"]) == (
+            10038,
+            "max_open_orders_per_instrument",
+            2,
+        )
+        assert here.told["told"] == "at most 2 orders, with those that wait, may be open in one instrument"
+        await one("private/enable_cancel_on_disconnect")
+        bid = {"instrument_name": PERPETUAL, "bid": {"price": low, "amount": 0.01}}
+        quoted = await one("private/mass_quote", quote_id="q1", quotes=[bid])
+        assert quoted["errors"][0]["error"]["data"]["limit"] == 2
         futures = await one("public/get_instruments", currency="RUBD", kind="future")
         name = next(each["instrument_name"] for each in futures if each["instrument_name"] != PERPETUAL)
         there = {"instrument_name": name, "type": "limit", "amount": 0.01, "price": low}
         await one("private/buy", **there)
-        assert await code_of(one("private/buy", **there)) == (10037, "max_open_orders")
+        whole = await refusal_of(one("private/buy", **there))
+        assert (whole.code, whole.told["reason"], whole.told["limit"]) == (10037, "max_open_orders", 3)
+        assert whole.told["told"] == "at most 3 orders, with those that wait, may be open at the venue"
         await one("private/cancel_all_by_instrument", instrument_name=PERPETUAL)
         await limit(one, "buy", 0.01, low)
         await one.close()

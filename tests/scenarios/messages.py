@@ -18,7 +18,7 @@ from babel.messages.pofile import read_po, write_po
 from exchange.access.classes import PLURAL, requirements
 from participants.population import PopulationTerms, draw_population, validation
 from scenarios.config.cash_file import Authority, SettlementAssetTable
-from scenarios.config.numbers import leaf_of
+from scenarios.config.numbers import UNITS, words_of
 from scenarios.config.reading import check, key_paths, read_toml
 from scenarios.config.regime_file import (
     RegimeFile,
@@ -26,6 +26,8 @@ from scenarios.config.regime_file import (
     read_cash,
     read_clearing,
     read_regime,
+    regime_numbers,
+    regime_tables,
     shipped_bounds,
     shipped_cashes,
     shipped_clearings,
@@ -43,10 +45,10 @@ from scenarios.design import regime_source
 from scenarios.language import without_numbers
 from scenarios.measures import MEASURES
 from scenarios.measures.money_cost import CLASSES
-from scenarios.wording import PLAIN
+from scenarios.wording import COUNTED, PLAIN
 
 ROOT = Path(__file__).parents[2] / "scenarios"
-KEYWORDS = {"_": None, "N_": None, "markup": None, "plural": (2, 3)}
+KEYWORDS = {"_": None, "N_": None, "markup": None, "plural": (2, 3), "forms": (1, 2)}
 CATALOGUE = Path(str(files("scenarios") / "translations" / "ru.po"))
 
 Message = str | tuple[str, ...]
@@ -82,7 +84,7 @@ def _extracted(path: Path, method: str) -> Iterator[Message]:
 def _of_the_tables() -> Iterator[Message]:
     for measure in MEASURES:
         yield from (measure.title, measure.formula, measure.published_by)
-        if measure.unit not in ("%", "ratio"):
+        if measure.unit not in ("%", "ratio", *COUNTED):
             yield measure.unit
     for words in PLAIN.values():
         yield from words
@@ -99,10 +101,7 @@ def _of_the_files() -> Iterator[Message]:
         world = load_world(name)
         yield from (world.title, world.question)
     regimes = shipped_regimes()
-    overlaid = [
-        f"{regimes[0]}+{over}" for over in (*shipped_clearings(), *shipped_cashes(), *shipped_bounds())
-    ]
-    for name in (*regimes, *overlaid):
+    for name in _every_regime():
         yield from _of_a_regime(read_regime(name), name)
     for file in map(read_clearing, shipped_clearings()):
         yield file.title
@@ -117,6 +116,13 @@ def _of_the_files() -> Iterator[Message]:
             yield scenario.magnitude.what
             yield from ([] if scenario.magnitude.unit == "%" else [scenario.magnitude.unit])
         yield from _of_the_money(scenario.coin.asset(read_regime(regimes[0]).cash.terms))
+
+
+def _every_regime() -> tuple[str, ...]:
+    """Each that ships, and the first of them with whatever can be laid over it."""
+    regimes = shipped_regimes()
+    over = (*shipped_clearings(), *shipped_cashes(), *shipped_bounds())
+    return (*regimes, *(f"{regimes[0]}+{one}" for one in over))
 
 
 def _of_a_regime(file: RegimeFile, source: str) -> Iterator[Message]:
@@ -136,7 +142,11 @@ def _of_a_regime(file: RegimeFile, source: str) -> Iterator[Message]:
 
 
 def _of_a_sweep() -> Iterator[Message]:
-    """What a regime says of a number that it is given, and what of one that it had not said; numbers of scenarios."""
+    """What a regime says of a number that it is given, and what of one that it had not said; and what every number is
+    about that can be swept, with its unit; numbers of scenarios."""
+    for name in _every_regime():
+        yield from (words_of(key)[0] for key in regime_numbers(regime_tables(name), name))
+    yield from (unit for unit in UNITS.values() if unit not in ("%", *COUNTED))
     for number in ("any_of.1.assets_above_rub=12e6", "caps.capital_at_risk_rub=1e5"):
         for assumption in (
             read_regime(f"ru_elr_super_2025[classes.super_individual.{number}]").regime().assumptions
@@ -145,7 +155,7 @@ def _of_a_sweep() -> Iterator[Message]:
     for name in shipped_scenarios():
         for key, said in scenario_numbers(read_scenario(name)).items():
             if said is not None:
-                yield leaf_of(key).replace("_", " ")
+                yield words_of(key)[0]
 
 
 def _words_of(value: object) -> Iterator[str]:

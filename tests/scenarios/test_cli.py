@@ -143,8 +143,15 @@ def test_a_report_is_written_in_russian_beside_the_english_one(compared: Compare
     assert digest_in(russian) == digest_in(result)
     assert '<html lang="ru">' in (folder / "report.ru.html").read_text(encoding="utf-8")
     assert (folder / "report.html").read_bytes() == english
-    refused = typed("report", folder, "--language", "la")
-    assert refused.exit_code == 2 and "'la' is not one of 'en', 'ru'" in refused.stderr
+    for asked in (
+        ("report", folder),
+        ("compare", "--out", folder / "not"),
+        ("reverse", "gap_move", "--out", folder / "not"),
+    ):
+        refused = typed(*asked, "--language", "de")
+        sentence = "nothing is told in the language “de”; there are en (English) and ru (Russian).\n"
+        assert (refused.exit_code, refused.stdout, refused.stderr) == (2, "", sentence)
+    assert not (folder / "not").exists()
 
 
 def test_a_comparison_with_other_seeds_keeps_what_it_has(compared: Compared) -> None:

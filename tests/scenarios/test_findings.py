@@ -8,6 +8,7 @@ from exchange.messages import decode, encode
 from scenarios.cells import Cell, CellKey
 from scenarios.findings import Finding, Findings, analyse, as_json
 from scenarios.measures.measure import Measure
+from scenarios.report.drawing import ticks_of
 from scenarios.statistics import Verdict, paired_difference
 from scenarios.wording import (
     arrow,
@@ -78,6 +79,20 @@ def test_a_run_that_is_missing_takes_its_pair_with_it() -> None:
     findings = found(a_measure("quoted_spread"), cells=cells)
     assert row(findings).contrasts["other"].compared.n == 9
     assert (row(findings).levels["base"].n, row(findings).levels["other"].n) == (10, 9)
+
+
+def test_the_same_difference_in_too_few_runs_is_not_called_none_at_all() -> None:
+    cells = [a_cell("base", seed, movable_time=100.0) for seed in range(3)]
+    cells += [a_cell("other", seed, movable_time=33.3) for seed in range(3)]
+    contrast = row(found(a_measure("movable_time"), cells=cells), "movable_time").contrasts["other"]
+    assert (contrast.verdict, arrow(contrast)) == (Verdict.NO_DIFFERENCE_SEEN, "≈")
+    assert spoken(contrast) == "the same difference in every run, but too few runs to be sure"
+
+
+def test_ticks_at_equal_steps_read_as_equal_steps() -> None:
+    assert ticks_of(7.94e6, 8.06e6)["ticktext"] == ["7.95m", "7.975m", "8m", "8.025m", "8.05m"]
+    assert ticks_of(0, 7e6)["ticktext"] == ["0", "2m", "4m", "6m"]
+    assert ticks_of(92, 100, "{n}%")["ticktext"] == ["92.5%", "95%", "97.5%", "100%"]
 
 
 def test_what_never_differs_is_exactly_the_same() -> None:

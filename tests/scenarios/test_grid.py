@@ -232,9 +232,9 @@ def test_a_sweep_over_the_scenario_runs_is_read_again_and_is_verified(tmp_path: 
     assert again.design == design
     assert verify(again, run_cell) == []
     titles = [regime.title for regime in background_of(again).regimes]
-    assert titles[1] == titles[0].replace(" (", ", spread bp 40 bp (", 1)
+    assert titles[1] == titles[0].replace(" (", ", spread 40 bp (", 1)
     frontier = frontier_of(analyse(again.cells, MEASURES), again.design.grid)
-    assert frontier is not None and frontier.about == "spread bp"
+    assert frontier is not None and frontier.about == "spread"
 
 
 # --- the frontier ---------------------------------------------------------------------------------------

@@ -1,5 +1,7 @@
 """The lab in Python: runs and comparisons as objects and frames, and worlds that are made in code."""
 
+import errno
+import os
 import re
 import shlex
 import subprocess
@@ -25,6 +27,8 @@ from scenarios.config.scenario_file import shipped_scenarios
 from scenarios.design import design_of, regimes_named
 from scenarios.extras import ExtraMissingError
 from scenarios.frames import UnknownKindError
+from scenarios.language import LanguageError
+from scenarios.places import PlaceError
 from scenarios.results import ResultsError
 from scenarios.run import replay, run_cell
 from tests.scenarios.small_worlds import SHORT_DAY, short_day
@@ -376,6 +380,74 @@ def test_it_shows_and_reports_itself(compared: Compared, tmp_path: Path) -> None
     assert "Investors let in" in compared._repr_html_() and "ru_elr_super_2025_changed" in repr(compared)
     page = compared.report(tmp_path / "report.html")
     assert "A short day" in page.read_text(encoding="utf-8")
+
+
+def test_it_reports_itself_in_russian(compared: Compared, tmp_path: Path) -> None:
+    page = compared.report(tmp_path / "report.html", language="ru").read_text(encoding="utf-8")
+    assert '<html lang="ru">' in page and "Допущено инвесторов" in page
+    with pytest.raises(LanguageError, match=re.escape("“de”; there are en (English) and ru (Russian).")):
+        compared.report(tmp_path / "other.html", language="de")
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
+def test_where_nothing_can_be_written_is_told_before_anything_runs(
+    compared: Compared, day: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    (tmp_path / "closed").mkdir()
+    closed = str(tmp_path / "closed")
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) != closed)
+    monkeypatch.setattr("scenarios.lab.run_into", nothing_runs)
+    monkeypatch.setattr("scenarios.lab.run_all", nothing_runs)
+    monkeypatch.setattr("scenarios.report.render", nothing_runs)
+    file = tmp_path / "file"
+    under, kept, shut = (
+        file / "a" / "b",
+        tmp_path / "closed" / "a",
+        f"out: {closed} may not be written by this user",
+    )
+    asked: list[tuple[Callable[[], object], str]] = [
+        (lambda: run(day, OPEN, out=under), f"out: {file} is a file, so no folder can be at {under}; name"),
+        (lambda: compare(day, [OPEN, SUPER], 1, out=under), f"out: {file} is a file, so no folder can be at"),
+        (lambda: run(day, OPEN, out=kept), shut),
+        (lambda: compare(day, [OPEN, SUPER], 1, out=kept), shut),
+        (lambda: compared.report(tmp_path), f"the report: {tmp_path} is a folder; name a file in it"),
+        (
+            lambda: compared.report(tmp_path / "none" / "report.html"),
+            f"the report: there is no folder {tmp_path / 'none'}; make it first, or name a file elsewhere.",
+        ),
+        (
+            lambda: compared.report(file / "report.html"),
+            f"the report: {file} is a file, so nothing can be in it",
+        ),
+        (lambda: compared.report(f"{closed}/report.html"), f"the report: {closed} may not be written"),
+    ]
+    for ask, sentence in asked:
+        with pytest.raises(PlaceError, match=re.escape(sentence)):
+            ask()
+    assert sorted(path.name for path in tmp_path.rglob("*")) == ["closed", "file"]
+
+
+def nothing_runs(*_what: object, **_how: object) -> None:
+    raise AssertionError("this is long work, and the place is known to be wrong")
+
+
+def test_what_no_check_can_foresee_is_a_sentence_too(
+    compared: Compared, day: Scenario, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Path, *_how: object, **_what: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", str(self))
+
+    monkeypatch.setattr(Path, "mkdir", full)
+    for ask in (
+        lambda: run(day, OPEN, out=tmp_path / "run"),
+        lambda: compare(day, [OPEN, SUPER], 1, out=tmp_path / "compared", progress=False),
+    ):
+        with pytest.raises(PlaceError, match=r"^out: .*: the disk is full; free some space and repeat it"):
+            ask()
+    monkeypatch.setattr(Path, "replace", full)
+    with pytest.raises(PlaceError, match=r"^the report: .*report\.html: the disk is full; free some space"):
+        compared.report(tmp_path / "report.html")
 
 
 SCRIPT = """

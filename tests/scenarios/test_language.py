@@ -11,9 +11,13 @@ from typing import Any
 
 import pytest
 
-from scenarios.language import Tongue, _, plural, retold, speaking
+from scenarios.config.numbers import UNITS
+from scenarios.config.regime_file import load_regime, regime_numbers, regime_tables
+from scenarios.language import LanguageError, Tongue, _, plural, retold, speaking
+from scenarios.measures import MEASURES
 from scenarios.report import background_of, keep_report, render
-from scenarios.wording import percent, written
+from scenarios.report.background import title_in_words
+from scenarios.wording import COUNTED, number_named, percent, spanned, with_unit, written
 from tests.scenarios.messages import Message, all_messages, catalogue, missing
 from tests.scenarios.test_report import Told, figures_of, told
 
@@ -131,6 +135,19 @@ def test_both_languages_tell_the_same_numbers(told: Told, russian: str) -> None:
     assert drawn[0] == drawn[1]
 
 
+def test_a_language_that_there_is_not_is_refused_with_those_that_there_are() -> None:
+    for code in ("de", "", "RU", "ru_RU"):
+        with (
+            pytest.raises(
+                LanguageError, match=re.escape(f"“{code}”; there are en (English) and ru (Russian).")
+            ),
+            speaking(code),
+        ):
+            pass
+    with speaking("ru"):
+        assert percent(61.0) == f"61,0{THIN}%"
+
+
 def test_numbers_are_written_as_russians_write_them() -> None:
     assert written(1_250.0, 7.5) == ["1,250", "8"]
     with speaking(Tongue.RUSSIAN):
@@ -148,6 +165,68 @@ def test_numbers_are_written_as_russians_write_them() -> None:
 def test_nouns_follow_their_numbers(number: int, words: str) -> None:
     with speaking(Tongue.RUSSIAN):
         assert plural(number, "{n} run", "{n} runs") == words
+
+
+@pytest.mark.parametrize(
+    ("number", "unit", "words"),
+    [
+        (1.5, "seconds", "1,50 секунды"),
+        (1.0, "minutes", "1,00 минуты"),  # its decimals are written, so it is a fraction
+        (21.0, "participants", "21,0 участника"),
+        (101.0, "trades", "101 сделка"),
+        (102.0, "trades", "102 сделки"),
+        (111.0, "trades", "111 сделок"),
+        (1_204.0, "trades", f"1{THIN}204 сделки"),
+        (-1_221.0, "orders", f"−1{THIN}221 заявка"),
+        (12_345.0, "trades", "12,3 тыс. сделок"),
+        (0.0, "halts", "0 остановок"),
+        (2.4, "times", "2,40 раза"),
+        (2.4, "bp", f"2,40 б.{THIN}п."),
+        (float("nan"), "seconds", "–"),
+    ],
+)
+def test_units_follow_their_numbers(number: float, unit: str, words: str) -> None:
+    with speaking(Tongue.RUSSIAN):
+        assert with_unit(written(number)[0], unit) == words
+
+
+def test_of_a_range_the_last_number_decides() -> None:
+    with speaking(Tongue.RUSSIAN):
+        assert with_unit(spanned(*written(10, 100)), "orders per trade").endswith("100 заявок на сделку")
+        assert with_unit(spanned("1", "1,5"), "hours").endswith("1,5 часа")
+
+
+def test_english_has_its_singular() -> None:
+    told = [with_unit(number, "hours") for number in ("1", "1.0", "1.5", "24", "1,001", "12.3k")]
+    assert told == ["1 hour", "1.0 hours", "1.5 hours", "24 hours", "1,001 hours", "12.3k hours"]
+
+
+def test_a_unit_that_is_a_noun_has_its_forms() -> None:
+    """What has none is an abbreviation, the same after every number."""
+    units = {measure.unit for measure in MEASURES} | {*UNITS.values()}
+    assert units - {*COUNTED, "%", "ratio"} == {
+        "% a year", "HHI", "RUB", "RUB per RUB", "bp", "bp per RUB m", "ppb",
+    }  # fmt: skip
+
+
+def test_whatever_can_be_swept_is_named_in_russian() -> None:
+    numbers = regime_numbers(regime_tables("ru_open_counterfactual"), "ru_open_counterfactual")
+    with speaking(Tongue.RUSSIAN):
+        assert {key: words for key in numbers if (words := english(number_named(key)))} == {}
+        swept = load_regime(
+            "ru_elr_super_2025[classes.super_individual.caps.share_of_assets_percent=20]"
+        ).title
+        assert "доля активов 20" in title_in_words(swept)
+        harsher = load_regime(
+            "ru_derivs_qual_2025+risk[clearing.scenarios.extreme_moves_percent.2=45;call_deadline_seconds=61]"
+        ).title
+        assert (
+            f"чрезвычайные движения № 2 45{THIN}%, срок исполнения требования 61 секунда"
+            in title_in_words(harsher)
+        )
+    assert (
+        number_named("classes.retail.cooling_off_hours") == "cooling off"
+    )  # the unit stands behind its number
 
 
 def test_a_text_that_others_put_together_keeps_its_numbers() -> None:

@@ -268,7 +268,9 @@ def test_an_assumption_stands_with_its_value(page: Page) -> None:
     assert ("classes.super_individual.caps.share_of_assets_percent", "10") in rows
     assert ("classes.everyone.any_of", "anybody") in rows
     assert ("cash.gate", "pro rata") in rows
-    permissions = "future allowed, rolling perpetual allowed, option allowed, spot allowed, note allowed"
+    ways = next(row[1] for row in rows if row[0] == "classes.qualified_individual.any_of")
+    assert ways.startswith("individuals with assets of at least 12,000,000 RUB; or individuals with")
+    permissions = "future: allowed, rolling perpetual: allowed, option: allowed, spot: allowed, note: allowed"
     assert ("classes.super_individual.permissions", permissions) in rows
 
 

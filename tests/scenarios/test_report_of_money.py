@@ -11,10 +11,10 @@ from scenarios.config.cash_words import NOBODY
 from scenarios.config.regime_file import with_cash
 from scenarios.config.scenario_file import scenario_path
 from scenarios.design import regime_source
-from scenarios.findings import analyse
-from scenarios.measures import MEASURES
+from scenarios.findings import HEADLINE, OF_MONEY, Findings, analyse, findings_of
 from scenarios.measures.movement import Movement
 from scenarios.report import background_of
+from scenarios.wording import headline
 from tests.scenarios import fake_cells
 from tests.scenarios.test_report import (
     Page,
@@ -63,8 +63,8 @@ def moved(cell: Cell, states: list[float], price: float = 100.0, **measures: flo
 
 
 def with_cells(told: Told, *cells: Cell) -> Told:
-    names = [regime.name for regime in told.comparison.design.regimes]
-    return Told(analyse(cells, MEASURES, names), told.comparison._replace(cells=cells), told.background)
+    comparison = told.comparison._replace(cells=cells)
+    return Told(findings_of(comparison), comparison, told.background)
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def six(tmp_path_factory: pytest.TempPathFactory) -> Told:
             cells.append(moved(cell, [MOVES, GATED, MOVES]))
         else:
             cells.append(moved(cell, [MOVES]))
-    bare = Told(analyse(comparison.cells, MEASURES), comparison, background_of(comparison))
+    bare = Told(findings_of(comparison), comparison, background_of(comparison))
     return with_cells(bare, *cells)
 
 
@@ -133,6 +133,47 @@ def test_what_nobody_can_freeze_is_said_to_be_so(six: Told) -> None:
     assert "under every one of these" not in text
 
 
+def main_figures(findings: Findings) -> list[str]:
+    return [finding.measure.name for finding in headline(findings)]
+
+
+def test_where_the_money_differs_the_main_figures_begin_with_it(six: Told, told: Told) -> None:
+    """When it could leave, when it was stopped, and what it was worth: and only where regimes settle in different
+    money, which their rules decide and no result."""
+    assert main_figures(six.findings)[:3] == list(OF_MONEY)
+    text = Page(six.page()).texts["main"]
+    places = [
+        text.index(words) for words in ("Time in which money could leave", "Getting money out", "Who gets in")
+    ]
+    assert places[1] < places[0] < places[2]
+    stopped = with_cells(told, *(moved(cell, [MOVES, NOTHING]) for cell in told.comparison.cells))
+    assert stopped.findings.main == HEADLINE and not {*OF_MONEY} & {*main_figures(stopped.findings)}
+    assert "Time in which money could leave" not in Page(stopped.page()).texts["main"]
+
+
+def test_the_main_figures_of_money_are_corrected_with_the_others(six: Told) -> None:
+    """Holm's correction takes them in: a p of one measure counts beside all that are shown."""
+    shares = iter((60.0, 61.0, 62.5, 40.0, 45.0, 43.0) * 9)
+    cells = [moved(cell, [MOVES], movable_time=next(shares)) for cell in six.comparison.cells]
+    comparison = six.comparison._replace(cells=tuple(cells))
+    (found,) = findings_of(comparison).named(("movable_time",))
+    names = [regime.name for regime in comparison.design.regimes]
+    (alone,) = analyse(cells, [found.measure], names).named(("movable_time",))
+    for name in names[1:]:
+        one, of_all = alone.contrasts[name], found.contrasts[name]
+        assert of_all.compared.p_value == one.compared.p_value
+        assert of_all.adjusted_p >= one.adjusted_p
+    assert any(found.contrasts[name].adjusted_p > alone.contrasts[name].adjusted_p for name in names[1:])
+
+
+def test_what_the_answer_says_of_money_it_says_once(six: Told) -> None:
+    states = {True: [MOVES, NOTHING], False: [MOVES]}
+    cells = [moved(cell, states["foreign" in cell.regime_id], 92.0) for cell in six.comparison.cells]
+    answer = Page(with_cells(six, *cells).page()).texts["answer"]
+    assert "money could leave in" in answer
+    assert "the money is stopped for longer" not in answer and "further below a rouble" not in answer
+
+
 def test_where_nothing_tells_them_apart_the_page_says_that_it_does_not_matter_whose_key_it_was(
     six: Told,
 ) -> None:
@@ -167,7 +208,7 @@ def test_words_and_answer_tell_the_same_share_of_time(six: Told) -> None:
     measured = {"movable_time": 92.1, "gated_time": 0.0, "stopped_time": 7.9}
     page = Page(with_cells(six, *(moved(cell, [MOVES], **measured) for cell in six.comparison.cells)).page())
     assert "money could leave in 92.1% of the time" in page.texts["answer"]
-    told = "a withdrawal could be made in 92.1% of the time; nothing could leave in 7.90% of it."
+    told = "a withdrawal could be made in 92.1% of the time; nothing could leave in 7.90%."
     assert page.texts["money"].count(told) == 6
 
 
@@ -232,8 +273,33 @@ def test_who_gained_by_buying_below_par_is_told_and_draws_no_bar(six: Told) -> N
 
 @pytest.mark.parametrize("disturbed", [{"states": [MOVES, GATED]}, {"states": [MOVES], "price": 97.0}])
 def test_one_money_that_is_disturbed_has_a_section(told: Told, disturbed: dict[str, list[float]]) -> None:
-    page = Page(with_cells(told, *(moved(cell, **disturbed) for cell in told.comparison.cells)).page())  # type: ignore[arg-type]
-    assert "Who could move money when" in page.texts["money"]
+    """Which speaks of one money under several regimes, and of several kinds only where there are several."""
+    html = with_cells(told, *(moved(cell, **disturbed) for cell in told.comparison.cells)).page()  # type: ignore[arg-type]
+    text = Page(html).texts["money"]
+    assert "Who could move money when One strip for each regime" in text
+    assert "it is the same money under every regime" in text
+    assert not re.search("each of them|all of them|of each|each kind|Settled in", text)
+    assert (GATED in disturbed["states"]) or "The price of one rouble of it under each regime" in text
+
+
+def test_one_money_that_stops_is_said_to_stop_at_the_same_times_under_every_regime(told: Told) -> None:
+    same = with_cells(told, *(moved(cell, [MOVES, NOTHING]) for cell in told.comparison.cells))
+    text = Page(same.page()).texts["money"]
+    assert "it stopped and moved at the same times under every regime" in text and "whoever holds" not in text
+
+
+def test_several_kinds_of_money_are_spoken_of_as_several(six: Told) -> None:
+    text = Page(six.page()).texts["money"]
+    assert (
+        "This is the same day with each kind of money" in text and "One strip for each kind of money" in text
+    )
+    assert "The price of one rouble of each" in text and "same money under every regime" not in text
+
+
+def test_keys_that_are_all_there_are_not_told_as_alternatives(six: Told) -> None:
+    """The roles of a coin are there together, and so are the holders of one key."""
+    stated = six.background.stated["ru_open_counterfactual_domestic_supervised"]["cash.terms.roles"]
+    assert "; or " not in stated and ";" in stated and " and " in stated
 
 
 def test_names_are_what_tells_the_regimes_apart(six: Told) -> None:

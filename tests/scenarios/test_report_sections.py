@@ -96,7 +96,7 @@ def test_what_never_moves_is_told_and_not_drawn(told: Told) -> None:
 
     cells = [with_series(cell) for cell in told.comparison.cells]
     known = faces_of(told)
-    assert calm_panels(cells, known) == ["Worth of a rouble of the money, in percent: 100%"]
+    assert calm_panels(cells, known) == ["“Worth of a rouble of the money, in percent” (100%)"]
     figure = timeline(cells, known, ())
     assert figure is not None
     titles = [note["text"].replace("<br>", " ") for note in figure.plot["layout"]["annotations"]]

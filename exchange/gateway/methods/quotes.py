@@ -27,7 +27,7 @@ from exchange.gateway.faults import (
 )
 from exchange.gateway.methods.market import Kind, index_of, of_kind, pair_of
 from exchange.gateway.methods.orders import settles_in
-from exchange.gateway.methods.trading import cancel_each, currency_pair, line_of
+from exchange.gateway.methods.trading import cancel_each, cap_on_open_orders, currency_pair, line_of
 from exchange.gateway.registry import (
     REGISTRY,
     Access,
@@ -176,7 +176,7 @@ def _quoted(
         for entries in told
         for event in (entry.event for entry in entries)
         if isinstance(event, OrderRejected) and event.participant_id == call.participant_id
-        for told in (rejected(event.reason),)
+        for told in (rejected(event.reason, **cap_on_open_orders(call, event.reason)),)
     ]
     names = {command.instrument_id for command in commands}
     orders = [

@@ -439,14 +439,25 @@ def _placed_before(call: Call, command: PlaceOrder, order_id: int) -> OrderWithT
 
 
 def _why(call: Call, reason: RejectReason, name: str) -> dict[str, Any]:
-    """What would help: the class of whoever was refused, and how far orders may be priced."""
+    """What would help: the class of whoever was refused, how far orders may be priced, or the cap on open orders."""
     seat = call.state.seats.get(call.participant_id)
     told: dict[str, Any] = {"class": seat.access_class.class_id} if seat else {}
     if reason in PRICED_TOO_FAR:
         pair, series = call.books.pairs[name], call.gateway.hub.market.series(name)
         told["min_price"] = pair.price(furthest_price(Side.SELL, series))
         told["max_price"] = pair.price(furthest_price(Side.BUY, series))
-    return told
+    return told | cap_on_open_orders(call, reason)
+
+
+def cap_on_open_orders(call: Call, reason: RejectReason) -> dict[str, Any]:
+    """How many orders the caller may have open, as a number and as a sentence; nothing for any other reason."""
+    if reason is RejectReason.MAX_OPEN_ORDERS:
+        limit, where = call.state.max_open_orders, "at the venue"
+    elif reason is RejectReason.MAX_OPEN_ORDERS_PER_INSTRUMENT:
+        limit, where = call.state.max_open_orders_per_instrument, "in one instrument"
+    else:
+        return {}
+    return {"limit": limit, "told": f"at most {limit:,} orders, with those that wait, may be open {where}"}
 
 
 def _with_trades(call: Call, order_id: int, entries: list[Entry]) -> OrderWithTrades:
