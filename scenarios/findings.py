@@ -23,6 +23,7 @@ from scenarios.statistics import (
     verdict,
 )
 
+GETTING_OUT = ("withdrawals_completed", "withdrawal_wait")
 HEADLINE = (
     "admitted_share",
     "admitted_bottom_half",
@@ -40,8 +41,7 @@ HEADLINE = (
     "uncovered_peak",
     "closed_by_force",
     "default_losses",
-    "withdrawals_completed",
-    "withdrawal_wait",
+    *GETTING_OUT,
 )  # the main measures: fixed here and not by a comparison's results, read first, corrected as one family
 OF_MONEY = (
     "movable_time",
@@ -57,7 +57,9 @@ def money_differs(regimes: Sequence[Regime]) -> bool:
 
 def main_measures(regimes: Sequence[Regime]) -> tuple[str, ...]:
     """Which of the measures are the main ones when these regimes are compared: their rules decide, never results."""
-    return (*OF_MONEY, *HEADLINE) if money_differs(regimes) else HEADLINE
+    if not money_differs(regimes):
+        return HEADLINE
+    return tuple(dict.fromkeys((*OF_MONEY, *GETTING_OUT, *HEADLINE)))  # all of one heading together
 
 
 class Contrast(NamedTuple):
@@ -191,9 +193,12 @@ def _contrast(
     adjusted_p: float,
     pairs: int,
 ) -> Contrast:
+    """`pairs` of runs there are; a measure that has no number in any of them under one regime means nothing there."""
     differences = np.asarray(other) - np.asarray(baseline)
     same_way = int((np.sign(differences) == np.sign(compared.difference)).sum())
-    return Contrast(compared, adjusted_p, verdict(compared, adjusted_p, pairs=pairs), same_way)
+    meaningless = bool(np.isnan(baseline).all() or np.isnan(other).all())
+    judged = verdict(compared, adjusted_p, meaningless=meaningless and pairs >= FEWEST_PAIRS)
+    return Contrast(compared, adjusted_p, judged, same_way)
 
 
 def as_json(findings: Findings) -> Mapping[str, object]:

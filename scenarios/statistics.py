@@ -149,13 +149,18 @@ def median_ranks(n: int) -> tuple[int, int] | None:
 
 
 def verdict(
-    compared: PairedDifference, adjusted_p: float, *, pairs: int = 0, significance: float = SIGNIFICANCE
+    compared: PairedDifference,
+    adjusted_p: float,
+    *,
+    meaningless: bool = False,
+    significance: float = SIGNIFICANCE,
 ) -> Verdict:
-    """What may be said of `other` against `baseline`. `adjusted_p` is `compared.p_value` after `holm`; `pairs` is how
-    many pairs of runs there are, whether the measure is defined in them or not."""
+    """What may be said of `other` against `baseline`. `adjusted_p` is `compared.p_value` after `holm`; `meaningless`
+    is a measure that runs enough have shown to have no number under one of the two."""
+    if meaningless:
+        return Verdict.NOT_COMPARABLE
     if compared.n < FEWEST_PAIRS:
-        undefined = compared.n == 0 and pairs >= FEWEST_PAIRS
-        return Verdict.NOT_COMPARABLE if undefined else Verdict.NO_VERDICT
+        return Verdict.NO_VERDICT
     if adjusted_p >= significance or compared.low <= 0 <= compared.high:
         return Verdict.NO_DIFFERENCE_SEEN
     return Verdict.HIGHER if compared.difference > 0 else Verdict.LOWER

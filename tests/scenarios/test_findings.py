@@ -136,6 +136,17 @@ def test_a_measure_that_one_regime_does_not_have_is_not_comparable() -> None:
     assert tone(a_measure("m", better="lower"), contrast) == "same"
 
 
+def test_a_measure_that_each_regime_has_in_other_runs_is_known_too_little() -> None:
+    """Money frozen on other days under each: both have withdrawals that waited, and no two runs to hold together."""
+    cells = [
+        a_cell(regime, seed, quoted_spread=11.0 + seed if (regime == "base") is (seed < 4) else None)
+        for regime in ("base", "other")
+        for seed in range(8)
+    ]
+    contrast = row(found(a_measure("quoted_spread"), cells=cells)).contrasts["other"]
+    assert (contrast.compared.n, contrast.verdict) == (0, Verdict.NO_VERDICT)
+
+
 def test_an_undefined_measure_is_silent() -> None:
     cells = [a_cell(regime, seed, quoted_spread=None) for regime in ("base", "other") for seed in range(4)]
     finding = row(found(a_measure("quoted_spread"), cells=cells))

@@ -1,5 +1,6 @@
 """The money itself, in the report: six assets on one day, and who could move them, at what price, at whose cost."""
 
+import itertools
 import re
 from pathlib import Path
 
@@ -140,7 +141,10 @@ def main_figures(findings: Findings) -> list[str]:
 def test_where_the_money_differs_the_main_figures_begin_with_it(six: Told, told: Told) -> None:
     """When it could leave, when it was stopped, and what it was worth: and only where regimes settle in different
     money, which their rules decide and no result."""
-    assert main_figures(six.findings)[:3] == list(OF_MONEY)
+    main = main_figures(six.findings)
+    assert main[:3] == list(OF_MONEY)
+    groups = [finding.measure.group for finding in headline(six.findings)]
+    assert len([*itertools.groupby(groups)]) == len({*groups})  # each heading once
     text = Page(six.page()).texts["main"]
     places = [
         text.index(words) for words in ("Time in which money could leave", "Getting money out", "Who gets in")

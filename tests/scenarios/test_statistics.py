@@ -132,8 +132,8 @@ def test_what_means_nothing_under_one_of_two_regimes_is_not_comparable() -> None
     """Spread of a market against a regime that lets nobody in: no number, and above all not nought."""
     found = paired_difference([3.0, 3.1, 2.9, 3.0], [math.nan] * 4)
     assert found.n == 0 and math.isnan(found.difference)
-    assert verdict(found, math.nan, pairs=4) is Verdict.NOT_COMPARABLE
-    assert verdict(found, math.nan, pairs=2) is Verdict.NO_VERDICT  # too few to say even that
+    assert verdict(found, math.nan, meaningless=True) is Verdict.NOT_COMPARABLE
+    assert verdict(found, math.nan) is Verdict.NO_VERDICT  # too few to say even that
 
 
 def test_unequal_lengths_are_refused() -> None:
