@@ -215,6 +215,7 @@ class _Return:
     def whole(self) -> Founded:
         began, journal, ring, story = time.perf_counter(), self._journal, self._ring, self._story
         back = self._from_an_image() or self._from_the_beginning()
+        journal.promise()  # all is read: from here on it may be told, and files may change
         gateway, inside = back.gateway, back.inside
         venue = gateway.venue
         if inside.alone_since is not None:
@@ -229,6 +230,7 @@ class _Return:
             f" state {state_hash(venue.exchange)} in {time.perf_counter() - began:.1f} s{how}"
         )
         if not ring.comes_back:
+            ring.keep(self._place.keys)
             story.append(
                 f"keys lost  {self._place.keys} was not there: these are new; an operator can make others"
             )
@@ -325,8 +327,9 @@ _ALONE = (
 
 
 def _ring_at(path: Path) -> KeyRing:
+    """The keys that are kept there; none, and kept nowhere yet, if there are none. Raises JournalUnusable."""
     try:
-        return KeyRing(path)
+        return KeyRing(path) if path.exists() else KeyRing()
     except (ValueError, KeyError, TypeError) as fault:
         raise JournalUnusable(
             f"{path} is damaged ({fault}). Restore it from a copy; or delete it, and new keys are made for those who"

@@ -112,12 +112,15 @@ def its_journal(place: Place, terms: Terms, since: Head | None = None) -> Journa
             f"the journal of the venue in {place.folder} is not at {url}. Bring it back, or name it with --journal"
         )
     journal = open_journal(url, promised_head(url) or since)
-    last = next(journal.records(terms.founded.sequence - 1), None)
-    if last is None or last.check.hex() != terms.founded.check:
+    try:
+        last = next(journal.records(terms.founded.sequence - 1), None)
+        if last is None or last.check.hex() != terms.founded.check:
+            raise JournalUnusable(
+                f"{journal.name} is not the journal of the venue in {place.folder}. Name that one"
+            )
+    except BaseException:
         journal.close()
-        raise JournalUnusable(
-            f"{journal.name} is not the journal of the venue in {place.folder}. Name that one"
-        )
+        raise
     return journal
 
 

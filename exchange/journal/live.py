@@ -64,6 +64,15 @@ class Journal:
         """What part of the disk under the journal is free; None if it is not a disk of this machine."""
         return self._beside.free_share() if self._beside else None
 
+    def promise(self) -> None:
+        """Raise the mark to the last record. Whoever has left records to be read later does it once all are read, and
+        before anybody is told of them."""
+        with self._mutex:
+            self._refuse_if_failed()
+            last = self._last
+            if self._beside and last and last.sequence > self._beside.high_water.mark.sequence:
+                self._beside.high_water.raise_to(Mark(last.sequence, last.check))
+
     def append(self, batch: Sequence[tuple[Time, Command]]) -> None:
         """Return when the whole batch is durable. How commands are cut into batches changes no result.
 
@@ -213,7 +222,8 @@ def open_journal(url: str, since: Head | None = None) -> Journal:
     """The journal at `url`, to be written by this process alone; made if there is none.
 
     Every record is read and checked. If the record `since` is there as it was, those before it are left to whoever
-    reads them, who finds damage among them then; but before a torn end is cut off, all are read.
+    reads them, who finds damage among them then, and says `promise` if there is none; but before a torn end is cut
+    off, all are read.
 
     `sqlite:///venue.db` (a path may also stand alone; four slashes begin at the root) or `postgresql://...`.
     Raises JournalInUse, JournalUnusable and LiveJournalDamaged, each with a sentence.
@@ -251,7 +261,7 @@ def _open_file(path: Path, since: Head | None) -> Journal:
         make_durable(path)
         audited = audit_file(path, since)
         beside.keep_reserve()
-        journal = _opened(SqliteStore(path, writing=True), beside, audited)
+        journal = _opened(SqliteStore(path, writing=True), beside, audited, since)
     except BaseException:
         beside.close()
         raise
@@ -270,12 +280,13 @@ def _opened(
             )
         if found.torn is not None:
             store.cut(_position(found.last) - 1)
-        if beside and found.last and found.last.sequence > beside.high_water.mark.sequence:
-            beside.high_water.raise_to(Mark(found.last.sequence, found.last.check))
+        journal = Journal(store, found, beside, beside.snapshots if beside else None, writing=True)
+        if since is None:
+            journal.promise()
     except BaseException:
         store.close()
         raise
-    return Journal(store, found, beside, beside.snapshots if beside else None, writing=True)
+    return journal
 
 
 def read_journal(url: str) -> Journal:
@@ -407,7 +418,7 @@ def _found(store: Store, mark: Mark | None, head: Head | None) -> Record | None:
         record = next(store.records(head.sequence - 1), None)
     except Unreadable:
         return None
-    if record is None or head_of(record) != head or not record.is_whole():
+    if record is None or not record.is_whole() or head_of(record) != head:
         return None
     _check_versions(store, record)
     return record
@@ -420,7 +431,9 @@ def _checked(store: Store, after: int) -> Iterator[Record]:
         found = store.records(max(after - 1, 0))
         if after > 0:
             last = next(found, None)
-            if last is None or last.sequence != after:
+            if last is not None and last.sequence != after:
+                audit(store, None)  # which says where the first is missing
+            if last is None:
                 return
         for record, fault in numbered(found, last):
             if fault:

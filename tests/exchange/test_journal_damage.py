@@ -74,6 +74,17 @@ def change(folder: Path, *statements: str) -> None:
     writer.close()
 
 
+def no_check_at_the_mark(folder: Path) -> None:
+    """SQLite itself refuses a number there, but a damaged page may hold one."""
+    change(
+        folder,
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET sql = replace(sql, 'STRICT', '')",
+        "PRAGMA writable_schema = RESET",
+        f'UPDATE records SET "check" = 7 WHERE sequence = {PROMISED}',
+    )
+
+
 def exchange_two(folder: Path) -> None:
     change(
         folder,
@@ -178,6 +189,12 @@ KINDS: dict[str, tuple[Callable[[Path], object], str, str, range]] = {
         "missing before record 71: 70",
         "venue.db",
         range(70, 71),
+    ),
+    "the record at the mark overwritten with what is no check": (
+        no_check_at_the_mark,
+        "content and check disagree",
+        "venue.db",
+        range(PROMISED, PROMISED + 1),
     ),
     "two records exchanged": (exchange_two, "content and check disagree", "venue.db", range(60, 61)),
     "a record altered": (
@@ -300,6 +317,36 @@ def test_before_a_torn_end_is_cut_off_all_is_read(folder: Path) -> None:
         open_journal(url, promised_head(url))
     with sqlite3.connect(folder / "venue.db") as reader:
         assert reader.execute("SELECT max(sequence) FROM records").fetchone() == (PROMISED + 3,)
+
+
+def test_a_mark_is_raised_over_nothing_that_was_not_read(folder: Path) -> None:
+    """Whole records lie behind it, and damage far before it: a start that fails changes nothing."""
+    mark = (folder / "venue.db.mark").read_bytes()
+    url = str(folder / "venue.db")
+    with open_journal(url) as journal:
+        journal.append(commands(3, PROMISED))
+    (folder / "venue.db.mark").write_bytes(mark)
+    with open_journal(url, promised_head(url)) as journal:
+        assert journal.head.sequence == PROMISED + 3
+        assert (folder / "venue.db.mark").read_bytes() == mark
+        assert len(list(journal.read())) == PROMISED + 3
+        journal.promise()
+        assert promised_head(url) == journal.head
+    (folder / "venue.db.mark").write_bytes(mark)
+    change(folder, "UPDATE records SET time = time + 1 WHERE sequence = 60")
+    with pytest.raises(LiveJournalDamaged, match="record 60"):
+        open_and_read(url)
+    assert (folder / "venue.db.mark").read_bytes() == mark
+
+
+def test_what_is_read_from_a_record_on_that_is_gone_is_damaged_and_not_empty(folder: Path) -> None:
+    change(folder, "DELETE FROM records WHERE sequence = 70")
+    url = str(folder / "venue.db")
+    with (
+        open_journal(url, promised_head(url)) as journal,
+        pytest.raises(LiveJournalDamaged, match=r"record 70, byte .*: missing before record 71"),
+    ):
+        list(journal.read(70))
 
 
 def test_whole_records_behind_the_mark_stay_and_are_promised_from_then_on(folder: Path) -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
-from typing import Any
+from decimal import Decimal
+from typing import Any, get_args
 
 import httpx
 import pytest
+from pydantic import ValidationError
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
+from exchange.gateway.registry import REGISTRY, Method
 from tests.gateway.loopback import PERPETUAL, Venue, around, dial, play
 
 
@@ -137,6 +140,26 @@ WRONG_ORDERS: list[dict[str, Any]] = [
     {"client_order_id": 1.5},
     {"client_order_id": 2**53},
 ]
+
+
+def parts(kind: Any) -> list[Any]:
+    """All that an annotation is made of."""
+    return [kind, *(part for inner in get_args(kind) for part in parts(inner))]
+
+
+NUMBERS = [
+    (method, name)
+    for method in REGISTRY
+    for name, told in method.params.model_fields.items()
+    if any(number in parts(told.annotation) for number in (int, float, Decimal))
+]
+
+
+@pytest.mark.parametrize(("method", "name"), NUMBERS, ids=lambda one: getattr(one, "name", one))
+def test_true_is_no_number_anywhere(method: Method, name: str) -> None:
+    with pytest.raises(ValidationError) as refused:
+        method.params.model_validate({name: True})
+    assert name in [error["loc"][0] for error in refused.value.errors()]
 
 
 def test_no_wrong_order_changes_anything_over_any_way_in(open_venue: Venue) -> None:

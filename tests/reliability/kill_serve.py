@@ -10,6 +10,7 @@ number must have been placed once. A venue lives through several kills.
 
 While it serves, a copy of the process keeps image after image of the venue. Every other time it is killed as well, and
 now and then the newest image, or a part of it, is damaged: the next start goes on from another, or lives it all again.
+No image is passed over but for that.
 """
 
 import asyncio
@@ -175,27 +176,31 @@ def kill_serve(rounds: int, seed: int) -> Survived:
     by_image = passed_over = 0
     slowest = 0.0
     known = Known()
+    damaged: list[str] = []  # files of the images of the present venue
     try:
         for number in range(rounds):
             place = Place(folder / f"venue-{number // KILLS_PER_VENUE}", None)
             if number % KILLS_PER_VENUE == 0:
-                known = Known()
+                known, damaged = Known(), []
                 _found(place, number)
             was = _hash_of(place)
             if number % KILLS_PER_VENUE and dice.random() < DAMAGED:
-                _damage_an_image(place, dice)
+                damaged += _damage_an_image(place, dice)
             ours, theirs = context.Pipe()
             child = context.Process(target=_serve, args=(place, theirs))
             began = time.perf_counter()
             child.start()
             theirs.close()
             try:
-                port, keys, told = ours.recv()
+                port, keys, story = ours.recv()
                 slowest = max(slowest, time.perf_counter() - began)
+                told = " ".join(story)
                 assert f"state {was} in" in told, f"another state, {told}"
                 assert "alone" not in told, told
                 by_image += "of them after an image" in told
                 passed_over += told.count("passed over")
+                good = [line for line in story if "passed over" in line and not _may_be(line, damaged)]
+                assert not good, f"good images were refused, {good}"
                 before = (known.answered, len(known.unanswered), known.shown)
                 unanswered += before[1]
                 asyncio.run(_one_life(port, keys, known, dice, child.pid or 0))
@@ -223,16 +228,23 @@ def _hash_of(place: Place) -> str:
         return state_hash(recover(journal))
 
 
-def _damage_an_image(place: Place, dice: random.Random) -> None:
-    """One byte of the newest, or of a part of a ledger's history."""
+def _may_be(passed_over: str, damaged: list[str]) -> bool:
+    """Whether an image is passed over for what was done to it, or because the copy of a process that was killed has
+    just dropped it for a newer one."""
+    return any(name in passed_over for name in damaged) or "No such file" in passed_over
+
+
+def _damage_an_image(place: Place, dice: random.Random) -> list[str]:
+    """One byte of the newest, or of a part of a ledger's history. Which file, if there was one."""
     files = sorted((place.folder / IMAGES).glob("*.snapshot"))[-1:]
     files += sorted((place.folder / IMAGES).glob("*.ledger"))
     if not files:  # the lives so far were too short
-        return
+        return []
     path = dice.choice(files)
     content = bytearray(path.read_bytes())
     content[dice.randrange(len(content))] ^= 1 << dice.randrange(8)
     path.write_bytes(content)
+    return [path.name]
 
 
 def _serve(place: Place, pipe: Pipe) -> None:
@@ -242,7 +254,7 @@ def _serve(place: Place, pipe: Pipe) -> None:
     keys = {demo.title: (demo.key.client_id, demo.key.secret) for demo in founded.demos if demo.key}
     bound = listen("127.0.0.1", 0)
     port = bound.getsockname()[1]
-    app = create_app(founded.gateway, on_ready=lambda: pipe.send((port, keys, " ".join(founded.story))))
+    app = create_app(founded.gateway, on_ready=lambda: pipe.send((port, keys, founded.story)))
     run(make_server(app), bound)
 
 

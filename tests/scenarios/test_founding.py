@@ -23,7 +23,7 @@ from matching.terms import ParticipantId, Side
 from participants.strategies.market_maker import MarketMaker
 from scenarios import venue_image
 from scenarios.founding import Asked, Founded, found, resume
-from scenarios.venue_folder import Place, place_of
+from scenarios.venue_folder import Place, place_of, read_terms
 
 PERPETUAL = InstrumentId("BTC_RUBD-PERPETUAL")
 ANN = ParticipantId("everyone-1")
@@ -191,6 +191,29 @@ def test_a_damaged_journal_brings_no_venue_back_and_stays_as_it_is(tmp_path: Pat
     with pytest.raises(LiveJournalDamaged, match=f"record {last - 5}.*content and check disagree"):
         resume(Place(tmp_path, None), Asked())
     assert database.read_bytes() == before
+
+
+@pytest.mark.parametrize("place", ["in the founding", "before its last record", "after it"])
+def test_damage_is_told_as_such_and_neither_makes_keys_nor_keeps_the_journal(
+    tmp_path: Path, place: str
+) -> None:
+    """Wherever it lies: new keys in place of lost ones are written once all is read."""
+    asyncio.run(trade(new(tmp_path).gateway.venue, map(order, range(1, 9))))
+    shutil.rmtree(tmp_path / "images")
+    (tmp_path / "keys.json").unlink()
+    founded = read_terms(tmp_path).founded.sequence
+    harm = {
+        "in the founding": f"UPDATE records SET time = time + 1 WHERE sequence = {founded // 2}",
+        "before its last record": f"DELETE FROM records WHERE sequence = {founded - 1}",
+        "after it": f"UPDATE records SET time = time + 1 WHERE sequence = {founded + 3}",
+    }[place]
+    with closing(sqlite3.connect(tmp_path / "journal.db", isolation_level=None)) as writer:
+        writer.execute(harm)
+    before = {path.name for path in tmp_path.iterdir()}
+    for _ in range(2):  # the second finds the journal let go of
+        with pytest.raises(LiveJournalDamaged):
+            resume(Place(tmp_path, None), Asked())
+    assert {path.name for path in tmp_path.iterdir()} - before <= {"journal.db-shm", "journal.db-wal"}
 
 
 def test_if_this_version_decides_otherwise_those_inside_stay_away(

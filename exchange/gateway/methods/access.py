@@ -21,7 +21,7 @@ from exchange.events import (
 from exchange.gateway.auth import Role
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import FORBIDDEN, OTHER_REJECT, UNAVAILABLE, fault, invalid, refused
-from exchange.gateway.registry import REGISTRY, Access, Ask, Name, NoParams, Params, StrictParams
+from exchange.gateway.registry import NO_TRUTH, REGISTRY, Access, Ask, Name, NoParams, Params, StrictParams
 from exchange.gateway.shapes import AccessStatistics
 from exchange.gateway.wire import milliseconds, money
 from exchange.instruments import Product
@@ -31,7 +31,7 @@ from exchange.units import Money, WalletId
 from matching.terms import ParticipantId
 
 MOST_KEYS = 8
-Roubles = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False)]
+Roubles = Annotated[float, Field(ge=0, le=1e15, allow_inf_nan=False), NO_TRUTH]
 
 
 class ApplicationParams(StrictParams):
@@ -41,14 +41,14 @@ class ApplicationParams(StrictParams):
     crypto_assets_rub: Roubles = 0
     incomes_rub: tuple[Roubles, ...] = ()
     knowledge_test_passed: bool = False
-    deals_per_quarter: Annotated[int, Field(ge=0, le=10**9)] = 0
-    years_of_experience: Annotated[int, Field(ge=0, le=100)] = 0
+    deals_per_quarter: Annotated[int, Field(ge=0, le=10**9), NO_TRUTH] = 0
+    years_of_experience: Annotated[int, Field(ge=0, le=100), NO_TRUTH] = 0
     qualified_by_law: bool = False
     own_funds_rub: Roubles = 0
 
 
 class RefusalsParams(Params):
-    count: Annotated[int, Field(ge=1, le=100)] = 10
+    count: Annotated[int, Field(ge=1, le=100), NO_TRUTH] = 10
 
 
 class MayParams(Params):

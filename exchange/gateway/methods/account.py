@@ -17,7 +17,17 @@ from exchange.gateway.methods.market import (
     pair_of,
 )
 from exchange.gateway.methods.orders import settles_in
-from exchange.gateway.registry import REGISTRY, Access, Integer, Milliseconds, Name, Params, Pool, Whole
+from exchange.gateway.registry import (
+    NO_TRUTH,
+    REGISTRY,
+    Access,
+    Integer,
+    Milliseconds,
+    Name,
+    Params,
+    Pool,
+    Whole,
+)
 from exchange.gateway.shapes import AccountSummary, FeeShape, PositionShape
 from exchange.gateway.wire import index_price, milliseconds, money
 
@@ -57,7 +67,7 @@ class LogParams(Params):
     start_timestamp: Milliseconds
     end_timestamp: Milliseconds
     query: str = ""
-    count: Annotated[int, Field(ge=1, le=250)] = 100
+    count: Annotated[int, Field(ge=1, le=250), NO_TRUTH] = 100
     continuation: Whole | None = None
     subaccount_id: Integer | None = None
 

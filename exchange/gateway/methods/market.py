@@ -14,7 +14,17 @@ from exchange.gateway.books import Candle, PublicTrade
 from exchange.gateway.channels import RESOLUTIONS, gathered
 from exchange.gateway.dispatch import Call
 from exchange.gateway.faults import NOT_FOUND, fault, invalid
-from exchange.gateway.registry import REGISTRY, Access, Integer, Milliseconds, Name, NoParams, Params, Whole
+from exchange.gateway.registry import (
+    NO_TRUTH,
+    REGISTRY,
+    Access,
+    Integer,
+    Milliseconds,
+    Name,
+    NoParams,
+    Params,
+    Whole,
+)
 from exchange.gateway.shapes import BookSummary, Candles, InstrumentShape, OrderBookShape, Ticker, Trades
 from exchange.gateway.wire import Pair, index_name, index_price, milliseconds
 from exchange.units import IndexId
@@ -22,7 +32,7 @@ from matching.terms import BUY, SELL
 
 Kind = Literal["future", "option", "spot", "note", "future_combo", "option_combo", "combo", "any"]
 Sorting = Literal["asc", "desc", "default"]
-Count = Annotated[int, Field(ge=1, le=1_000)]
+Count = Annotated[int, Field(ge=1, le=1_000), NO_TRUTH]
 MOST_CANDLES = 5_000
 MOST_POINTS = 1_000  # of an index
 YEAR_OF_MINUTES = 365 * 1440
@@ -45,7 +55,7 @@ class CurrencyParams(Params):
 
 class DepthParams(Params):
     instrument_name: Name
-    depth: Annotated[int, Field(ge=1, lt=2**53)] = 5
+    depth: Annotated[int, Field(ge=1, lt=2**53), NO_TRUTH] = 5
 
 
 class RangeParams(Params):

@@ -29,6 +29,7 @@ from exchange.gateway.methods.market import Kind, index_of, of_kind, pair_of
 from exchange.gateway.methods.orders import settles_in
 from exchange.gateway.methods.trading import cancel_each, cap_on_open_orders, currency_pair, line_of
 from exchange.gateway.registry import (
+    NO_TRUTH,
     REGISTRY,
     Access,
     Ask,
@@ -101,8 +102,8 @@ CANCEL_NEEDS = {
 
 class ProtectionParams(StrictParams):
     index_name: Name
-    interval: Annotated[int, Field(ge=0, le=3_600)]
-    frozen_time: Annotated[int, Field(ge=0, le=86_400)]
+    interval: Annotated[int, Field(ge=0, le=3_600), NO_TRUTH]
+    frozen_time: Annotated[int, Field(ge=0, le=86_400), NO_TRUTH]
     quantity_limit: Positive | None = None
     mmp_group: str = ""
     delta_limit: Number | None = None
