@@ -212,7 +212,10 @@ def let_in(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
     shares = {face.name: _shares_by_decile(_of(cells, face)) for face in known}
     if not all(share.size for share in shares.values()):
         return None
-    means = {name: [mean_interval(column) for column in share.T] for name, share in shares.items()}
+    means = {
+        name: [mean_interval(column, possible=(0, 100)) for column in share.T]
+        for name, share in shares.items()
+    }
     traces = [
         {
             "type": "scatter",
