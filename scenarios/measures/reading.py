@@ -597,7 +597,7 @@ def grid(view: RunView, step: Time) -> Integers:
 
 def mids_in_spells(view: RunView, when: Integers) -> list[tuple[int, Floats]]:
     """Of futures and spot, one row a stretch of unbroken trading: the instrument's number, and the last mid in ticks
-    that was told since the stretch began, at each `when`; nan outside it. The end of a listing is in its last stretch, if
+    that was told since the stretch began, at each `when`; nan outside it. The end of a listing is in a stretch
     that lasts so long.
 
     Options have no row: their prices move by laws of their own.
