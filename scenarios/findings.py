@@ -131,6 +131,7 @@ def analyse(
         }
         for measure in measures
     }
+    spans = {measure.name: (measure.span.least, measure.span.most) for measure in measures}
     pairs = {
         regime: sum((regimes[0], seed) in runs and (regime, seed) in runs for seed in seeds)
         for regime in regimes
@@ -147,6 +148,7 @@ def analyse(
                 by_regime[regime],
                 family=tests * looks,
                 confidence=confidence_over(looks),
+                possible=spans[name],
             )
         p_values = np.minimum(1.0, looks * holm([compared[place].p_value for place in family])).tolist()
         adjusted.update(zip(family, p_values, strict=True))
@@ -154,7 +156,11 @@ def analyse(
         Finding(
             measure=measure,
             levels={
-                regime: mean_interval(values[measure.name][regime], confidence=confidence_over(looks))
+                regime: mean_interval(
+                    values[measure.name][regime],
+                    confidence=confidence_over(looks),
+                    possible=spans[measure.name],
+                )
                 for regime in regimes
             },
             contrasts={

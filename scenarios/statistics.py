@@ -5,7 +5,8 @@ Two regimes are run with the same seeds, so what one seed does to both cancels i
 Interval. Student's interval of the mean difference. From five pairs on, each of its ends is moved out to where Hall's
 transformation of t, which removes the skewness of a sample (Johnson 1978, Hall 1992), puts it, if that is further. Many
 measures differ little in most pairs and much in a few; there Student's interval alone, and the bootstrap too, hold the
-truth too seldom (docs/decisions/0023-intervals-of-skewed-differences.md).
+truth too seldom (docs/decisions/0023-intervals-of-skewed-differences.md). Where it is known which values are possible,
+the interval is cut to what a mean of them, or a difference of two means, can be: the truth lies there anyhow.
 
 Test. Student's paired t decides, because rank and sign tests cannot: with ten pairs the smallest p that a
 sign test or a sign-flip permutation can give is 2 / 1024, and Holm's correction over thirty measures makes
@@ -17,7 +18,7 @@ over all measures shown together.
 """
 
 from enum import StrEnum
-from math import comb
+from math import comb, inf
 from typing import NamedTuple
 
 import numpy as np
@@ -73,10 +74,12 @@ def paired_difference(
     *,
     family: int = 1,
     confidence: float = 0.95,
+    possible: tuple[float, float] = (-inf, inf),
 ) -> PairedDifference:
     """Compare two regimes over the same seeds, in the same order. A pair with a nan is left out.
 
-    `family` is the number of tests made together, which `holm` corrects for.
+    `family` is the number of tests made together, which `holm` corrects for; `possible` the least and the most that a
+    value can be.
 
     Differences that are all the same leave nothing to test against: the interval is that one value, and p is
     0 if the sign test alone can tell (six pairs or more), else the sign test's. Raises ValueError if the two
@@ -92,7 +95,8 @@ def paired_difference(
     n = before.size
     differences = after - before
     scale = float(np.abs(np.concatenate([before, after])).max(initial=0.0))
-    low, high = _interval(differences, scale, confidence)
+    least, most = possible
+    low, high = _interval(differences, scale, confidence, (least - most, most - least))
     sign_p = _sign_test(differences, scale)
     return PairedDifference(
         mean_baseline=_mean(before),
@@ -107,12 +111,15 @@ def paired_difference(
     )
 
 
-def mean_interval(values: Values, *, confidence: float = 0.95) -> MeanInterval:
-    """The mean of one regime's runs and its interval. nan among `values` is left out."""
+def mean_interval(
+    values: Values, *, confidence: float = 0.95, possible: tuple[float, float] = (-inf, inf)
+) -> MeanInterval:
+    """The mean of one regime's runs and its interval. nan among `values` is left out; `possible` is the least and the
+    most that one can be."""
     known = np.asarray(values, dtype=float)
     known = known[~np.isnan(known)]
     scale = float(np.abs(known).max(initial=0.0))
-    return MeanInterval(_mean(known), *_interval(known, scale, confidence), known.size)
+    return MeanInterval(_mean(known), *_interval(known, scale, confidence, possible), known.size)
 
 
 def confidence_over(looks: int) -> float:
@@ -174,13 +181,17 @@ def _all_same(values: npt.NDArray[np.float64], scale: float) -> bool:
     return float(np.ptp(values)) <= SAME * scale
 
 
-def _interval(values: npt.NDArray[np.float64], scale: float, confidence: float) -> tuple[float, float]:
+def _interval(
+    values: npt.NDArray[np.float64], scale: float, confidence: float, possible: tuple[float, float]
+) -> tuple[float, float]:
+    """Of the mean, within what is possible, or as far as the values themselves go beyond that."""
     if values.size < FEWEST_PAIRS:
         return float("nan"), float("nan")
     if _all_same(values, scale):
         return float(values.mean()), float(values.mean())
     low, high = intervals(values, confidence)
-    return float(low), float(high)
+    least, most = min(possible[0], values.min()), max(possible[1], values.max())
+    return max(float(low), float(least)), min(float(high), float(most))
 
 
 def intervals(

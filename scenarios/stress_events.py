@@ -23,6 +23,7 @@ from scenarios.measures.outcomes import PROFESSIONAL
 from scenarios.wording import PAYERS, percent_of, with_unit
 
 LAYERS = "layers"
+USED, EXHAUSTED = "used", "exhausted"  # with a layer behind a colon
 EVENTS = (LAYERS, "used:LAYER", "exhausted:LAYER", "halt", "gate", "loses:CLASS>10%", "MEASURE>VALUE")
 INVESTORS = "investors"  # everybody of the population, whatever its class
 _COMPARED = re.compile(r"([^<>]+?)\s*([<>])\s*(.*)")
@@ -83,6 +84,19 @@ def check_events(texts: Iterable[str], regimes: Sequence[Regime]) -> None:
             )
 
 
+def layer_of(name: str) -> Layer | None:
+    """The layer that an event is about; None if it is about something else."""
+    kind, _colon, layer = name.partition(":")
+    return Layer(layer) if kind in (USED, EXHAUSTED) else None
+
+
+def exhaustions(events: Iterable[str]) -> set[str]:
+    """Of each layer of which the use is among the events: that it is exhausted."""
+    return {
+        f"{EXHAUSTED}:{event.removeprefix(f'{USED}:')}" for event in events if event.startswith(f"{USED}:")
+    }
+
+
 def event_in_words(name: str, titles: Mapping[str, str] | None = None) -> str:
     """An event, by the name that `events_asked` gave it, in the language that is spoken. `titles` are those of the
     classes by their ids."""
@@ -91,9 +105,9 @@ def event_in_words(name: str, titles: Mapping[str, str] | None = None) -> str:
         return _("trading is suspended")
     if name == "gate":
         return _("money can leave only in part, or not at all")
-    if kind == "used":
+    if kind == USED:
         return _("layer used: {layer}").format(layer=_(PAYERS[Layer(layer)]))
-    if kind == "exhausted":
+    if kind == EXHAUSTED:
         return _("layer exhausted: {layer}").format(layer=_(PAYERS[Layer(layer)]))
     found = _COMPARED.fullmatch(name)
     assert found is not None, name
@@ -128,7 +142,7 @@ def _events_named(text: str, regime: Regime, later: Sequence[Regime]) -> list[St
     if asked == "gate":
         return [StressEvent(asked, lambda cell: cell.value("gated_time") + cell.value("stopped_time") > 0)]
     kind, _colon, layer = asked.partition(":")
-    if kind in ("used", "exhausted"):
+    if kind in (USED, EXHAUSTED):
         return [_of_layer(asked, kind, layer, regime)]
     if (compared := _COMPARED.fullmatch(asked)) is not None:
         what, sign, value = compared.groups()
@@ -155,14 +169,16 @@ def _waterfall(regime: Regime) -> list[Layer]:
 
 
 def _used(layer: Layer) -> StressEvent:
-    return StressEvent(f"used:{layer}", _passes(_paid(layer), ">", 0))
+    return StressEvent(f"{USED}:{layer}", _passes(_paid(layer), ">", 0))
 
 
 def _exhausted(layer: Layer, layers: Sequence[Layer]) -> StressEvent:
     """A layer is touched only when all before it are exhausted: so it is exhausted once a later one has paid, or nobody
     was left to."""
     beyond = [*(_paid(later) for later in layers[layers.index(layer) + 1 :]), _UNPAID]
-    return StressEvent(f"exhausted:{layer}", lambda cell: any(cell.value(measure) > 0 for measure in beyond))
+    return StressEvent(
+        f"{EXHAUSTED}:{layer}", lambda cell: any(cell.value(measure) > 0 for measure in beyond)
+    )
 
 
 def _of_layer(asked: str, kind: str, name: str, regime: Regime) -> StressEvent | Unasked:
@@ -174,7 +190,7 @@ def _of_layer(asked: str, kind: str, name: str, regime: Regime) -> StressEvent |
         return Unasked(asked, Why.COVERED)
     if layer not in layers:
         return Unasked(asked, Why.NO_LAYER)
-    return _used(layer) if kind == "used" else _exhausted(layer, layers)
+    return _used(layer) if kind == USED else _exhausted(layer, layers)
 
 
 def _compared(what: str, sign: str, value: str, regimes: Sequence[Regime]) -> StressEvent | Unasked:

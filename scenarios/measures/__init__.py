@@ -73,13 +73,13 @@ def measures_table() -> str:
 
 def _group_table(group: str) -> str:
     rows = [
-        f"| `{m.name}` | {m.title} | {m.unit} | {m.formula.replace('|', chr(92) + '|')} "
+        f"| `{m.name}` | {m.title} | {m.unit} | {m.span.words} | {m.formula.replace('|', chr(92) + '|')} "
         f"| {m.better or ''} | {m.published_by} |"
         for m in MEASURES
         if m.group == group
     ]
     head = [
-        "| name | measure | unit | formula | better | who publishes such a figure |",
-        "|---|---|---|---|---|---|",
+        "| name | measure | unit | values | formula | better | who publishes such a figure |",
+        "|---|---|---|---|---|---|---|",
     ]
     return "\n".join([f"### {group.capitalize()}", "", *head, *rows])

@@ -4,7 +4,17 @@ import numpy as np
 
 from exchange.events import OrderAccepted, OrderRejected
 from exchange.reasons import RejectReason
-from scenarios.measures.measure import ACCESS, BP, PERCENT, Integers, RunView, Truths, measure, ratio
+from scenarios.measures.measure import (
+    ACCESS,
+    BP,
+    FROM_ZERO,
+    PERCENT,
+    Integers,
+    RunView,
+    Truths,
+    measure,
+    ratio,
+)
 from scenarios.measures.outcomes import investors
 
 ACCESS_REASONS = (
@@ -114,6 +124,7 @@ def executed_notional(view: RunView) -> float:
     ACCESS, "Executed share of desired exposure", "%",
     formula="executed exposure / desired exposure",
     published_by="nobody: only a simulation knows wishes",
+    span=FROM_ZERO,
 )  # fmt: skip
 def executed_notional_share(view: RunView) -> float:
     return PERCENT * ratio(executed_notional.function(view), desired_notional.function(view))

@@ -31,6 +31,7 @@ from scenarios.measures.measure import (
     NAN,
     PERCENT,
     ROUBLE,
+    SIGNED,
     Columns,
     Floats,
     RunView,
@@ -299,6 +300,7 @@ def mean_discount(view: RunView) -> float:
     CASH_LEG, "Real value lost by who was paid to who paid", "RUB",
     formula="sum of gains that were settled x (1 - price / par) then; 0 where debts are worth roubles",
     published_by="rarely published",
+    span=SIGNED,
 )  # fmt: skip
 def real_value_transfer(view: RunView) -> float:
     if view.regime.cash.denomination is Denomination.FIAT_VALUE:

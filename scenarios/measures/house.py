@@ -19,10 +19,12 @@ from exchange.events import (
 from exchange.units import MINUTE
 from scenarios.measures.access import COVER_REASONS, OWN_FUNDS_REASONS, refused_share
 from scenarios.measures.measure import (
+    FROM_ZERO,
     HOUSE,
     NAN,
     PERCENT,
     ROUBLE,
+    SIGNED,
     Floats,
     Integers,
     RunView,
@@ -138,6 +140,7 @@ def _gaps_at_settlements(view: RunView) -> Floats:
     HOUSE, "Fees earned", "RUB",
     formula="sum of the fees of all fills",
     published_by="exchanges, in their accounts",
+    span=SIGNED,
 )  # fmt: skip
 def fees_earned(view: RunView) -> float:
     return float(fills(view).fee.sum() / ROUBLE)
@@ -219,6 +222,7 @@ def own_layer_used(view: RunView) -> float:
     HOUSE, "Margin in use", "%",
     formula="mean over minutes of initial margin / collateral at the house, from its valuations; with margin only",
     published_by="clearing houses (CPMI-IOSCO quantitative disclosures: margin required and held)",
+    span=FROM_ZERO,
 )  # fmt: skip
 def margin_utilisation(view: RunView) -> float:
     told, minutes = view.table(AccountsValued), grid(view, MINUTE)
@@ -241,6 +245,7 @@ def _covered(view: RunView, groups: str) -> float:
     "margin of the largest group of accounts",
     published_by="clearing houses (CPMI-IOSCO quantitative disclosures: Cover 1)",
     better="higher",
+    span=FROM_ZERO,
 )  # fmt: skip
 def cover_one(view: RunView) -> float:
     return _covered(view, "cover_one")
@@ -251,6 +256,7 @@ def cover_one(view: RunView) -> float:
     formula="the same of the two largest groups",
     published_by="clearing houses (CPMI-IOSCO quantitative disclosures: Cover 2)",
     better="higher",
+    span=FROM_ZERO,
 )  # fmt: skip
 def cover_two(view: RunView) -> float:
     return _covered(view, "cover_two")
@@ -264,6 +270,7 @@ _OF_THE_FUND = (Layer.DEFAULTER_FUND_SHARE, Layer.SURVIVORS_FUND)
     formula="what the layers `defaulter_fund_share` and `survivors_fund` have paid / the most that was paid in",
     published_by="supervisors, in stress tests of clearing houses",
     better="lower",
+    span=FROM_ZERO,
 )  # fmt: skip
 def default_fund_used(view: RunView) -> float:
     used = view.table(LayerUsed)

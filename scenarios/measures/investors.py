@@ -5,7 +5,19 @@ import numpy as np
 from exchange.access.regime import ApplicantKind
 from exchange.events import FundingPaid
 from scenarios.measures.defaults import borne_by_others, forced
-from scenarios.measures.measure import INVESTORS, NAN, PERCENT, ROUBLE, Floats, RunView, mean, measure, ratio
+from scenarios.measures.measure import (
+    FROM_ZERO,
+    INVESTORS,
+    NAN,
+    PERCENT,
+    ROUBLE,
+    SIGNED,
+    Floats,
+    RunView,
+    mean,
+    measure,
+    ratio,
+)
 from scenarios.measures.outcomes import investors, outcomes, trading_investors
 
 
@@ -35,6 +47,7 @@ def _result_of_deciles(view: RunView, poorest: int, richest: int) -> float:
     "default losses borne) - fees - coins lost; what is still open counts at the last index",
     published_by="ASIC, SEBI (by kind of trader)",
     better="higher",
+    span=SIGNED,
 )  # fmt: skip
 def result_individuals(view: RunView) -> float:
     return _result_of(view, (ApplicantKind.INDIVIDUAL,))
@@ -44,6 +57,7 @@ def result_individuals(view: RunView) -> float:
     INVESTORS, "Net result of companies and institutions", "RUB",
     formula="the same over companies and institutions of the population",
     published_by="SEBI (by kind of trader)",
+    span=SIGNED,
 )  # fmt: skip
 def result_firms(view: RunView) -> float:
     return _result_of(view, (ApplicantKind.COMPANY, ApplicantKind.INSTITUTION))
@@ -53,6 +67,7 @@ def result_firms(view: RunView) -> float:
     INVESTORS, "Net result of professionals", "RUB",
     formula="the same over market makers and everyone outside the population",
     published_by="SEBI (proprietary traders)",
+    span=SIGNED,
 )  # fmt: skip
 def result_professionals(view: RunView) -> float:
     table = outcomes(view)
@@ -63,6 +78,7 @@ def result_professionals(view: RunView) -> float:
     INVESTORS, "Net result of the wealthiest tenth", "RUB",
     formula="the same over investors of wealth decile 10",
     published_by="rarely published",
+    span=SIGNED,
 )  # fmt: skip
 def result_top_decile(view: RunView) -> float:
     return _result_of_deciles(view, 10, 10)
@@ -73,6 +89,7 @@ def result_top_decile(view: RunView) -> float:
     formula="the same over investors of wealth deciles 1 to 5",
     published_by="rarely published",
     better="higher",
+    span=SIGNED,
 )  # fmt: skip
 def result_bottom_half(view: RunView) -> float:
     return _result_of_deciles(view, 1, 5)
@@ -118,6 +135,7 @@ def population_losing(view: RunView) -> float:
     formula="mean result of the investors who traded",
     published_by="ESMA (EUR 1,600-29,000 lost per client), SEBI (INR 2 lakh)",
     better="higher",
+    span=SIGNED,
 )  # fmt: skip
 def mean_result(view: RunView) -> float:
     return mean(_results(view))
@@ -128,6 +146,7 @@ def mean_result(view: RunView) -> float:
     formula="median result of the investors who traded",
     published_by="BIS (median loss USD 431)",
     better="higher",
+    span=SIGNED,
 )  # fmt: skip
 def median_result(view: RunView) -> float:
     results = _results(view)
@@ -139,6 +158,7 @@ def median_result(view: RunView) -> float:
     formula="5th percentile of the results of the investors who traded, interpolated",
     published_by="rarely published",
     better="higher",
+    span=SIGNED,
 )  # fmt: skip
 def p5_result(view: RunView) -> float:
     results = _results(view)
@@ -150,6 +170,7 @@ def p5_result(view: RunView) -> float:
     formula="1st percentile of the results of the investors who traded, interpolated",
     published_by="rarely published",
     better="higher",
+    span=SIGNED,
 )  # fmt: skip
 def p1_result(view: RunView) -> float:
     results = _results(view)
@@ -171,6 +192,7 @@ def total_losses(view: RunView) -> float:
     formula="losses of the investors who lost / the assets they declared",
     published_by="BIS (about half, of the sum invested)",
     better="lower",
+    span=FROM_ZERO,
 )  # fmt: skip
 def loss_share_of_assets(view: RunView) -> float:
     losing = investors(view, "result") < 0

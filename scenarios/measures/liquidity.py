@@ -21,6 +21,7 @@ from scenarios.measures.measure import (
     NAN,
     PERCENT,
     ROUBLE,
+    SIGNED,
     Floats,
     Integers,
     RunView,
@@ -171,6 +172,7 @@ def quoted_spread(view: RunView) -> float:
     formula="mean over trades, by notional, of 2 x side x (price - mid before the trade) / mid",
     published_by="US trading venues (SEC Rule 605)",
     better="lower",
+    span=SIGNED,
 )  # fmt: skip
 def effective_spread(view: RunView) -> float:
     return _pooled(view, 1)
@@ -181,6 +183,7 @@ def effective_spread(view: RunView) -> float:
     formula="the same against the mid five minutes after the trade, if trading is not broken off before: what makers "
     "keep",
     published_by="US trading venues (SEC Rule 605)",
+    span=SIGNED,
 )  # fmt: skip
 def realised_spread(view: RunView) -> float:
     return _pooled(view, 2)

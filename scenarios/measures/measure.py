@@ -1,5 +1,6 @@
 """What a measure is, and what it may read: a run's record, who took part, and the regime. Nothing else."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import wraps
@@ -72,6 +73,20 @@ def once(read: Callable[[RunView], T]) -> Callable[[RunView], T]:
     return known
 
 
+class Span(NamedTuple):
+    """The least and the most that a value can be, and so a mean of values."""
+
+    words: str
+    least: float
+    most: float
+
+
+FROM_ZERO = Span("0 or more", 0.0, math.inf)
+SHARE = Span("0 to 100", 0.0, 100.0)
+INDEX = Span("0 to 10,000", 0.0, 10_000.0)
+SIGNED = Span("any", -math.inf, math.inf)
+
+
 class Measure(NamedTuple):
     """One number read off a run. `better` says which way a policymaker would want it, where that is clear."""
 
@@ -83,15 +98,29 @@ class Measure(NamedTuple):
     published_by: str
     better: str | None
     function: Callable[[RunView], float]
+    stated: Span | None = None  # where values may be other than the unit suggests
+
+    @property
+    def span(self) -> Span:
+        """Which values are possible: of percentages those of a share, and none below 0, unless something else is
+        stated."""
+        return self.stated or {"%": SHARE, "HHI": INDEX}.get(self.unit, FROM_ZERO)
 
 
 def measure(
-    group: str, title: str, unit: str, *, formula: str, published_by: str, better: str | None = None
+    group: str,
+    title: str,
+    unit: str,
+    *,
+    formula: str,
+    published_by: str,
+    better: str | None = None,
+    span: Span | None = None,
 ) -> Callable[[Callable[[RunView], float]], Measure]:
     """Make a measure of the function below it, under the function's own name."""
 
     def of(function: Callable[[RunView], float]) -> Measure:
-        return Measure(function.__name__, group, title, unit, formula, published_by, better, function)
+        return Measure(function.__name__, group, title, unit, formula, published_by, better, function, span)
 
     return of
 

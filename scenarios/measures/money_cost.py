@@ -25,7 +25,7 @@ from exchange.events import (
 )
 from exchange.instruments import Product
 from scenarios.measures.cash_leg import PAR_PPM, asked_amounts, completed, of_coin, price_path, rows
-from scenarios.measures.measure import CASH_LEG, NAN, ROUBLE, Measure, RunView, measure, once
+from scenarios.measures.measure import CASH_LEG, NAN, ROUBLE, SIGNED, Measure, RunView, Span, measure, once
 from scenarios.measures.reading import fills, listings
 from scenarios.measures.redemption import is_coin
 
@@ -113,7 +113,12 @@ def _read_class(read: Callable[[RunView], dict[str, float]], holders: Holders, v
 
 
 def _by_class(
-    name: str, title: str, formula: str, published_by: str, read: Callable[[RunView], dict[str, float]]
+    name: str,
+    title: str,
+    formula: str,
+    published_by: str,
+    read: Callable[[RunView], dict[str, float]],
+    span: Span | None = None,
 ) -> tuple[Measure, ...]:
     """One measure for each class of holders."""
     return tuple(
@@ -126,6 +131,7 @@ def _by_class(
             published_by,
             "lower",
             partial(_read_class, read, holders),
+            span,
         )
         for holders in CLASSES
     )
@@ -138,6 +144,7 @@ COST_TO_HOLDERS = _by_class(
     "below par + (1 - price / par at the close) x what is still at the venue of what was brought or bought",
     "liquidators and courts, years later",
     borne,
+    SIGNED,
 )
 NOT_THERE = _by_class(
     "money_not_there",
@@ -153,6 +160,7 @@ NOT_THERE = _by_class(
     formula="losses of coins borne by the house's own layer and its insurance, less what came back to them",
     published_by="clearing houses (PFMI principle 15, general business risk)",
     better="lower",
+    span=SIGNED,
 )  # fmt: skip
 def money_cost_house(view: RunView) -> float:
     lost, undone = (of_coin(view, view.table(kind)) for kind in (LossAllocated, LossUndone))
@@ -166,6 +174,7 @@ def money_cost_house(view: RunView) -> float:
     "its owner put in; none of bank money",
     published_by="issuers, in annual accounts",
     better="lower",
+    span=SIGNED,
 )  # fmt: skip
 def money_cost_issuer(view: RunView) -> float:
     if not is_coin(view):

@@ -597,7 +597,8 @@ def grid(view: RunView, step: Time) -> Integers:
 
 def mids_in_spells(view: RunView, when: Integers) -> list[tuple[int, Floats]]:
     """Of futures and spot, one row a stretch of unbroken trading: the instrument's number, and the last mid in ticks
-    that was told since the stretch began, at each `when`; nan outside it.
+    that was told since the stretch began, at each `when`; nan outside it. The end of a listing is in a stretch
+    that lasts so long.
 
     Options have no row: their prices move by laws of their own.
     """
@@ -606,7 +607,7 @@ def mids_in_spells(view: RunView, when: Integers) -> list[tuple[int, Floats]]:
         if not listing.follows_index:
             continue
         for begins, ends in zip(*spells(view)[at], strict=True):
-            inside = (when >= begins) & ((when < ends) | (when == listing.ends))
+            inside = (when >= begins) & ((when < ends) | ((when == ends) & (ends == listing.ends)))
             told = as_of(path.time, path.time, when) >= begins
             rows.append((at, np.where(inside & told, path.at(when), NAN)))
     return rows

@@ -212,7 +212,10 @@ def let_in(cells: Sequence[Cell], known: Sequence[Face]) -> Figure | None:
     shares = {face.name: _shares_by_decile(_of(cells, face)) for face in known}
     if not all(share.size for share in shares.values()):
         return None
-    means = {name: [mean_interval(column) for column in share.T] for name, share in shares.items()}
+    means = {
+        name: [mean_interval(column, possible=(0, 100)) for column in share.T]
+        for name, share in shares.items()
+    }
     traces = [
         {
             "type": "scatter",
@@ -605,21 +608,19 @@ def _extent(courses: Sequence[Course]) -> tuple[float, float]:
 def _course_lines(
     course: Course, hours: Floats, axis: str, panel: Panel, *, alone: bool
 ) -> list[dict[str, Any]]:
+    """The shade of the band and the line; both break off where nothing is known."""
     face = course.face
-    known = np.isfinite(course.mean)
-    there = [round(float(hour), 3) for hour in hours[known]]
     edge = {"type": "scatter", "mode": "lines", "yaxis": axis, "hoverinfo": "skip", "line": {"width": 0}}
+    shade = {"fill": "tonexty", "fillcolor": _faint(face.colour)}
     name = _("every regime") if alone else face.short
     hover = f"{name}: {_(panel.unit).format(n='%{customdata}')}<extra></extra>"
+    bands: list[dict[str, Any]] = []
+    for stretch in _unbroken(np.isfinite(course.mean)):
+        there = [round(float(hour), 3) for hour in hours[stretch]]
+        bands.append({**edge, "x": there, "y": _rounded(course.low[stretch])})
+        bands.append({**edge, "x": there, "y": _rounded(course.high[stretch]), **shade})
     return [
-        {**edge, "x": there, "y": _rounded(course.low[known])},
-        {
-            **edge,
-            "x": there,
-            "y": _rounded(course.high[known]),
-            "fill": "tonexty",
-            "fillcolor": _faint(face.colour),
-        },
+        *bands,
         {
             "type": "scatter",
             "mode": "lines",
@@ -631,6 +632,12 @@ def _course_lines(
             "hovertemplate": hover,
         },
     ]
+
+
+def _unbroken(known: npt.NDArray[np.bool_]) -> list[slice]:
+    """Each stretch without a gap in it."""
+    turns = np.flatnonzero(np.diff(known, prepend=False, append=False)).tolist()
+    return [slice(begins, ends) for begins, ends in zip(turns[::2], turns[1::2], strict=True)]
 
 
 def _rounded(values: Floats) -> list[float]:

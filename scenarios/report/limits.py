@@ -62,14 +62,6 @@ def _of_chance(findings: Findings, known: Sequence[Face]) -> Iterator[Limit]:
                 "were at least as large as this: {told}."
             ).format(runs=runs, told=_a_few(unseen)),
         )
-    if any(_beyond_what_can_be(finding) for finding in headline(findings)):
-        yield Limit(
-            _("Ranges that reach too far."),
-            _(
-                "Some ranges reach below nothing, or above 100%, where no figure can lie: so few runs, or runs so "
-                "unlike each other, say little about that figure. What is beyond can be left out of mind."
-            ),
-        )
     if findings.seeds < FEW_RUNS:
         yield Limit(
             _("Rare days."),
@@ -78,12 +70,6 @@ def _of_chance(findings: Findings, known: Sequence[Face]) -> Iterator[Limit]:
                 "runs, and not the worst there are."
             ).format(runs=runs),
         )
-
-
-def _beyond_what_can_be(finding: Finding) -> bool:
-    """Of a main figure: none of them can be negative, and none of the shares above 100%."""
-    share = finding.measure.unit == "%"
-    return any(level.low < 0 or (share and level.high > 100) for level in finding.levels.values())
 
 
 def _unseen(findings: Findings, known: Sequence[Face]) -> Iterator[str]:

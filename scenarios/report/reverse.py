@@ -14,6 +14,7 @@ from scenarios.language import Tongue, _, plural, spoken_language
 from scenarios.report.answer import Sentence, doubts
 from scenarios.report.background import Background, Face, background_under, faces
 from scenarios.report.figures import by_chance
+from scenarios.report.layers import happenings, layers_in_words
 from scenarios.report.limits import Limit, of_assumptions, of_the_model, of_the_people
 from scenarios.report.numbers import charts
 from scenarios.report.template import Report, page_from
@@ -31,6 +32,7 @@ from scenarios.reverse_words import (
     undone_in_words,
 )
 from scenarios.statistics import Verdict, median_ranks
+from scenarios.stress_events import exhaustions, layer_of
 from scenarios.thresholds import Held, held_against_baseline
 from scenarios.wording import ranges, sentence
 
@@ -64,7 +66,10 @@ def render(found: Reversed) -> Report:
     )
     known = _faces(found, background)
     events = events_of(found)
-    held = [one for one in held_against_baseline(found) if one.more + one.less + one.same]
+    drawn = seen(found)
+    held = [
+        one for one in held_against_baseline(found) if one.event in drawn and one.more + one.less + one.same
+    ]
     figure = thresholds(found, events, known)
     figures = [] if figure is None else [figure]
     page = page_from(
@@ -79,7 +84,7 @@ def render(found: Reversed) -> Report:
         step=sized(found.step, found),
         stands_at=sized(found.stands_at, found),
         answer=_answer(found, events, held, known),
-        unseen=[events[event] for event in _first_of_each(set(events) - set(seen(found)), events)],
+        unseen=[events[event] for event in _first_of_each(set(events) - set(drawn), events)],
         never=_never(found, known),
         undone=_undone(found, events, known),
         held=_lines(held, events, known),
@@ -137,13 +142,15 @@ def _answer(
 
 
 def _how_much(found: Reversed, events: Mapping[str, str], face: Face) -> str:
-    """What half of the seeds see from which magnitude on, the smallest first, and what they do not."""
+    """The layers in their order; then what half of the seeds see from which magnitude on, the smallest first, and what
+    they do not."""
     mine = [one for one in found.answers if one.regime == face.name]
     if not mine:
         why = next(one.why for one in found.never if one.regime == face.name)
         return _("None of it can happen: {why}.").format(why=_(why))
-    reached = sorted((one for one in mine if one.half is not None), key=_by_size)
-    sentences = []
+    others = [one for one in mine if layer_of(one.event) is None]
+    reached = sorted((one for one in others if one.half is not None), key=_by_size)
+    sentences = [told] if (told := layers_in_words(mine, found)) else []
     if reached:
         parts = [_with_interval(one, events, found) for one in reached[:MOST_EVENTS]]
         more = len(reached) - MOST_EVENTS
@@ -153,7 +160,7 @@ def _how_much(found: Reversed, events: Mapping[str, str], face: Face) -> str:
                 events="; ".join(parts) + (also if more > 0 else "")
             )
         )
-    if missed := _first_of_each({one.event for one in mine if one.half is None}, events):
+    if missed := [one.event for one in others if one.half is None]:
         words = [events[event] for event in missed[:MOST_EVENTS]]
         more = len(missed) - MOST_EVENTS
         also = plural(more, "; and {n} more event", "; and {n} more events")
@@ -167,7 +174,7 @@ def _how_much(found: Reversed, events: Mapping[str, str], face: Face) -> str:
 
 def _first_of_each(among: set[str], events: Mapping[str, str]) -> list[str]:
     """In their order, without the exhaustion of a layer of which the use is among them too."""
-    used = {f"exhausted:{event.removeprefix('used:')}" for event in among}
+    used = exhaustions(among)
     return [event for event in events if event in among and event not in used]
 
 
@@ -176,7 +183,7 @@ def _by_size(answer: Answer) -> float:
 
 
 def _with_interval(answer: Answer, events: Mapping[str, str], found: Reversed) -> str:
-    """ "layer used: ... – 24.5% (18% to 31.5%)"."""
+    """ "trading is suspended – 24.5% (18% to 31.5%)"."""
     told = interval(answer, found)
     return f"{events[answer.event]} – {half(answer, found)}" + (
         f" ({told})" if told and answer.low != answer.high else ""
@@ -195,13 +202,13 @@ def _differs(events: Mapping[str, str], held: Sequence[Held], face: Face, baseli
         return _("Under {name} nothing can happen that can happen under {baseline}.").format(
             name=face.short, baseline=baseline.short
         )
-    more = [events[one.event] for one in held if one.verdict is Verdict.HIGHER]
-    less = [events[one.event] for one in held if one.verdict is Verdict.LOWER]
+    more = [one.event for one in held if one.verdict is Verdict.HIGHER]
+    less = [one.event for one in held if one.verdict is Verdict.LOWER]
     parts = []
     if more:
-        parts.append(_("it takes a stronger shock for: {events}").format(events="; ".join(more)))
+        parts.append(_("it takes a stronger shock for: {events}").format(events=_events(more, events)))
     if less:
-        parts.append(_("it takes a weaker shock for: {events}").format(events="; ".join(less)))
+        parts.append(_("it takes a weaker shock for: {events}").format(events=_events(less, events)))
     if rest := len(held) - len(more) - len(less):
         parts.append(
             plural(rest, "no difference is seen for {n} event", "no difference is seen for {n} events")
@@ -209,6 +216,10 @@ def _differs(events: Mapping[str, str], held: Sequence[Held], face: Face, baseli
     return _("Under {name}, beside {baseline}: {told}.").format(
         name=face.short, baseline=baseline.short, told="; ".join(parts)
     )
+
+
+def _events(happened: Sequence[str], events: Mapping[str, str]) -> str:
+    return "; ".join(happenings(happened, events))
 
 
 def _how_sure(found: Reversed, known: Sequence[Face]) -> str:

@@ -21,6 +21,7 @@ from scenarios.report.drawing import (
 )
 from scenarios.reverse import Answer, Reversed
 from scenarios.reverse_words import half, interval, seen_in, shock, sized
+from scenarios.stress_events import exhaustions
 from scenarios.wording import listed, sentence
 
 NAME = "thresholds"
@@ -31,8 +32,11 @@ Trace = dict[str, Any]
 
 
 def seen(found: Reversed) -> list[str]:
-    """The events that some seed saw under some regime; nothing can be drawn of the others."""
-    return list(dict.fromkeys(one.event for one in found.answers if one.within))
+    """The events that some seed saw under some regime; nothing can be drawn of the others. That a layer is exhausted
+    which never paid anything, under any regime, says that it was empty, and is nothing to draw."""
+    happened = dict.fromkeys(one.event for one in found.answers if one.within)
+    never_used = exhaustions({one.event for one in found.answers} - set(happened))
+    return [event for event in happened if event not in never_used]
 
 
 def thresholds(found: Reversed, events: Mapping[str, str], known: Sequence[Face]) -> Figure | None:

@@ -7,7 +7,7 @@ import pytest
 from exchange.messages import decode, encode
 from scenarios.cells import Cell, CellKey
 from scenarios.findings import Finding, Findings, analyse, as_json
-from scenarios.measures.measure import Measure
+from scenarios.measures.measure import SIGNED, Measure
 from scenarios.report.drawing import ticks_of
 from scenarios.statistics import Verdict, paired_difference
 from scenarios.wording import (
@@ -53,6 +53,26 @@ def found(*measures: Measure, cells: list[Cell] | None = None) -> Findings:
 def row(findings: Findings, name: str = "quoted_spread") -> Finding:
     (finding,) = findings.named((name,))
     return finding
+
+
+def test_ranges_are_those_that_the_measure_can_have() -> None:
+    """The same numbers as a share, as roubles, and as a result, which may be a loss."""
+    rarely = [0.0, 0.0, 0.0, 0.0, 1.0, 30.0]
+    names = ("share", "roubles", "result")
+    cells = [a_cell("base", seed, **dict.fromkeys(names, value)) for seed, value in enumerate(rarely)]
+    cells += [
+        a_cell("other", seed, **dict.fromkeys(names, 100.0 - value)) for seed, value in enumerate(rarely)
+    ]
+    measures = (
+        a_measure("share", "%"),
+        a_measure("roubles", "RUB"),
+        a_measure("result", "RUB")._replace(stated=SIGNED),
+    )
+    share, roubles, result = (row(found(*measures, cells=cells), name) for name in names)
+    assert result.levels["base"].low < 0 and result.levels["other"].high > 100
+    assert share.levels["base"].low == roubles.levels["base"].low == 0
+    assert (share.levels["other"].high, roubles.levels["other"].high) == (100, result.levels["other"].high)
+    assert share.contrasts["other"].compared.high == 100 < roubles.contrasts["other"].compared.high
 
 
 def test_what_no_run_defines_is_no_test_and_makes_nothing_harder_to_see() -> None:

@@ -1,6 +1,7 @@
 """The report: complete, self-contained, true to the findings, and readable without scripts."""
 
 import json
+import math
 import os
 import re
 import shutil
@@ -354,6 +355,24 @@ def test_the_timeline_marks_what_happens(html: str) -> None:
     words = [note["text"] for note in figures_of(html)["timeline"]["layout"]["annotations"]]
     assert "coins frozen" in words
     assert "freeze lifted" in words
+
+
+def test_where_nothing_is_known_neither_line_nor_shade_is_drawn(told: Told) -> None:
+    def without_a_middle(cell: Cell) -> Cell:
+        times = cell.timeline["time"]
+        gap = range(len(times) // 3, len(times) // 2)
+        spread = [math.nan if at in gap else 10.0 + cell.key.seed for at in range(len(times))]
+        return changed(cell, timeline={**cell.timeline, "spread_bp": spread})
+
+    cells = tuple(without_a_middle(cell) for cell in told.comparison.cells)
+    drawn = figures_of(told.page(comparison=told.comparison._replace(cells=cells)))["timeline"]["data"]
+    lines = [trace for trace in drawn if "customdata" in trace and None in trace["y"]]
+    assert lines
+    for line in lines:
+        dark = [x for x, y in zip(line["x"], line["y"], strict=True) if y is None]
+        shades = [one["x"] for one in drawn if one.get("fill") and one["yaxis"] == line["yaxis"]]
+        assert len(shades) > len(REGIMES)
+        assert not [x for x in shades if x[0] < dark[0] and x[-1] > dark[-1]]
 
 
 def test_four_regimes_show_access_against_harm(told: Told) -> None:

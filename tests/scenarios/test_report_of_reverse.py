@@ -54,14 +54,40 @@ def test_the_answer_comes_first_with_its_range_and_its_doubts(kept: Kept) -> Non
         "answer", "regimes", "thresholds", "differences", "sensitivity", "assumptions", "validation", "limits",
         "reproduce",
     ]  # fmt: skip
-    told = section(kept.html, "answer")
+    told = section(kept.html, "answer").replace("&#39;", "'")
     assert (
-        "In half of the seeds or more: layer used: margin and cash of those who failed – 15% (12% to 18%)"
+        "Layer by layer, in half of the seeds or more: margin and cash of those who failed – touched from 15% on "
+        "(12% to 18%), used up from 30% on (24% to 36%); shares of those who failed in the default fund – empty, so "
+        "passed over; the house's skin in the game – touched from 30% on (24% to 36%), not used up at 80% either."
         in told
     )
-    assert "Not in half of the seeds up to 80%: layer exhausted: the house's skin in the game" not in told
+    assert (
+        "With no seed is any of these touched up to 80%: the default fund of those who did not fail" in told
+    )
+    assert "In half of the seeds or more: all investors" not in told
     assert "all together – 20.5%." in told  # under full cover, where there is no layer
     assert "with 9 seeds; the range in brackets" in told and "assumed, not law" in told
+
+
+def test_a_layer_that_few_seeds_need_is_counted_and_one_event_of_it_may_be_asked_for(tmp_path: Path) -> None:
+    often, rarely = (
+        searched(
+            tmp_path / event.partition(":")[0], Made(stricter=times), regimes=REGIMES[:1], events=[event]
+        )
+        for event, times in (("used:defaulter_margin", 4.6), ("exhausted:defaulter_margin", 3.5))
+    )
+    told = section(render(often).page, "answer")
+    assert "margin and cash of those who failed – touched from 69% on (55.5% to beyond 80%). How sure" in told
+    told = section(render(rarely).page, "answer")
+    assert "margin and cash of those who failed – used up in 1 seed of 9 only. How sure" in told
+
+
+def test_what_differs_is_told_layer_by_layer(kept: Kept) -> None:
+    told = section(kept.html, "answer").replace("&#39;", "'")
+    assert (
+        "it takes a weaker shock for: margin and cash of those who failed (touched and used up); "
+        "the house's skin in the game (touched)" in told
+    )
 
 
 def test_the_chart_is_drawn_from_the_numbers_of_the_table(kept: Kept) -> None:

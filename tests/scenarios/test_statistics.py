@@ -91,6 +91,25 @@ def test_an_interval_that_leaves_out_0_and_the_t_test_agree(values: list[float])
         assert found.p_value < 0.05 or found.low <= 0 <= found.high
 
 
+def test_an_interval_of_a_mean_is_cut_to_what_is_possible() -> None:
+    rarely = [0.0, 0.0, 0.0, 0.0, 1.0, 30.0]
+    far, cut = mean_interval(rarely), mean_interval(rarely, possible=(0, 100))
+    assert far.low < 0 and cut == far._replace(low=0.0)
+    mostly = [100.0 - value for value in rarely]
+    assert mean_interval(mostly, possible=(0, 100)).high == 100.0
+    assert mean_interval(mostly).high == pytest.approx(100.0 - far.low)
+    assert mean_interval(rarely, possible=(0, 10)).high == 30.0  # no further than a value that was seen
+
+
+def test_a_difference_of_shares_is_cut_to_100_points_either_way() -> None:
+    far = paired_difference([0.0, 0.0, 0.0], [0.0, 0.0, 100.0])
+    cut = paired_difference([0.0, 0.0, 0.0], [0.0, 0.0, 100.0], possible=(0, 100))
+    assert far.low < -100 and far.high > 100
+    assert cut == far._replace(low=-100.0, high=100.0)
+    of_losses = paired_difference([0.0, 0.0, 0.0], [0.0, 0.0, 100.0], possible=(0, math.inf))
+    assert of_losses == far  # either of the two may be any number of roubles more
+
+
 def test_a_pair_with_a_nan_is_left_out() -> None:
     holed = np.array([1.0, math.nan, 3.0, 4.0, 5.0])
     other = np.array([2.0, 2.0, math.nan, 6.0, 8.0])

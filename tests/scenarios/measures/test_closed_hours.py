@@ -96,6 +96,17 @@ def test_a_short_break_between_two_minutes_breaks_the_returns_too() -> None:
     assert math.isnan(price_quality.variance_ratio.function(view))  # nothing moved
 
 
+def test_a_listing_that_ends_while_it_is_suspended_has_no_return_up_to_its_end() -> None:
+    story = Story().at(0, a_listing(), turns(SeriesState.TRADING), prices(79_960, 80_040))
+    story.at(3_500, prices(80_760, 80_840)).at(3_570, turns(SeriesState.SUSPENDED))
+    (mids,) = minute_mids(story.seen())
+    assert mids.size == 61 and mids[59] == 80_800 and math.isnan(mids[60])
+    (whole,) = minute_mids(
+        Story().at(0, a_listing(), turns(SeriesState.TRADING), prices(79_960, 80_040)).seen()
+    )
+    assert whole[60] == 80_000  # nothing is broken off: the close is in it
+
+
 def test_illiquidity_is_of_bars_without_a_break() -> None:
     """A million roubles (125 lots at 8,000) in the first bar, in which the mid gains 1%; and the bar of the reopening,
     which is over the break."""

@@ -9,6 +9,7 @@ import pytest
 
 from exchange.instruments import ContractKind
 from scenarios.measures import MEASURES, measure_run, measures_table, money_cost, movement
+from scenarios.measures.measure import SIGNED
 from tests.scenarios.measures.made import Story, a_listing, a_profile, admitted, depth, index, prices
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "measures.md"
@@ -58,6 +59,21 @@ def test_any_record_gives_numbers_without_a_warning(story: Story) -> None:
             values = measure_run(story.seen(population))
             assert list(values) == [measure.name for measure in MEASURES]
             assert not any(math.isinf(value) for value in values.values())
+            for measure in MEASURES:
+                value = values[measure.name]
+                assert math.isnan(value) or measure.span.least <= value <= measure.span.most, measure.name
+
+
+def test_whatever_may_be_lost_or_won_may_be_negative() -> None:
+    signed = {measure.name for measure in MEASURES if measure.span is SIGNED}
+    assert {
+        "result_individuals",
+        "mean_result",
+        "money_cost_people",
+        "money_cost_house",
+        "fees_earned",
+    } <= signed
+    assert {name for name in (m.name for m in MEASURES) if "result" in name} <= signed
 
 
 def test_the_documentation_lists_what_the_code_has() -> None:
