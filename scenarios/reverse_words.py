@@ -2,12 +2,16 @@
 
 import tomllib
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
+from exchange.clearing.waterfall import Layer
 from scenarios.config.numbers import spoken
-from scenarios.language import _, numeral, plural
+from scenarios.language import N_, _, numeral, plural
 from scenarios.reverse import Answer, Never, Reversed, Threshold
-from scenarios.stress_events import LAYERS, event_in_words
-from scenarios.wording import sentence, spanned, with_unit
+from scenarios.stress_events import EXHAUSTED, LAYERS, USED, event_in_words, layer_of
+from scenarios.wording import PAYERS, sentence, spanned, with_unit
+
+EMPTY = N_("empty, so passed over")  # a layer with nothing in it
 
 
 def titles_of(found: Reversed) -> dict[str, str]:
@@ -71,6 +75,35 @@ def seen_in(answer: Answer) -> str:
     """ "7 of 8 seeds"."""
     seeds = plural(len(answer.thresholds), "{n} seed", "{n} seeds")
     return _("{these} of {seeds}").format(these=answer.within, seeds=seeds)
+
+
+class OfLayer(NamedTuple):
+    """What was found of one layer under one regime; None for what was not asked."""
+
+    layer: Layer
+    used: Answer | None
+    exhausted: Answer | None
+
+    @property
+    def words(self) -> str:
+        return _(PAYERS[self.layer])
+
+    @property
+    def empty(self) -> bool:
+        """Later layers paid, or nobody did, and it never paid anything: so there was nothing in it."""
+        return bool(self.used and self.exhausted and not self.used.within and self.exhausted.within)
+
+    @property
+    def untouched(self) -> bool:
+        """With no seed, up to the most that was tried."""
+        return bool(self.used and not self.used.within and not self.empty)
+
+
+def of_layers(answers: Sequence[Answer]) -> list[OfLayer]:
+    """Of the answers of one regime those that are about layers, layer by layer."""
+    by_event = {one.event: one for one in answers}
+    layers = dict.fromkeys(layer for one in answers if (layer := layer_of(one.event)) is not None)
+    return [OfLayer(at, by_event.get(f"{USED}:{at}"), by_event.get(f"{EXHAUSTED}:{at}")) for at in layers]
 
 
 def cannot(never: Never, regime: str, titles: Mapping[str, str]) -> str:

@@ -24,11 +24,13 @@ from scenarios.frontier import Frontier, frontier_of
 from scenarios.language import _, plural
 from scenarios.reverse import Answer, Reversed
 from scenarios.reverse_words import (
+    EMPTY,
     bounds,
     cannot,
     events_of,
     half,
     interval,
+    of_layers,
     seen_in,
     shock,
     sized,
@@ -267,10 +269,13 @@ def _reversed_table(found: Reversed, events: Mapping[str, str]) -> Table:
     table.add_column("", min_width=18, max_width=44)
     for regime in regimes:
         table.add_column(Text(_broken(regime)), min_width=_CELL_WIDTH)
-    answers = {(answer.event, answer.regime): answer for answer in found.answers}
+    cells = {(answer.event, answer.regime): _threshold(answer, found) for answer in found.answers}
+    for regime in regimes:
+        for one in of_layers([answer for answer in found.answers if answer.regime == regime]):
+            if one.empty and one.exhausted:
+                cells[one.exhausted.event, regime] = Text(_(EMPTY), style="dim")
     for event, words in events.items():
-        cells = (answers.get((event, regime)) for regime in regimes)
-        table.add_row(Text(words), *(Text("") if one is None else _threshold(one, found) for one in cells))
+        table.add_row(Text(words), *(cells.get((event, regime), Text("")) for regime in regimes))
     return table
 
 

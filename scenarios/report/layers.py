@@ -1,49 +1,18 @@
 """What a reverse stress test found of the layers of a waterfall, a phrase a layer, in the order in which they pay."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
-from exchange.clearing.waterfall import Layer
 from scenarios.language import _, numeral, plural
 from scenarios.reverse import Answer, Reversed
-from scenarios.reverse_words import half, interval, sized
-from scenarios.stress_events import EXHAUSTED, USED, layer_of
+from scenarios.reverse_words import EMPTY, OfLayer, half, interval, of_layers, sized
+from scenarios.stress_events import USED, layer_of
 from scenarios.wording import PAYERS, listed
-
-
-class Found(NamedTuple):
-    """What one layer does under one regime; None for what was not asked."""
-
-    layer: Layer
-    used: Answer | None
-    exhausted: Answer | None
-
-    @property
-    def words(self) -> str:
-        return _(PAYERS[self.layer])
-
-    @property
-    def empty(self) -> bool:
-        """Later layers paid, or nobody did, and it never paid anything: so there was nothing in it."""
-        return bool(self.used and self.exhausted and not self.used.within and self.exhausted.within)
-
-    @property
-    def untouched(self) -> bool:
-        """With no seed, up to the most that was tried."""
-        return bool(self.used and not self.used.within and not self.empty)
-
-
-def layers_found(answers: Sequence[Answer]) -> list[Found]:
-    """Of the answers of one regime those that are about layers, layer by layer."""
-    by_event = {one.event: one for one in answers}
-    layers = dict.fromkeys(layer for one in answers if (layer := layer_of(one.event)) is not None)
-    return [Found(at, by_event.get(f"{USED}:{at}"), by_event.get(f"{EXHAUSTED}:{at}")) for at in layers]
 
 
 def layers_in_words(answers: Sequence[Answer], found: Reversed) -> str:
     """Which are touched, and used up, from which magnitude on; which were empty; which nobody needs. Nothing where no
     layer was asked for."""
-    layers = layers_found(answers)
+    layers = of_layers(answers)
     told = [f"{one.words} – {_told(one, found)}" for one in layers if not one.untouched]
     untouched = [one.words for one in layers if one.untouched]
     sentences = []
@@ -73,9 +42,9 @@ def happenings(events: Sequence[str], words: Mapping[str, str]) -> list[str]:
     return [f"{who} ({listed(what)})" if what else who for who, what in told.items()]
 
 
-def _told(one: Found, found: Reversed) -> str:
+def _told(one: OfLayer, found: Reversed) -> str:
     if one.empty:
-        return _("empty, so passed over")
+        return _(EMPTY)
     parts = []
     if one.used is not None:
         parts.append(_touched(one.used, found))

@@ -19,6 +19,7 @@ from scenarios.reverse import Answer, Never, Reversed, Threshold
 from scenarios.stress_events import Why
 from scenarios.terminal import show_comparison, show_reversed
 from tests.scenarios import fake_cells
+from tests.scenarios.fake_searches import REGIMES, Made, searched
 
 SUPER = "ru_elr_super_2025"
 GATE = "classes.super_individual.any_of.1.assets_above_rub"
@@ -169,3 +170,11 @@ def test_the_terminal_tells_the_smallest_shock_and_all_that_is_doubtful() -> Non
         "исключено",
     ):
         assert told in russian
+
+
+def test_a_layer_that_was_empty_is_no_layer_that_was_used_up(tmp_path: Path) -> None:
+    """Nobody who failed had paid into the fund: it never paid, and the next layer paid when its turn had come."""
+    text = printed(show_reversed, searched(tmp_path / "kept", Made()), Path("kept/report.html"))
+    row = text[text.index("layer exhausted: shares of those who failed") :]
+    assert "empty, so passed over" in row[: row.index("layer used: the house's skin in the game")]
+    assert text.count("empty, so passed over") == len(REGIMES) - 1  # one has no waterfall
